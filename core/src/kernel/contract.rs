@@ -1,0 +1,314 @@
+//! The contract between a protocol and whatever drives it.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::SocketAddr;
+
+use bytes::{Bytes, BytesMut};
+
+use super::Time;
+
+/// A connection's name, given by the driver when it opens and never given again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ConnId(pub u64);
+
+/// A machine's name for something it asked for ([`Output::Dial`], [`Output::Store`], [`Output::Load`]), never used
+/// twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Ticket(pub u64);
+
+/// Which of a machine's listeners or datagram sockets, in the order in which the driver was given them, from 0.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Port(pub u16);
+
+/// A protocol as a pure state machine.
+///
+/// The driver tells it what happened ([`handle`](Machine::handle)) and what its user wants
+/// ([`command`](Machine::command)), takes what it wants done ([`poll`](Machine::poll)) until there is no more, and
+/// comes back at [`poll_timeout`](Machine::poll_timeout). Questions are plain `&self` methods of the machine.
+///
+/// What it promises, whoever drives it:
+///
+/// - **Several inputs before a drain, or the bytes of a connection split anywhere, give the same outputs.** The same
+///   seed and the same inputs give the same bytes on every machine.
+/// - **`poll_timeout` is the last time given while `poll` would return something, and strictly later once drained.**
+///   What waits for [`Input::Flushed`] or a timer does not count. A driver that sleeps exactly that long is right.
+/// - A machine woken later than it asked puts its deadlines for the *absence* of something off by the lateness.
+/// - After `handle`, no whole frame is left in a connection's buffer unless [`Output::Reading`] turned reading off.
+///
+/// What it needs of the driver:
+///
+/// - `now` never goes back; bytes that have arrived are handed over before the time that has passed.
+/// - Exactly one [`Input::Closed`] for each connection, a machine's own [`Output::Close`] included, and exactly one
+///   [`Input::Opened`] or [`Input::DialFailed`] for each ticket.
+/// - When reading is turned on again the buffer is presented again, even if nothing arrived.
+pub trait Machine {
+    /// What a user may ask for.
+    type Command;
+    /// The answer to a command.
+    type Reply;
+    /// Why a command was refused; it then changed nothing.
+    type Refusal;
+    /// What a user is told unasked.
+    type Event;
+
+    /// Takes one thing that happened. It cannot fail: what a peer does wrong comes back as [`Output::Close`] and an
+    /// event.
+    fn handle(&mut self, now: Time, input: Input<'_>);
+
+    /// Does what the user asks.
+    ///
+    /// # Errors
+    /// The command was refused; nothing changed.
+    fn command(&mut self, now: Time, command: Self::Command) -> Result<Self::Reply, Self::Refusal>;
+
+    /// The next thing to do, oldest first; `None` when drained.
+    fn poll(&mut self) -> Option<Output<Self::Event>>;
+
+    /// When to come back with [`Input::Tick`] if nothing happens before; `None` for never.
+    fn poll_timeout(&self) -> Option<Wake>;
+}
+
+/// When a machine wants to be woken, and what for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wake {
+    /// The time; in the past or present it means "now".
+    pub at: Time,
+    /// What for, in a word, for logs and wake-up budgets.
+    pub why: &'static str,
+}
+
+/// How a connection came to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum How {
+    /// The machine dialled it with this ticket.
+    Dialed(Ticket),
+    /// A peer connected to this listener.
+    Accepted(Port),
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Time passed.
+    Tick,
+    /// A connection is open.
+    Opened {
+        /// Its name from now on.
+        conn: ConnId,
+        /// Who opened it.
+        how: How,
+        /// The other end.
+        remote: SocketAddr,
+    },
+    /// Bytes arrived. The machine takes whole frames off the front; what is left is presented again with more.
+    Received {
+        /// The connection.
+        conn: ConnId,
+        /// Everything received and not yet taken.
+        bytes: &'a mut BytesMut,
+    },
+    /// Bytes of earlier [`Output::Send`]s were given to the network.
+    Flushed {
+        /// The connection.
+        conn: ConnId,
+        /// How many octets.
+        n: usize,
+    },
+    /// A connection is gone. Nothing follows about it.
+    Closed {
+        /// The connection.
+        conn: ConnId,
+        /// How it ended.
+        why: Closed,
+    },
+    /// A dial came to nothing.
+    DialFailed {
+        /// The dial's ticket.
+        ticket: Ticket,
+        /// What went wrong.
+        why: DialError,
+    },
+    /// A datagram arrived.
+    Datagram {
+        /// The socket it arrived at.
+        port: Port,
+        /// Its sender's address, which anybody can forge.
+        from: SocketAddr,
+        /// Its payload.
+        bytes: &'a [u8],
+    },
+    /// An [`Output::Store`] ended.
+    Stored {
+        /// Its ticket.
+        ticket: Ticket,
+        /// Whether everything in it is durable now.
+        ok: bool,
+    },
+    /// An [`Output::Load`] ended.
+    Loaded {
+        /// Its ticket.
+        ticket: Ticket,
+        /// What was there.
+        value: Loaded<'a>,
+    },
+}
+
+/// What a load found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Loaded<'a> {
+    /// The octets stored last under the key.
+    Value(&'a [u8]),
+    /// Nothing was ever stored there.
+    Absent,
+    /// The store could not be read; what is there is unknown.
+    Failed,
+}
+
+/// How a connection ended, as its own end sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Closed {
+    /// The peer closed it in an orderly way.
+    ByPeer,
+    /// It broke: reset, or the network said so.
+    Broken,
+    /// The machine asked for it.
+    ByUs,
+}
+
+/// Why a dial came to nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DialError {
+    /// Somebody is there and does not listen.
+    Refused,
+    /// No answer before the deadline.
+    TimedOut,
+    /// The network or the host says that it cannot be reached.
+    Unreachable,
+    /// This host has no room for another connection.
+    Exhausted,
+}
+
+/// How urgent a frame is, and whether it may be shed. Within a connection a lower class never goes before a higher one,
+/// and order within a class is kept.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Class {
+    /// Greetings, refusals, own withdrawals, echoes. Never shed.
+    Urgent,
+    /// Records, membership, database exchange. Never shed.
+    Control,
+    /// Payloads. Shed oldest first.
+    Bulk,
+}
+
+/// Whether a close waits for what was sent before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CloseHow {
+    /// Write what is queued, shut down writing, then drain what the peer still says for a second.
+    Flush,
+    /// At once; what was not written is lost.
+    Abort,
+}
+
+/// Whose doing an end is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// Nobody's: the connection had served.
+    Nobody,
+    /// The peer broke a rule.
+    Peer,
+    /// We ran into a limit of our own.
+    Own,
+    /// The path or the host between.
+    Network,
+}
+
+/// Why a machine closes a connection: whose fault, and what.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Why {
+    /// Whose doing.
+    pub fault: Fault,
+    /// What, in a few words without a full stop.
+    pub what: &'static str,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what)
+    }
+}
+
+/// One change of a machine's durable state.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoreOp {
+    /// The name: letters, digits, `-` and `.`; a driver may use it as a file's name.
+    pub key: &'static str,
+    /// The octets to keep, or `None` to forget them.
+    pub value: Option<Bytes>,
+}
+
+/// What a machine wants done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Output<E> {
+    /// Open a connection.
+    Dial {
+        /// Its name in the answer.
+        ticket: Ticket,
+        /// Where to.
+        to: SocketAddr,
+        /// Give up then.
+        deadline: Time,
+    },
+    /// Write a frame, whole and after those sent before it.
+    Send {
+        /// The connection.
+        conn: ConnId,
+        /// The frame; one allocation is shared by all connections it goes to.
+        frame: Bytes,
+        /// How urgent it was. Order is the machine's business already: a driver writes in the order of the outputs.
+        class: Class,
+        /// Nothing else in the same write (some peers read a write as a message).
+        solo: bool,
+    },
+    /// Stop or resume reading a connection.
+    Reading {
+        /// The connection.
+        conn: ConnId,
+        /// Whether to read.
+        on: bool,
+    },
+    /// End a connection; [`Input::Closed`] follows.
+    Close {
+        /// The connection.
+        conn: ConnId,
+        /// Whether to write what is queued first.
+        how: CloseHow,
+        /// The reason, for logs.
+        why: Why,
+    },
+    /// Send a datagram; it may be lost.
+    Datagram {
+        /// The socket to send from.
+        port: Port,
+        /// Where to.
+        to: SocketAddr,
+        /// The payload.
+        payload: Bytes,
+    },
+    /// Make changes durable, all or none.
+    Store {
+        /// Its name in the answer.
+        ticket: Ticket,
+        /// The changes.
+        ops: Vec<StoreOp>,
+    },
+    /// Read back a key.
+    Load {
+        /// Its name in the answer.
+        ticket: Ticket,
+        /// The key.
+        key: &'static str,
+    },
+    /// Tell the user.
+    Event(E),
+}

@@ -1,0 +1,166 @@
+//! Finding where frames end.
+
+use bytes::{Bytes, BytesMut};
+use memchr::memchr;
+
+/// What ends a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Terminator {
+    /// `\r\n`, and nothing else.
+    CrLf,
+    /// `\n`; a `\r` before it belongs to the terminator.
+    Lf,
+}
+
+/// A line went on past the limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a line is longer than {limit} octets")]
+pub struct LineTooLong {
+    /// The limit, terminator excluded.
+    pub limit: usize,
+}
+
+/// Takes lines off the front of a connection's buffer and remembers how far it has looked, so that bytes arriving one at
+/// a time cost no more than bytes arriving together.
+#[derive(Clone, Debug)]
+pub struct LineScanner {
+    terminator: Terminator,
+    limit: usize,
+    scanned: usize,
+}
+
+impl LineScanner {
+    /// A scanner for lines of at most `limit` octets without their terminator.
+    pub const fn new(terminator: Terminator, limit: usize) -> Self {
+        LineScanner { terminator, limit, scanned: 0 }
+    }
+
+    /// The next whole line without its terminator, or `None` until more bytes arrive.
+    ///
+    /// # Errors
+    /// The line has more octets than the limit, whether or not its end has arrived.
+    pub fn next_line(&mut self, buffer: &mut BytesMut) -> Result<Option<Bytes>, LineTooLong> {
+        while let Some(found) = memchr(b'\n', &buffer[self.scanned..]) {
+            let lf = self.scanned + found;
+            let bare = lf == 0 || buffer[lf - 1] != b'\r';
+            if bare && self.terminator == Terminator::CrLf {
+                self.scanned = lf + 1;
+                continue;
+            }
+            let end = if bare { lf } else { lf - 1 };
+            if end > self.limit {
+                return Err(self.too_long());
+            }
+            self.scanned = 0;
+            let mut line = buffer.split_to(lf + 1);
+            line.truncate(end);
+            return Ok(Some(line.freeze()));
+        }
+        self.scanned = buffer.len();
+        let ends_in_cr = buffer.last() == Some(&b'\r');
+        if buffer.len() - usize::from(ends_in_cr) > self.limit {
+            return Err(self.too_long());
+        }
+        Ok(None)
+    }
+
+    const fn too_long(&self) -> LineTooLong {
+        LineTooLong { limit: self.limit }
+    }
+}
+
+/// A payload whose length was announced: complete once that many octets and the terminator have arrived. It allocates
+/// nothing for what was merely announced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Payload {
+    len: usize,
+}
+
+impl Payload {
+    /// A payload of `len` octets; `None` if that is more than `limit`.
+    pub fn announced(len: u64, limit: usize) -> Option<Self> {
+        usize::try_from(len).ok().filter(|len| *len <= limit).map(|len| Payload { len })
+    }
+
+    /// Its octets, taken off the buffer with the CRLF that must follow them; `Ok(None)` until all have arrived.
+    ///
+    /// # Errors
+    /// What follows the payload is not CRLF.
+    pub fn take(self, buffer: &mut BytesMut) -> Result<Option<Bytes>, NoTerminator> {
+        let Some(tail) = buffer.get(self.len..self.len + 2) else { return Ok(None) };
+        if tail != b"\r\n" {
+            return Err(NoTerminator);
+        }
+        let mut payload = buffer.split_to(self.len + 2);
+        payload.truncate(self.len);
+        Ok(Some(payload.freeze()))
+    }
+}
+
+/// An announced payload is not followed by CRLF.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a payload is not followed by CRLF")]
+pub struct NoTerminator;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    fn lines(terminator: Terminator, limit: usize, chunks: &[&[u8]]) -> (Vec<Bytes>, bool) {
+        let (mut scanner, mut buffer, mut out) =
+            (LineScanner::new(terminator, limit), BytesMut::new(), Vec::new());
+        for chunk in chunks {
+            buffer.extend_from_slice(chunk);
+            loop {
+                match scanner.next_line(&mut buffer) {
+                    Ok(Some(line)) => out.push(line),
+                    Ok(None) => break,
+                    Err(_) => return (out, true),
+                }
+            }
+        }
+        (out, false)
+    }
+
+    #[test]
+    fn limits_are_exact() {
+        for terminator in [Terminator::CrLf, Terminator::Lf] {
+            assert_eq!(lines(terminator, 3, &[b"abc\r\n"]), (alloc::vec![Bytes::from("abc")], false));
+            assert!(lines(terminator, 3, &[b"abcd\r\n"]).1);
+            assert!(lines(terminator, 3, &[b"abcd"]).1, "not even the end has to arrive");
+            assert!(!lines(terminator, 3, &[b"abc\r"]).1);
+        }
+        assert_eq!(lines(Terminator::CrLf, 9, &[b"a\nb\r\n"]).0, [Bytes::from("a\nb")]);
+        assert_eq!(lines(Terminator::Lf, 9, &[b"a\nb\r\n"]).0, [Bytes::from("a"), Bytes::from("b")]);
+    }
+
+    #[test]
+    fn payloads_wait_for_what_they_announced() {
+        assert_eq!(Payload::announced(u64::MAX, 10), None);
+        assert_eq!(Payload::announced(11, 10), None);
+        let payload = Payload::announced(3, 10).unwrap();
+        let mut buffer = BytesMut::from(&b"abc\r"[..]);
+        assert_eq!(payload.take(&mut buffer), Ok(None));
+        buffer.extend_from_slice(b"\nx");
+        assert_eq!(payload.take(&mut buffer), Ok(Some(Bytes::from("abc"))));
+        assert_eq!(&buffer[..], b"x");
+        assert_eq!(payload.take(&mut BytesMut::from(&b"abcde"[..])), Err(NoTerminator));
+    }
+
+    proptest! {
+        #[test]
+        fn splitting_changes_nothing(
+            bytes in prop::collection::vec(prop::sample::select(b"ab\r\n".to_vec()), 0..60),
+            crlf in any::<bool>(), limit in 0usize..12, at in 0usize..60,
+        ) {
+            let terminator = if crlf { Terminator::CrLf } else { Terminator::Lf };
+            let whole = lines(terminator, limit, &[&bytes]);
+            let each: Vec<&[u8]> = bytes.chunks(1).collect();
+            prop_assert_eq!(&lines(terminator, limit, &each), &whole);
+            let (a, b) = bytes.split_at(at.min(bytes.len()));
+            prop_assert_eq!(&lines(terminator, limit, &[a, b]), &whole);
+        }
+    }
+}

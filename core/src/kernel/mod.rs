@@ -1,0 +1,25 @@
+//! What every protocol stands on: [`Time`], [`Timers`], random [`Streams`], the [`Machine`] contract, framing, the
+//! bounded [`SeenCache`] and the per-connection [`Outbox`].
+//!
+//! Nothing here knows a protocol, a socket or a clock.
+
+mod contract;
+mod framing;
+mod keyed;
+mod outbox;
+mod random;
+mod seen;
+mod time;
+mod timers;
+
+pub use contract::{
+    Class, CloseHow, Closed, ConnId, DialError, Fault, How, Input, Loaded, Machine, Output, Port, StoreOp,
+    Ticket, Wake, Why,
+};
+pub use framing::{LineScanner, LineTooLong, NoTerminator, Payload, Terminator};
+pub use keyed::KeyedState;
+pub use outbox::{Backlog, Outbox, Shed, TooSlow};
+pub use random::{Rng, Seed, Streams};
+pub use seen::SeenCache;
+pub use time::Time;
+pub use timers::Timers;

@@ -1,0 +1,173 @@
+//! What waits to be sent on one connection.
+
+use alloc::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::Class;
+
+/// The connection takes less than is due to it: what may not be shed has passed its bound.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the peer reads too slowly: over {limit} octets wait that may not be dropped")]
+pub struct TooSlow {
+    /// The bound in octets.
+    pub limit: usize,
+}
+
+/// A bulk frame that was dropped to make room.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Shed(pub Bytes);
+
+/// The bounds of an [`Outbox`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Backlog {
+    /// Octets given to the driver and not yet flushed; one frame may exceed it alone.
+    pub in_flight: usize,
+    /// Octets of urgent and control frames that may wait.
+    pub control: usize,
+    /// Octets of bulk frames that may wait.
+    pub bulk: usize,
+}
+
+impl Default for Backlog {
+    /// 64 KiB at the driver, 1 MiB waiting in either kind.
+    fn default() -> Self {
+        Backlog { in_flight: 64 << 10, control: 1 << 20, bulk: 1 << 20 }
+    }
+}
+
+/// One connection's queues, by [`Class`]. It gives the driver only as much as [`Backlog::in_flight`], so that an urgent
+/// frame never waits behind a megabyte of payload, and whoever sheds holds the queue.
+#[derive(Clone, Debug, Default)]
+pub struct Outbox {
+    bounds: Backlog,
+    queues: [VecDeque<Bytes>; 3],
+    control: usize,
+    bulk: usize,
+    in_flight: usize,
+}
+
+impl Outbox {
+    /// Empty queues with these bounds.
+    pub fn new(bounds: Backlog) -> Self {
+        Outbox { bounds, ..Outbox::default() }
+    }
+
+    /// Queues a frame. Bulk frames that had to go for it are returned, oldest first; a frame larger than the bound is
+    /// itself shed.
+    ///
+    /// # Errors
+    /// Urgent and control frames have passed their bound; the connection should be closed.
+    pub fn push(&mut self, class: Class, frame: Bytes, mut shed: impl FnMut(Shed)) -> Result<(), TooSlow> {
+        if class == Class::Bulk {
+            self.bulk += frame.len();
+        } else {
+            self.control += frame.len();
+            if self.control > self.bounds.control {
+                return Err(TooSlow { limit: self.bounds.control });
+            }
+        }
+        self.queues[class as usize].push_back(frame);
+        while self.bulk > self.bounds.bulk {
+            let Some(oldest) = self.queues[Class::Bulk as usize].pop_front() else { break };
+            self.bulk -= oldest.len();
+            shed(Shed(oldest));
+        }
+        Ok(())
+    }
+
+    /// The next frame that the driver may have now: the most urgent class first.
+    pub fn pop(&mut self) -> Option<(Class, Bytes)> {
+        let class = [Class::Urgent, Class::Control, Class::Bulk]
+            .into_iter()
+            .find(|class| !self.queues[*class as usize].is_empty())?;
+        let queue = &mut self.queues[class as usize];
+        let len = queue.front()?.len();
+        if self.in_flight > 0 && self.in_flight + len > self.bounds.in_flight {
+            return None;
+        }
+        self.in_flight += len;
+        *(if class == Class::Bulk { &mut self.bulk } else { &mut self.control }) -= len;
+        queue.pop_front().map(|frame| (class, frame))
+    }
+
+    /// The driver wrote `n` octets.
+    pub fn flushed(&mut self, n: usize) {
+        debug_assert!(n <= self.in_flight, "the driver flushed more than it was given");
+        self.in_flight = self.in_flight.saturating_sub(n);
+    }
+
+    /// Octets that wait here, not counting what the driver has.
+    pub fn waiting(&self) -> usize {
+        self.control + self.bulk
+    }
+
+    /// Whether nothing waits here.
+    pub fn is_empty(&self) -> bool {
+        self.queues.iter().all(VecDeque::is_empty)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    fn frame(tag: u8, len: usize) -> Bytes {
+        Bytes::from(alloc::vec![tag; len])
+    }
+
+    #[test]
+    fn urgent_goes_first_and_bulk_is_shed_oldest_first() {
+        let mut outbox = Outbox::new(Backlog { in_flight: 10, control: 100, bulk: 20 });
+        let mut lost = Vec::new();
+        for tag in 0..4 {
+            outbox.push(Class::Bulk, frame(tag, 8), |s| lost.push(s.0[0])).unwrap();
+        }
+        outbox.push(Class::Urgent, frame(9, 4), |_| unreachable!()).unwrap();
+        assert_eq!(lost, [0, 1]);
+        assert_eq!(outbox.pop(), Some((Class::Urgent, frame(9, 4))));
+        assert_eq!(outbox.pop(), None, "4 + 8 octets are more than may be in flight");
+        outbox.flushed(4);
+        assert_eq!(outbox.pop(), Some((Class::Bulk, frame(2, 8))));
+        assert_eq!(outbox.waiting(), 8);
+    }
+
+    #[test]
+    fn a_frame_above_the_window_goes_alone_and_control_has_an_end() {
+        let mut outbox = Outbox::new(Backlog { in_flight: 10, control: 30, bulk: 20 });
+        outbox.push(Class::Control, frame(1, 25), |_| ()).unwrap();
+        assert!(outbox.pop().is_some());
+        outbox.push(Class::Control, frame(2, 30), |_| ()).unwrap();
+        assert_eq!(outbox.pop(), None);
+        assert_eq!(outbox.push(Class::Urgent, frame(3, 1), |_| ()), Err(TooSlow { limit: 30 }));
+    }
+
+    proptest! {
+        #[test]
+        fn order_within_a_class_is_kept_and_nothing_exceeds_its_bound(
+            ops in prop::collection::vec((0usize..3, 1usize..12, any::<bool>()), 0..80),
+        ) {
+            let bounds = Backlog { in_flight: 16, control: 1 << 20, bulk: 32 };
+            let mut outbox = Outbox::new(bounds);
+            let (mut next, mut last, mut given) = (0u8, [None::<u8>; 3], 0usize);
+            for (class, len, drain) in ops {
+                let class = [Class::Urgent, Class::Control, Class::Bulk][class];
+                outbox.push(class, frame(next, len), |_| ()).unwrap();
+                next += 1;
+                if drain {
+                    outbox.flushed(given);
+                    given = 0;
+                    while let Some((class, frame)) = outbox.pop() {
+                        prop_assert!(last[class as usize] < Some(frame[0]));
+                        last[class as usize] = Some(frame[0]);
+                        given += frame.len();
+                    }
+                    prop_assert!(given <= 16);
+                }
+                prop_assert!(outbox.bulk <= 32);
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The bootstrap: who is there, for newcomers.

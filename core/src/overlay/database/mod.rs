@@ -1,0 +1,1 @@
+//! The link-state database: one record for each node, the newest known.

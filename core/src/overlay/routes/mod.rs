@@ -1,0 +1,1 @@
+//! Shortest overlay paths.

@@ -1,0 +1,327 @@
+//! Packets as validated values: whatever can be built here can be emitted, and is read back as the same.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::super::names::{Cost, Key, NodeId, Token};
+
+/// A node as the wire names it: `host:port`, and its id where that is known.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct NodeName {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Who it is; a newcomer's bootstrap list may hold addresses alone.
+    pub id: Option<NodeId>,
+}
+
+/// An overlay's name, 1 to 32 of `a-z`, `0-9` and `-`: nodes of another network are refused.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Network(pub(super) SmallVec<[u8; 16]>);
+
+/// What the sender of LNK is to the receiver.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Role {
+    /// `o`: I choose you.
+    Chooser,
+    /// `g`: I choose you, and have no link yet: let me in as a guest.
+    Guest,
+    /// `w`: I only watch the flood; I am never listed or counted.
+    Watcher,
+    /// `i`: the answer of one who does not choose.
+    Chosen,
+}
+
+/// LNK: the first line on every link, both ways; said again it changes the sender's role.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Greeting {
+    /// The protocol's version, 1.
+    pub version: u32,
+    /// The overlay's name.
+    pub network: Network,
+    /// The sender, always with its id.
+    pub node: NodeName,
+    /// What the sender is to the receiver.
+    pub role: Role,
+    /// What the receiver puts into its heartbeats to the sender.
+    pub token: Token,
+    /// What else the sender says of itself.
+    pub caps: Capabilities,
+}
+
+/// `key=value` pairs of a greeting.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Capabilities {
+    /// `start=`: the sender's incarnation.
+    pub start: Option<u32>,
+    /// Pairs that this version does not know, as they were written, joined by commas.
+    pub other: Bytes,
+}
+
+/// REG: a newcomer asks a bootstrap, or any node, who is there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Registration {
+    /// The newcomer.
+    pub node: NodeName,
+    /// How many neighbours it will choose.
+    pub k: u32,
+    /// Whether it asks for everybody (`all`) and not for a sample.
+    pub all: bool,
+    /// Whether it asks for the graph as well (`over`): answered by OVER after NET.
+    pub over: bool,
+}
+
+/// 128 bits of SHA-256 over what no relay changes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Hash(pub u128);
+
+/// UPT: a node's record as it is flooded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Upt {
+    /// The hash that the packet claims; believed only after [`Upt::verify`](super::Upt).
+    pub hash: Hash,
+    /// Its freshness.
+    pub key: Key,
+    /// Whose record it is, always with an id.
+    pub source: NodeName,
+    /// Milliseconds since the decision that it tells of.
+    pub age: u32,
+    /// The updates as the origin wrote them.
+    pub body: Bytes,
+}
+
+/// A validated body: one update for each metric, at least one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Body {
+    /// The updates in the order written.
+    pub updates: SmallVec<[Update; 1]>,
+}
+
+/// One update: all links of its source, by one metric. State, not difference.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Update {
+    /// What the source says of itself.
+    pub attributes: Attributes,
+    /// Its links, each other node at most once.
+    pub links: Vec<Listed>,
+}
+
+/// What a source says of itself. A field that is `None` was not written.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Attributes {
+    /// `life=`: seconds until the record expires.
+    pub life: Option<u32>,
+    /// `free=`: how many more may choose it.
+    pub free: Option<u32>,
+    /// `k=`: how many it chooses.
+    pub k: Option<u32>,
+    /// `metric=`: what costs mean; absent means `delay`.
+    pub metric: Option<Bytes>,
+    /// `addr=`: where it listens beside the address in its name.
+    pub addrs: SmallVec<[SocketAddr; 1]>,
+    /// Pairs that this version does not know, as they were written, joined by commas.
+    pub other: Bytes,
+}
+
+/// A link in an update.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// The other end.
+    pub id: NodeId,
+    /// What the source measured towards it.
+    pub cost: Cost,
+    /// Who chose it.
+    pub role: ListedRole,
+    /// Anything else.
+    pub attributes: LinkAttributes,
+}
+
+/// Who chose a listed link.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ListedRole {
+    /// `o`: the source.
+    Out,
+    /// `i`: the other end.
+    In,
+    /// `b`: both (choices that crossed).
+    Both,
+}
+
+/// Attributes of a listed link.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LinkAttributes {
+    /// `bye`: the source gives this link up once its replacement stands. Routed over meanwhile, not counted on.
+    pub bye: bool,
+    /// Attributes that this version does not know, as they were written, joined by commas.
+    pub other: Bytes,
+}
+
+/// A record in OVER: what a newcomer or a tool is shown; it enters no database.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// Whose it is.
+    pub node: NodeName,
+    /// Its freshness.
+    pub key: Key,
+    /// Milliseconds since the decision.
+    pub age: u32,
+    /// Its links.
+    pub links: Vec<Listed>,
+}
+
+/// RMV: somebody says that `victim`, with no newer record than `victim_key`, is gone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Removal {
+    /// The claimed hash.
+    pub hash: Hash,
+    /// The freshness of the claim among its reporter's claims.
+    pub key: Key,
+    /// Who says so, always with an id.
+    pub reporter: NodeName,
+    /// Who is said to be gone.
+    pub victim: NodeId,
+    /// The newest record of the victim that the reporter knew.
+    pub victim_key: Key,
+}
+
+/// TRD: I give up my choice of you.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Teardown {
+    /// The sender.
+    pub node: NodeName,
+    /// Why, in letters, digits and `-`.
+    pub reason: Option<Bytes>,
+}
+
+/// NACK: refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Nack {
+    /// The word that is refused.
+    pub word: Bytes,
+    /// Why, in letters, digits and `-`.
+    pub reason: Option<Bytes>,
+    /// Up to four others that may have room.
+    pub nodes: SmallVec<[NodeName; 4]>,
+}
+
+/// SEG: a piece of a packet longer than PKT_LIMIT.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Segment {
+    /// Which packet, per link.
+    pub message: u32,
+    /// Which piece, from 0.
+    pub index: u16,
+    /// How many pieces, from 1 to 9999.
+    pub count: u16,
+    /// The octets.
+    pub chunk: Bytes,
+}
+
+/// A database, or a range of it, in short.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Digest(pub u128);
+
+/// How many records.
+pub type Count = u32;
+
+/// SUM: what I have, in short.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sum {
+    /// The first and last id of the range; `None` for everything.
+    pub range: Option<(NodeId, NodeId)>,
+    /// How many records.
+    pub count: Count,
+    /// Their digest.
+    pub digest: Digest,
+}
+
+/// ASK: these are mine; send what is newer or missing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ask {
+    /// The range that `have` covers in full, where this is not about everything.
+    pub range: Option<(NodeId, NodeId)>,
+    /// Ids and keys, in ascending order of ids.
+    pub have: Vec<(NodeId, Key)>,
+}
+
+/// HB: a heartbeat.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Beat {
+    /// The receiver's token for this link.
+    pub token: Token,
+    /// The beat's number, from 1.
+    pub number: u64,
+    /// The last number heard from the receiver; 0 for none.
+    pub heard: u64,
+    /// How long ago that was heard, in microseconds.
+    pub held: u64,
+}
+
+/// What a payload is, and which conversation it belongs to: a letter and up to 16 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Flow {
+    /// `d`: a payload for the application.
+    Data(u64),
+    /// `e`: to be sent back.
+    Echo(u64),
+    /// `r`: sent back.
+    Reply(u64),
+    /// `u`: the payload of that number cannot reach its destination.
+    Unreachable(u64),
+    /// `x`: the payload of that number ran out of TTL.
+    Expired(u64),
+}
+
+/// DAT: the line before a payload.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DataHead {
+    /// What and which.
+    pub flow: Flow,
+    /// Who sent it.
+    pub source: NodeId,
+    /// Whom it is for.
+    pub destination: NodeId,
+    /// How many more links it may take.
+    pub ttl: u8,
+    /// Octets of payload that follow the line, before a CRLF.
+    pub len: u32,
+}
+
+/// A packet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Packet {
+    /// LNK.
+    Lnk(Greeting),
+    /// REG.
+    Reg(Registration),
+    /// NET: nodes that are there.
+    Net(Vec<NodeName>),
+    /// OVER: the graph, for people and tools.
+    Over(Vec<Record>),
+    /// UPT.
+    Upt(Upt),
+    /// RMV.
+    Rmv(Removal),
+    /// TRD.
+    Trd(Teardown),
+    /// NACK.
+    Nack(Nack),
+    /// SEG.
+    Seg(Segment),
+    /// SUM.
+    Sum(Sum),
+    /// ASK.
+    Ask(Ask),
+    /// PING: answer with the token.
+    Ping(Token),
+    /// PONG.
+    Pong(Token),
+    /// HB.
+    Hb(Beat),
+    /// DAT.
+    Dat(DataHead),
+    /// A word that this version does not know: counted and ignored.
+    Unknown(Bytes),
+}

@@ -1,0 +1,1 @@
+//! Worlds of machines in simulated time.

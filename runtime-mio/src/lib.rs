@@ -1,0 +1,1 @@
+//! A mio event loop that drives any [`egoist_core::kernel::Machine`] on real sockets.

@@ -1,0 +1,2 @@
+//! The `egoist` program.
+fn main() {}
