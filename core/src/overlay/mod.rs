@@ -2,6 +2,7 @@
 
 pub mod bootstrap;
 pub mod database;
+pub mod flood;
 pub mod graph;
 pub mod names;
 pub mod routes;
