@@ -2,9 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use bytes::Bytes;
 use divan::{Bencher, black_box, counter::ItemsCount};
-use egoist_core::kernel::{Rng, Seed, Streams, Time};
+use egoist_core::kernel::{Seed, Streams, Time};
 use egoist_core::overlay::database::{Database, LinkMode};
 use egoist_core::overlay::flood::{Duplicates, PKT_IDS_LIMIT};
 use egoist_core::overlay::wire::{
@@ -23,7 +22,6 @@ fn main() {
 struct Overlay {
     ids: Vec<NodeId>,
     lists: Vec<Vec<Listed>>,
-    rng: Rng,
 }
 
 impl Overlay {
@@ -45,21 +43,19 @@ impl Overlay {
                 list(to, from, ListedRole::In);
             }
         }
-        Overlay { ids, lists, rng }
+        Overlay { ids, lists }
     }
 
-    fn update(&mut self, node: usize, sequence: u32) -> (Upt, Body) {
-        let source =
-            NodeName { addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 61_224)), id: Some(self.ids[node]) };
-        let octets = Bytes::from(vec![b'x'; 42 * self.lists[node].len() + 30]);
-        let key = Key { incarnation: 1, sequence };
-        let upt = Upt { hash: Hash(self.rng.u128()), key, source, age: 0, body: octets };
+    fn update(&self, node: usize, sequence: u32) -> (Upt, Body) {
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 61_224));
+        let source = NodeName { addr, id: Some(self.ids[node]) };
         let attributes = Attributes { life: Some(180), free: Some(4), k: Some(3), ..Attributes::default() };
         let links = self.lists[node].clone();
-        (upt, Body { updates: [Update { attributes, links }].into_iter().collect() })
+        let body = Body { updates: [Update { attributes, links }].into_iter().collect() };
+        (Upt::originate(Key { incarnation: 1, sequence }, source, 0, &body), body)
     }
 
-    fn database(&mut self) -> Database {
+    fn database(&self) -> Database {
         let mut database = Database::default();
         for node in 0..self.ids.len() {
             let (upt, body) = self.update(node, 1);
@@ -99,7 +95,7 @@ fn duplicate_unknown_then_added(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn offer_newer(bencher: Bencher<'_, '_>) {
-    let mut overlay = Overlay::new(NODES, 3);
+    let overlay = Overlay::new(NODES, 3);
     let mut database = overlay.database();
     // Links are resolved when edges are first asked for, and one by one after that.
     database.effective_edges(LinkMode::Mutual, |_, _, _| {});
@@ -117,7 +113,7 @@ fn offer_newer(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn standing_of_older(bencher: Bencher<'_, '_>) {
-    let mut overlay = Overlay::new(NODES, 3);
+    let overlay = Overlay::new(NODES, 3);
     let database = overlay.database();
     let (upt, _) = overlay.update(77, 0);
     bencher.bench_local(|| database.standing(black_box(&upt)));
@@ -131,7 +127,7 @@ fn effective_edges(bencher: Bencher<'_, '_>, k: usize) {
 
 #[divan::bench(args = [3, NODES - 1])]
 fn effective_edges_after_a_node_came(bencher: Bencher<'_, '_>, k: usize) {
-    let mut overlay = full(k);
+    let overlay = full(k);
     let (upt, body) = overlay.update(0, 1);
     let mut database = overlay.database();
     database.expire(Time::from_secs(180));

@@ -16,8 +16,10 @@ pub const MIN_LIFE: u32 = 180;
 /// The longest life of a record in seconds: what is gone is forgotten within an hour, whatever its origin claimed.
 pub const MAX_LIFE: u32 = 3_600;
 
-/// A node's record: the update as its origin wrote it, and what it says by the metric that this version routes by,
-/// `delay`.
+/// The metric that this version routes by; costs of another cannot be compared with it.
+const DELAY: &[u8] = b"delay";
+
+/// A node's record: the update as its origin wrote it, and what it says by the metric `delay`.
 #[derive(Clone, Debug)]
 pub struct Entry {
     id: NodeId,
@@ -173,9 +175,9 @@ impl Entry {
     }
 }
 
-/// The update whose costs are delays; costs of another metric cannot be compared with them.
+/// The update whose costs are delays, if there is one.
 fn by_delay(body: &Body) -> Option<&Update> {
-    body.updates.iter().find(|update| update.attributes.metric.as_deref().is_none_or(|m| m == b"delay"))
+    body.updates.iter().find(|update| update.metric() == DELAY)
 }
 
 fn links(source: NodeId, listed: &[Listed]) -> Box<[Link]> {

@@ -71,7 +71,7 @@ impl Database {
     }
 
     /// Takes `upt`, received now and verified, if it is newer than what is here. `body` is what its octets say. Its
-    /// octets are kept as they are given: they should be a part of nothing larger. A taken record is not absent,
+    /// octets are kept as they are given; see [`Upt::detach`]. A taken record is not absent,
     /// whatever the one before it was.
     pub fn offer(&mut self, now: Time, upt: Upt, body: &Body) -> Verdict {
         let Some(id) = upt.source.id else { return Verdict::Refused(Refusal::Anonymous) };

@@ -5,15 +5,11 @@ mod exchange;
 mod graph;
 mod keeping;
 
-use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
-use core::hash::Hash as _;
 use core::net::{Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use siphasher::sip128::{Hasher128, SipHasher13};
 use smallvec::smallvec;
 
 use super::super::wire::{Attributes, Body, Hash, LinkAttributes, Listed, ListedRole, NodeName, Update, Upt};
@@ -58,20 +54,10 @@ impl Draft {
         Draft { life: Some(life), ..self }
     }
 
-    /// The octets stand for the body without being one: equal bodies have equal octets, others others.
-    fn octets(&self) -> String {
-        format!("{:?}{:?}", self.life, self.links)
-    }
-
     fn upt(&self) -> Upt {
-        let source =
-            NodeName { addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 61_224)), id: Some(NodeId(self.id)) };
-        let body = Bytes::from(self.octets());
-        let mut hasher = SipHasher13::new();
-        (self.key, source, &body).hash(&mut hasher);
-        let (low, high) = (hasher.finish128().h1, hasher.finish128().h2);
-        let hash = Hash(u128::from(high) << 64 | u128::from(low));
-        Upt { hash, key: self.key, source, age: self.age, body }
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 61_224));
+        let source = NodeName { addr, id: Some(NodeId(self.id)) };
+        Upt::originate(self.key, source, self.age, &self.body())
     }
 
     fn body(&self) -> Body {
