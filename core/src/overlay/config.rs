@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::database::{LinkMode, Limits};
+use super::database::{Limits, LinkMode};
 use super::flood::Refresh;
 use super::names::NodeId;
 use super::wire::Network;

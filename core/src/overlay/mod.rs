@@ -4,10 +4,10 @@ pub mod bootstrap;
 mod config;
 pub mod database;
 mod event;
+#[cfg(feature = "sim")]
+pub mod experiment;
 pub mod flood;
 pub mod graph;
-#[cfg(feature = "sim")]
-pub mod judge;
 pub mod link;
 mod machine;
 mod names;

@@ -11,11 +11,11 @@ use crate::kernel::Time;
 
 /// How many newly heard-of nodes are measured at one pulse: a newcomer to an overlay of 490 knows its distances within
 /// four seconds.
-pub const FRESH_PER_PULSE: usize = 32;
+const FRESH_PER_PULSE: usize = 32;
 
 /// What is known of the way to one node.
 #[derive(Clone, Debug)]
-pub struct Measured {
+pub(super) struct Measured {
     /// The smoothed round trip, once measured.
     pub rtt: Option<Smoothed>,
     /// When it last answered, or was first heard of.
@@ -33,7 +33,7 @@ impl Measured {
     }
 
     /// The cost of a link to it; `None` while unmeasured, or when it answers no more.
-    pub fn cost(&self) -> Option<Cost> {
+    pub(super) fn cost(&self) -> Option<Cost> {
         self.rtt.as_ref().filter(|_| self.failed < 2).map(|rtt| Cost::from_duration(rtt.mean()))
     }
 }
@@ -46,7 +46,7 @@ struct Waiting {
 
 /// The distances measured, and the probes under way.
 #[derive(Clone, Debug, Default)]
-pub struct Probes {
+pub(super) struct Probes {
     peers: BTreeMap<NodeId, Measured>,
     fresh: VecDeque<NodeId>,
     waiting: BTreeMap<Token, Waiting>,
@@ -57,7 +57,7 @@ pub struct Probes {
 
 impl Probes {
     /// A node was heard of: it is measured soon.
-    pub fn learn(&mut self, now: Time, id: NodeId) {
+    pub(super) fn learn(&mut self, now: Time, id: NodeId) {
         if let alloc::collections::btree_map::Entry::Vacant(entry) = self.peers.entry(id) {
             entry.insert(Measured::new(now));
             self.fresh.push_back(id);
@@ -65,18 +65,18 @@ impl Probes {
     }
 
     /// A node is gone from the database.
-    pub fn forget(&mut self, id: NodeId) {
+    pub(super) fn forget(&mut self, id: NodeId) {
         self.peers.remove(&id);
     }
 
     /// What is known of the way to `id`.
-    pub fn get(&self, id: NodeId) -> Option<&Measured> {
+    pub(super) fn get(&self, id: NodeId) -> Option<&Measured> {
         self.peers.get(&id)
     }
 
     /// Who is to be probed now: the newly heard-of first, then as many of the others as `period` asks for when this is
     /// called every `pulse`, in the order of ids.
-    pub fn due(&mut self, pulse: Duration, period: Duration) -> Vec<NodeId> {
+    pub(super) fn due(&mut self, pulse: Duration, period: Duration) -> Vec<NodeId> {
         let mut due: Vec<NodeId> = Vec::new();
         while due.len() < FRESH_PER_PULSE
             && let Some(id) = self.fresh.pop_front()
@@ -104,7 +104,7 @@ impl Probes {
     }
 
     /// A probe with `token` goes to `id`.
-    pub fn sent(&mut self, now: Time, id: NodeId, token: Token) {
+    pub(super) fn sent(&mut self, now: Time, id: NodeId, token: Token) {
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.waiting += 1;
             self.waiting.insert(token, Waiting { id, sent: now });
@@ -113,12 +113,12 @@ impl Probes {
     }
 
     /// Whether a probe to `id` is under way.
-    pub fn is_waiting(&self, id: NodeId) -> bool {
+    pub(super) fn is_waiting(&self, id: NodeId) -> bool {
         self.peers.get(&id).is_some_and(|p| p.waiting > 0)
     }
 
     /// An answer came: whose it is and the round trip; `None` for a token that nobody waits for.
-    pub fn answered(&mut self, now: Time, token: Token) -> Option<(NodeId, Duration)> {
+    pub(super) fn answered(&mut self, now: Time, token: Token) -> Option<(NodeId, Duration)> {
         let Waiting { id, sent } = self.waiting.remove(&token)?;
         let peer = self.peers.get_mut(&id)?;
         let rtt = now.since(sent);
@@ -131,7 +131,7 @@ impl Probes {
     }
 
     /// A link to `id` measured the way: as good as an answer.
-    pub fn heard(&mut self, now: Time, id: NodeId, rtt: Option<Smoothed>) {
+    pub(super) fn heard(&mut self, now: Time, id: NodeId, rtt: Option<Smoothed>) {
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.heard = now;
             peer.answered = Some(now);
@@ -141,7 +141,7 @@ impl Probes {
     }
 
     /// Takes the probes that got no answer within `timeout`: whom they were for.
-    pub fn expire(&mut self, now: Time, timeout: Duration) -> Vec<NodeId> {
+    pub(super) fn expire(&mut self, now: Time, timeout: Duration) -> Vec<NodeId> {
         let mut failed = Vec::new();
         while let Some(&(sent, token)) = self.order.front() {
             if sent + timeout > now {
@@ -160,18 +160,13 @@ impl Probes {
     }
 
     /// The machine slept for `by`: the silence is its own.
-    pub fn forgive(&mut self, by: Duration) {
+    pub(super) fn forgive(&mut self, by: Duration) {
         for peer in self.peers.values_mut() {
             peer.heard = peer.heard + by;
         }
         for (sent, _) in &mut self.order {
             *sent = *sent + by;
         }
-    }
-
-    /// Everybody, in the order of ids.
-    pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Measured)> {
-        self.peers.iter().map(|(id, peer)| (*id, peer))
     }
 }
 

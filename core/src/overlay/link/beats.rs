@@ -143,7 +143,9 @@ impl Beats {
 
     /// Whether the peer beats over UDP and has done so lately: small payloads may go the same way.
     pub fn fresh_udp(&self, now: Time) -> bool {
-        self.carrier == Carrier::Udp && !self.suspected && self.heard_at.is_some_and(|at| now.since(at) < SUSPECT_AT_MOST)
+        self.carrier == Carrier::Udp
+            && !self.suspected
+            && self.heard_at.is_some_and(|at| now.since(at) < SUSPECT_AT_MOST)
     }
 
     /// Whether the peer is suspected.
@@ -194,7 +196,11 @@ mod tests {
         a.beat(Time::from_millis(10), Token(1));
         let beat = |number, heard, held| Beat { token: Token(1), number, heard, held };
         assert_eq!(a.hear(Time::from_millis(20), &beat(1, 7, 0)), None, "never sent");
-        assert_eq!(a.hear(Time::from_millis(20), &beat(2, 1, u64::MAX)), None, "held longer than it was away");
+        assert_eq!(
+            a.hear(Time::from_millis(20), &beat(2, 1, u64::MAX)),
+            None,
+            "held longer than it was away"
+        );
         assert_eq!(a.hear(Time::from_millis(20), &beat(2, 1, 0)), None, "said before");
         assert_eq!(a.hear(Time::from_millis(20), &beat(u64::MAX, u64::MAX, 0)), None);
     }

@@ -63,8 +63,10 @@ impl Overlay {
     /// Everybody who is there, as far as this node knows, but for the one who asks.
     fn known_names(&self, asker: Option<NodeId>) -> Vec<NodeName> {
         let me = self.me().filter(|_| !self.config.is_watcher()).map(|me| self.my_name(me));
-        let records = self.database.entries().filter(|e| !e.is_absent() && !e.links().is_empty()).map(|e| *e.name());
-        let mut names: Vec<NodeName> = records.chain(me).chain(self.joining.registrations(self.now)).collect();
+        let records =
+            self.database.entries().filter(|e| !e.is_absent() && !e.links().is_empty()).map(|e| *e.name());
+        let mut names: Vec<NodeName> =
+            records.chain(me).chain(self.joining.registrations(self.now)).collect();
         names.retain(|name| name.id != asker);
         names.sort_unstable_by_key(|name| name.id);
         names.dedup_by_key(|name| name.id);

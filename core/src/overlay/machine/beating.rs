@@ -43,7 +43,7 @@ impl Overlay {
     }
 
     /// Where a neighbour hears datagrams: the address of its connection with the port of its name.
-    fn beat_address(&self, id: NodeId) -> Option<SocketAddr> {
+    pub(super) fn beat_address(&self, id: NodeId) -> Option<SocketAddr> {
         let link = self.links.get(&id)?;
         let remote = self.conns.get(&link.conn)?.remote;
         Some(SocketAddr::new(remote.ip(), link.name.addr.port()))
@@ -90,7 +90,8 @@ impl Overlay {
     pub(super) fn watch_silence(&mut self, id: NodeId) {
         if let Some(link) = self.links.get(&id) {
             let deadline = link.beats.deadline(link.rtt.as_ref());
-            self.timers.set(Timer::Silence(id), deadline.max(self.now + core::time::Duration::from_micros(1)));
+            self.timers
+                .set(Timer::Silence(id), deadline.max(self.now + core::time::Duration::from_micros(1)));
         }
     }
 

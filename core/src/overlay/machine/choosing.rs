@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
@@ -46,7 +47,10 @@ pub(super) struct Choosing {
 
 impl fmt::Debug for Choosing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Choosing").field("policy", &self.policy.name()).field("suits", &self.suits).finish_non_exhaustive()
+        f.debug_struct("Choosing")
+            .field("policy", &self.policy.name())
+            .field("suits", &self.suits)
+            .finish_non_exhaustive()
     }
 }
 
@@ -99,7 +103,8 @@ impl Overlay {
     fn schedule_epoch(&mut self, at: Time) {
         self.choosing.next_epoch = Some(at);
         let off = self.config.periods.rewiring / 20;
-        let at = (at - off + self.random.wiring.between(Duration::ZERO, off * 2)).max(self.now + Duration::from_millis(1));
+        let at = (at - off + self.random.wiring.between(Duration::ZERO, off * 2))
+            .max(self.now + Duration::from_millis(1));
         self.timers.set(Timer::Epoch, at);
         self.timers.set(Timer::Prepare, (at - PREPARE).max(self.now + Duration::from_millis(1)));
     }
@@ -159,7 +164,8 @@ impl Overlay {
     /// The seed's formOverlay: first neighbours, at random, before anything is measured.
     pub(super) fn form(&mut self) {
         let wanted = if self.config.is_watcher() { WATCHED } else { self.config.k };
-        let have = self.links.values().filter(|l| l.mine == Mine::Chosen || l.watching).count() + self.choosing.suits.len();
+        let have = self.links.values().filter(|l| l.mine == Mine::Chosen || l.watching).count()
+            + self.choosing.suits.len();
         let mut names = self.strangers_by_name();
         self.random.sampling.shuffle(&mut names);
         for id in names.into_iter().take(wanted.saturating_sub(have)) {
@@ -173,10 +179,11 @@ impl Overlay {
     }
 
     /// Everybody known by name to whom there is no link and who has not refused.
-    fn strangers_by_name(&self) -> alloc::vec::Vec<NodeId> {
+    fn strangers_by_name(&self) -> Vec<NodeId> {
         let me = self.me().map(|me| me.id);
-        let known = self.database.entries().filter(|e| !e.is_absent() && !e.links().is_empty()).map(|e| e.id());
-        let mut ids: alloc::vec::Vec<NodeId> = known.chain(self.joining.names()).chain(self.remembered()).collect();
+        let known =
+            self.database.entries().filter(|e| !e.is_absent() && !e.links().is_empty()).map(|e| e.id());
+        let mut ids: Vec<NodeId> = known.chain(self.joining.names()).chain(self.remembered()).collect();
         ids.sort_unstable();
         ids.dedup();
         ids.retain(|id| {

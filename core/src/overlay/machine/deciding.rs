@@ -83,7 +83,8 @@ impl Overlay {
     /// Fills free places, and leaves the others as they are: for choices that were lost or refused.
     pub(super) fn refill(&mut self) {
         let Some(mut view) = self.view() else { return };
-        let courted: Vec<u32> = self.choosing.suits.keys().filter_map(|id| self.database.index().of(*id)).collect();
+        let courted: Vec<u32> =
+            self.choosing.suits.keys().filter_map(|id| self.database.index().of(*id)).collect();
         let missing = self.wanted(&view).saturating_sub(view.current.len() + courted.len());
         if missing == 0 {
             return;
@@ -97,7 +98,8 @@ impl Overlay {
         let choice = self.choosing.policy.choose(&view.problem(&graph, missing), &mut self.random.wiring);
         self.choosing.graph = graph;
         self.counters.decisions += 1;
-        let mut dead: Ids = self.links.values().filter(|l| l.mine != Mine::No && !l.live()).map(|l| l.peer).collect();
+        let mut dead: Ids =
+            self.links.values().filter(|l| l.mine != Mine::No && !l.live()).map(|l| l.peer).collect();
         for id in self.ids(&choice.links) {
             self.court(id, dead.pop());
         }
@@ -139,7 +141,7 @@ impl Overlay {
         let mut removed: Ids = held.iter().filter(|id| !chosen.contains(id)).copied().collect();
         // Those that are dead already are replaced first.
         removed.sort_by_key(|id| self.links.get(id).is_some_and(Link::live));
-        let surplus = removed.split_off(added.len().min(removed.len()));
+        let surplus: Ids = removed.drain(added.len().min(removed.len())..).collect();
         for (at, id) in added.iter().enumerate() {
             self.court(*id, removed.get(at).copied());
         }
@@ -177,7 +179,8 @@ impl Overlay {
             let link = self.links.get(&id).filter(|link| link.live());
             let present = !entry.is_absent() && (edged[dense] || link.is_some() || self.answered_lately(id));
             view.destination[dense] = present && dense != me as usize;
-            view.delay[dense] = link.and_then(Link::cost).or_else(|| self.probes.get(id).and_then(|p| p.cost()));
+            view.delay[dense] =
+                link.and_then(Link::cost).or_else(|| self.probes.get(id).and_then(|p| p.cost()));
             view.candidate[dense] = view.destination[dense] && self.may_be_chosen(entry, link);
             let dense = u32::try_from(dense).ok()?;
             match link {
@@ -193,7 +196,8 @@ impl Overlay {
     fn plan(&mut self) {
         let choosing = &mut self.choosing;
         choosing.builder.reset(self.database.len());
-        self.database.lasting_edges(self.config.links, |from, to, cost| choosing.builder.push(from, to, cost));
+        self.database
+            .lasting_edges(self.config.links, |from, to, cost| choosing.builder.push(from, to, cost));
         choosing.builder.build_into(&mut choosing.graph);
     }
 
@@ -233,7 +237,9 @@ impl Overlay {
         let entries = self.database.entries().enumerate();
         let me = self.me().map(|me| me.id);
         entries
-            .filter(|(dense, e)| !edged[*dense] && !e.is_absent() && Some(e.id()) != me && !self.links.contains_key(&e.id()))
+            .filter(|(dense, e)| {
+                !edged[*dense] && !e.is_absent() && Some(e.id()) != me && !self.links.contains_key(&e.id())
+            })
             .map(|(_, e)| e.id())
             .take(EDGELESS)
             .collect()

@@ -15,7 +15,7 @@ use crate::overlay::routes::{ShortestPaths, Tree};
 use crate::overlay::wire::{self, DataHead, Flow};
 
 /// How many links a payload may take.
-pub const TTL: u8 = 32;
+const TTL: u8 = 32;
 /// A datagram of at most so many octets in all goes over UDP between neighbours.
 const DATAGRAM: usize = 1_200;
 /// Routes are computed at most this often.
@@ -169,7 +169,8 @@ impl Overlay {
     /// most every 50 ms unless the neighbour they name is gone.
     pub(super) fn next_hop(&mut self, to: NodeId) -> Option<NodeId> {
         let due = self.forwarding.computed.is_none_or(|at| self.now.since(at) >= ROUTES_EVERY);
-        if self.forwarding.generation != self.database.index().generation() || (self.forwarding.stale && due) {
+        if self.forwarding.generation != self.database.index().generation() || (self.forwarding.stale && due)
+        {
             self.compute_routes();
         }
         self.known_hop(to).or_else(|| {

@@ -158,7 +158,9 @@ impl Overlay {
     }
 
     fn answered(&mut self, conn: ConnId, to: NodeName, token: Token, greeting: Greeting) {
-        let Some(id) = greeting.node.id else { return self.misbehaved(conn, peer_fault("a greeting without an id")) };
+        let Some(id) = greeting.node.id else {
+            return self.misbehaved(conn, peer_fault("a greeting without an id"));
+        };
         let other = to.id.is_some_and(|expected| expected != id);
         let wrong = greeting.network != self.config.network || greeting.version != VERSION;
         if other || wrong || self.links.contains_key(&id) || Some(id) == self.me().map(|me| me.id) {
@@ -175,7 +177,13 @@ impl Overlay {
     }
 
     fn link_up(
-        &mut self, conn: ConnId, id: NodeId, greeting: Greeting, my_token: Token, mine: Mine, theirs: Theirs,
+        &mut self,
+        conn: ConnId,
+        id: NodeId,
+        greeting: Greeting,
+        my_token: Token,
+        mine: Mine,
+        theirs: Theirs,
     ) {
         let rtt = self.probes.get(id).and_then(|p| p.rtt);
         let link = Link {
@@ -330,6 +338,7 @@ impl Overlay {
         }
         self.emit(Event::LinkDown { peer: id, why });
         self.origin.touch();
+        self.join_if_alone();
         link.mine == Mine::Chosen
     }
 
@@ -339,7 +348,8 @@ impl Overlay {
                 *dial = Dial::Abandoned;
             }
         }
-        let crossing = self.conns.iter().find(|(_, c)| matches!(c.kind, Kind::Greeting { to, .. } if to.id == Some(id)));
+        let crossing =
+            self.conns.iter().find(|(_, c)| matches!(c.kind, Kind::Greeting { to, .. } if to.id == Some(id)));
         if let Some(conn) = crossing.map(|(conn, _)| *conn) {
             self.hang_up(conn, CloseHow::Flush, no_fault("the other's connection stays"));
         }

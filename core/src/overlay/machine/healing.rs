@@ -89,9 +89,10 @@ impl Overlay {
     /// A bootstrap names somebody of whom there is no record: another overlay may have grown there.
     pub(super) fn heal_named(&mut self, names: &[NodeName]) {
         let me = self.me().map(|me| me.id);
-        let stranger = names.iter().filter_map(|name| name.id).find(|id| {
-            Some(*id) != me && self.database.get(*id).is_none() && !self.choosing.courts(*id)
-        });
+        let stranger = names
+            .iter()
+            .filter_map(|name| name.id)
+            .find(|id| Some(*id) != me && self.database.get(*id).is_none() && !self.choosing.courts(*id));
         if let Some(id) = stranger {
             self.healing.asked.insert(id);
             self.probes.learn(self.now, id);

@@ -65,8 +65,12 @@ impl Overlay {
     fn relay(&mut self, from: NodeId, source: NodeId) {
         let Some(entry) = self.database.get(source) else { return };
         let frame = entry.upt().frame(entry.age(self.now));
-        let others: smallvec::SmallVec<[ConnId; 16]> =
-            self.links.values().filter(|link| link.peer != from && link.peer != source).map(|link| link.conn).collect();
+        let others: smallvec::SmallVec<[ConnId; 16]> = self
+            .links
+            .values()
+            .filter(|link| link.peer != from && link.peer != source)
+            .map(|link| link.conn)
+            .collect();
         for conn in others {
             self.send(conn, Class::Control, frame.clone());
         }
@@ -93,7 +97,9 @@ impl Overlay {
             Superseded::Below => {}
             Superseded::Sequence => self.origin.again(),
             Superseded::Incarnation(incarnation) => self.reincarnate(incarnation),
-            Superseded::Exhausted => self.fatal("a record with the greatest key lives under this node's id: take another id"),
+            Superseded::Exhausted => {
+                self.fatal("a record with the greatest key lives under this node's id: take another id")
+            }
         }
     }
 

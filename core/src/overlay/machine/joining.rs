@@ -70,7 +70,8 @@ impl Overlay {
     pub(super) fn register(&mut self, conn: ConnId) {
         let Some(me) = self.me() else { return };
         let k = u32::try_from(self.config.k).unwrap_or(u32::MAX);
-        let registration = Registration { node: self.my_name(me), k, all: false, over: false };
+        let registration =
+            Registration { node: self.my_name(me), k, all: false, over: false, other: bytes::Bytes::new() };
         self.send_packet(conn, Class::Urgent, &Packet::Reg(registration));
     }
 
@@ -115,7 +116,8 @@ impl Overlay {
 
     /// Asks again, for ever, at growing distances.
     fn join_later(&mut self, at_most: Duration) {
-        let wait = self.config.periods.boot_delay.saturating_mul(1 << self.joining.tries.min(10)).min(at_most);
+        let wait =
+            self.config.periods.boot_delay.saturating_mul(1 << self.joining.tries.min(10)).min(at_most);
         self.joining.tries = self.joining.tries.saturating_add(1);
         let wait = self.random.timing.jittered(wait, 25).max(Duration::from_millis(1));
         self.timers.set(Timer::Join, self.now + wait);

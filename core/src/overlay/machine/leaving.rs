@@ -18,7 +18,7 @@ impl Overlay {
     pub(super) fn leave(&mut self) -> Result<Reply, Refusal> {
         let Life::Running(me) = self.life else { return Err(Refusal::NotRunning) };
         self.life = Life::Leaving(me);
-        self.withdraw();
+        self.withdraw_record();
         let neighbours: Vec<NodeId> = self.links.keys().copied().collect();
         for id in neighbours {
             self.teardown(id, "leaving");

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::{Overlay, Timer};
 use crate::kernel::{Class, ConnId, Time};
-use crate::overlay::flood::{Lifetime, Origination, Refresh, Sequence, Superseded, Urgency};
+use crate::overlay::flood::{Lifetime, Origination, Sequence, Superseded, Urgency};
 use crate::overlay::link::Mine;
 use crate::overlay::names::{Cost, Key, NodeId};
 use crate::overlay::wire::{Attributes, Body, LinkAttributes, Listed, ListedRole, Update, Upt};
@@ -102,7 +102,7 @@ impl Overlay {
 
     fn originate(&mut self, statement: Statement) {
         let Some(me) = self.me() else { return };
-        let Some(key) = self.origin.sequence.as_mut().and_then(Sequence::next) else { return };
+        let Some(key) = self.origin.sequence.as_mut().and_then(Sequence::next_key) else { return };
         let refresh = self.config.refresh();
         let decided = self.decided(&statement);
         let life = self.origin.lifetime.announce(decided, refresh, self.database.len());
@@ -134,10 +134,18 @@ impl Overlay {
     fn decided(&self, statement: &Statement) -> Time {
         let chosen = |s: &Statement, id| s.links.iter().any(|l| l.id == id && l.role != ListedRole::In);
         let said = self.origin.said.as_ref();
-        let new = self.links.values().filter(|link| {
-            chosen(statement, link.peer) && !said.is_some_and(|said| chosen(said, link.peer))
-        });
+        let new = self
+            .links
+            .values()
+            .filter(|link| chosen(statement, link.peer) && !said.is_some_and(|said| chosen(said, link.peer)));
         new.map(|link| link.decided).min().unwrap_or(self.now)
+    }
+
+    /// The last record: without links, and not waiting for the bucket.
+    pub(super) fn withdraw_record(&mut self) {
+        if !self.config.is_watcher() {
+            self.originate(Statement::default());
+        }
     }
 
     /// What the record would say now.

@@ -215,7 +215,10 @@ impl Overlay {
     pub fn routes(&self) -> Vec<RouteView> {
         let (_, tree) = self.shortest_paths();
         let me = self.me().map(|me| me.id);
-        self.dense().filter(|(_, id)| Some(*id) != me).filter_map(|(dense, id)| self.route_view(&tree, dense, id)).collect()
+        self.dense()
+            .filter(|(_, id)| Some(*id) != me)
+            .filter_map(|(dense, id)| self.route_view(&tree, dense, id))
+            .collect()
     }
 
     fn route_view(&self, tree: &Tree, dense: u32, id: NodeId) -> Option<RouteView> {
@@ -236,7 +239,8 @@ impl Overlay {
     pub fn path(&self, to: NodeId) -> Option<PathView> {
         let (_, tree) = self.shortest_paths();
         let path = tree.path(self.database.index().of(to)?)?;
-        let hops = path.into_iter().map(|d| Some((self.database.index().ids()[d as usize], tree.distance(d)?)));
+        let hops =
+            path.into_iter().map(|d| Some((self.database.index().ids()[d as usize], tree.distance(d)?)));
         Some(PathView { hops: hops.collect::<Option<_>>()? })
     }
 

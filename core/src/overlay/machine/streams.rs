@@ -6,7 +6,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::{Overlay, Timer};
 use crate::kernel::{
-    Class, CloseHow, Closed, ConnId, Fault, How, LineScanner, Outbox, Output, Payload, Terminator, Ticket, Why,
+    Class, CloseHow, Closed, ConnId, Fault, How, LineScanner, Outbox, Output, Payload, Terminator, Ticket,
+    Why,
 };
 use crate::overlay::event::Event;
 use crate::overlay::names::{NodeId, Token};
@@ -107,7 +108,11 @@ impl Overlay {
         if self.strangers.len() > self.config.bounds.strangers
             && let Some(oldest) = self.strangers.pop_front()
         {
-            self.hang_up(oldest, CloseHow::Abort, Why { fault: Fault::Own, what: "too many have not said what they are" });
+            self.hang_up(
+                oldest,
+                CloseHow::Abort,
+                Why { fault: Fault::Own, what: "too many have not said what they are" },
+            );
         }
     }
 
@@ -131,7 +136,11 @@ impl Overlay {
             }
             Dial::Abandoned => {
                 self.conns.insert(conn, Conn::new(Kind::Closing, remote));
-                self.out.push_back(Output::Close { conn, how: CloseHow::Abort, why: no_fault("no more wanted") });
+                self.out.push_back(Output::Close {
+                    conn,
+                    how: CloseHow::Abort,
+                    why: no_fault("no more wanted"),
+                });
             }
         }
     }
@@ -222,7 +231,11 @@ impl Overlay {
 
     /// NACK, and the connection's end.
     pub(super) fn refuse(
-        &mut self, conn: ConnId, word: Bytes, reason: &'static str, nodes: smallvec::SmallVec<[NodeName; 4]>,
+        &mut self,
+        conn: ConnId,
+        word: Bytes,
+        reason: &'static str,
+        nodes: smallvec::SmallVec<[NodeName; 4]>,
     ) {
         let nack = Packet::Nack(Nack { word, reason: Some(Bytes::from_static(reason.as_bytes())), nodes });
         self.send_packet(conn, Class::Urgent, &nack);

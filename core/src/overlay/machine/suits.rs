@@ -70,9 +70,16 @@ impl Overlay {
         if self.choosing.courts(id) {
             return;
         }
-        let fresh = self.probes.get(id).and_then(|p| p.answered).is_some_and(|at| self.now.since(at) <= FRESH);
+        let fresh =
+            self.probes.get(id).and_then(|p| p.answered).is_some_and(|at| self.now.since(at) <= FRESH);
         let open = self.links.contains_key(&id);
-        let stage = if open { Stage::Asked } else if fresh { Stage::Dialed } else { Stage::Probing };
+        let stage = if open {
+            Stage::Asked
+        } else if fresh {
+            Stage::Dialed
+        } else {
+            Stage::Probing
+        };
         self.choosing.suits.insert(id, Suit { stage, role, replaces, decided: self.now });
         let patience = self.config.periods.greeting * 2 + self.config.periods.ping_timeout * 2;
         self.timers.set(Timer::Suit(id), self.now + patience);
