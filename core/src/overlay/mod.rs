@@ -3,6 +3,8 @@
 pub mod bootstrap;
 pub mod database;
 pub mod graph;
+#[cfg(feature = "sim")]
+pub mod judge;
 pub mod names;
 pub mod routes;
 pub mod wire;
