@@ -8,6 +8,8 @@ mod event;
 pub mod experiment;
 pub mod flood;
 pub mod graph;
+#[cfg(feature = "sim")]
+pub mod judge;
 pub mod link;
 mod machine;
 mod names;

@@ -30,11 +30,12 @@ impl Hysteresis {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
 
     #[test]
     fn asks_for_nothing_in_the_first_eight_epochs() {
         let mut hysteresis = Hysteresis::new(10_000);
-        let asked: alloc::vec::Vec<u32> = (0..10)
+        let asked: Vec<u32> = (0..10)
             .map(|_| {
                 let eps = hysteresis.eps_ppm();
                 hysteresis.epoch_ended();

@@ -1,5 +1,6 @@
 //! Oracles: every set of links tried, and each set valued by a search of its own.
 
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -80,13 +81,13 @@ fn rng() -> Rng {
     Streams::new(Seed::from_u64(1)).named("wiring")
 }
 
-fn policies() -> Vec<alloc::boxed::Box<dyn Policy>> {
+fn policies() -> Vec<Box<dyn Policy>> {
     vec![
-        alloc::boxed::Box::new(BestResponse::new()),
-        alloc::boxed::Box::new(FullMesh::new()),
-        alloc::boxed::Box::new(KClosest::new()),
-        alloc::boxed::Box::new(KRandom::new()),
-        alloc::boxed::Box::new(KRegular::new()),
+        Box::new(BestResponse::new()),
+        Box::new(FullMesh::new()),
+        Box::new(KClosest::new()),
+        Box::new(KRandom::new()),
+        Box::new(KRegular::new()),
     ]
 }
 

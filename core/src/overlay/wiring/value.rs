@@ -18,7 +18,6 @@ impl Value {
     /// The value of a sum of [`weight`]s.
     pub(super) fn of_weights(sum: i64) -> Self {
         debug_assert!(sum >= 0, "weights are not negative");
-        #[expect(clippy::cast_possible_truncation, reason = "no more than MAX_NODES")]
         let unreachable = (sum >> PENALTY_BITS) as u32;
         Value { unreachable, total: (sum & (PENALTY - 1)).cast_unsigned() }
     }
