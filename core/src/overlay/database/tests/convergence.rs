@@ -27,8 +27,11 @@ impl Relay {
         if self.duplicates.contains(Time::ZERO, upt.hash) {
             return None;
         }
-        self.duplicates.insert(Time::ZERO, upt.hash);
-        Some(draft.offer(Time::ZERO, &mut self.database))
+        let verdict = draft.offer(Time::ZERO, &mut self.database);
+        if verdict.is_settled() {
+            self.duplicates.insert(Time::ZERO, upt.hash);
+        }
+        Some(verdict)
     }
 }
 
@@ -130,6 +133,17 @@ proptest! {
             Standing::Conflict => matches!(verdict, Verdict::Conflict { .. }),
         }, "{standing:?} {verdict:?}");
     }
+}
+
+#[test]
+fn the_cache_does_not_keep_out_what_may_still_be_taken() {
+    let mut relay = Relay::new(PKT_IDS_LIMIT);
+    assert_eq!(relay.hear(&draft(1, 1).aged(180_000)), Some(Verdict::Refused(Refusal::Expired)));
+    assert!(relay.hear(&draft(1, 1)).and_then(|verdict| verdict.taken()).is_some(), "by a shorter way");
+    relay.database = Database::new(Limits { records: 0, ..Limits::default() });
+    assert_eq!(relay.hear(&draft(2, 1)), Some(Verdict::Full));
+    relay.database = Database::default();
+    assert!(relay.hear(&draft(2, 1)).and_then(|verdict| verdict.taken()).is_some(), "once there is room");
 }
 
 #[test]
