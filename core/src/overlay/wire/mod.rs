@@ -2,6 +2,8 @@
 
 mod attributes;
 mod body;
+#[cfg(any(test, feature = "sim"))]
+pub mod checks;
 mod datagram;
 mod emit;
 mod error;
@@ -12,6 +14,10 @@ mod pen;
 mod read;
 mod record;
 mod segment;
+#[cfg(any(test, feature = "strategies"))]
+pub mod strategies;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use datagram::{Datagram, read_datagram};
