@@ -71,6 +71,8 @@
 mod addresses;
 mod config;
 mod interface;
+#[cfg(feature = "sim")]
+mod lawful;
 mod machine;
 mod message;
 mod peer;
