@@ -56,7 +56,7 @@ fn rubbish(rng: &mut Rng) -> Vec<u8> {
     }
 }
 
-const IN_FLIGHT: usize = 600;
+const IN_FLIGHT: usize = 300;
 
 impl Lawful for Hello {
     const IN_FLIGHT: usize = IN_FLIGHT;
@@ -73,7 +73,7 @@ impl Lawful for Hello {
             max_dials: 3,
             max_known: 3,
             max_rows: 4,
-            backlog: Backlog { in_flight: IN_FLIGHT, control: 2_000, bulk: 0 },
+            backlog: Backlog { in_flight: IN_FLIGHT, control: 400, bulk: 0 },
             ping_period: Duration::from_secs(20),
             ..Config::default()
         };

@@ -10,14 +10,6 @@ use super::Lawful;
 use super::script::{Act, Load, Step};
 use crate::kernel::{ConnId, Input, Loaded, Output, Rng, Time};
 
-/// How the bytes of a step are handed over.
-pub(super) enum Pieces {
-    /// At once.
-    Whole,
-    /// Split at random, or octet by octet.
-    Split(Rng),
-}
-
 /// A machine and its driver's state.
 pub(super) struct Bench<M: Lawful> {
     pub(super) machine: M,
@@ -92,8 +84,8 @@ impl<M: Lawful> Bench<M> {
         self.machine.handle(now, input);
     }
 
-    /// Does what a step says, as far as a driver in this state would.
-    pub(super) fn apply(&mut self, step: &Step<M::Command>, pieces: &mut Pieces) {
+    /// Does what a step says, as far as a driver in this state would; its bytes split at random if there is a `split`.
+    pub(super) fn apply(&mut self, step: &Step<M::Command>, split: Option<&mut Rng>) {
         self.now = step.at;
         match &step.act {
             Act::Tick => self.give(step.at, Input::Tick),
@@ -101,7 +93,7 @@ impl<M: Lawful> Bench<M> {
                 self.wires.insert(*conn, Wire::default());
                 self.give(step.at, Input::Opened { conn: *conn, how: *how, remote: *remote });
             }
-            Act::Bytes { conn, bytes } => self.arrive(*conn, bytes, pieces),
+            Act::Bytes { conn, bytes } => self.arrive(*conn, bytes, split),
             Act::Present { conn } => self.present(*conn),
             Act::Flushed { conn, n } => self.flush(*conn, *n),
             Act::Closed { conn, why } => {
@@ -130,8 +122,8 @@ impl<M: Lawful> Bench<M> {
         }
     }
 
-    fn arrive(&mut self, conn: ConnId, bytes: &[u8], pieces: &mut Pieces) {
-        let Pieces::Split(rng) = pieces else { return self.arrive_whole(conn, bytes) };
+    fn arrive(&mut self, conn: ConnId, bytes: &[u8], split: Option<&mut Rng>) {
+        let Some(rng) = split else { return self.arrive_whole(conn, bytes) };
         let (mut rest, longest) = (bytes, if rng.percent(20) { 1 } else { bytes.len() });
         while !rest.is_empty() {
             let (piece, after) = rest.split_at(1 + rng.index(longest.min(rest.len())));

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::Lawful;
-use super::bench::{Bench, Pieces};
+use super::bench::Bench;
 use crate::kernel::{
     Closed, ConnId, DialError, How, Output, Port, Rng, Seed, StoreOp, Streams, Ticket, Time,
 };
@@ -85,7 +85,7 @@ impl<M: Lawful> Script<M> {
     /// Runs the first `end` steps of it on a fresh machine.
     pub(super) fn played_until(&self, mut bench: Bench<M>, end: usize) -> Bench<M> {
         for step in &self.steps[..end] {
-            bench.apply(step, &mut Pieces::Whole);
+            bench.apply(step, None);
             bench.drain();
         }
         bench
@@ -150,7 +150,7 @@ impl<M: Lawful> Composer<M> {
         }
         let Some(act) = self.choose() else { return };
         let step = Step { at: self.now, act, drain: false };
-        self.bench.apply(&step, &mut Pieces::Whole);
+        self.bench.apply(&step, None);
         self.steps.push(step);
         if self.rng.percent(60) {
             self.drain();

@@ -5,7 +5,7 @@ use core::fmt::Debug;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Lawful;
-use super::bench::{Bench, Pieces};
+use super::bench::Bench;
 use super::script::{Act, Script};
 use crate::kernel::{ConnId, Output, Ticket};
 
@@ -19,7 +19,7 @@ pub(super) type Finding = (usize, String);
 pub(super) fn record<M: Lawful>(script: &Script<M>, mut bench: Bench<M>) -> Trace<'_, M::Command, M::Event> {
     let mut trace = vec![(None, core::mem::take(&mut bench.outputs))];
     for step in &script.steps {
-        bench.apply(step, &mut Pieces::Whole);
+        bench.apply(step, None);
         bench.drain();
         trace.push((Some(&step.act), core::mem::take(&mut bench.outputs)));
     }
