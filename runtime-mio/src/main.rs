@@ -1,2 +1,7 @@
 //! The `egoist` program.
-fn main() {}
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}
