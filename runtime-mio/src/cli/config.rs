@@ -38,10 +38,7 @@ pub(crate) struct Settings {
     pub(crate) bounds: Bounds,
 }
 
-/// Print the configuration that a node would run with
-///
-/// The answer is a TOML file for --config: every key with what it is for, the value in force, and its default where
-/// that is another. Flags and --config work as they do for 'egoist node'.
+/// Print the configuration that a node would run with, as a TOML file for --config
 #[derive(Parser, Debug)]
 #[command(
     name = "config",
@@ -183,11 +180,11 @@ impl<'a> File<'a> {
 
     fn unknown(&self, sections: &[Section], section: &Section, key: &str, at: usize) -> Failure {
         let place =
-            |table: Option<&str>| table.map_or("the top of the file".to_owned(), |t| format!("[{t}]"));
+            |table: Option<&str>| table.map_or("at the top of the file".to_owned(), |t| format!("in [{t}]"));
         let failure =
-            Failure::usage(format!("there is no key '{key}' in {}", place(section.table))).at(self.line(at));
+            Failure::usage(format!("there is no key '{key}' {}", place(section.table))).at(self.line(at));
         if let Some(other) = sections.iter().find(|s| s.keys.iter().any(|arg| arg.get_id() == key)) {
-            return failure.try_this(format!("it belongs into {}", place(other.table)));
+            return failure.try_this(format!("it stands {}", place(other.table)));
         }
         let names = section.keys.iter().map(|arg| arg.get_id().as_str());
         let tables = sections.iter().filter_map(|s| s.table).filter(|_| section.table.is_none());
@@ -272,10 +269,6 @@ fn as_toml(matches: &ArgMatches) -> String {
 fn documentation(arg: &Arg) -> String {
     const COLUMNS: usize = 100;
     let mut doc = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    let possible: Vec<_> = arg.get_possible_values().iter().map(|v| v.get_name().to_owned()).collect();
-    if !possible.is_empty() {
-        doc += &format!(": {}", possible.join(" | "));
-    }
     let default: Vec<_> = arg.get_default_values().iter().map(|v| v.to_string_lossy()).collect();
     if !default.is_empty() {
         doc += &format!(" [default: {}]", default.join(", "));

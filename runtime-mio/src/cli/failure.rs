@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ErrorKind};
+use clap::error::ErrorKind;
 
 /// How a command ends.
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
@@ -39,6 +39,17 @@ impl Failure {
     /// Anything else.
     pub(crate) fn new(what: impl Into<String>) -> Self {
         Self::of(Kind::Failed, what)
+    }
+
+    /// What clap found wrong with the command line of `command`, or the help that was asked for.
+    pub(crate) fn misuse(error: clap::Error, command: &str) -> Self {
+        use ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+        if matches!(error.kind(), DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand) {
+            return Self::of(Kind::Shown(Box::new(error)), "");
+        }
+        let (what, tip) = what_and_tip(&error);
+        let help = format!("see '{command} --help'");
+        Self::usage(what).at(command).try_this(tip.map_or(help.clone(), |tip| format!("{tip} ({help})")))
     }
 
     /// An error of the operating system at a file, folder or socket.
@@ -107,17 +118,10 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// Flags that clap found wrong, outside the command line's own reading.
 impl From<clap::Error> for Failure {
     fn from(error: clap::Error) -> Self {
-        use ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
-        if matches!(error.kind(), DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand) {
-            return Self::of(Kind::Shown(Box::new(error)), "");
-        }
-        let command = command_of(&error);
-        let (what, tip) = what_and_tip(&error);
-        let help = format!("see '{command} --help'");
-        let remedy = tip.map_or(help.clone(), |tip| format!("{tip} ({help})"));
-        Self::usage(what).at(command).try_this(remedy)
+        Self::misuse(error, "egoist")
     }
 }
 
@@ -128,14 +132,6 @@ pub(super) fn what_and_tip(error: &clap::Error) -> (String, Option<String>) {
     let what = paragraphs.next().unwrap_or_default();
     let tip = paragraphs.find_map(|p| p.strip_prefix("tip: ").map(str::to_owned));
     (what.strip_prefix("error: ").unwrap_or(&what).to_owned(), tip)
-}
-
-/// The command that a usage error is about, from the usage line that clap shows with it.
-fn command_of(error: &clap::Error) -> String {
-    let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
-    let words = usage.split_whitespace().skip_while(|w| *w != "egoist");
-    let command: Vec<_> = words.take_while(|w| w.starts_with(|c: char| c.is_ascii_lowercase())).collect();
-    if command.is_empty() { "egoist".to_owned() } else { command.join(" ") }
 }
 
 #[cfg(test)]

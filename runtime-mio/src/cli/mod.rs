@@ -1,20 +1,28 @@
 //! The command line: one file per command, and what they share.
 
+mod bootstrap;
 mod config;
 mod control;
+mod demo;
 mod duration;
 mod failure;
+mod hello;
+mod latency;
 mod leave;
 mod listen;
+mod live;
 mod logging;
 mod neighbors;
+mod node;
 mod path;
 mod payload;
 mod ping;
+mod progress;
 mod routes;
 mod send;
 mod session;
 mod settings;
+mod sim;
 mod state;
 mod status;
 mod table;
@@ -77,11 +85,21 @@ fn run(args: Vec<OsString>, out: &mut dyn io::Write) -> Outcome {
 
 /// Reads the command line, and once more with the configuration file's values for defaults where it names one.
 fn parse(args: &[OsString]) -> Outcome<ArgMatches> {
-    let matches = program().try_get_matches_from(args)?;
+    let matches_of = |program: Command| {
+        let command = command_in(&program, args);
+        program.try_get_matches_from(args).map_err(|error| Failure::misuse(error, &command))
+    };
+    let matches = matches_of(program())?;
     match file_of(&matches) {
-        Some(path) => Ok(config::apply(program(), &path)?.try_get_matches_from(args)?),
+        Some(path) => matches_of(config::apply(program(), &path)?),
         None => Ok(matches),
     }
+}
+
+/// The command that a command line is of, for what is said about it.
+fn command_in(program: &Command, args: &[OsString]) -> String {
+    let word = args.iter().skip(1).find_map(|arg| program.find_subcommand(arg));
+    word.map_or("egoist".to_owned(), |command| format!("egoist {}", command.get_name()))
 }
 
 fn file_of(matches: &ArgMatches) -> Option<PathBuf> {
@@ -94,8 +112,7 @@ fn program() -> Command {
     let groups = commands();
     let program = Command::new("egoist")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("A peer-to-peer overlay that optimises itself")
-        .long_about(
+        .about(
             "A peer-to-peer overlay that optimises itself: every node measures the delay to the others, chooses the few \
              neighbours that make its own cost of reaching everybody smallest, and routes over the shortest paths.",
         )
@@ -108,7 +125,7 @@ fn program() -> Command {
 }
 
 const AFTER_HELP: &str = "\
-'egoist COMMAND --help' explains a command with examples. Answers go to standard output, logs and errors to standard
+'egoist COMMAND --help' explains a command with examples. Answers go to standard output, logs and errors to standard \
 error. Exit code 2: the command line or configuration is wrong; 1: anything else went wrong.";
 
 /// Flags that every command takes.
@@ -136,15 +153,29 @@ fn template(groups: &[(&str, Vec<Entry>)]) -> String {
             text += &format!("  {:wide$}  {about}\n", command.get_name());
         }
     }
-    text + "\n{options}\n\n{after-help}"
+    text + "\nOptions:\n{options}{after-help}"
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory as _;
+
+    fn waiting() -> [Command; 5] {
+        [
+            node::Node::command(),
+            bootstrap::Bootstrap::command(),
+            hello::Hello::command(),
+            demo::Demo::command(),
+            sim::Sim::command(),
+        ]
+    }
 
     #[test]
     fn the_definitions_hold() {
         program().debug_assert();
+        for command in waiting() {
+            command.debug_assert();
+        }
     }
 }

@@ -52,12 +52,12 @@ pub(crate) struct Wiring {
     #[arg(short, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) k: u32,
 
-    /// How neighbours are chosen
-    #[arg(long, value_name = "POLICY", default_value = "best-response")]
+    /// How neighbours are chosen: best-response (those that make the node's own cost smallest), k-random or full-mesh
+    #[arg(long, value_name = "POLICY", default_value = "best-response", hide_possible_values = true)]
     pub(crate) policy: Policy,
 
-    /// Whether a link carries data both ways or only away from who chose it
-    #[arg(long, value_name = "MODE", default_value = "mutual")]
+    /// What links carry: mutual (both ways) or directed (only away from who chose the link)
+    #[arg(long, value_name = "MODE", default_value = "mutual", hide_possible_values = true)]
     pub(crate) links: Links,
 
     /// Rewire only for a gain in delay above this share of the present cost, 0 to below 1 (after the first 8 epochs)
@@ -167,6 +167,25 @@ pub(crate) enum InDegreeCap {
     None,
     /// So many.
     At(u32),
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Policy::BestResponse => "best-response",
+            Policy::KRandom => "k-random",
+            Policy::FullMesh => "full-mesh",
+        })
+    }
+}
+
+impl fmt::Display for Links {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Links::Mutual => "mutual",
+            Links::Directed => "directed",
+        })
+    }
 }
 
 impl FromStr for InDegreeCap {
@@ -280,6 +299,7 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::FromArgMatches as _;
 
     #[test]
     fn hosts_are_names_or_addresses() {
@@ -301,6 +321,22 @@ mod tests {
         ] {
             assert!(bad.parse::<HostPort>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn loopback_needs_less_said() {
+        let place = |args: &[&str]| {
+            let command = Place::augment_args(clap::Command::new("node").no_binary_name(true));
+            Place::from_arg_matches(&command.try_get_matches_from(args).unwrap()).unwrap()
+        };
+        let here = place(&[]);
+        assert_eq!(here.network().unwrap(), "loopback");
+        assert_eq!(here.bootstraps(), ["127.0.0.1:61223".parse().unwrap()]);
+        assert!(here.advertised().unwrap().is_empty());
+        let there = place(&["--listen", "[::]:61300"]);
+        assert!(there.network().unwrap_err().to_string().contains("--network NAME"));
+        assert!(there.advertised().unwrap_err().to_string().contains("--advertise IP:PORT"));
+        assert!(there.bootstraps().is_empty());
     }
 
     #[test]
