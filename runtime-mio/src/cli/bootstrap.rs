@@ -16,7 +16,7 @@ use super::state::StateArgs;
   egoist bootstrap                                      for nodes on this machine
   egoist bootstrap --listen 0.0.0.0:61223 --advertise 192.0.2.1:61223 --network example
 
-A bootstrap watches the overlay by two links and is no part of it: nobody routes over it, and the overlay lives on
+A bootstrap watches the overlay by two links and is no part of it: nobody routes over it, and the overlay lives on \
 without it. Several may run; each node answers newcomers as well."
 )]
 pub(crate) struct Bootstrap {

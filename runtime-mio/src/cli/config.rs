@@ -184,7 +184,7 @@ impl<'a> File<'a> {
         let failure =
             Failure::usage(format!("there is no key '{key}' {}", place(section.table))).at(self.line(at));
         if let Some(other) = sections.iter().find(|s| s.keys.iter().any(|arg| arg.get_id() == key)) {
-            return failure.try_this(format!("it stands {}", place(other.table)));
+            return failure.try_this(format!("it belongs {}", place(other.table)));
         }
         let names = section.keys.iter().map(|arg| arg.get_id().as_str());
         let tables = sections.iter().filter_map(|s| s.table).filter(|_| section.table.is_none());
@@ -329,5 +329,119 @@ fn json_value(arg: &Arg, values: &[String]) -> Value {
         values.iter().map(scalar).collect()
     } else {
         values.first().map_or(Value::Null, scalar)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What reading `text` as a file ends in, without its path.
+    fn refused(text: &str) -> String {
+        let file = File { path: Path::new("e.toml"), text };
+        file.values().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_with_the_nearest_known_one() {
+        for (text, message) in [
+            (
+                "\n[wiring]\nk = 5\npollicy = 'x'",
+                "there is no key 'pollicy' in [wiring]: e.toml line 4: did you mean 'policy'?",
+            ),
+            (
+                "[period]",
+                "there is no key 'period' at the top of the file: e.toml line 1: did you mean 'periods'?",
+            ),
+            (
+                "ping_period = '3s'",
+                "there is no key 'ping_period' at the top of the file: e.toml line 1: it belongs in [periods]",
+            ),
+            (
+                "[bounds]\nxyzzy = 1",
+                "there is no key 'xyzzy' in [bounds]: e.toml line 2: 'egoist config' prints all keys",
+            ),
+            ("help = true", "there is no key 'help' at the top of the file: e.toml line 1: "),
+        ] {
+            let said = refused(text);
+            assert!(said.starts_with(&format!("egoist: {message}")), "{said}");
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_refused_with_their_line() {
+        for (text, message) in [
+            (
+                "[periods]\n\nping_period = 3",
+                "'3' is no value for ping_period: e.toml line 3: write a number and a unit",
+            ),
+            ("[wiring]\nk = 65", "'65' is no value for k: e.toml line 2: 65 is not in 1..=64"),
+            (
+                "[wiring]\nk = 0x3",
+                "'k' cannot have this value: e.toml line 2: give a text in quotes or a decimal number",
+            ),
+            ("[wiring]\nk = [1, 2]", "'k' cannot have this value: e.toml line 2: give one value, not a list"),
+            ("advertise = ['1.2.3.4:5', true]", "'advertise' cannot have this value: e.toml line 1: "),
+            (
+                "advertise = ['0.0.0.0:5']",
+                "'0.0.0.0:5' is no value for advertise: e.toml line 1: nobody can dial",
+            ),
+            ("wiring = 3", "'wiring' is a table: e.toml line 1: write [name]"),
+            ("[wiring]\nlinks = 'x'", "'x' is no value for links: e.toml line 2: invalid value 'x'"),
+            ("\nlisten = ", "this is no TOML ("),
+            ("[wiring]\nk = 3\nk = 4", "this is no TOML (duplicate key): e.toml line 3"),
+        ] {
+            let said = refused(text);
+            assert!(said.starts_with(&format!("egoist: {message}")), "{said}");
+        }
+    }
+
+    fn config() -> Command {
+        Command::new("egoist").subcommand(<Config as clap::CommandFactory>::command())
+    }
+
+    fn in_force(program: Command, flags: &[&str]) -> ArgMatches {
+        let args = ["egoist", "config"].iter().chain(flags);
+        program.try_get_matches_from(args).unwrap().remove_subcommand().unwrap().1
+    }
+
+    #[test]
+    fn flags_go_before_the_file_and_the_file_before_defaults() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("e.toml");
+        fs::write(&path, "bootstrap = ['a.example:1', 'b.example:2']\n[wiring]\nk = 5\neps = 0.05\n[periods]\nremove_period = '10s'").unwrap();
+        let matches = in_force(apply(config(), &path).unwrap(), &["-k", "7"]);
+        let json = as_json(&matches);
+        assert_eq!(
+            json["wiring"],
+            serde_json::json!({"k": 7, "policy": "best-response", "links": "mutual", "eps": 0.05})
+        );
+        assert_eq!(json["periods"]["remove_period"], "10s");
+        assert_eq!(json["bootstrap"], serde_json::json!(["a.example:1", "b.example:2"]));
+        let matches = in_force(apply(config(), &path).unwrap(), &["--bootstrap", "c.example:3"]);
+        assert_eq!(as_json(&matches)["bootstrap"], serde_json::json!(["c.example:3"]));
+    }
+
+    #[test]
+    fn what_is_printed_is_read_back() {
+        let flags = [
+            "--network",
+            "n-1",
+            "--advertise",
+            "192.0.2.1:7",
+            "--id",
+            "00112233445566778899aabbccddeeff",
+            "--eps",
+            "0.5",
+        ];
+        let matches = in_force(config(), &flags);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("e.toml");
+        fs::write(&path, as_toml(&matches)).unwrap();
+        let again = in_force(apply(config(), &path).unwrap(), &[]);
+        assert_eq!(as_json(&again), as_json(&matches));
+        let defaults = as_toml(&in_force(config(), &[]));
+        assert!(defaults.contains("# Between two decisions whom to link to: an epoch (REWIRING_PERIOD) [default: 1m]\nrewiring_period = \"1m\"\n"), "{defaults}");
+        assert!(defaults.lines().all(|line| line.chars().count() <= 110), "{defaults}");
     }
 }

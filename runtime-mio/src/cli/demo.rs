@@ -22,8 +22,8 @@ use super::settings::{Bounds, Periods, Wiring};
   egoist demo --once --json | jq .cost_ratio
   egoist demo --nodes 24 -k 2
 
-Delays come from the cities' distances, or from --latency FILE, divided by the pace like all periods. Costs are shown
-beside those of a full mesh (the least possible) and of random neighbours. Exit code 1 with --once if a pair of nodes
+Delays come from the cities' distances, or from --latency FILE, divided by the pace like all periods. Costs are shown \
+beside those of a full mesh (the least possible) and of random neighbours. Exit code 1 with --once if a pair of nodes \
 cannot reach each other, or the cost is not below that of random neighbours."
 )]
 pub(crate) struct Demo {

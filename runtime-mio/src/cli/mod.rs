@@ -178,4 +178,24 @@ mod tests {
             command.debug_assert();
         }
     }
+
+    /// The help as it is printed in a terminal of 100 columns. `EGOIST_BLESS=1` writes the snapshots anew.
+    #[test]
+    fn help_is_as_in_the_snapshots() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help");
+        let mut program = program().term_width(100);
+        program.build();
+        let commands = program.get_subcommands().filter(|c| c.get_name() != "help").cloned();
+        let with_globals = |c: Command| c.args(global()).term_width(100).bin_name("egoist");
+        let mut all: Vec<_> = commands.chain(waiting().map(with_globals)).collect();
+        all.push(program);
+        for mut command in all {
+            let help = command.render_help().to_string();
+            let path = folder.join(command.get_name()).with_extension("txt");
+            if env::var_os("EGOIST_BLESS").is_some() {
+                std::fs::write(&path, &help).unwrap();
+            }
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), help, "{}", path.display());
+        }
+    }
 }

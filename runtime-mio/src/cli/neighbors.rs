@@ -13,7 +13,7 @@ use super::table::{Side, Table};
 use super::units;
 use super::verb::Verb;
 
-/// List a running node's links: who chose them, their delay and what they carried
+/// List a running node's links: who chose them and their delay
 #[derive(Parser, Debug)]
 #[command(
     name = "neighbors",
@@ -22,7 +22,8 @@ use super::verb::Verb;
   egoist neighbors
   egoist neighbors --json | jq -r '.[] | select(.role != \"i\") | .address'
 
-CHOSEN says by whom: me (o in JSON), them (i), or both (b). RTT is the smoothed round trip and DEV its mean deviation."
+CHOSEN BY says me (o in JSON), them (i), both (b), or nobody (null: a watcher, or a link about to close). RTT is the
+smoothed round trip and DEV its mean deviation; BEATS, what carries the heartbeats; FOR, how long the link is up."
 )]
 pub(crate) struct Neighbors {
     #[command(flatten)]
@@ -48,8 +49,8 @@ pub(crate) struct NeighborRow {
     pub(crate) id: String,
     /// Where it listens.
     pub(crate) address: String,
-    /// Who chose the link.
-    pub(crate) role: LinkRole,
+    /// Who chose the link; none if nobody does.
+    pub(crate) role: Option<LinkRole>,
     /// What it is good for now.
     pub(crate) state: LinkState,
     /// Smoothed round trip in milliseconds; none while unmeasured.
@@ -58,10 +59,10 @@ pub(crate) struct NeighborRow {
     pub(crate) rtt_var_ms: Option<f64>,
     /// Milliseconds since the other end was last heard; none if never.
     pub(crate) heard_ms_ago: Option<f64>,
-    /// Octets sent to it on this link.
-    pub(crate) sent_bytes: u64,
-    /// Octets received from it on this link.
-    pub(crate) received_bytes: u64,
+    /// What carries its heartbeats: `udp`, or `tcp` where datagrams do not get through.
+    pub(crate) carrier: String,
+    /// Seconds since the link came up.
+    pub(crate) up_s: u64,
 }
 
 /// Who chose a link.
@@ -82,8 +83,6 @@ pub(crate) enum LinkRole {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LinkState {
-    /// Being dialled or greeting.
-    Opening,
     /// In use.
     Up,
     /// Silent, and not used until it is heard again.
@@ -98,25 +97,25 @@ impl fmt::Display for NeighborsReport {
         let mut table = Table::new(&[
             ("ADDRESS", Left),
             ("ID", Left),
-            ("CHOSEN", Left),
+            ("CHOSEN BY", Left),
             ("STATE", Left),
             ("RTT", Right),
             ("DEV", Right),
             ("HEARD", Right),
-            ("SENT", Right),
-            ("RECEIVED", Right),
+            ("BEATS", Left),
+            ("FOR", Right),
         ]);
         for row in &self.0 {
             table.row([
                 row.address.clone(),
                 units::short_id(&row.id).to_owned(),
-                row.role.name().to_owned(),
+                row.role.map_or_else(units::dash, |role| role.name().to_owned()),
                 row.state.name().to_owned(),
                 units::millis_or_dash(row.rtt_ms),
                 units::millis_or_dash(row.rtt_var_ms),
                 row.heard_ms_ago.map_or_else(units::dash, |ms| format!("{} ago", units::millis(ms))),
-                units::octets(row.sent_bytes),
-                units::octets(row.received_bytes),
+                row.carrier.clone(),
+                units::age(row.up_s),
             ]);
         }
         table.fmt(f)
@@ -136,7 +135,6 @@ impl LinkRole {
 impl LinkState {
     fn name(self) -> &'static str {
         match self {
-            LinkState::Opening => "opening",
             LinkState::Up => "up",
             LinkState::Suspected => "suspected",
             LinkState::Leaving => "leaving",
@@ -153,28 +151,28 @@ mod tests {
         let up = NeighborRow {
             id: "00112233445566778899aabbccddeeff".into(),
             address: "127.0.0.1:61300".into(),
-            role: LinkRole::Out,
+            role: Some(LinkRole::Out),
             state: LinkState::Up,
             rtt_ms: Some(12.345),
             rtt_var_ms: Some(0.5),
             heard_ms_ago: Some(120.0),
-            sent_bytes: 812,
-            received_bytes: 1_300_000,
+            carrier: "udp".into(),
+            up_s: 725,
         };
-        let opening = NeighborRow {
+        let silent = NeighborRow {
             address: "[2001:db8::7]:61300".into(),
-            role: LinkRole::Both,
-            state: LinkState::Opening,
+            role: Some(LinkRole::Both),
+            state: LinkState::Suspected,
             rtt_ms: None,
             rtt_var_ms: None,
             heard_ms_ago: None,
             ..up.clone()
         };
-        let report = NeighborsReport(vec![up, opening]);
+        let report = NeighborsReport(vec![up, silent]);
         let text = "\
-ADDRESS              ID        CHOSEN  STATE        RTT      DEV       HEARD   SENT  RECEIVED
-127.0.0.1:61300      00112233  me      up       12.3 ms  0.50 ms  120 ms ago  812 B   1.2 MiB
-[2001:db8::7]:61300  00112233  both    opening        -        -           -  812 B   1.2 MiB
+ADDRESS              ID        CHOSEN BY  STATE          RTT      DEV       HEARD  BEATS        FOR
+127.0.0.1:61300      00112233  me         up         12.3 ms  0.50 ms  120 ms ago  udp    12 m 05 s
+[2001:db8::7]:61300  00112233  both       suspected        -        -           -  udp    12 m 05 s
 ";
         assert_eq!(report.to_string(), text);
         let json = serde_json::to_string(&report).unwrap();

@@ -28,7 +28,7 @@ const LONGEST: u64 = 65_536;
   egoist send 3f2a --file picture.png          at most 65,536 octets
   date | egoist send 3f2a                      standard input, without TEXT and --file
 
-The other node shows it with 'egoist listen'. Nothing tells the sender that it arrived; that no path leads there is an
+The other node shows it with 'egoist listen'. Nothing tells the sender that it arrived; that no path leads there is an \
 error."
 )]
 pub(crate) struct Send {

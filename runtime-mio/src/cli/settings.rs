@@ -97,9 +97,17 @@ pub(crate) struct Periods {
     #[arg(long, value_name = "DURATION", default_value = "250ms", value_parser = duration::parse_period)]
     pub(crate) heartbeat: Duration,
 
-    /// Between two announcements of an unchanged record, at least
+    /// Between two comparisons of databases on a link
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration::parse_period)]
-    pub(crate) refresh: Duration,
+    pub(crate) exchange_period: Duration,
+
+    /// Between two attempts to reach somebody absent
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse_period)]
+    pub(crate) heal_period: Duration,
+
+    /// How long the answer to a greeting may take, beside the delay
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse_period)]
+    pub(crate) greeting_timeout: Duration,
 
     /// From a decision until it is announced, for studying late news
     #[arg(long, visible_alias = "lag", value_name = "DURATION", default_value = "0s", value_parser = duration::parse)]
@@ -123,9 +131,25 @@ pub(crate) struct Bounds {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=64))]
     pub(crate) guest_slots: u32,
 
+    /// Watchers (bootstraps) that are let in
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=1024))]
+    pub(crate) watcher_slots: u32,
+
+    /// Connections that have not said yet what they are
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) max_strangers: u32,
+
     /// Nodes in the database
     #[arg(long, value_name = "N", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     pub(crate) max_records: u32,
+
+    /// Addresses remembered over restarts
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(0..=16_384))]
+    pub(crate) max_remembered: u32,
+
+    /// Octets of a payload
+    #[arg(long, value_name = "OCTETS", default_value_t = 65_536, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) max_payload: u32,
 }
 
 /// How much faster than configured a node lives.

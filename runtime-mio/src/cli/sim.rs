@@ -22,8 +22,8 @@ use super::units;
   egoist sim --latency seattle/1.tsv --unit s --links directed --epochs 40 --json
   egoist sim --latency planetlab/1.tsv --nodes 50 --lag 5s --quiet-guard off
 
-Nodes join within the first 10 s; epoch e ends a rewiring period times e after that and is measured then, on the links
-that are in force and the file's delays. COST RATIO is the mean individual cost over that of a full mesh's shortest
+Nodes join within the first 10 s; epoch e ends a rewiring period times e after that and is measured then, on the links \
+that are in force and the file's delays. COST RATIO is the mean individual cost over that of a full mesh's shortest \
 paths. The same seed gives the same output."
 )]
 pub(crate) struct Sim {

@@ -21,7 +21,8 @@ use super::verb::Verb;
   egoist status --node 127.0.0.1:61300    one of several
   egoist status --json
 
-Phases: alone (no other node known), joining (no link yet), measuring (delays to the others), wired.
+Phases: starting (loads its state), alone (no other node known), joining (no link yet), measuring (the delays to the \
+others), wired (decides at each epoch), watching (a bootstrap), leaving. \
 The cost is the mean round trip over the overlay to every node reached."
 )]
 pub(crate) struct Status {
@@ -39,8 +40,8 @@ impl Verb for Status {
 /// What a node says of itself.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct StatusReport {
-    /// Its id, 32 digits.
-    pub(crate) id: String,
+    /// Its id, 32 digits; none while it starts.
+    pub(crate) id: Option<String>,
     /// Where others reach it.
     pub(crate) address: String,
     /// The overlay's name.
@@ -49,7 +50,7 @@ pub(crate) struct StatusReport {
     pub(crate) phase: Phase,
     /// Seconds until it decides again whom to link to; none while it does not decide.
     pub(crate) next_decision_s: Option<f64>,
-    /// Its policy: `best-response`, `k-random` or `full-mesh`.
+    /// Its policy: `best-response`, `k-random`, `full-mesh`, or `watch` for a bootstrap.
     pub(crate) policy: String,
     /// How many neighbours it chooses.
     pub(crate) k: u32,
@@ -67,8 +68,8 @@ pub(crate) struct StatusReport {
     pub(crate) nodes_reachable: u32,
     /// The mean round trip over the overlay to those, in milliseconds; none while it reaches nobody.
     pub(crate) cost_ms: Option<f64>,
-    /// How often it has started.
-    pub(crate) incarnation: u32,
+    /// How often it has started; none while it starts.
+    pub(crate) incarnation: Option<u32>,
     /// Seconds since it started.
     pub(crate) uptime_s: u64,
     /// The process.
@@ -79,23 +80,32 @@ pub(crate) struct StatusReport {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Phase {
+    /// It waits for its state.
+    Starting,
     /// It knows nobody.
     Alone,
     /// It knows others and has no link.
     Joining,
     /// It has a link and still measures the others.
     Measuring,
-    /// It has decided at least once.
+    /// It decides at each epoch.
     Wired,
+    /// It only watches, as a bootstrap does.
+    Watching,
+    /// It leaves.
+    Leaving,
 }
 
 impl Phase {
     fn name(self) -> &'static str {
         match self {
+            Phase::Starting => "starting",
             Phase::Alone => "alone",
             Phase::Joining => "joining",
             Phase::Measuring => "measuring",
             Phase::Wired => "wired",
+            Phase::Watching => "watching",
+            Phase::Leaving => "leaving",
         }
     }
 }
@@ -103,27 +113,22 @@ impl Phase {
 impl fmt::Display for StatusReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let next = self.next_decision_s.map(|s| format!(", next decision in {s:.1} s")).unwrap_or_default();
-        writeln!(f, "node      {}  {}", self.address, self.id)?;
+        writeln!(f, "node      {}  {}", self.address, self.id.as_deref().unwrap_or("-"))?;
         writeln!(f, "network   {}", self.network)?;
         writeln!(f, "phase     {}{next}", self.phase.name())?;
         writeln!(f, "policy    {}, k = {}, {} links, eps {}", self.policy, self.k, self.links, self.eps)?;
         writeln!(f, "links     {} chosen, {} chosen by others", self.out_degree, self.in_degree)?;
         writeln!(f, "nodes     {} known, {} reachable", self.nodes_known, self.nodes_reachable)?;
         writeln!(f, "cost      {}", units::millis_or_dash(self.cost_ms))?;
-        writeln!(
-            f,
-            "running   {} as process {}, start {}",
-            units::age(self.uptime_s),
-            self.pid,
-            self.incarnation
-        )
+        let start = self.incarnation.map_or_else(units::dash, |n| n.to_string());
+        writeln!(f, "running   {} as process {}, start {start}", units::age(self.uptime_s), self.pid)
     }
 }
 
 #[cfg(test)]
 pub(crate) fn example() -> StatusReport {
     StatusReport {
-        id: "00112233445566778899aabbccddeeff".into(),
+        id: Some("00112233445566778899aabbccddeeff".into()),
         address: "127.0.0.1:61300".into(),
         network: "loopback".into(),
         phase: Phase::Wired,
@@ -137,7 +142,7 @@ pub(crate) fn example() -> StatusReport {
         nodes_known: 15,
         nodes_reachable: 15,
         cost_ms: Some(42.123),
-        incarnation: 4,
+        incarnation: Some(4),
         uptime_s: 725,
         pid: 4711,
     }

@@ -4,7 +4,7 @@
 //! {"id": 1, "do": "overlay.routes", "with": {}}
 //! {"id": 1, "ok": [...]}                                   or
 //! {"id": 1, "error": {"code": "unreachable", "message": "..."}}
-//! {"id": 1, "event": {...}}                                any number of them, after the ok of a `listen`
+//! {"id": 1, "event": {...}}                                any number of them, before the answer
 //! ```
 
 mod client;

@@ -7,8 +7,7 @@ use serde_json::Value;
 pub(crate) const LONGEST_LINE: u64 = 1 << 20;
 
 /// What a command asks.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Debug, Serialize)]
 pub(crate) struct Request {
     /// The asker's name for it, said again in every answer.
     pub(crate) id: u64,
@@ -16,14 +15,13 @@ pub(crate) struct Request {
     #[serde(rename = "do")]
     pub(crate) verb: String,
     /// With what.
-    #[serde(default)]
     pub(crate) with: Value,
 }
 
 /// What a node answers.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 pub(crate) struct Answer {
-    /// The request's name; 0 for a line that could not be read.
+    /// The request's name.
     pub(crate) id: u64,
     /// The answer.
     #[serde(flatten)]
@@ -31,19 +29,19 @@ pub(crate) struct Answer {
 }
 
 /// An answer's content: the key says which.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Body {
     /// Done; what was asked for.
     Ok(Value),
     /// Not done.
     Error(Refusal),
-    /// What happened since, to one who listens.
+    /// Something that happened, ahead of the answer.
     Event(Value),
 }
 
 /// Why a node did not do what it was asked.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 pub(crate) struct Refusal {
     /// For programs: one of [`codes`].
     pub(crate) code: String,
