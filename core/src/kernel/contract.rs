@@ -1,5 +1,6 @@
 //! The contract between a protocol and whatever drives it.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
@@ -67,6 +68,31 @@ pub trait Machine {
 
     /// When to come back with [`Input::Tick`] if nothing happens before; `None` for never.
     fn poll_timeout(&self) -> Option<Wake>;
+}
+
+/// A machine behind a pointer is one, `Box<dyn Machine<…>>` included: machines of different protocols with the same
+/// commands and events live side by side.
+impl<M: Machine + ?Sized> Machine for Box<M> {
+    type Command = M::Command;
+    type Reply = M::Reply;
+    type Refusal = M::Refusal;
+    type Event = M::Event;
+
+    fn handle(&mut self, now: Time, input: Input<'_>) {
+        (**self).handle(now, input);
+    }
+
+    fn command(&mut self, now: Time, command: M::Command) -> Result<M::Reply, M::Refusal> {
+        (**self).command(now, command)
+    }
+
+    fn poll(&mut self) -> Option<Output<M::Event>> {
+        (**self).poll()
+    }
+
+    fn poll_timeout(&self) -> Option<Wake> {
+        (**self).poll_timeout()
+    }
 }
 
 /// When a machine wants to be woken, and what for.

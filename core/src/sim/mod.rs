@@ -1,1 +1,64 @@
 //! Worlds of machines in simulated time.
+//!
+//! A [`World`] runs any [`Machine`](crate::kernel::Machine) on an emulated network: delays from a [`Matrix`] (measured
+//! ones, or the built-in [`cities`]), jitter, loss, cut links, crashes, frozen processes, restarts. Everything follows
+//! from one seed, so that a run can be repeated to the byte. It knows no protocol.
+//!
+//! ```
+//! use egoist_core::kernel::{Input, Machine, Output, Port, Seed, Time, Wake};
+//! use egoist_core::sim::{Config, World, address};
+//!
+//! /// Asks node 1 once and tells the user when the answer comes; everybody else answers.
+//! struct Ping { ask: bool, out: Vec<Output<Time>> }
+//!
+//! impl Machine for Ping {
+//!     type Command = ();
+//!     type Reply = ();
+//!     type Refusal = ();
+//!     type Event = Time;
+//!     fn handle(&mut self, now: Time, input: Input<'_>) {
+//!         let Input::Datagram { port, from, bytes } = input else { return };
+//!         let payload = bytes::Bytes::copy_from_slice(bytes);
+//!         self.out.push(if self.ask { Output::Event(now) } else { Output::Datagram { port, to: from, payload } });
+//!     }
+//!     fn command(&mut self, _: Time, (): ()) -> Result<(), ()> {
+//!         let payload = bytes::Bytes::from_static(b"?");
+//!         self.out.push(Output::Datagram { port: Port(0), to: address(1), payload });
+//!         Ok(())
+//!     }
+//!     fn poll(&mut self) -> Option<Output<Time>> { self.out.pop() }
+//!     fn poll_timeout(&self) -> Option<Wake> { None }
+//! }
+//!
+//! let mut world = World::new(Config::default(), |_: usize, _: usize| 5_000, Seed::from_u64(1));
+//! for ask in [true, false] {
+//!     let node = world.add(move |_| Ping { ask, out: Vec::new() });
+//!     world.start(node, Time::ZERO);
+//! }
+//! world.run_until(Time::from_secs(1), |_, _, _| ());
+//! assert_eq!(world.command(0, ()), Some(Ok(())));
+//! let mut answers = Vec::new();
+//! world.run_until(Time::from_secs(2), |_, node, at| answers.push((node, at)));
+//! assert_eq!(answers, [(0, Time::from_millis(1_010))]);
+//! ```
+
+pub mod cities;
+mod counters;
+pub mod faults;
+mod matrix;
+mod net;
+mod queue;
+mod slab;
+#[cfg(feature = "strategies")]
+pub mod strategies;
+mod tcp;
+#[cfg(test)]
+mod tests;
+mod trace;
+mod world;
+
+pub use counters::Counters;
+pub use matrix::{Matrix, MatrixError, Sites, Unit};
+pub use net::{BASE_PORT, Delays, Jitter, address, address_of, node_at};
+pub use trace::Trace;
+pub use world::{Boot, Condition, Config, Restart, World};

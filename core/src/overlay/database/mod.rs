@@ -1,1 +1,36 @@
 //! The link-state database: one record for each node, the newest known.
+//!
+//! A record is *newer* if its [`Key`](super::Key) is strictly greater; nothing else decides, so that the database is
+//! the same whatever the order in which records arrive and however often. Under an equal key the record with the larger
+//! hash stays: two nodes use one id, or one of them lost its state, and everybody must keep the same one of the two.
+//!
+//! # Expiry
+//!
+//! Each node drops a record locally and silently once its life is over; nothing is flooded for it. A record's life
+//! counts from the origin's decision: the age at which it arrived, and what it spent here. No tombstone is kept, because
+//! none is needed: what comes back after it expired here was made as long ago as ours, or earlier, and is refused for
+//! its age, which every relay only ever raises (at least by a millisecond a link, see
+//! [`flood::age`](super::flood::age), so that no copy goes round for ever). An *older* record with a longer life could
+//! outlast a newer one; the origin prevents it by never announcing a life that ends before an earlier one
+//! ([`Lifetime`](super::flood::Lifetime)).
+//!
+//! # Order
+//!
+//! Everything is iterated in ascending order of ids. A node's place in that order is its *dense index*; it holds until
+//! an id comes or goes ([`Index::generation`]).
+
+mod change;
+mod edges;
+mod entry;
+mod exchange;
+mod index;
+mod records;
+#[cfg(test)]
+mod tests;
+
+pub use change::{Change, Refusal, Standing, Verdict};
+pub use edges::LinkMode;
+pub use entry::{Entry, Link, MAX_LIFE, MIN_LIFE};
+pub use exchange::{Compared, EVERYTHING, FANOUT, Range, SMALL, split};
+pub use index::Index;
+pub use records::{Database, Limits, MAX_OCTETS, MAX_RECORDS};

@@ -1,1 +1,156 @@
 //! Shortest overlay paths.
+//!
+//! [`ShortestPaths::tree`] finds a node's routes to everybody, [`ShortestPaths::improve`] distances alone, from several
+//! starting points at once and around one node: what a wiring decision asks for.
+//!
+//! **Ties.** Of several cheapest paths the one whose sequence of nodes is lexicographically lowest is taken. As every edge
+//! costs at least 1, any part of such a path is itself the path that is taken between its ends. So no path has a loop, the
+//! paths of a source form a tree, and nodes with the same graph (numbered alike) forward hop by hop along exactly the path
+//! that the source computed.
+
+mod queue;
+
+use alloc::vec::Vec;
+
+use super::graph::Graph;
+use queue::Queue;
+
+/// The distance where there is no path. A path of [`UNREACHABLE`] microseconds or more (72 minutes) counts as none.
+pub const UNREACHABLE: u32 = u32::MAX;
+
+/// No node: the parent of a source and of what it does not reach.
+const NOBODY: u32 = u32::MAX;
+
+/// The shortest paths from one source.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    /// Microseconds to each node, [`UNREACHABLE`] without a path.
+    pub dist: Vec<u32>,
+    /// Each node's first node on the path after the source; meaningless for the source and for unreachable nodes.
+    first_hop: Vec<u32>,
+    /// Each node's last node on the path before itself.
+    parent: Vec<u32>,
+}
+
+impl Tree {
+    /// Microseconds from the source to `to`, if it is reachable; 0 to the source itself.
+    pub fn distance(&self, to: u32) -> Option<u32> {
+        self.dist.get(to as usize).copied().filter(|&d| d != UNREACHABLE)
+    }
+
+    /// The neighbour through which `to` is reached; none for the source and for unreachable nodes.
+    pub fn first_hop(&self, to: u32) -> Option<u32> {
+        self.first_hop.get(to as usize).copied().filter(|&w| w != NOBODY)
+    }
+
+    /// The node before `to` on its path; none for the source and for unreachable nodes.
+    pub fn parent(&self, to: u32) -> Option<u32> {
+        self.parent.get(to as usize).copied().filter(|&u| u != NOBODY)
+    }
+
+    /// The nodes of the path, source and `to` included, if there is one.
+    pub fn path(&self, to: u32) -> Option<Vec<u32>> {
+        self.distance(to)?;
+        let mut nodes: Vec<u32> = core::iter::successors(Some(to), |&v| self.parent(v)).collect();
+        nodes.reverse();
+        Some(nodes)
+    }
+
+    fn reset(&mut self, nodes: usize) {
+        for column in [&mut self.dist, &mut self.first_hop, &mut self.parent] {
+            column.clear();
+            column.resize(nodes, u32::MAX);
+        }
+    }
+
+    /// Whether `v` reached over `a` has a lexicographically lower path than over `b`, both at the same cost.
+    ///
+    /// Both paths are climbed to where they part: the node further from the source is never the common one.
+    fn precedes(&self, mut a: u32, mut b: u32, v: u32) -> bool {
+        let (mut below_a, mut below_b) = (v, v);
+        while a != b {
+            if self.dist[a as usize] > self.dist[b as usize] {
+                (below_a, a) = (a, self.parent[a as usize]);
+            } else {
+                (below_b, b) = (b, self.parent[b as usize]);
+            }
+        }
+        below_a < below_b
+    }
+}
+
+/// Dijkstra's algorithm with memory to use again: once it has seen a graph as large, it allocates nothing.
+#[derive(Clone, Debug, Default)]
+pub struct ShortestPaths {
+    queue: Queue,
+}
+
+impl ShortestPaths {
+    /// Working memory that has not grown yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Writes the shortest paths from `source` into `tree`.
+    ///
+    /// # Panics
+    /// If `source` is not a node of the graph.
+    pub fn tree(&mut self, graph: &Graph, source: u32, tree: &mut Tree) {
+        tree.reset(graph.nodes());
+        tree.dist[source as usize] = 0;
+        self.queue.reset(graph.nodes());
+        self.queue.set(source, 0);
+        while let Some((u, at)) = self.queue.pop() {
+            if u != source {
+                let parent = tree.parent[u as usize];
+                tree.first_hop[u as usize] =
+                    if parent == source { u } else { tree.first_hop[parent as usize] };
+            }
+            for edge in graph.edges(u) {
+                let (v, through) = (edge.to as usize, at.saturating_add(edge.cost));
+                if through < tree.dist[v] {
+                    tree.dist[v] = through;
+                    tree.parent[v] = u;
+                    self.queue.set(edge.to, through);
+                } else if through == tree.dist[v]
+                    && through != UNREACHABLE
+                    && tree.precedes(u, tree.parent[v], edge.to)
+                {
+                    tree.parent[v] = u;
+                }
+            }
+        }
+    }
+
+    /// Lowers `dist` to the least of itself and the distances from `starts`, pairs of a node and its own starting distance.
+    ///
+    /// What is no nearer than `dist` says already is not explored further. That is exact if `dist` holds distances over the
+    /// same graph, and it makes two things cheap: going around a node (its entry is 0, so nothing ever enters it), and
+    /// asking what one more first hop improves.
+    ///
+    /// # Panics
+    /// If `dist` has not one entry for each node of the graph, or a start is not a node.
+    pub fn improve(&mut self, graph: &Graph, starts: impl IntoIterator<Item = (u32, u32)>, dist: &mut [u32]) {
+        assert_eq!(dist.len(), graph.nodes(), "one distance for each node");
+        self.queue.reset(graph.nodes());
+        for (node, at) in starts {
+            self.reach(node, at, dist);
+        }
+        while let Some((u, at)) = self.queue.pop() {
+            for edge in graph.edges(u) {
+                self.reach(edge.to, at.saturating_add(edge.cost), dist);
+            }
+        }
+    }
+
+    fn reach(&mut self, node: u32, at: u32, dist: &mut [u32]) {
+        let known = &mut dist[node as usize];
+        if at < *known {
+            *known = at;
+            self.queue.set(node, at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -71,6 +71,8 @@ pub struct Registration {
     pub all: bool,
     /// Whether it asks for the graph as well (`over`): answered by OVER after NET.
     pub over: bool,
+    /// What else it asks for, unknown to this version, as it was written, joined by commas.
+    pub other: Bytes,
 }
 
 /// 128 bits of SHA-256 over what no relay changes.
@@ -289,7 +291,8 @@ pub struct DataHead {
     pub len: u32,
 }
 
-/// A packet.
+/// A packet. One that was read, or built within the bounds that its fields state, is emitted as a text that is read back
+/// as the same packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Packet {
     /// LNK.
@@ -322,6 +325,6 @@ pub enum Packet {
     Hb(Beat),
     /// DAT.
     Dat(DataHead),
-    /// A word that this version does not know: counted and ignored.
+    /// The whole line of a word that this version does not know: counted and ignored.
     Unknown(Bytes),
 }

@@ -1,1 +1,85 @@
-//! Policies that choose a node's neighbours.
+//! Policies that choose a node's neighbours, and when to act on a choice.
+//!
+//! A [`Policy`] looks at a [`Problem`], what a node knows when it decides, and answers with a [`Choice`].
+//! [`BestResponse`] makes the node's own cost of reaching everybody smallest; the others are what it is compared with. A
+//! choice is acted on if it is [worth it](Choice::worth_it) under the present [`Hysteresis`], and when the [`QuietGuard`]
+//! says that the view is not stale.
+//!
+//! Nodes are dense indices as in [`graph`](super::graph); ties go to the lowest.
+
+mod best_response;
+mod full_mesh;
+mod guard;
+mod hysteresis;
+mod k_closest;
+mod k_random;
+mod k_regular;
+mod medians;
+mod problem;
+mod residual;
+mod value;
+
+pub use best_response::BestResponse;
+pub use full_mesh::FullMesh;
+pub use guard::{Caution, LagEstimator, QuietGuard, Verdict};
+pub use hysteresis::{Hysteresis, SETTLING_EPOCHS};
+pub use k_closest::KClosest;
+pub use k_random::KRandom;
+pub use k_regular::KRegular;
+pub use problem::Problem;
+pub use value::{Evaluator, Value};
+
+use smallvec::SmallVec;
+
+use crate::kernel::Rng;
+
+/// First hops, ascending. Eight fit without an allocation.
+pub type Links = SmallVec<[u32; 8]>;
+
+/// A way to choose neighbours. It keeps its working memory from one decision to the next.
+pub trait Policy {
+    /// What the policy is called, as on the command line.
+    fn name(&self) -> &'static str;
+
+    /// The neighbours to have.
+    fn choose(&mut self, problem: &Problem<'_>, rng: &mut Rng) -> Choice;
+
+    /// As [`choose`](Self::choose), but with at most one link changed: for when others are deciding at the same time.
+    /// Policies that do not look at what others chose have nothing to be careful about and choose as ever.
+    fn choose_one_link(&mut self, problem: &Problem<'_>, rng: &mut Rng) -> Choice {
+        self.choose(problem, rng)
+    }
+}
+
+/// What a policy answers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Choice {
+    /// The neighbours to have, ascending.
+    pub links: Links,
+    /// What reaching everybody costs with them.
+    pub value: Value,
+    /// What it costs with the present ones that [stand](Problem::held).
+    pub current: Value,
+    /// How many of the present ones stand.
+    pub held: usize,
+}
+
+impl Choice {
+    /// Whether to act on it, under a hysteresis of `eps_ppm` millionths.
+    ///
+    /// A free slot is always worth filling (and one too many worth giving up), and fewer unreachable nodes always win;
+    /// otherwise the delay has to fall below `1 - eps` of what it is.
+    pub fn worth_it(&self, eps_ppm: u32) -> bool {
+        if self.links.len() != self.held {
+            return true;
+        }
+        if self.value.unreachable != self.current.unreachable {
+            return self.value < self.current;
+        }
+        let kept = 1_000_000u32.saturating_sub(eps_ppm);
+        u128::from(self.value.total) * 1_000_000 < u128::from(self.current.total) * u128::from(kept)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! A record as the database keeps it.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use super::super::flood::age;
+use super::super::wire::{Body, Hash, Listed, ListedRole, NodeName, Update, Upt};
+use super::super::{Cost, Key, NodeId};
+use super::index::{Index, dense};
+use crate::kernel::Time;
+
+/// The shortest life of a record in seconds, and that of a record which does not say: three refreshes a minute apart.
+pub const MIN_LIFE: u32 = 180;
+/// The longest life of a record in seconds: what is gone is forgotten within an hour, whatever its origin claimed.
+pub const MAX_LIFE: u32 = 3_600;
+
+/// The metric that this version routes by; costs of another cannot be compared with it.
+const DELAY: &[u8] = b"delay";
+
+/// A node's record: the update as its origin wrote it, and what it says by the metric `delay`.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    id: NodeId,
+    upt: Upt,
+    links: Box<[Link]>,
+    addrs: Box<[SocketAddr]>,
+    received: Time,
+    pub(super) expires: Time,
+    life: u32,
+    free: Option<u32>,
+    k: Option<u32>,
+    pub(super) absent: bool,
+}
+
+/// A listed link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Link {
+    /// The other end.
+    pub id: NodeId,
+    /// What the source of the record measured towards it.
+    pub cost: Cost,
+    /// Who chose it.
+    pub role: ListedRole,
+    /// The source gives it up once its replacement stands.
+    pub bye: bool,
+    /// The other end's dense index, or [`Link::UNKNOWN`]; true while the database's `unresolved` is false.
+    pub(super) peer: u32,
+}
+
+impl Link {
+    pub(super) const UNKNOWN: u32 = u32::MAX;
+
+    fn new(listed: &Listed) -> Self {
+        let Listed { id, cost, role, ref attributes } = *listed;
+        Link { id, cost, role, bye: attributes.bye, peer: Self::UNKNOWN }
+    }
+
+    /// Whether the source of the record chose it.
+    pub const fn is_chosen(&self) -> bool {
+        matches!(self.role, ListedRole::Out | ListedRole::Both)
+    }
+}
+
+impl Entry {
+    /// The record that an update makes, received now; `None` if its age has reached its life.
+    pub(super) fn new(now: Time, id: NodeId, upt: Upt, body: &Body) -> Option<Self> {
+        let update = by_delay(body);
+        let attributes = update.or(body.updates.first()).map(|update| &update.attributes);
+        let life = attributes.and_then(|a| a.life).unwrap_or(MIN_LIFE).clamp(MIN_LIFE, MAX_LIFE);
+        let left = (life * 1_000).checked_sub(upt.age).filter(|left| *left > 0)?;
+        Some(Entry {
+            id,
+            links: links(id, update.map_or(&[], |update| &update.links)),
+            addrs: attributes.map(|a| a.addrs.as_slice().into()).unwrap_or_default(),
+            received: now,
+            expires: now + Duration::from_millis(left.into()),
+            life,
+            free: attributes.and_then(|a| a.free),
+            k: attributes.and_then(|a| a.k),
+            absent: false,
+            upt,
+        })
+    }
+
+    /// Whose record it is.
+    pub const fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// The update as it was received: what a relay passes on, its age aside.
+    pub const fn upt(&self) -> &Upt {
+        &self.upt
+    }
+
+    /// Its freshness.
+    pub const fn key(&self) -> Key {
+        self.upt.key
+    }
+
+    /// The hash of the update.
+    pub const fn hash(&self) -> Hash {
+        self.upt.hash
+    }
+
+    /// The node's name.
+    pub const fn name(&self) -> &NodeName {
+        &self.upt.source
+    }
+
+    /// Where the node listens: the address in its name, then the others it gave.
+    pub fn addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        core::iter::once(self.upt.source.addr).chain(self.addrs.iter().copied())
+    }
+
+    /// How long it lives from the decision it tells of, from [`MIN_LIFE`] to [`MAX_LIFE`].
+    pub const fn life(&self) -> Duration {
+        Duration::from_secs(self.life as u64)
+    }
+
+    /// How many more may choose the node; `None` if it does not say.
+    pub const fn free(&self) -> Option<u32> {
+        self.free
+    }
+
+    /// How many the node chooses; `None` if it does not say.
+    pub const fn k(&self) -> Option<u32> {
+        self.k
+    }
+
+    /// Its links in ascending order of ids, each other node once, itself never.
+    pub const fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// The link to `id`, if it is listed.
+    pub fn link(&self, id: NodeId) -> Option<&Link> {
+        self.links.binary_search_by_key(&id, |link| link.id).ok().map(|at| &self.links[at])
+    }
+
+    /// The node's wiring: whom it chose and is not about to give up, in ascending order of ids.
+    pub fn chosen(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.links.iter().filter(|link| link.is_chosen() && !link.bye).map(|link| link.id)
+    }
+
+    /// When it was received.
+    pub const fn received(&self) -> Time {
+        self.received
+    }
+
+    /// When it expires here.
+    pub const fn expires(&self) -> Time {
+        self.expires
+    }
+
+    /// Whether it is marked absent: its node is no destination and no candidate.
+    pub const fn is_absent(&self) -> bool {
+        self.absent
+    }
+
+    /// Milliseconds since the decision it tells of: the age at which it was received, and what it spent here.
+    pub fn age(&self, now: Time) -> u32 {
+        age::after(self.upt.age, now.since(self.received))
+    }
+
+    /// Brings the dense indices of its links up to date.
+    pub(super) fn resolve(&mut self, index: &Index) {
+        let mut rest = 0;
+        for link in &mut self.links {
+            let found = index.ids()[rest..].binary_search(&link.id);
+            rest += found.unwrap_or_else(|place| place);
+            link.peer = if found.is_ok() { dense(rest) } else { Link::UNKNOWN };
+        }
+    }
+}
+
+/// The update whose costs are delays, if there is one.
+fn by_delay(body: &Body) -> Option<&Update> {
+    body.updates.iter().find(|update| update.metric() == DELAY)
+}
+
+fn links(source: NodeId, listed: &[Listed]) -> Box<[Link]> {
+    let mut links: Vec<Link> = listed.iter().map(Link::new).filter(|link| link.id != source).collect();
+    links.sort_by_key(|link| link.id);
+    links.dedup_by_key(|link| link.id);
+    links.into_boxed_slice()
+}

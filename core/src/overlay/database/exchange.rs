@@ -1,0 +1,104 @@
+//! Finding out what two databases do not share.
+//!
+//! A database in short is the count of its records and the exclusive or of their hashes: the hash of an update covers
+//! its source, key and body, and the order in which they are taken together does not matter. Who hears a
+//! [`Sum`] that differs from its own answers with the sums of sixteen parts of the range, or, once few records are
+//! left, with an [`Ask`]; who is asked sends what it holds newer, and asks back if something of the other's is newer.
+
+use alloc::vec::Vec;
+use core::ops;
+
+use smallvec::SmallVec;
+
+use super::super::wire::{Ask, Digest, Sum};
+use super::super::{Key, NodeId};
+use super::index::dense;
+use super::{Database, Entry};
+
+/// The first and last id of a part of a database; one whose first is above its last is empty.
+pub type Range = (NodeId, NodeId);
+
+/// Into how many parts a range that differs is divided.
+pub const FANOUT: usize = 16;
+/// A range with at most so many records is asked for in full: its ids and keys are shorter than sixteen sums.
+pub const SMALL: u32 = 32;
+/// The range that holds every id.
+pub const EVERYTHING: Range = (NodeId(0), NodeId(u128::MAX));
+
+/// How a database compares with another's sum.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Compared {
+    /// No difference.
+    Equal,
+    /// They differ: these sums say where.
+    Parts(Vec<Sum>),
+    /// They differ, and it is time to ask.
+    Ask(Ask),
+}
+
+impl Database {
+    /// A range in short, `None` for everything; that is O(1).
+    pub fn sum(&self, range: Option<Range>) -> Sum {
+        let (count, digest) = match range {
+            None => (self.len(), self.digest),
+            Some(range) => {
+                let part = &self.entries[self.places(range)];
+                (part.len(), part.iter().fold(0, |digest, entry| digest ^ entry.hash().0))
+            }
+        };
+        Sum { range, count: dense(count), digest: Digest(digest) }
+    }
+
+    /// What to answer to another's sum.
+    pub fn compare(&self, theirs: &Sum) -> Compared {
+        let ours = self.sum(theirs.range);
+        if ours == *theirs {
+            return Compared::Equal;
+        }
+        let parts = split(theirs.range.unwrap_or(EVERYTHING));
+        if ours.count.min(theirs.count) <= SMALL || parts.len() < 2 {
+            return Compared::Ask(self.ask(theirs.range));
+        }
+        Compared::Parts(parts.into_iter().map(|part| self.sum(Some(part))).collect())
+    }
+
+    /// What is here of a range, `None` for everything.
+    pub fn ask(&self, range: Option<Range>) -> Ask {
+        let part = &self.entries[self.places(range.unwrap_or(EVERYTHING))];
+        Ask { range, have: part.iter().map(|entry| (entry.id(), entry.key())).collect() }
+    }
+
+    /// What the one who asks lacks or has older, in ascending order of ids: O(records in the range + what it has).
+    pub fn newer_than<'a>(&'a self, ask: &'a Ask) -> impl Iterator<Item = &'a Entry> + 'a {
+        let mut theirs = ask.have.iter().peekable();
+        self.entries[self.places(ask.range.unwrap_or(EVERYTHING))].iter().map(|entry| &**entry).filter(
+            move |entry| {
+                while theirs.next_if(|(id, _)| *id < entry.id()).is_some() {}
+                let held = theirs.next_if(|(id, _)| *id == entry.id());
+                held.is_none_or(|(_, key)| *key < entry.key())
+            },
+        )
+    }
+
+    /// Whether the one who asks has something that is newer, or missing here.
+    pub fn wanted(&self, ask: &Ask) -> bool {
+        let newer = |(id, key): &(NodeId, Key)| self.get(*id).is_none_or(|ours| ours.key() < *key);
+        ask.have.iter().any(newer)
+    }
+
+    /// Where the records of a range are.
+    fn places(&self, (first, last): Range) -> ops::Range<usize> {
+        let ids = self.index.ids();
+        let from = ids.partition_point(|id| *id < first);
+        let past = ids.partition_point(|id| *id <= last);
+        from..past.max(from)
+    }
+}
+
+/// A range divided into at most [`FANOUT`] parts of equal width, the last one excepted; an empty range has none.
+pub fn split((first, last): Range) -> SmallVec<[Range; FANOUT]> {
+    let Some(span) = last.0.checked_sub(first.0) else { return SmallVec::new() };
+    let step = span / FANOUT as u128 + 1;
+    let starts = (0..FANOUT as u128).map(|part| part * step).take_while(|from| *from <= span);
+    starts.map(|from| (NodeId(first.0 + from), NodeId(first.0 + span.min(from + (step - 1))))).collect()
+}

@@ -1,0 +1,149 @@
+//! What a user asks of an overlay node, and what it tells.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::names::NodeId;
+use crate::kernel::Why;
+
+/// What a user may ask for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Send a payload to another node's application.
+    Send {
+        /// Whom to.
+        to: NodeId,
+        /// At most [`Bounds::payload`](super::Bounds::payload) octets.
+        payload: Bytes,
+    },
+    /// Have a payload sent back: the answer is [`Event::Echoed`] with the reply's number.
+    Echo {
+        /// By whom.
+        to: NodeId,
+        /// At most [`Bounds::payload`](super::Bounds::payload) octets.
+        payload: Bytes,
+    },
+    /// Withdraw, tell the neighbours and close every link; [`Event::Left`] follows.
+    Leave,
+}
+
+/// The answer to a command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reply {
+    /// On its way, with this number.
+    Sent(u64),
+    /// Leaving.
+    Leaving,
+}
+
+/// Why a command was refused; nothing changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The destination is in no record.
+    #[error("no such node is known")]
+    Unknown,
+    /// The destination is known and no path leads to it now.
+    #[error("no path leads there now")]
+    Unreachable,
+    /// The payload is too long.
+    #[error("the payload has more octets than the bound allows")]
+    TooLong,
+    /// The link takes no more now.
+    #[error("the link towards it takes no more now")]
+    Busy,
+    /// The node has not started yet, or has left.
+    #[error("the node is not running")]
+    NotRunning,
+}
+
+/// What a user is told unasked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// The node has an identity and begins to join.
+    Started {
+        /// Its id.
+        id: NodeId,
+        /// How often it has started.
+        incarnation: u32,
+    },
+    /// The state could not be read or written; the node does nothing.
+    Fatal {
+        /// What, and what to do.
+        what: &'static str,
+    },
+    /// A link is up.
+    LinkUp {
+        /// The neighbour.
+        peer: NodeId,
+        /// Its address.
+        address: SocketAddr,
+    },
+    /// A link is gone.
+    LinkDown {
+        /// The neighbour.
+        peer: NodeId,
+        /// Why.
+        why: Why,
+    },
+    /// Three beats of a neighbour are missing: the link is announced no more.
+    Suspected {
+        /// The neighbour.
+        peer: NodeId,
+    },
+    /// A suspected neighbour beats again.
+    Recovered {
+        /// The neighbour.
+        peer: NodeId,
+    },
+    /// The node changed whom it chooses.
+    Rewired {
+        /// Chosen now and not before.
+        added: Vec<NodeId>,
+        /// Chosen before and not now.
+        removed: Vec<NodeId>,
+    },
+    /// A payload arrived.
+    Delivered {
+        /// Who sent it.
+        from: NodeId,
+        /// What.
+        payload: Bytes,
+    },
+    /// An echo came back.
+    Echoed {
+        /// The command's number.
+        number: u64,
+        /// By whom.
+        from: NodeId,
+        /// How long it took.
+        after: Duration,
+        /// What came back.
+        payload: Bytes,
+    },
+    /// A payload of ours did not arrive.
+    Undelivered {
+        /// The command's number.
+        number: u64,
+        /// Who says so.
+        from: NodeId,
+        /// Why: `unreachable`, `expired` or `busy`.
+        why: &'static str,
+    },
+    /// A peer broke a rule and lost its connection.
+    Misbehaved {
+        /// Its address.
+        remote: SocketAddr,
+        /// What it did.
+        why: Why,
+    },
+    /// Another node lives under this node's id.
+    Impostor {
+        /// Where its record says that it listens.
+        address: SocketAddr,
+    },
+    /// Everything is closed; the node may be dropped.
+    Left,
+}

@@ -1,0 +1,224 @@
+//! Heartbeats on one link: what was sent, what was heard, and what silence means.
+
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use super::smoothed::Smoothed;
+use crate::kernel::Time;
+use crate::overlay::names::Token;
+use crate::overlay::wire::Beat;
+
+/// Beats whose sending time is remembered: an echo older than this many beats is no measurement.
+const REMEMBERED: usize = 64;
+/// A link is suspected after three missed beats ...
+const MISSED: u32 = 3;
+/// ... and four deviations of the round trip, but never later than this.
+const SUSPECT_AT_MOST: Duration = Duration::from_secs(1);
+/// Beats in a row that end a suspicion.
+const RECOVERED: u32 = 3;
+/// UDP is taken for blocked when nothing was heard for this long after the first beat was sent, or four round trips.
+const BLOCKED: Duration = Duration::from_secs(3);
+
+/// What carries the beats.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Carrier {
+    /// Datagrams to the peer's own port.
+    Udp,
+    /// The link itself, since datagrams do not get through.
+    Tcp,
+}
+
+/// One link's heartbeats.
+#[derive(Clone, Debug)]
+pub struct Beats {
+    period: Duration,
+    started: Time,
+    sent: u64,
+    times: VecDeque<Time>,
+    heard: u64,
+    heard_at: Option<Time>,
+    in_a_row: u32,
+    suspected: bool,
+    carrier: Carrier,
+}
+
+impl Beats {
+    /// A link that came up at `now` and beats every `period`.
+    pub fn new(now: Time, period: Duration) -> Self {
+        Beats {
+            period,
+            started: now,
+            sent: 0,
+            times: VecDeque::new(),
+            heard: 0,
+            heard_at: None,
+            in_a_row: 0,
+            suspected: false,
+            carrier: Carrier::Udp,
+        }
+    }
+
+    /// The next beat to send, with the receiver's `token`.
+    pub fn beat(&mut self, now: Time, token: Token) -> Beat {
+        self.sent += 1;
+        if self.times.len() == REMEMBERED {
+            self.times.pop_front();
+        }
+        self.times.push_back(now);
+        let held = self.heard_at.map_or(Duration::ZERO, |at| now.since(at));
+        let held = u64::try_from(held.as_micros()).unwrap_or(u64::MAX);
+        Beat { token, number: self.sent, heard: self.heard, held }
+    }
+
+    /// A beat was heard: the round trip that its echo tells, if it tells a new one.
+    pub fn hear(&mut self, now: Time, beat: &Beat) -> Option<Duration> {
+        if beat.number <= self.heard {
+            return None;
+        }
+        let next = beat.number == self.heard + 1;
+        self.in_a_row = if next { self.in_a_row.saturating_add(1) } else { 1 };
+        self.heard = beat.number;
+        self.heard_at = Some(now);
+        self.round_trip(now, beat)
+    }
+
+    fn round_trip(&self, now: Time, beat: &Beat) -> Option<Duration> {
+        let back = usize::try_from(self.sent.checked_sub(beat.heard)?).ok()?;
+        let sent_at = *self.times.get(self.times.len().checked_sub(back + 1)?)?;
+        if beat.heard == 0 {
+            return None;
+        }
+        now.since(sent_at).checked_sub(Duration::from_micros(beat.held))
+    }
+
+    /// When the link is to be suspected if nothing is heard before.
+    pub fn deadline(&self, rtt: Option<&Smoothed>) -> Time {
+        match (self.heard_at, self.carrier) {
+            (Some(at), Carrier::Udp) => at + self.patience(rtt),
+            (Some(at), Carrier::Tcp) => at + BLOCKED,
+            (None, _) => self.started + self.blocked_after(rtt),
+        }
+    }
+
+    fn patience(&self, rtt: Option<&Smoothed>) -> Duration {
+        let slack = rtt.map_or(Duration::ZERO, |r| r.deviation() * 4);
+        (self.period * MISSED + slack).min(SUSPECT_AT_MOST.max(self.period * MISSED))
+    }
+
+    fn blocked_after(&self, rtt: Option<&Smoothed>) -> Duration {
+        rtt.map_or(BLOCKED, |r| BLOCKED.max(r.mean() * 4))
+    }
+
+    /// Nothing was heard since the link came up: carry the beats on the link from now on, and be patient once more.
+    pub fn fall_back(&mut self, now: Time) {
+        self.carrier = Carrier::Tcp;
+        self.started = now;
+    }
+
+    /// Suspects the peer from now on.
+    pub fn suspect(&mut self) {
+        self.suspected = true;
+        self.in_a_row = 0;
+    }
+
+    /// Whether enough beats in a row have come to end a suspicion; ends it.
+    pub fn recover(&mut self) -> bool {
+        let recovered = self.suspected && self.in_a_row >= RECOVERED;
+        if recovered {
+            self.suspected = false;
+        }
+        recovered
+    }
+
+    /// The machine slept for `by`: the silence is its own.
+    pub fn forgive(&mut self, by: Duration) {
+        self.started = self.started + by;
+        self.heard_at = self.heard_at.map(|at| at + by);
+    }
+
+    /// Whether the last two beats are missing.
+    pub fn missed_two(&self, now: Time) -> bool {
+        self.heard_at.is_some_and(|at| now.since(at) > self.period * 2)
+    }
+
+    /// Whether the peer beats over UDP and has done so lately: small payloads may go the same way.
+    pub fn fresh_udp(&self, now: Time) -> bool {
+        self.carrier == Carrier::Udp
+            && !self.suspected
+            && self.heard_at.is_some_and(|at| now.since(at) < SUSPECT_AT_MOST)
+    }
+
+    /// Whether the peer is suspected.
+    pub fn suspected(&self) -> bool {
+        self.suspected
+    }
+
+    /// Whether any beat was ever heard.
+    pub fn ever_heard(&self) -> bool {
+        self.heard_at.is_some()
+    }
+
+    /// When the last beat was heard.
+    pub fn heard_at(&self) -> Option<Time> {
+        self.heard_at
+    }
+
+    /// What carries the beats.
+    pub fn carrier(&self) -> Carrier {
+        self.carrier
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERIOD: Duration = Duration::from_millis(250);
+
+    #[test]
+    fn an_echo_measures_the_round_trip_whatever_was_held() {
+        let (mut a, mut b) = (Beats::new(Time::ZERO, PERIOD), Beats::new(Time::ZERO, PERIOD));
+        let (there, back) = (Duration::from_millis(30), Duration::from_millis(50));
+        let mut now = Time::ZERO;
+        for _ in 0..100 {
+            let beat = a.beat(now, Token(1));
+            b.hear(now + there, &beat);
+            let answer = b.beat(now + there + Duration::from_millis(90), Token(2));
+            let rtt = a.hear(now + there + Duration::from_millis(90) + back, &answer);
+            assert_eq!(rtt, Some(there + back));
+            now = now + PERIOD;
+        }
+    }
+
+    #[test]
+    fn claims_that_cannot_be_are_no_measurement() {
+        let mut a = Beats::new(Time::ZERO, PERIOD);
+        a.beat(Time::from_millis(10), Token(1));
+        let beat = |number, heard, held| Beat { token: Token(1), number, heard, held };
+        assert_eq!(a.hear(Time::from_millis(20), &beat(1, 7, 0)), None, "never sent");
+        assert_eq!(
+            a.hear(Time::from_millis(20), &beat(2, 1, u64::MAX)),
+            None,
+            "held longer than it was away"
+        );
+        assert_eq!(a.hear(Time::from_millis(20), &beat(2, 1, 0)), None, "said before");
+        assert_eq!(a.hear(Time::from_millis(20), &beat(u64::MAX, u64::MAX, 0)), None);
+    }
+
+    #[test]
+    fn suspicion_takes_three_missed_beats_and_ends_after_three() {
+        let mut a = Beats::new(Time::ZERO, PERIOD);
+        assert_eq!(a.deadline(None), Time::from_secs(3));
+        let beat = |number| Beat { token: Token(1), number, heard: 0, held: 0 };
+        a.hear(Time::from_millis(100), &beat(1));
+        assert_eq!(a.deadline(None), Time::from_millis(850));
+        let shaky = Smoothed::first(Duration::from_secs(2));
+        assert_eq!(a.deadline(Some(&shaky)), Time::from_millis(1_100), "never later than a second");
+        a.suspect();
+        for (number, done) in [(2, false), (4, false), (5, false), (6, true)] {
+            a.hear(Time::from_millis(900), &beat(number));
+            assert_eq!(a.recover(), done, "beat {number}");
+        }
+        assert!(!a.suspected());
+    }
+}

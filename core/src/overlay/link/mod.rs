@@ -1,0 +1,119 @@
+//! One link: who is at the other end, who chose it, and how it is.
+
+mod beats;
+mod smoothed;
+
+pub use beats::{Beats, Carrier};
+pub use smoothed::Smoothed;
+
+use core::time::Duration;
+
+use super::names::{Cost, NodeId, Token};
+use super::wire::{ListedRole, NodeName};
+use crate::kernel::{ConnId, Time};
+
+/// Whether I chose the other end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mine {
+    /// No.
+    No,
+    /// Yes.
+    Chosen,
+    /// Yes, until its replacement stands.
+    Leaving,
+}
+
+/// Whether the other end chose me.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Theirs {
+    /// No.
+    No,
+    /// Yes.
+    Chosen,
+    /// Yes, beyond the cap, since it had no link; its place is taken back then.
+    Guest {
+        /// When.
+        until: Time,
+    },
+    /// No: it only watches the flood.
+    Watching,
+}
+
+/// A link to a neighbour.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// The neighbour.
+    pub peer: NodeId,
+    /// Its name as it greeted.
+    pub name: NodeName,
+    /// Its incarnation as it greeted.
+    pub start: u32,
+    /// The connection.
+    pub conn: ConnId,
+    /// Since when.
+    pub since: Time,
+    /// Whether I chose it.
+    pub mine: Mine,
+    /// Whether it chose me.
+    pub theirs: Theirs,
+    /// What it puts into its beats.
+    pub my_token: Token,
+    /// What I put into mine.
+    pub their_token: Token,
+    /// The heartbeats.
+    pub beats: Beats,
+    /// The round trip that they measure.
+    pub rtt: Option<Smoothed>,
+    /// The last round trip alone: the age of what arrives is half of it.
+    pub echo: Duration,
+    /// When I decided to choose it.
+    pub decided: Time,
+    /// My choice is announced from then on.
+    pub announce_at: Time,
+    /// The cost last announced.
+    pub announced: Option<Cost>,
+    /// I watch through this link: it is listed by nobody.
+    pub watching: bool,
+}
+
+impl Link {
+    /// How the link stands in my record, if it does.
+    pub fn listed_role(&self, now: Time) -> Option<ListedRole> {
+        if self.beats.suspected() || self.rtt.is_none() {
+            return None;
+        }
+        let mine = self.mine != Mine::No && self.announce_at <= now;
+        match (mine, self.chosen_by_peer()) {
+            (true, true) => Some(ListedRole::Both),
+            (true, false) => Some(ListedRole::Out),
+            (false, true) => Some(ListedRole::In),
+            (false, false) => None,
+        }
+    }
+
+    /// Whether the other end chose me, guest or not.
+    pub fn chosen_by_peer(&self) -> bool {
+        matches!(self.theirs, Theirs::Chosen | Theirs::Guest { .. })
+    }
+
+    /// Whether neither side has a use for it.
+    pub fn useless(&self) -> bool {
+        self.mine == Mine::No && self.theirs == Theirs::No && !self.watching
+    }
+
+    /// Whether beats come.
+    pub fn live(&self) -> bool {
+        !self.beats.suspected()
+    }
+
+    /// What it costs, once measured.
+    pub fn cost(&self) -> Option<Cost> {
+        self.rtt.as_ref().map(|rtt| Cost::from_duration(rtt.mean()))
+    }
+
+    /// One more measurement.
+    pub fn measured(&mut self, rtt: Duration) {
+        Smoothed::sample(&mut self.rtt, rtt);
+        self.echo = rtt;
+    }
+}

@@ -1,0 +1,83 @@
+//! A smoothed round trip.
+
+use core::time::Duration;
+
+/// The smoothed round trip and its mean deviation, as TCP keeps them (RFC 6298): 1/8 and 1/4 of each new sample.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Smoothed {
+    /// Microseconds times 8, so that an eighth of a sample is not lost to rounding.
+    mean8: u64,
+    /// Microseconds times 4.
+    deviation4: u64,
+}
+
+/// No sample counts for more than a minute: a stopped clock must not stay in the average for hours.
+const SAMPLE_MAX: Duration = Duration::from_secs(60);
+
+impl Smoothed {
+    /// The first sample; the deviation starts at half of it.
+    pub fn first(sample: Duration) -> Self {
+        let micros = micros(sample);
+        Smoothed { mean8: micros * 8, deviation4: micros * 2 }
+    }
+
+    /// One more sample.
+    pub fn add(&mut self, sample: Duration) {
+        let micros = micros(sample);
+        let off = (self.mean8 / 8).abs_diff(micros);
+        self.deviation4 = self.deviation4 - self.deviation4 / 4 + off;
+        self.mean8 = self.mean8 - self.mean8 / 8 + micros;
+    }
+
+    /// Adds a sample to what there is, or starts with it.
+    pub fn sample(this: &mut Option<Smoothed>, sample: Duration) {
+        match this {
+            Some(smoothed) => smoothed.add(sample),
+            None => *this = Some(Smoothed::first(sample)),
+        }
+    }
+
+    /// The smoothed round trip.
+    pub fn mean(&self) -> Duration {
+        Duration::from_micros((self.mean8 + 4) / 8)
+    }
+
+    /// The mean deviation.
+    pub fn deviation(&self) -> Duration {
+        Duration::from_micros(self.deviation4 / 4)
+    }
+}
+
+fn micros(sample: Duration) -> u64 {
+    u64::try_from(sample.min(SAMPLE_MAX).as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constant_round_trip_is_met_exactly_from_any_start() {
+        for exact in [1u64, 7, 999, 40_003, 2_984_000] {
+            let sample = Duration::from_micros(exact);
+            let mut s = Smoothed::first(sample);
+            for _ in 0..100 {
+                s.add(sample);
+                assert_eq!(s.mean(), sample, "a constant delay must never drift");
+            }
+            let mut off = Smoothed::first(sample * 3);
+            for _ in 0..200 {
+                off.add(sample);
+            }
+            assert!(off.mean().abs_diff(sample) <= Duration::from_micros(1), "{:?} {sample:?}", off.mean());
+            assert!(off.deviation() <= Duration::from_micros(2));
+        }
+    }
+
+    #[test]
+    fn a_sample_of_hours_is_cut() {
+        let mut s = Smoothed::first(Duration::from_secs(u64::MAX));
+        s.add(Duration::MAX);
+        assert_eq!(s.mean(), SAMPLE_MAX);
+    }
+}

@@ -1,0 +1,119 @@
+//! What a neighbour says on an open link, and what anybody may ask.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use super::streams::{no_fault, peer_fault};
+use super::{Overlay, UDP};
+use crate::kernel::{Class, CloseHow, ConnId, Output, Time};
+use crate::overlay::database::Entry;
+use crate::overlay::names::NodeId;
+use crate::overlay::wire::{self, Datagram, LinkAttributes, Listed, NodeName, Packet, Record, Registration};
+
+/// How many nodes a newcomer is told of, unless it asks for all.
+const SAMPLE: usize = 128;
+
+impl Overlay {
+    pub(super) fn link_packet(&mut self, conn: ConnId, id: NodeId, packet: Packet) {
+        match packet {
+            Packet::Upt(upt) => self.update(conn, id, upt),
+            Packet::Rmv(removal) => self.removal(conn, id, removal),
+            Packet::Lnk(greeting) => self.greeted_again(conn, id, &greeting),
+            Packet::Trd(_) => self.torn_down(id),
+            Packet::Nack(nack) => self.link_refused(id, &nack),
+            Packet::Sum(sum) => self.summed(id, &sum),
+            Packet::Ask(ask) => self.asked(id, &ask),
+            Packet::Hb(beat) => self.heard_beat(beat),
+            Packet::Dat(head) => self.expect_payload(conn, head),
+            Packet::Ping(token) => self.send_packet(conn, Class::Urgent, &Packet::Pong(token)),
+            Packet::Pong(token) => self.pong(token),
+            Packet::Reg(registration) => self.answer_registration(conn, &registration),
+            Packet::Net(_) | Packet::Over(_) | Packet::Seg(_) | Packet::Unknown(_) => {}
+        }
+    }
+
+    fn link_refused(&mut self, id: NodeId, nack: &wire::Nack) {
+        if nack.word.as_ref() == b"LNK" {
+            self.learn_names(&nack.nodes);
+            self.role_refused(id);
+        }
+    }
+
+    /// REG from a stranger: who is there.
+    pub(super) fn registered(&mut self, conn: ConnId, registration: &Registration) {
+        self.learn_name(registration.node);
+        self.answer_registration(conn, registration);
+        self.hang_up(conn, CloseHow::Flush, no_fault("answered"));
+    }
+
+    fn answer_registration(&mut self, conn: ConnId, registration: &Registration) {
+        let mut names: Vec<NodeName> = self.known_names(registration.node.id);
+        self.random.sampling.shuffle(&mut names);
+        if !registration.all {
+            names.truncate(SAMPLE);
+        }
+        self.joining.remember_registration(self.now, registration.node);
+        self.send_packet(conn, Class::Control, &Packet::Net(names));
+        if registration.over {
+            let records = self.records();
+            self.send_packet(conn, Class::Control, &Packet::Over(records));
+        }
+    }
+
+    /// Everybody who is there, as far as this node knows, but for the one who asks.
+    fn known_names(&self, asker: Option<NodeId>) -> Vec<NodeName> {
+        let me = self.me().filter(|_| !self.config.is_watcher()).map(|me| self.my_name(me));
+        let records =
+            self.database.entries().filter(|e| !e.is_absent() && !e.links().is_empty()).map(|e| *e.name());
+        let mut names: Vec<NodeName> =
+            records.chain(me).chain(self.joining.registrations(self.now)).collect();
+        names.retain(|name| name.id != asker);
+        names.sort_unstable_by_key(|name| name.id);
+        names.dedup_by_key(|name| name.id);
+        names
+    }
+
+    fn records(&self) -> Vec<Record> {
+        self.database.entries().map(|entry| record(entry, self.now)).collect()
+    }
+
+    pub(super) fn datagram(&mut self, from: SocketAddr, bytes: &[u8]) {
+        if self.me().is_none() {
+            return;
+        }
+        match wire::read_datagram(bytes) {
+            Ok(Datagram::Hb(beat)) => self.heard_beat(beat),
+            Ok(Datagram::Ping(token)) => {
+                let payload = wire::emit_pong(token);
+                self.out.push_back(Output::Datagram { port: UDP, to: from, payload });
+            }
+            Ok(Datagram::Pong(token)) => self.pong(token),
+            Ok(Datagram::Dat(head, payload)) => self.datagram_payload(from, head, payload),
+            Ok(Datagram::Unknown) => self.counters.unknown_words += 1,
+            Err(_) => self.counters.stray_datagrams += 1,
+        }
+    }
+
+    /// A datagram's payload counts only from a neighbour's own address: without a link nobody's word is passed on.
+    fn datagram_payload(&mut self, from: SocketAddr, head: wire::DataHead, payload: bytes::Bytes) {
+        match self.links.values().find(|link| link.name.addr == from).map(|link| link.peer) {
+            Some(peer) => self.forward(peer, head, payload),
+            None => self.counters.stray_datagrams += 1,
+        }
+    }
+
+    pub(super) fn bad_update(&mut self, conn: ConnId) {
+        self.misbehaved(conn, peer_fault("an update that its hash does not fit, or malformed"));
+    }
+}
+
+/// A record as OVER shows it.
+fn record(entry: &Entry, now: Time) -> Record {
+    let links = entry.links().iter().map(|link| Listed {
+        id: link.id,
+        cost: link.cost,
+        role: link.role,
+        attributes: LinkAttributes { bye: link.bye, ..LinkAttributes::default() },
+    });
+    Record { node: *entry.name(), key: entry.key(), age: entry.age(now), links: links.collect() }
+}

@@ -1,0 +1,362 @@
+//! LNK: who may be a neighbour, and which of two crossing connections stays.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::streams::{Dial, Kind, no_fault, peer_fault};
+use super::{Overlay, Timer};
+use crate::kernel::{Class, CloseHow, ConnId, Why};
+use crate::overlay::database::LinkMode;
+use crate::overlay::event::Event;
+use crate::overlay::link::{Beats, Link, Mine, Theirs};
+use crate::overlay::names::{NodeId, Token};
+use crate::overlay::wire::{Capabilities, Greeting, NodeName, Packet, Role};
+
+/// The version of the protocol.
+const VERSION: u32 = 1;
+/// How many others a refusal names.
+const ALTERNATIVES: usize = 4;
+
+impl Overlay {
+    /// Says LNK.
+    pub(super) fn greet(&mut self, conn: ConnId, role: Role, token: Token) {
+        let Some(me) = self.me() else { return };
+        let greeting = Greeting {
+            version: VERSION,
+            network: self.config.network.clone(),
+            node: self.my_name(me),
+            role,
+            token,
+            caps: Capabilities { start: Some(me.incarnation), other: Bytes::new() },
+        };
+        self.send_packet(conn, Class::Urgent, &Packet::Lnk(greeting));
+    }
+
+    /// A stranger says LNK.
+    pub(super) fn greeted(&mut self, conn: ConnId, greeting: Greeting) {
+        match self.admissible(&greeting) {
+            Ok(id) => self.admit(conn, id, greeting),
+            Err(reason) => self.refuse_link(conn, reason),
+        }
+    }
+
+    fn refuse_link(&mut self, conn: ConnId, reason: &'static str) {
+        let nodes = if reason == "full" { self.alternatives() } else { SmallVec::new() };
+        self.refuse(conn, Bytes::from_static(b"LNK"), reason, nodes);
+    }
+
+    fn admissible(&mut self, greeting: &Greeting) -> Result<NodeId, &'static str> {
+        let me = self.me().filter(|_| self.is_running()).ok_or("leaving")?;
+        let id = greeting.node.id.ok_or("nameless")?;
+        if greeting.version != VERSION {
+            return Err("version");
+        }
+        if greeting.network != self.config.network {
+            return Err("network");
+        }
+        if id == me.id {
+            return Err("self");
+        }
+        if self.config.is_watcher() {
+            return Err("bootstrap");
+        }
+        if self.open_link_stays(id, greeting) {
+            return Err("duplicate");
+        }
+        if self.choosing.courts(id) && me.id < id {
+            return Err("crossing");
+        }
+        Ok(id)
+    }
+
+    /// Against an open link a new one wins only if its node has started again, or the old one has missed two beats.
+    fn open_link_stays(&self, id: NodeId, greeting: &Greeting) -> bool {
+        let start = greeting.caps.start.unwrap_or(0);
+        self.links.get(&id).is_some_and(|link| start <= link.start && !link.beats.missed_two(self.now))
+    }
+
+    fn admit(&mut self, conn: ConnId, id: NodeId, greeting: Greeting) {
+        let old = self.links.get(&id).map(|link| (link.conn, link.mine));
+        let mine = match old {
+            Some((old, mine)) => {
+                self.drop_link(id, no_fault("a newer connection took its place"));
+                self.hang_up(old, CloseHow::Abort, no_fault("a newer connection took its place"));
+                mine
+            }
+            None => Mine::No,
+        };
+        match self.admission(greeting.role) {
+            Ok(theirs) => {
+                let token = self.token();
+                let crossed = self.choosing.courts(id);
+                let mine = if crossed { Mine::Chosen } else { mine };
+                let role = if mine == Mine::No { Role::Chosen } else { Role::Chooser };
+                self.becomes_link(conn, id);
+                self.greet(conn, role, token);
+                self.link_up(conn, id, greeting, token, mine, theirs);
+                if crossed {
+                    self.abandon_dial(id);
+                    self.suit_succeeded(id);
+                }
+            }
+            Err(reason) => self.refuse_link(conn, reason),
+        }
+    }
+
+    /// What one who greets as `role` becomes to us.
+    fn admission(&self, role: Role) -> Result<Theirs, &'static str> {
+        match role {
+            Role::Chosen => Err("role"),
+            Role::Watcher => {
+                let watching = self.links.values().filter(|l| l.theirs == Theirs::Watching).count();
+                if watching < self.config.bounds.watchers { Ok(Theirs::Watching) } else { Err("watchers") }
+            }
+            Role::Chooser | Role::Guest if self.free_slots() != Some(0) => Ok(Theirs::Chosen),
+            Role::Chooser => Err("full"),
+            Role::Guest => {
+                let guests = self.links.values().filter(|l| matches!(l.theirs, Theirs::Guest { .. })).count();
+                let until = self.now + self.config.periods.rewiring;
+                if guests < self.config.bounds.guests { Ok(Theirs::Guest { until }) } else { Err("full") }
+            }
+        }
+    }
+
+    /// How many more may choose this node; `None` for any number.
+    pub(super) fn free_slots(&self) -> Option<usize> {
+        let taken = self.links.values().filter(|l| l.theirs == Theirs::Chosen).count();
+        self.config.in_degree_cap().map(|cap| cap.saturating_sub(taken))
+    }
+
+    /// Neighbours that say they have room.
+    fn alternatives(&self) -> SmallVec<[NodeName; 4]> {
+        self.links
+            .values()
+            .filter(|link| link.live())
+            .filter(|link| self.database.get(link.peer).is_some_and(|entry| entry.free() != Some(0)))
+            .map(|link| link.name)
+            .take(ALTERNATIVES)
+            .collect()
+    }
+
+    /// Somebody answers our LNK.
+    pub(super) fn greeting_answer(&mut self, conn: ConnId, packet: Packet) {
+        let Some(Kind::Greeting { to, token }) = self.conns.get(&conn).map(|c| c.kind) else { return };
+        match packet {
+            Packet::Lnk(greeting) => self.answered(conn, to, token, greeting),
+            Packet::Nack(nack) => {
+                let crossing = nack.reason.as_deref() == Some(b"crossing");
+                self.hang_up(conn, CloseHow::Flush, no_fault("refused by the peer"));
+                if !crossing {
+                    self.learn_names(&nack.nodes);
+                    self.suit_refused(to);
+                }
+            }
+            _ => self.misbehaved(conn, peer_fault("a greeting answered with something else")),
+        }
+    }
+
+    fn answered(&mut self, conn: ConnId, to: NodeName, token: Token, greeting: Greeting) {
+        let Some(id) = greeting.node.id else {
+            return self.misbehaved(conn, peer_fault("a greeting without an id"));
+        };
+        let other = to.id.is_some_and(|expected| expected != id);
+        let wrong = greeting.network != self.config.network || greeting.version != VERSION;
+        if other || wrong || self.links.contains_key(&id) || Some(id) == self.me().map(|me| me.id) {
+            return self.lose(conn, no_fault("somebody else answers there"));
+        }
+        let theirs = match greeting.role {
+            Role::Chooser | Role::Guest => Theirs::Chosen,
+            Role::Chosen | Role::Watcher => Theirs::No,
+        };
+        self.becomes_link(conn, id);
+        let mine = if self.config.is_watcher() { Mine::No } else { Mine::Chosen };
+        self.link_up(conn, id, greeting, token, mine, theirs);
+        self.suit_succeeded(id);
+    }
+
+    fn link_up(
+        &mut self,
+        conn: ConnId,
+        id: NodeId,
+        greeting: Greeting,
+        my_token: Token,
+        mine: Mine,
+        theirs: Theirs,
+    ) {
+        let rtt = self.probes.get(id).and_then(|p| p.rtt);
+        let link = Link {
+            peer: id,
+            name: greeting.node,
+            start: greeting.caps.start.unwrap_or(0),
+            conn,
+            since: self.now,
+            mine,
+            theirs,
+            my_token,
+            their_token: greeting.token,
+            beats: Beats::new(self.now, self.config.periods.heartbeat),
+            echo: rtt.map_or(Duration::ZERO, |rtt| rtt.mean()),
+            rtt,
+            decided: self.now,
+            announce_at: self.now,
+            announced: None,
+            watching: self.config.is_watcher(),
+        };
+        if let Theirs::Guest { until } = theirs {
+            self.timers.set(Timer::Guest(id), until);
+        }
+        self.tokens.insert(my_token, id);
+        self.links.insert(id, link);
+        self.emit(Event::LinkUp { peer: id, address: greeting.node.addr });
+        self.remember(greeting.node);
+        self.forget_name(id);
+        self.probes.learn(self.now, id);
+        self.beat(id);
+        self.watch_silence(id);
+        self.compare(id);
+        self.origin.touch();
+    }
+
+    /// A neighbour says LNK again: its role has changed, or it answers that ours has.
+    pub(super) fn greeted_again(&mut self, conn: ConnId, id: NodeId, greeting: &Greeting) {
+        let Some(link) = self.links.get(&id) else { return };
+        let known = match greeting.role {
+            Role::Chooser | Role::Guest => link.chosen_by_peer(),
+            Role::Watcher => link.theirs == Theirs::Watching,
+            Role::Chosen => true,
+        };
+        if known {
+            self.role_confirmed(id);
+            return;
+        }
+        match self.admission(greeting.role) {
+            Ok(theirs) => {
+                let mine = link.mine;
+                let (role, token) =
+                    (if mine == Mine::No { Role::Chosen } else { Role::Chooser }, link.my_token);
+                if let Some(link) = self.links.get_mut(&id) {
+                    link.theirs = theirs;
+                }
+                if let Theirs::Guest { until } = theirs {
+                    self.timers.set(Timer::Guest(id), until);
+                }
+                self.greet(conn, role, token);
+                self.role_confirmed(id);
+                self.origin.touch();
+            }
+            Err(reason) => {
+                let nodes = self.alternatives();
+                self.nack_role(conn, reason, nodes);
+            }
+        }
+    }
+
+    fn nack_role(&mut self, conn: ConnId, reason: &'static str, nodes: SmallVec<[NodeName; 4]>) {
+        let reason = Some(Bytes::from_static(reason.as_bytes()));
+        let nack = crate::overlay::wire::Nack { word: Bytes::from_static(b"LNK"), reason, nodes };
+        self.send_packet(conn, Class::Urgent, &Packet::Nack(nack));
+    }
+
+    /// We choose (or choose again) a neighbour to whom a link is open.
+    pub(super) fn ask_role(&mut self, id: NodeId) {
+        if let Some((conn, token)) = self.links.get(&id).map(|l| (l.conn, l.my_token)) {
+            self.greet(conn, Role::Chooser, token);
+        }
+    }
+
+    /// A guest's epoch is over: it has a regular place by now, or has to go.
+    pub(super) fn guest_over(&mut self, id: NodeId) {
+        let room = self.free_slots() != Some(0);
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if !matches!(link.theirs, Theirs::Guest { .. }) {
+            return;
+        }
+        link.theirs = if room { Theirs::Chosen } else { Theirs::No };
+        self.origin.touch();
+        if !room {
+            self.teardown(id, "guest");
+        }
+    }
+
+    /// TRD: gives up our side of a link; it closes once neither side chooses it.
+    pub(super) fn teardown(&mut self, id: NodeId, reason: &'static str) {
+        let Some(me) = self.me() else { return };
+        let node = self.my_name(me);
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.mine = Mine::No;
+        let (conn, useless) = (link.conn, link.useless());
+        let reason = Some(Bytes::from_static(reason.as_bytes()));
+        let trd = Packet::Trd(crate::overlay::wire::Teardown { node, reason });
+        self.send_packet(conn, Class::Urgent, &trd);
+        self.origin.touch();
+        if useless {
+            self.part(id, no_fault("neither side chooses it"));
+        }
+    }
+
+    /// A neighbour gives up its choice of us.
+    pub(super) fn torn_down(&mut self, id: NodeId) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.theirs = Theirs::No;
+        self.timers.cancel(Timer::Guest(id));
+        self.origin.touch();
+        if link.useless() {
+            self.part(id, no_fault("neither side chooses it"));
+        }
+    }
+
+    /// Closes a link in good order.
+    pub(super) fn part(&mut self, id: NodeId, why: Why) {
+        if let Some(conn) = self.links.get(&id).map(|l| l.conn) {
+            self.drop_link(id, why);
+            self.hang_up(conn, CloseHow::Flush, why);
+        }
+    }
+
+    /// A link's connection is gone.
+    pub(super) fn link_lost(&mut self, id: NodeId, conn: ConnId, why: Why) {
+        if self.links.get(&id).is_some_and(|link| link.conn == conn) {
+            let chosen = self.drop_link(id, why);
+            if chosen {
+                self.choice_lost(id);
+            }
+        }
+    }
+
+    /// Forgets a link; whether it was one that we chose.
+    fn drop_link(&mut self, id: NodeId, why: Why) -> bool {
+        let Some(link) = self.links.remove(&id) else { return false };
+        self.tokens.remove(&link.my_token);
+        self.probes.heard(self.now, id, link.rtt.filter(|_| link.live()));
+        for timer in [Timer::Silence(id), Timer::Remove(id), Timer::Guest(id), Timer::Settle(id)] {
+            self.timers.cancel(timer);
+        }
+        if link.announced.is_some() {
+            self.origin.withdraw(id);
+        }
+        self.emit(Event::LinkDown { peer: id, why });
+        self.origin.touch();
+        self.join_if_alone();
+        link.mine == Mine::Chosen
+    }
+
+    fn abandon_dial(&mut self, id: NodeId) {
+        for dial in self.dials.values_mut() {
+            if matches!(dial, Dial::Link { to, .. } if to.id == Some(id)) {
+                *dial = Dial::Abandoned;
+            }
+        }
+        let crossing =
+            self.conns.iter().find(|(_, c)| matches!(c.kind, Kind::Greeting { to, .. } if to.id == Some(id)));
+        if let Some(conn) = crossing.map(|(conn, _)| *conn) {
+            self.hang_up(conn, CloseHow::Flush, no_fault("the other's connection stays"));
+        }
+    }
+
+    /// Whether links are used only from who chose.
+    pub(super) fn directed(&self) -> bool {
+        self.config.links == LinkMode::Directed
+    }
+}

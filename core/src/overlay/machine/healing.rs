@@ -1,0 +1,161 @@
+//! Finding back: every few seconds one who is absent, remembered, or a bootstrap is tried, for ever.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Overlay, Timer};
+use crate::overlay::database::Entry;
+use crate::overlay::names::NodeId;
+use crate::overlay::wire::{NodeName, Role};
+
+/// A remembered peer is dropped after this much running time without an answer.
+const FORGET: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// Remembered peers are written at most this often.
+const WRITE: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Copy, Debug)]
+struct Remembered {
+    name: NodeName,
+    silent: Duration,
+}
+
+/// Who was there once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Healing {
+    peers: BTreeMap<NodeId, Remembered>,
+    asked: BTreeSet<NodeId>,
+    turn: usize,
+    changed: bool,
+    unwritten: Duration,
+}
+
+impl Overlay {
+    pub(super) fn start_healing(&mut self) {
+        let period = self.config.periods.heal;
+        let first = self.random.timing.between(period / 2, period);
+        self.timers.set(Timer::Heal, self.now + first);
+    }
+
+    /// Tries one more.
+    pub(super) fn heal(&mut self) {
+        let period = self.config.periods.heal;
+        self.timers.set(Timer::Heal, self.now + period);
+        if !self.is_running() {
+            return;
+        }
+        self.age_peers(period);
+        self.healing.turn = self.healing.turn.wrapping_add(1);
+        let lost = self.lost();
+        let turns = lost.len() + self.config.bootstraps.len();
+        if turns == 0 {
+            return;
+        }
+        match lost.get(self.healing.turn % turns) {
+            Some(&id) => {
+                self.healing.asked.insert(id);
+                self.probes.learn(self.now, id);
+                self.probe(id);
+            }
+            None => self.join(),
+        }
+        if self.config.is_watcher() {
+            self.form();
+        }
+    }
+
+    /// Absent nodes, and remembered ones of whom there is no record.
+    fn lost(&self) -> Vec<NodeId> {
+        let absent = self.database.entries().filter(|e| e.is_absent()).map(Entry::id);
+        let unknown = self.healing.peers.keys().filter(|id| self.database.get(**id).is_none()).copied();
+        let mut lost: Vec<NodeId> = absent.chain(unknown).filter(|id| !self.links.contains_key(id)).collect();
+        lost.sort_unstable();
+        lost.dedup();
+        lost
+    }
+
+    /// One who was lost answered: a guest link brings both databases together.
+    pub(super) fn healed(&mut self, id: NodeId) {
+        if self.healing.asked.remove(&id) && self.is_running() && !self.links.contains_key(&id) {
+            let role = if self.config.is_watcher() { Role::Watcher } else { Role::Guest };
+            self.court_as(id, role, None);
+        }
+    }
+
+    /// A bootstrap names somebody of whom there is no record: another overlay may have grown there.
+    pub(super) fn heal_named(&mut self, names: &[NodeName]) {
+        let me = self.me().map(|me| me.id);
+        let stranger = names
+            .iter()
+            .filter_map(|name| name.id)
+            .find(|id| Some(*id) != me && self.database.get(*id).is_none() && !self.choosing.courts(*id));
+        if let Some(id) = stranger {
+            self.healing.asked.insert(id);
+            self.probes.learn(self.now, id);
+            self.probe(id);
+        }
+    }
+
+    /// A link is up: its peer is worth remembering.
+    pub(super) fn remember(&mut self, name: NodeName) {
+        let Some(id) = name.id else { return };
+        let new = self.healing.peers.insert(id, Remembered { name, silent: Duration::ZERO }).is_none();
+        self.healing.changed |= new;
+        if self.healing.peers.len() > self.config.bounds.remembered {
+            let longest = self.healing.peers.iter().max_by_key(|(_, peer)| peer.silent).map(|(id, _)| *id);
+            if let Some(id) = longest {
+                self.healing.peers.remove(&id);
+            }
+        }
+    }
+
+    fn age_peers(&mut self, by: Duration) {
+        for (id, peer) in &mut self.healing.peers {
+            peer.silent = if self.links.contains_key(id) { Duration::ZERO } else { peer.silent + by };
+        }
+        self.healing.peers.retain(|_, peer| peer.silent < FORGET);
+        self.healing.unwritten += by;
+        if self.healing.changed && self.healing.unwritten >= WRITE {
+            self.healing.changed = false;
+            self.healing.unwritten = Duration::ZERO;
+            let octets = write_peers(&self.healing.peers);
+            self.store_peers(octets);
+        }
+    }
+
+    /// Takes what was written in an earlier life; a line that is not understood is left out.
+    pub(super) fn recall_peers(&mut self, octets: &[u8]) {
+        let text = core::str::from_utf8(octets).unwrap_or_default();
+        for line in text.lines().take(self.config.bounds.remembered) {
+            if let Some((id, peer)) = read_peer(line) {
+                self.healing.peers.insert(id, peer);
+            }
+        }
+    }
+
+    /// Remembered peers, for a node that finds no bootstrap.
+    pub(super) fn remembered(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.healing.peers.keys().copied()
+    }
+
+    pub(super) fn remembered_name(&self, id: NodeId) -> Option<NodeName> {
+        self.healing.peers.get(&id).map(|peer| peer.name)
+    }
+}
+
+/// A line each: the name and the seconds since it was last there.
+fn write_peers(peers: &BTreeMap<NodeId, Remembered>) -> Bytes {
+    let lines: String = peers.values().map(|p| format!("{} {}\n", p.name, p.silent.as_secs())).collect();
+    Bytes::from(lines)
+}
+
+fn read_peer(line: &str) -> Option<(NodeId, Remembered)> {
+    let (name, silent) = line.split_once(' ')?;
+    let name: NodeName = name.parse().ok()?;
+    let silent = Duration::from_secs(silent.parse().ok()?);
+    Some((name.id?, Remembered { name, silent }))
+}

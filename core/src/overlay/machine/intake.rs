@@ -1,0 +1,161 @@
+//! Records and claims that neighbours pass on: duplicate, hash, freshness, and on to the others.
+
+use bytes::Bytes;
+
+use super::Overlay;
+use crate::kernel::{Class, ConnId};
+use crate::overlay::database::{Change, Standing, Verdict};
+use crate::overlay::event::Event;
+use crate::overlay::flood::{Superseded, age};
+use crate::overlay::names::NodeId;
+use crate::overlay::wire::{Removal, Upt};
+
+impl Overlay {
+    /// UPT.
+    pub(super) fn update(&mut self, conn: ConnId, from: NodeId, upt: Upt) {
+        let Some(source) = upt.source.id else { return self.bad_update(conn) };
+        if self.duplicates.contains(self.now, upt.hash) {
+            self.counters.duplicates += 1;
+            return;
+        }
+        let own = self.me().is_some_and(|me| me.id == source);
+        match self.database.standing(&upt) {
+            Standing::Same => {}
+            Standing::Older if !own => self.answer_older(from, conn, source),
+            Standing::Older => {}
+            Standing::Unknown | Standing::Newer | Standing::Conflict => self.news(conn, from, source, upt),
+        }
+    }
+
+    /// An update that may be newer than what is here: believed once its hash fits.
+    fn news(&mut self, conn: ConnId, from: NodeId, source: NodeId, mut upt: Upt) {
+        if !upt.verify() {
+            return self.bad_update(conn);
+        }
+        let Ok(body) = upt.parse_body() else { return self.bad_update(conn) };
+        self.duplicates.insert(self.now, upt.hash);
+        if self.me().is_some_and(|me| me.id == source) {
+            return self.own_record_heard(&upt);
+        }
+        upt.age = age::arrived(upt.age, self.links.get(&from).map(|link| link.echo));
+        upt.body = Bytes::copy_from_slice(&upt.body);
+        let age = upt.age;
+        let verdict = self.database.offer(self.now, upt, &body);
+        match verdict.taken() {
+            Some(change) => self.taken(from, source, age, change),
+            None if matches!(verdict, Verdict::Conflict { .. }) => self.answer_older(from, conn, source),
+            None => {}
+        }
+    }
+
+    fn taken(&mut self, from: NodeId, source: NodeId, age: u32, change: Change) {
+        self.counters.taken += 1;
+        self.probes.learn(self.now, source);
+        self.watch_expiry();
+        self.relay(from, source);
+        if change.touches_routes() {
+            self.forwarding.graph_changed();
+        }
+        if !change.body_equal {
+            self.foreign_change(source, age, &change);
+        }
+    }
+
+    /// Passes a record on to every neighbour but the one that it came from: one encoding for all.
+    fn relay(&mut self, from: NodeId, source: NodeId) {
+        let Some(entry) = self.database.get(source) else { return };
+        let frame = entry.upt().frame(entry.age(self.now));
+        let others: smallvec::SmallVec<[ConnId; 16]> = self
+            .links
+            .values()
+            .filter(|link| link.peer != from && link.peer != source)
+            .map(|link| link.conn)
+            .collect();
+        for conn in others {
+            self.send(conn, Class::Control, frame.clone());
+        }
+    }
+
+    /// Older news is answered with the newer, at most once a second per source and link.
+    fn answer_older(&mut self, from: NodeId, conn: ConnId, source: NodeId) {
+        if !self.older.admit(self.now, source, conn) {
+            return;
+        }
+        let Some(entry) = self.database.get(source) else { return };
+        let frame = entry.upt().frame(entry.age(self.now));
+        if self.links.contains_key(&from) {
+            self.send(conn, Class::Control, frame);
+        }
+    }
+
+    /// A record under this node's id: from before a loss of its state, or by somebody else.
+    fn own_record_heard(&mut self, upt: &Upt) {
+        if upt.source.addr != self.config.address {
+            self.emit(Event::Impostor { address: upt.source.addr });
+        }
+        match self.origin.superseded_by(upt.key) {
+            Superseded::Below => {}
+            Superseded::Sequence => self.origin.again(),
+            Superseded::Incarnation(incarnation) => self.reincarnate(incarnation),
+            Superseded::Exhausted => {
+                self.fatal("a record with the greatest key lives under this node's id: take another id")
+            }
+        }
+    }
+
+    /// RMV: a claim that somebody is gone. Its victim refutes it; routing never needs it.
+    pub(super) fn removal(&mut self, conn: ConnId, from: NodeId, removal: Removal) {
+        if self.duplicates.contains(self.now, removal.hash) {
+            self.counters.duplicates += 1;
+            return;
+        }
+        if !removal.verify() {
+            return self.bad_update(conn);
+        }
+        self.duplicates.insert(self.now, removal.hash);
+        if Some(removal.victim) == self.me().map(|me| me.id) {
+            self.origin.again();
+            return;
+        }
+        let silent = self.probes.get(removal.victim).is_some_and(|p| p.failed > 0);
+        let known = self.database.get(removal.victim).is_some_and(|e| removal.victim_key >= e.key());
+        if silent && known && !self.links.contains_key(&removal.victim) {
+            self.mark_absent(removal.victim);
+        }
+        let packet = crate::overlay::wire::Packet::Rmv(removal);
+        let others: smallvec::SmallVec<[ConnId; 16]> =
+            self.links.values().filter(|l| l.peer != from).map(|l| l.conn).collect();
+        let frame = packet.emit();
+        for conn in others {
+            self.send(conn, Class::Control, frame.clone());
+        }
+    }
+
+    pub(super) fn mark_absent(&mut self, id: NodeId) {
+        if self.database.mark_absent(id) {
+            self.forwarding.graph_changed();
+        }
+    }
+
+    pub(super) fn clear_absent(&mut self, id: NodeId) {
+        if self.database.clear_absent(id) {
+            self.forwarding.graph_changed();
+        }
+    }
+
+    /// Records whose life is over go, silently.
+    pub(super) fn expire_records(&mut self) {
+        for id in self.database.expire(self.now) {
+            self.probes.forget(id);
+            self.forwarding.graph_changed();
+        }
+        self.watch_expiry();
+    }
+
+    fn watch_expiry(&mut self) {
+        if let Some(at) = self.database.next_expiry() {
+            let soonest = self.now + core::time::Duration::from_secs(1);
+            self.timers.set_earlier(super::Timer::Expire, at.max(soonest));
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Coming in: bootstraps asked until somebody answers, and the names that they tell.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use super::streams::{Dial, no_fault, peer_fault};
+use super::{Overlay, Timer};
+use crate::kernel::{Class, CloseHow, ConnId, Time};
+use crate::overlay::link::Link;
+use crate::overlay::names::NodeId;
+use crate::overlay::wire::{NodeName, Packet, Registration};
+
+/// Names remembered that are in no record yet; more than one answer of a bootstrap holds.
+const NAMES: usize = 1_024;
+/// Newcomers that a bootstrap names to the next ones before their records arrive.
+const REGISTRATIONS: usize = 1_024;
+/// ... and for how long.
+const REGISTERED: Duration = Duration::from_secs(60);
+/// The longest wait between two attempts.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest wait while a bootstrap answers and knows nobody.
+const ALONE: Duration = Duration::from_secs(5);
+
+/// What a node knows on its way in.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Joining {
+    names: BTreeMap<NodeId, NodeName>,
+    registrations: VecDeque<(Time, NodeName)>,
+    tries: u32,
+    next: usize,
+    asking: bool,
+}
+
+impl Joining {
+    /// A newcomer was here.
+    pub(super) fn remember_registration(&mut self, now: Time, node: NodeName) {
+        self.registrations.retain(|(_, known)| known.id != node.id);
+        if self.registrations.len() == REGISTRATIONS {
+            self.registrations.pop_front();
+        }
+        self.registrations.push_back((now, node));
+    }
+
+    /// The newcomers of the last minute.
+    pub(super) fn registrations(&self, now: Time) -> impl Iterator<Item = NodeName> + '_ {
+        self.registrations.iter().filter(move |(at, _)| now.since(*at) < REGISTERED).map(|(_, node)| *node)
+    }
+
+    /// The ids of the names heard.
+    pub(super) fn names(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.names.keys().copied()
+    }
+}
+
+impl Overlay {
+    /// Asks the next bootstrap, unless one is being asked.
+    pub(super) fn join(&mut self) {
+        let bootstraps = &self.config.bootstraps;
+        if self.joining.asking || bootstraps.is_empty() || !self.is_running() {
+            return;
+        }
+        let to = bootstraps[self.joining.next % bootstraps.len()];
+        self.joining.next = self.joining.next.wrapping_add(1);
+        self.joining.asking = true;
+        self.dial(Dial::Boot(to), to);
+    }
+
+    /// REG, on a connection to a bootstrap.
+    pub(super) fn register(&mut self, conn: ConnId) {
+        let Some(me) = self.me() else { return };
+        let k = u32::try_from(self.config.k).unwrap_or(u32::MAX);
+        let registration =
+            Registration { node: self.my_name(me), k, all: false, over: false, other: bytes::Bytes::new() };
+        self.send_packet(conn, Class::Urgent, &Packet::Reg(registration));
+    }
+
+    pub(super) fn bootstrap_answer(&mut self, conn: ConnId, addr: SocketAddr, packet: Packet) {
+        match packet {
+            Packet::Net(names) => {
+                self.hang_up(conn, CloseHow::Flush, no_fault("answered"));
+                self.joining.asking = false;
+                self.named(&names);
+            }
+            Packet::Nack(_) => {
+                self.hang_up(conn, CloseHow::Flush, no_fault("refused by the bootstrap"));
+                self.bootstrap_failed(addr);
+            }
+            _ => self.misbehaved(conn, peer_fault("a registration answered with something else")),
+        }
+    }
+
+    /// The bootstrap named those who are there.
+    fn named(&mut self, names: &[NodeName]) {
+        self.learn_names(names);
+        if self.has_company() {
+            self.joining.tries = 0;
+            return self.heal_named(names);
+        }
+        self.choosing.refused.clear();
+        self.form();
+        self.join_later(ALONE);
+    }
+
+    fn has_company(&self) -> bool {
+        self.links.values().any(Link::live)
+    }
+
+    pub(super) fn bootstrap_failed(&mut self, _addr: SocketAddr) {
+        self.joining.asking = false;
+        if !self.has_company() {
+            self.form();
+            self.join_later(PATIENCE);
+        }
+    }
+
+    /// Asks again, for ever, at growing distances.
+    fn join_later(&mut self, at_most: Duration) {
+        let wait =
+            self.config.periods.boot_delay.saturating_mul(1 << self.joining.tries.min(10)).min(at_most);
+        self.joining.tries = self.joining.tries.saturating_add(1);
+        let wait = self.random.timing.jittered(wait, 25).max(Duration::from_millis(1));
+        self.timers.set(Timer::Join, self.now + wait);
+    }
+
+    /// The last link is gone: ask again at once.
+    pub(super) fn join_if_alone(&mut self) {
+        if !self.has_company() && self.is_running() {
+            self.joining.tries = 0;
+            self.join_later(self.config.periods.boot_delay);
+        }
+    }
+
+    pub(super) fn learn_names(&mut self, names: &[NodeName]) {
+        for name in names {
+            self.learn_name(*name);
+        }
+    }
+
+    /// Remembers a name and soon measures the way, unless a record tells more.
+    pub(super) fn learn_name(&mut self, name: NodeName) {
+        let Some(id) = name.id.filter(|id| self.me().is_some_and(|me| me.id != *id)) else { return };
+        let room = self.joining.names.len() < NAMES || self.joining.names.contains_key(&id);
+        if room && !name.addr.ip().is_unspecified() && name.addr.port() != 0 {
+            self.joining.names.insert(id, name);
+        }
+    }
+
+    /// The name of `id`: as it greeted, as its record says, or as somebody told.
+    pub(super) fn name_of(&self, id: NodeId) -> Option<NodeName> {
+        let link = self.links.get(&id).map(|link| link.name);
+        let record = || self.database.get(id).map(|entry| *entry.name());
+        let heard = || self.joining.names.get(&id).copied();
+        link.or_else(record).or_else(heard).or_else(|| self.remembered_name(id))
+    }
+
+    /// A name that led nowhere is forgotten, unless a record stands behind it.
+    pub(super) fn forget_name(&mut self, id: NodeId) {
+        self.joining.names.remove(&id);
+    }
+}

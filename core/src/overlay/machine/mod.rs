@@ -1,0 +1,332 @@
+//! The overlay as a [`Machine`]: what comes in is handed to the part that it concerns, and what is due is done.
+
+mod answers;
+mod beating;
+mod choosing;
+mod deciding;
+mod exchange;
+mod forwarding;
+mod greeting;
+mod healing;
+mod intake;
+mod joining;
+mod leaving;
+mod originating;
+mod query;
+mod starting;
+mod streams;
+mod suits;
+
+pub use query::{NeighborView, NodeView, PathView, Phase, RouteView, StatusView};
+
+use alloc::collections::{BTreeMap, VecDeque};
+use core::time::Duration;
+
+use super::config::Config;
+use super::database::Database;
+use super::event::{Command, Event, Refusal, Reply};
+use super::flood::{Duplicates, OlderReplies};
+use super::link::Link;
+use super::names::{NodeId, Token};
+use super::probes::Probes;
+use crate::kernel::{ConnId, Input, Machine, Output, Port, Rng, Streams, Ticket, Time, Timers, Wake};
+
+use choosing::Choosing;
+use forwarding::Forwarding;
+use healing::Healing;
+use joining::Joining;
+use originating::Origin;
+use starting::Life;
+use streams::{Conn, Dial};
+
+/// A node woken later than it asked by more than this was asleep, and takes nobody's silence for absence.
+const LATE: Duration = Duration::from_millis(50);
+
+/// What there is to do at a time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Timer {
+    /// Beats and probes are due.
+    Pulse,
+    /// A neighbour may have fallen silent.
+    Silence(NodeId),
+    /// A connection has taken too long to say what it is, or to answer.
+    Overdue(ConnId),
+    /// The next decision.
+    Epoch,
+    /// A decision waits for a quieter moment, or for measurements.
+    Again,
+    /// Nodes without a link are probed before the decision.
+    Prepare,
+    /// A lost choice is replaced.
+    Repair,
+    /// A suit has taken too long.
+    Suit(NodeId),
+    /// The link that a new one replaces can go.
+    Settle(NodeId),
+    /// A suspected neighbour has been silent for too long.
+    Remove(NodeId),
+    /// A guest's time is over.
+    Guest(NodeId),
+    /// Ask a bootstrap.
+    Join,
+    /// Try to reach somebody absent.
+    Heal,
+    /// The bucket has room for a record, or a held-back decision may be told.
+    Originate,
+    /// The record is due again though nothing changed.
+    Refresh,
+    /// Compare databases.
+    Exchange,
+    /// A record's life is over.
+    Expire,
+    /// Leaving has taken long enough.
+    Leave,
+}
+
+impl Timer {
+    fn name(self) -> &'static str {
+        match self {
+            Timer::Pulse => "pulse",
+            Timer::Silence(_) => "silence",
+            Timer::Overdue(_) => "overdue",
+            Timer::Epoch => "epoch",
+            Timer::Again => "again",
+            Timer::Prepare => "prepare",
+            Timer::Repair => "repair",
+            Timer::Suit(_) => "suit",
+            Timer::Settle(_) => "settle",
+            Timer::Remove(_) => "remove",
+            Timer::Guest(_) => "guest",
+            Timer::Join => "join",
+            Timer::Heal => "heal",
+            Timer::Originate => "originate",
+            Timer::Refresh => "refresh",
+            Timer::Exchange => "exchange",
+            Timer::Expire => "expire",
+            Timer::Leave => "leave",
+        }
+    }
+
+    /// Whether it waits for somebody else, who is not to blame for the time that this node slept.
+    fn awaits_others(&self) -> bool {
+        matches!(self, Timer::Overdue(_) | Timer::Suit(_) | Timer::Remove(_))
+    }
+}
+
+/// The random streams, one for each purpose.
+#[derive(Clone, Debug)]
+struct Random {
+    tokens: Rng,
+    wiring: Rng,
+    timing: Rng,
+    sampling: Rng,
+}
+
+/// What happened so often that it is worth a number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counters {
+    /// Lines and datagrams with a word that this version does not know.
+    pub unknown_words: u64,
+    /// Datagrams that were malformed, or whose token nobody waits for.
+    pub stray_datagrams: u64,
+    /// Connections closed for what their peer said.
+    pub misbehaved: u64,
+    /// Updates known already by their hash.
+    pub duplicates: u64,
+    /// Updates taken into the database.
+    pub taken: u64,
+    /// Own records originated.
+    pub originated: u64,
+    /// Payloads passed on for others.
+    pub forwarded: u64,
+    /// Payloads dropped since a link took no more.
+    pub shed: u64,
+    /// Decisions made.
+    pub decisions: u64,
+    /// Decisions that changed whom this node chooses.
+    pub rewirings: u64,
+    /// Choices changed by them.
+    pub rewired_links: u64,
+    /// Decisions put off by the quiet guard.
+    pub waited: u64,
+}
+
+/// An overlay node.
+///
+/// ```text
+/// bytes -> wire -> intake (flood) -> database -> routes, wiring -> links -> outputs
+/// ```
+#[derive(Debug)]
+pub struct Overlay {
+    config: Config,
+    now: Time,
+    life: Life,
+    out: VecDeque<Output<Event>>,
+    timers: Timers<Timer>,
+    random: Random,
+    counters: Counters,
+    next_ticket: u64,
+    conns: BTreeMap<ConnId, Conn>,
+    strangers: VecDeque<ConnId>,
+    dials: BTreeMap<Ticket, Dial>,
+    links: BTreeMap<NodeId, Link>,
+    tokens: BTreeMap<Token, NodeId>,
+    database: Database,
+    duplicates: Duplicates,
+    older: OlderReplies,
+    origin: Origin,
+    probes: Probes,
+    choosing: Choosing,
+    joining: Joining,
+    healing: Healing,
+    forwarding: Forwarding,
+}
+
+impl Overlay {
+    /// A node that is about to load its state.
+    pub fn new(config: Config) -> Self {
+        let streams = Streams::new(config.seed);
+        let mut node = Overlay {
+            now: Time::ZERO,
+            life: Life::default(),
+            out: VecDeque::new(),
+            timers: Timers::new(),
+            random: Random {
+                tokens: streams.named("tokens"),
+                wiring: streams.named("wiring"),
+                timing: streams.named("timing"),
+                sampling: streams.named("sampling"),
+            },
+            counters: Counters::default(),
+            next_ticket: 0,
+            conns: BTreeMap::new(),
+            strangers: VecDeque::new(),
+            dials: BTreeMap::new(),
+            links: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            database: Database::new(config.bounds.database),
+            duplicates: Duplicates::with_bounds(
+                config.bounds.hashes,
+                config.periods.erase_hash,
+                streams.keyed("hashes"),
+            ),
+            older: OlderReplies::new(streams.keyed("older")),
+            origin: Origin::default(),
+            probes: Probes::default(),
+            choosing: Choosing::new(&config),
+            joining: Joining::default(),
+            healing: Healing::default(),
+            forwarding: Forwarding::default(),
+            config,
+        };
+        node.load();
+        node
+    }
+
+    /// A machine that was woken late has slept: nobody else is to blame for the silence.
+    fn forgive_lateness(&mut self, now: Time) {
+        let late = self.timers.next().map_or(Duration::ZERO, |(due, _)| now.since(due));
+        if late <= LATE {
+            return;
+        }
+        for link in self.links.values_mut() {
+            link.beats.forgive(late);
+        }
+        self.probes.forgive(late);
+        self.database.put_off(late);
+        self.timers.put_off(late, Timer::awaits_others);
+    }
+
+    fn input(&mut self, input: Input<'_>) {
+        match input {
+            Input::Tick => {}
+            Input::Opened { conn, how, remote } => self.opened(conn, how, remote),
+            Input::Received { conn, bytes } => self.received(conn, bytes),
+            Input::Flushed { conn, n } => self.flushed(conn, n),
+            Input::Closed { conn, why } => self.closed(conn, why),
+            Input::DialFailed { ticket, .. } => self.dial_failed(ticket),
+            Input::Datagram { from, bytes, .. } => self.datagram(from, bytes),
+            Input::Stored { ticket, ok } => self.stored(ticket, ok),
+            Input::Loaded { ticket, value } => self.loaded(ticket, value),
+        }
+    }
+
+    fn fire(&mut self) {
+        for timer in self.timers.fire(self.now) {
+            match timer {
+                Timer::Pulse => self.pulse(),
+                Timer::Silence(id) => self.silence(id),
+                Timer::Overdue(conn) => self.overdue(conn),
+                Timer::Epoch => self.epoch(),
+                Timer::Again => self.decide_when_quiet(),
+                Timer::Prepare => self.prepare(),
+                Timer::Repair => self.repair(),
+                Timer::Suit(id) => self.suit_overdue(id),
+                Timer::Settle(id) => self.settled(id),
+                Timer::Remove(id) => self.remove_silent(id),
+                Timer::Guest(id) => self.guest_over(id),
+                Timer::Join => self.join(),
+                Timer::Heal => self.heal(),
+                Timer::Originate => self.origin.touch(),
+                Timer::Refresh => self.refresh(),
+                Timer::Exchange => self.exchange_all(),
+                Timer::Expire => self.expire_records(),
+                Timer::Leave => self.left(),
+            }
+        }
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.next_ticket += 1;
+        Ticket(self.next_ticket)
+    }
+
+    fn emit(&mut self, event: Event) {
+        self.out.push_back(Output::Event(event));
+    }
+
+    fn token(&mut self) -> Token {
+        Token(self.random.tokens.u64())
+    }
+}
+
+/// The one datagram socket of a node.
+const UDP: Port = Port(0);
+
+impl Machine for Overlay {
+    type Command = Command;
+    type Reply = Reply;
+    type Refusal = Refusal;
+    type Event = Event;
+
+    fn handle(&mut self, now: Time, input: Input<'_>) {
+        debug_assert!(now >= self.now, "time went back");
+        self.now = self.now.max(now);
+        self.forgive_lateness(now);
+        self.input(input);
+        self.fire();
+        self.originate_if_due();
+    }
+
+    fn command(&mut self, now: Time, command: Command) -> Result<Reply, Refusal> {
+        self.now = self.now.max(now);
+        let reply = match command {
+            Command::Send { to, payload } => self.send_payload(to, payload),
+            Command::Echo { to, payload } => self.send_echo(to, payload),
+            Command::Leave => self.leave(),
+        };
+        self.originate_if_due();
+        reply
+    }
+
+    fn poll(&mut self) -> Option<Output<Event>> {
+        self.out.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Wake> {
+        if !self.out.is_empty() {
+            return Some(Wake { at: self.now, why: "output" });
+        }
+        self.timers.next().map(|(at, timer)| Wake { at, why: timer.name() })
+    }
+}

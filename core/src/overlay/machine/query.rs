@@ -1,0 +1,281 @@
+//! Questions about a node, answered without changing it.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use super::{Counters, Overlay};
+use crate::kernel::Time;
+use crate::overlay::database::Database;
+use crate::overlay::graph::{Graph, GraphBuilder};
+use crate::overlay::link::{Carrier, Link, Mine, Theirs};
+use crate::overlay::names::{Cost, Key, NodeId};
+use crate::overlay::routes::{ShortestPaths, Tree};
+use crate::overlay::wire::ListedRole;
+
+/// How far a node has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// Waits for its state.
+    Starting,
+    /// Knows nobody.
+    Alone,
+    /// Knows others and has no link yet.
+    Joining,
+    /// Has a link and measures the way to the others before its first decision.
+    Measuring,
+    /// Decides at this time next.
+    Deciding {
+        /// When.
+        next: Time,
+    },
+    /// Watches only.
+    Watching,
+    /// Leaves, or has left.
+    Leaving,
+}
+
+/// A node in short.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StatusView {
+    /// Its id, once it is durable.
+    pub id: Option<NodeId>,
+    /// How often it has started, and its last record.
+    pub key: Option<Key>,
+    /// The address that others dial.
+    pub address: SocketAddr,
+    /// How far it has come.
+    pub phase: Phase,
+    /// Links that are up.
+    pub links: usize,
+    /// Links that it chose.
+    pub out_degree: usize,
+    /// Links that others chose.
+    pub in_degree: usize,
+    /// Nodes in its database, itself included.
+    pub known: usize,
+    /// Nodes that it reaches.
+    pub reachable: usize,
+    /// The sum of the costs of reaching them, in microseconds.
+    pub total_cost: u64,
+    /// The lag that it reckons with.
+    pub lag: Duration,
+    /// What happened.
+    pub counters: Counters,
+}
+
+/// A neighbour.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NeighborView {
+    /// Its id.
+    pub id: NodeId,
+    /// Its address.
+    pub address: SocketAddr,
+    /// Whether this node chose it.
+    pub mine: Mine,
+    /// Whether it chose this node.
+    pub theirs: Theirs,
+    /// How the link is listed, if it is.
+    pub listed: Option<ListedRole>,
+    /// The smoothed round trip.
+    pub rtt: Option<Duration>,
+    /// Its mean deviation.
+    pub deviation: Option<Duration>,
+    /// How long ago it was heard.
+    pub heard: Option<Duration>,
+    /// Whether it is suspected.
+    pub suspected: bool,
+    /// What carries its heartbeats.
+    pub carrier: Carrier,
+    /// Since when the link is up.
+    pub since: Time,
+}
+
+/// A way to another node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RouteView {
+    /// Whom to.
+    pub id: NodeId,
+    /// Its address.
+    pub address: SocketAddr,
+    /// The first hop; `None` if no path leads there.
+    pub next_hop: Option<NodeId>,
+    /// What the path costs, in microseconds.
+    pub cost: Option<u32>,
+    /// How many links it takes.
+    pub hops: Option<usize>,
+    /// What the direct way was measured to cost.
+    pub direct: Option<Cost>,
+    /// Whether it is marked absent.
+    pub absent: bool,
+}
+
+/// A path, and what it costs to each node on it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PathView {
+    /// The nodes from this one to the destination, each with the cost of reaching it in microseconds.
+    pub hops: Vec<(NodeId, u32)>,
+}
+
+/// A node of the overlay as this one knows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NodeView {
+    /// Its id.
+    pub id: NodeId,
+    /// Its address.
+    pub address: SocketAddr,
+    /// Its freshness.
+    pub key: Key,
+    /// Whether it is marked absent.
+    pub absent: bool,
+}
+
+impl Overlay {
+    /// The node in short. It computes routes: O(n log n).
+    pub fn status(&self) -> StatusView {
+        let (_, tree) = self.shortest_paths();
+        let me = self.me().map(|me| me.id);
+        let others = self.dense().filter(|(_, id)| Some(*id) != me);
+        let reached: Vec<u32> = others.filter_map(|(dense, _)| tree.distance(dense)).collect();
+        let mut guard = self.choosing.guard.clone();
+        StatusView {
+            id: me,
+            key: self.origin.key(),
+            address: self.config.address,
+            phase: self.phase(),
+            links: self.links.len(),
+            out_degree: self.links.values().filter(|l| l.mine != Mine::No).count(),
+            in_degree: self.links.values().filter(|l| l.chosen_by_peer()).count(),
+            known: self.database.len(),
+            reachable: reached.len(),
+            total_cost: reached.iter().map(|c| u64::from(*c)).sum(),
+            lag: guard.lag(self.now),
+            counters: self.counters,
+        }
+    }
+
+    /// How far the node has come.
+    pub fn phase(&self) -> Phase {
+        if self.me().is_none() {
+            return Phase::Starting;
+        }
+        if !self.is_running() {
+            return Phase::Leaving;
+        }
+        if self.config.is_watcher() {
+            return Phase::Watching;
+        }
+        if !self.links.values().any(Link::live) {
+            let alone = self.database.len() <= 1 && self.joining.names().next().is_none();
+            return if alone { Phase::Alone } else { Phase::Joining };
+        }
+        if self.choosing.measured_at.is_none_or(|at| at > self.now) {
+            return Phase::Measuring;
+        }
+        Phase::Deciding { next: self.choosing.next_epoch.unwrap_or(self.now) }
+    }
+
+    /// This node's id, once it is durable.
+    pub fn id(&self) -> Option<NodeId> {
+        self.me().map(|me| me.id)
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The database.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// The neighbours in the order of ids.
+    pub fn neighbors(&self) -> Vec<NeighborView> {
+        self.links.values().map(|link| self.neighbor(link)).collect()
+    }
+
+    fn neighbor(&self, link: &Link) -> NeighborView {
+        NeighborView {
+            id: link.peer,
+            address: link.name.addr,
+            mine: link.mine,
+            theirs: link.theirs,
+            listed: link.listed_role(self.now),
+            rtt: link.rtt.map(|r| r.mean()),
+            deviation: link.rtt.map(|r| r.deviation()),
+            heard: link.beats.heard_at().map(|at| self.now.since(at)),
+            suspected: link.beats.suspected(),
+            carrier: link.beats.carrier(),
+            since: link.since,
+        }
+    }
+
+    /// The ways to everybody else, in the order of ids: O(n log n).
+    pub fn routes(&self) -> Vec<RouteView> {
+        let (_, tree) = self.shortest_paths();
+        let me = self.me().map(|me| me.id);
+        self.dense()
+            .filter(|(_, id)| Some(*id) != me)
+            .filter_map(|(dense, id)| self.route_view(&tree, dense, id))
+            .collect()
+    }
+
+    fn route_view(&self, tree: &Tree, dense: u32, id: NodeId) -> Option<RouteView> {
+        let entry = self.database.get(id)?;
+        let link = self.links.get(&id).and_then(Link::cost);
+        Some(RouteView {
+            id,
+            address: entry.name().addr,
+            next_hop: tree.first_hop(dense).map(|hop| self.database.index().ids()[hop as usize]),
+            cost: tree.distance(dense),
+            hops: tree.path(dense).map(|path| path.len() - 1),
+            direct: link.or_else(|| self.probes.get(id).and_then(|p| p.cost())),
+            absent: entry.is_absent(),
+        })
+    }
+
+    /// The shortest path to `to`, if one leads there.
+    pub fn path(&self, to: NodeId) -> Option<PathView> {
+        let (_, tree) = self.shortest_paths();
+        let path = tree.path(self.database.index().of(to)?)?;
+        let hops =
+            path.into_iter().map(|d| Some((self.database.index().ids()[d as usize], tree.distance(d)?)));
+        Some(PathView { hops: hops.collect::<Option<_>>()? })
+    }
+
+    /// Everybody known, in the order of ids.
+    pub fn nodes(&self) -> Vec<NodeView> {
+        let view = |e: &crate::overlay::database::Entry| NodeView {
+            id: e.id(),
+            address: e.name().addr,
+            key: e.key(),
+            absent: e.is_absent(),
+        };
+        self.database.entries().map(view).collect()
+    }
+
+    fn dense(&self) -> impl Iterator<Item = (u32, NodeId)> + '_ {
+        (0..).zip(self.database.index().ids().iter().copied())
+    }
+
+    fn shortest_paths(&self) -> (Graph, Tree) {
+        let mut builder = GraphBuilder::new();
+        builder.reset(self.database.len());
+        for entry in self.database.entries() {
+            for link in entry.links() {
+                let ends = (self.database.index().of(entry.id()), self.database.index().of(link.id));
+                let cost = self.database.edge(self.config.links, entry.id(), link.id);
+                if let ((Some(from), Some(to)), Some(cost)) = (ends, cost) {
+                    builder.push(from, to, cost);
+                }
+            }
+        }
+        let graph = builder.build();
+        let mut tree = Tree::default();
+        if let Some(me) = self.me().and_then(|me| self.database.index().of(me.id)) {
+            ShortestPaths::new().tree(&graph, me, &mut tree);
+        }
+        (graph, tree)
+    }
+}

@@ -1,0 +1,203 @@
+//! Who this node is: read from its state, or drawn; durable before anything is said.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+
+use bytes::Bytes;
+
+use super::{Overlay, Timer};
+use crate::kernel::{Loaded, Output, StoreOp, Ticket};
+use crate::overlay::event::Event;
+use crate::overlay::names::NodeId;
+use crate::overlay::wire::NodeName;
+
+/// Under which the id and the incarnation are kept.
+const IDENTITY: &str = "identity";
+/// Under which the remembered peers are kept.
+const PEERS: &str = "peers";
+
+/// How far the node has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Life {
+    /// Waits for its state, under these tickets.
+    #[default]
+    New,
+    /// Waits for its identity.
+    Loading(Ticket),
+    /// Waits for its new incarnation to be durable.
+    Storing(Ticket, Me),
+    /// Waits for the remembered peers.
+    Recalling(Ticket, Me),
+    /// Waits for a later incarnation to be durable, in the middle of its life.
+    CatchingUp(Ticket, Me),
+    /// Runs.
+    Running(Me),
+    /// Has withdrawn and closes.
+    Leaving(Me),
+    /// Does nothing any more.
+    Over,
+}
+
+/// Who the node is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Me {
+    pub(super) id: NodeId,
+    pub(super) incarnation: u32,
+}
+
+impl Life {
+    /// Who the node is, once that is durable.
+    pub(super) fn me(self) -> Option<Me> {
+        match self {
+            Life::Running(me) | Life::Leaving(me) => Some(me),
+            _ => None,
+        }
+    }
+}
+
+impl Overlay {
+    pub(super) fn load(&mut self) {
+        let ticket = self.ticket();
+        self.life = Life::Loading(ticket);
+        self.out.push_back(Output::Load { ticket, key: IDENTITY });
+    }
+
+    pub(super) fn loaded(&mut self, ticket: Ticket, value: Loaded<'_>) {
+        match self.life {
+            Life::Loading(expected) if expected == ticket => self.identity_loaded(value),
+            Life::Recalling(expected, me) if expected == ticket => {
+                if let Loaded::Value(octets) = value {
+                    self.recall_peers(octets);
+                }
+                self.begin(me);
+            }
+            _ => {}
+        }
+    }
+
+    fn identity_loaded(&mut self, value: Loaded<'_>) {
+        let kept = match value {
+            Loaded::Absent => None,
+            Loaded::Value(octets) => match parse_identity(octets) {
+                Some(me) => Some(me),
+                None => return self.fatal("the node's state is damaged: remove it to start as a new node"),
+            },
+            Loaded::Failed => return self.fatal("the node's state cannot be read: check the state folder"),
+        };
+        let drawn = NodeId(self.random.tokens.u128());
+        let id = self.config.id.or(kept.map(|me| me.id)).unwrap_or(drawn);
+        let same = kept.filter(|me| me.id == id);
+        let Some(incarnation) = same.map_or(Some(1), |me| me.incarnation.checked_add(1)) else {
+            return self.fatal("the node has started 4 thousand million times: give it a new id");
+        };
+        let me = Me { id, incarnation };
+        let ticket = self.store_identity(me);
+        self.life = Life::Storing(ticket, me);
+    }
+
+    fn store_identity(&mut self, me: Me) -> Ticket {
+        let ticket = self.ticket();
+        let value = Some(Bytes::from(write_identity(me)));
+        self.out.push_back(Output::Store { ticket, ops: vec![StoreOp { key: IDENTITY, value }] });
+        ticket
+    }
+
+    /// A record with a later incarnation of this node was heard: its own state is behind. It says nothing more until it
+    /// has caught up and that is durable.
+    pub(super) fn reincarnate(&mut self, incarnation: u32) {
+        if let Life::Running(me) = self.life {
+            let me = Me { incarnation, ..me };
+            let ticket = self.store_identity(me);
+            self.life = Life::CatchingUp(ticket, me);
+        }
+    }
+
+    pub(super) fn stored(&mut self, ticket: Ticket, ok: bool) {
+        match self.life {
+            Life::Storing(expected, me) if expected == ticket => {
+                if !ok {
+                    return self.fatal("the node's state cannot be written: check the state folder");
+                }
+                let ticket = self.ticket();
+                self.life = Life::Recalling(ticket, me);
+                self.out.push_back(Output::Load { ticket, key: PEERS });
+            }
+            Life::CatchingUp(expected, me) if expected == ticket => {
+                if !ok {
+                    return self.fatal("the node's state cannot be written: check the state folder");
+                }
+                self.life = Life::Running(me);
+                self.origin.again();
+            }
+            _ => {}
+        }
+    }
+
+    /// Keeps the remembered peers for the next start. A failure costs only memory of others, so nobody waits for it.
+    pub(super) fn store_peers(&mut self, octets: Bytes) {
+        let ticket = self.ticket();
+        self.out.push_back(Output::Store { ticket, ops: vec![StoreOp { key: PEERS, value: Some(octets) }] });
+    }
+
+    fn begin(&mut self, me: Me) {
+        self.life = Life::Running(me);
+        self.origin.start(me.incarnation);
+        self.emit(Event::Started { id: me.id, incarnation: me.incarnation });
+        let beat = self.config.periods.heartbeat;
+        let phase = self.random.timing.between(core::time::Duration::from_micros(1), beat);
+        self.timers.set(Timer::Pulse, self.now + phase);
+        self.start_healing();
+        self.start_exchanging();
+        self.start_choosing();
+        self.join();
+    }
+
+    pub(super) fn fatal(&mut self, what: &'static str) {
+        self.life = Life::Over;
+        self.emit(Event::Fatal { what });
+    }
+
+    pub(super) fn me(&self) -> Option<Me> {
+        self.life.me()
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self.life, Life::Running(_))
+    }
+
+    /// This node's name on the wire.
+    pub(super) fn my_name(&self, me: Me) -> NodeName {
+        NodeName { addr: self.config.address, id: Some(me.id) }
+    }
+}
+
+/// `egoist 1`, the id and the incarnation, a line each.
+fn write_identity(me: Me) -> String {
+    format!("egoist 1\nid {}\nincarnation {}\n", me.id, me.incarnation)
+}
+
+fn parse_identity(octets: &[u8]) -> Option<Me> {
+    let text = core::str::from_utf8(octets).ok()?;
+    let mut lines = text.strip_suffix('\n')?.split('\n');
+    lines.next().filter(|line| *line == "egoist 1")?;
+    let id = lines.next()?.strip_prefix("id ")?.parse().ok()?;
+    let incarnation = lines.next()?.strip_prefix("incarnation ")?.parse().ok().filter(|n| *n > 0)?;
+    lines.next().is_none().then_some(Me { id, incarnation })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_survives_whole_or_not_at_all() {
+        let me = Me { id: NodeId(7), incarnation: u32::MAX };
+        let text = write_identity(me);
+        assert_eq!(parse_identity(text.as_bytes()), Some(me));
+        for cut in 0..text.len() {
+            assert_eq!(parse_identity(&text.as_bytes()[..cut]), None, "cut at {cut}");
+        }
+        assert_eq!(parse_identity(text.replace("egoist 1", "egoist 2").as_bytes()), None);
+    }
+}

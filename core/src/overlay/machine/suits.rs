@@ -1,0 +1,243 @@
+//! From a choice to a link: probe once more, dial, greet; then the link that it replaces goes.
+
+use core::time::Duration;
+
+use super::streams::Dial;
+use super::{Overlay, Timer};
+use crate::kernel::Time;
+use crate::overlay::event::Event;
+use crate::overlay::link::{Link, Mine};
+use crate::overlay::names::NodeId;
+use crate::overlay::wire::{NodeName, Role};
+
+/// An answer so old needs no further probe before the dial.
+const FRESH: Duration = Duration::from_secs(3);
+/// How long the other end has to list a new link before the choice counts as failed.
+const LISTING: Duration = Duration::from_secs(10);
+/// Refusals after which nobody else is tried until the next epoch.
+const TRIES: usize = 8;
+
+/// How far a suit has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    /// Waits for the answer to a probe.
+    Probing,
+    /// Dialled or greeted.
+    Dialed,
+    /// Asked on a link that is open.
+    Asked,
+}
+
+/// A choice on its way to become a link.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Suit {
+    stage: Stage,
+    role: Role,
+    replaces: Option<NodeId>,
+    decided: Time,
+}
+
+/// A new link stands, and the one that it replaces is still there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settle {
+    replaces: NodeId,
+    stage: Settling,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Settling {
+    /// The decision is held back.
+    Held,
+    /// The other end has to list the link.
+    Listing { until: Time },
+    /// Everybody has to hear of it.
+    Spreading,
+}
+
+impl Overlay {
+    /// Begins a suit; when it succeeds, the link to `replaces` goes.
+    pub(super) fn court(&mut self, id: NodeId, replaces: Option<NodeId>) {
+        let role = match self.links.is_empty() {
+            _ if self.config.is_watcher() => Role::Watcher,
+            true => Role::Guest,
+            false => Role::Chooser,
+        };
+        self.court_as(id, role, replaces);
+    }
+
+    /// Begins a suit as `role`.
+    pub(super) fn court_as(&mut self, id: NodeId, role: Role, replaces: Option<NodeId>) {
+        if self.choosing.courts(id) {
+            return;
+        }
+        let fresh =
+            self.probes.get(id).and_then(|p| p.answered).is_some_and(|at| self.now.since(at) <= FRESH);
+        let open = self.links.contains_key(&id);
+        let stage = if open {
+            Stage::Asked
+        } else if fresh {
+            Stage::Dialed
+        } else {
+            Stage::Probing
+        };
+        self.choosing.suits.insert(id, Suit { stage, role, replaces, decided: self.now });
+        let patience = self.config.periods.greeting * 2 + self.config.periods.ping_timeout * 2;
+        self.timers.set(Timer::Suit(id), self.now + patience);
+        match stage {
+            Stage::Asked => self.ask_role(id),
+            Stage::Dialed => self.dial_suit(id),
+            Stage::Probing => {
+                self.probes.learn(self.now, id);
+                self.probe(id);
+            }
+        }
+    }
+
+    fn dial_suit(&mut self, id: NodeId) {
+        let Some(role) = self.choosing.suits.get(&id).map(|s| s.role) else { return };
+        match self.name_of(id) {
+            Some(to) => {
+                self.dial(Dial::Link { to, role }, to.addr);
+            }
+            None => self.suit_lost(id),
+        }
+    }
+
+    pub(super) fn suit_reached(&mut self, id: NodeId) {
+        if let Some(suit) = self.choosing.suits.get_mut(&id).filter(|s| s.stage == Stage::Probing) {
+            suit.stage = Stage::Dialed;
+            self.dial_suit(id);
+        }
+    }
+
+    pub(super) fn suit_unreached(&mut self, id: NodeId) {
+        if self.choosing.suits.get(&id).is_some_and(|s| s.stage == Stage::Probing) {
+            self.suit_lost(id);
+        }
+    }
+
+    pub(super) fn suit_overdue(&mut self, id: NodeId) {
+        self.suit_lost(id);
+    }
+
+    /// The connection to one whom we courted came to nothing.
+    pub(super) fn suit_failed_at(&mut self, to: NodeName) {
+        if let Some(id) = to.id {
+            self.suit_lost(id);
+        }
+    }
+
+    pub(super) fn suit_refused(&mut self, to: NodeName) {
+        if let Some(id) = to.id {
+            self.suit_lost(id);
+        }
+    }
+
+    /// A role asked for on an open link is granted.
+    pub(super) fn role_confirmed(&mut self, id: NodeId) {
+        if self.choosing.suits.get(&id).is_some_and(|s| s.stage == Stage::Asked) {
+            if let Some(link) = self.links.get_mut(&id) {
+                link.mine = Mine::Chosen;
+            }
+            self.suit_succeeded(id);
+        }
+    }
+
+    pub(super) fn role_refused(&mut self, id: NodeId) {
+        if self.choosing.suits.get(&id).is_some_and(|s| s.stage == Stage::Asked) {
+            self.suit_lost(id);
+        }
+    }
+
+    /// The choice came to nothing: the next best gets the place.
+    fn suit_lost(&mut self, id: NodeId) {
+        let Some(suit) = self.choosing.suits.remove(&id) else { return };
+        self.timers.cancel(Timer::Suit(id));
+        self.choosing.refused.insert(id);
+        if !self.is_running() || self.choosing.refused.len() > TRIES {
+            return;
+        }
+        match suit.replaces.filter(|old| self.links.get(old).is_some_and(Link::live)) {
+            Some(old) => self.next_best(old),
+            None => self.timers.set_earlier(Timer::Repair, self.now + Duration::from_millis(1)),
+        }
+    }
+
+    /// The link that we chose is up.
+    pub(super) fn suit_succeeded(&mut self, id: NodeId) {
+        let suit = self.choosing.suits.remove(&id);
+        self.timers.cancel(Timer::Suit(id));
+        self.start_measuring();
+        let Some(suit) = suit else { return };
+        if self.config.is_watcher() {
+            return;
+        }
+        let announce_at = suit.decided + self.config.periods.announce_delay;
+        if let Some(link) = self.links.get_mut(&id) {
+            link.decided = suit.decided;
+            link.announce_at = announce_at;
+        }
+        self.origin.touch();
+        self.counters.rewirings += 1;
+        self.counters.rewired_links += 1;
+        self.emit(Event::Rewired { added: alloc::vec![id], removed: suit.replaces.into_iter().collect() });
+        if let Some(replaces) = suit.replaces {
+            self.choosing.settles.insert(id, Settle { replaces, stage: Settling::Held });
+            self.settle(id, announce_at);
+        }
+    }
+
+    fn settle(&mut self, id: NodeId, at: Time) {
+        self.timers.set(Timer::Settle(id), at.max(self.now + Duration::from_micros(1)));
+    }
+
+    /// The next step of a replacement is due.
+    pub(super) fn settled(&mut self, id: NodeId) {
+        let Some(settle) = self.choosing.settles.get(&id).copied() else { return };
+        match settle.stage {
+            Settling::Held => {
+                if let Some(old) = self.links.get_mut(&settle.replaces).filter(|l| l.mine == Mine::Chosen) {
+                    old.mine = Mine::Leaving;
+                }
+                self.origin.touch();
+                let until = self.now + LISTING;
+                self.choosing.settles.insert(id, Settle { stage: Settling::Listing { until }, ..settle });
+                self.settle(id, until);
+                self.check_settled(id);
+            }
+            Settling::Listing { .. } => self.unsettle(id),
+            Settling::Spreading => {
+                self.choosing.settles.remove(&id);
+                if self.links.get(&settle.replaces).is_some_and(|l| l.mine == Mine::Leaving) {
+                    self.teardown(settle.replaces, "replaced");
+                }
+            }
+        }
+    }
+
+    /// The record of `source` has changed: it may list a link that waits for that.
+    pub(super) fn check_settled(&mut self, source: NodeId) {
+        let Some(settle) = self.choosing.settles.get_mut(&source) else { return };
+        let Some(me) = self.life.me().map(|me| me.id) else { return };
+        let lists_me = self.database.get(source).is_some_and(|entry| entry.link(me).is_some());
+        if lists_me && matches!(settle.stage, Settling::Listing { .. }) {
+            settle.stage = Settling::Spreading;
+            let lag = self.choosing.guard.lag(self.now);
+            self.settle(source, self.now + lag);
+        }
+    }
+
+    /// The new link did not come to stand: the old one stays.
+    pub(super) fn unsettle(&mut self, id: NodeId) {
+        let Some(settle) = self.choosing.settles.remove(&id) else { return };
+        self.timers.cancel(Timer::Settle(id));
+        if let Some(old) = self.links.get_mut(&settle.replaces).filter(|l| l.mine == Mine::Leaving) {
+            old.mine = Mine::Chosen;
+            self.origin.touch();
+        }
+        if self.links.get(&id).is_some_and(|l| l.mine == Mine::Chosen) {
+            self.choosing.refused.insert(id);
+            self.teardown(id, "not-listed");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! How far away the others are: one probe to each within PING_PERIOD.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use core::ops::Bound;
+use core::time::Duration;
+
+use super::link::Smoothed;
+use super::names::{Cost, NodeId, Token};
+use crate::kernel::Time;
+
+/// How many newly heard-of nodes are measured at one pulse: a newcomer to an overlay of 490 knows its distances within
+/// four seconds.
+const FRESH_PER_PULSE: usize = 32;
+
+/// What is known of the way to one node.
+#[derive(Clone, Debug)]
+pub(super) struct Measured {
+    /// The smoothed round trip, once measured.
+    pub rtt: Option<Smoothed>,
+    /// When it last answered, or was first heard of.
+    pub heard: Time,
+    /// When it last answered.
+    pub answered: Option<Time>,
+    /// Probes without an answer since.
+    pub failed: u32,
+    waiting: u32,
+}
+
+impl Measured {
+    fn new(now: Time) -> Self {
+        Measured { rtt: None, heard: now, answered: None, failed: 0, waiting: 0 }
+    }
+
+    /// The cost of a link to it; `None` while unmeasured, or when it answers no more.
+    pub(super) fn cost(&self) -> Option<Cost> {
+        self.rtt.as_ref().filter(|_| self.failed < 2).map(|rtt| Cost::from_duration(rtt.mean()))
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    id: NodeId,
+    sent: Time,
+}
+
+/// The distances measured, and the probes under way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Probes {
+    peers: BTreeMap<NodeId, Measured>,
+    fresh: VecDeque<NodeId>,
+    waiting: BTreeMap<Token, Waiting>,
+    order: VecDeque<(Time, Token)>,
+    cursor: Option<NodeId>,
+    owed: u64,
+}
+
+impl Probes {
+    /// A node was heard of: it is measured soon.
+    pub(super) fn learn(&mut self, now: Time, id: NodeId) {
+        if let alloc::collections::btree_map::Entry::Vacant(entry) = self.peers.entry(id) {
+            entry.insert(Measured::new(now));
+            self.fresh.push_back(id);
+        }
+    }
+
+    /// A node is gone from the database.
+    pub(super) fn forget(&mut self, id: NodeId) {
+        self.peers.remove(&id);
+    }
+
+    /// What is known of the way to `id`.
+    pub(super) fn get(&self, id: NodeId) -> Option<&Measured> {
+        self.peers.get(&id)
+    }
+
+    /// Who is to be probed now: the newly heard-of first, then as many of the others as `period` asks for when this is
+    /// called every `pulse`, in the order of ids.
+    pub(super) fn due(&mut self, pulse: Duration, period: Duration) -> Vec<NodeId> {
+        let mut due: Vec<NodeId> = Vec::new();
+        while due.len() < FRESH_PER_PULSE
+            && let Some(id) = self.fresh.pop_front()
+        {
+            if self.peers.contains_key(&id) {
+                due.push(id);
+            }
+        }
+        let period = u64::try_from(period.as_micros()).unwrap_or(u64::MAX).max(1);
+        let pulse = u64::try_from(pulse.as_micros()).unwrap_or(u64::MAX);
+        self.owed = self.owed.saturating_add(pulse.saturating_mul(self.peers.len() as u64));
+        let count = (self.owed / period).min(self.peers.len() as u64);
+        self.owed %= period;
+        for _ in 0..count {
+            due.extend(self.step());
+        }
+        due
+    }
+
+    fn step(&mut self) -> Option<NodeId> {
+        let from = self.cursor.map_or(Bound::Unbounded, Bound::Excluded);
+        let next = self.peers.range((from, Bound::Unbounded)).next().or_else(|| self.peers.iter().next());
+        self.cursor = next.map(|(id, _)| *id);
+        self.cursor
+    }
+
+    /// A probe with `token` goes to `id`.
+    pub(super) fn sent(&mut self, now: Time, id: NodeId, token: Token) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.waiting += 1;
+            self.waiting.insert(token, Waiting { id, sent: now });
+            self.order.push_back((now, token));
+        }
+    }
+
+    /// Whether a probe to `id` is under way.
+    pub(super) fn is_waiting(&self, id: NodeId) -> bool {
+        self.peers.get(&id).is_some_and(|p| p.waiting > 0)
+    }
+
+    /// An answer came: whose it is and the round trip; `None` for a token that nobody waits for.
+    pub(super) fn answered(&mut self, now: Time, token: Token) -> Option<(NodeId, Duration)> {
+        let Waiting { id, sent } = self.waiting.remove(&token)?;
+        let peer = self.peers.get_mut(&id)?;
+        let rtt = now.since(sent);
+        peer.waiting = peer.waiting.saturating_sub(1);
+        peer.failed = 0;
+        peer.heard = now;
+        peer.answered = Some(now);
+        Smoothed::sample(&mut peer.rtt, rtt);
+        Some((id, rtt))
+    }
+
+    /// A link to `id` measured the way: as good as an answer.
+    pub(super) fn heard(&mut self, now: Time, id: NodeId, rtt: Option<Smoothed>) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.heard = now;
+            peer.answered = Some(now);
+            peer.failed = 0;
+            peer.rtt = rtt.or(peer.rtt);
+        }
+    }
+
+    /// Takes the probes that got no answer within `timeout`: whom they were for.
+    pub(super) fn expire(&mut self, now: Time, timeout: Duration) -> Vec<NodeId> {
+        let mut failed = Vec::new();
+        while let Some(&(sent, token)) = self.order.front() {
+            if sent + timeout > now {
+                break;
+            }
+            self.order.pop_front();
+            if let Some(Waiting { id, .. }) = self.waiting.remove(&token)
+                && let Some(peer) = self.peers.get_mut(&id)
+            {
+                peer.waiting = peer.waiting.saturating_sub(1);
+                peer.failed = peer.failed.saturating_add(1);
+                failed.push(id);
+            }
+        }
+        failed
+    }
+
+    /// The machine slept for `by`: the silence is its own.
+    pub(super) fn forgive(&mut self, by: Duration) {
+        for peer in self.peers.values_mut() {
+            peer.heard = peer.heard + by;
+        }
+        for (sent, _) in &mut self.order {
+            *sent = *sent + by;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever the pulse, everybody is probed about once in a period, and nobody twice before another is probed.
+        #[test]
+        fn everybody_is_probed_once_a_period(n in 1u128..200, pulse_ms in 50u64..2_000) {
+            let mut probes = Probes::default();
+            for id in 0..n {
+                probes.learn(Time::ZERO, NodeId(id));
+            }
+            while !probes.fresh.is_empty() {
+                probes.due(Duration::ZERO, Duration::from_secs(35));
+            }
+            let pulse = Duration::from_millis(pulse_ms);
+            let mut count: BTreeMap<NodeId, u32> = BTreeMap::new();
+            let mut passed = Duration::ZERO;
+            while passed < Duration::from_secs(350) {
+                passed += pulse;
+                for id in probes.due(pulse, Duration::from_secs(35)) {
+                    *count.entry(id).or_default() += 1;
+                }
+            }
+            prop_assert_eq!(count.len() as u128, n);
+            let (low, high) = (count.values().min().unwrap(), count.values().max().unwrap());
+            prop_assert!(high - low <= 1 && (9..=11).contains(low), "{low} to {high}");
+        }
+    }
+
+    #[test]
+    fn an_answer_counts_once_and_silence_fails() {
+        let mut probes = Probes::default();
+        let id = NodeId(7);
+        probes.learn(Time::ZERO, id);
+        probes.sent(Time::from_millis(10), id, Token(1));
+        assert_eq!(probes.answered(Time::from_millis(50), Token(1)), Some((id, Duration::from_millis(40))));
+        assert_eq!(probes.answered(Time::from_millis(50), Token(1)), None);
+        assert_eq!(probes.get(id).unwrap().cost(), Some(Cost::from_micros(40_000)));
+        for token in [2, 3] {
+            probes.sent(Time::from_millis(100), id, Token(token));
+        }
+        assert_eq!(probes.expire(Time::from_millis(3_100), Duration::from_secs(3)), [id, id]);
+        assert_eq!(probes.get(id).unwrap().cost(), None);
+        assert!(!probes.is_waiting(id));
+    }
+}

@@ -1,0 +1,58 @@
+//! What goes over UDP: probes, heartbeats and small payloads.
+
+use bytes::Bytes;
+use memchr::memmem;
+use nom::bytes::complete::take_while;
+
+use super::super::names::Token;
+use super::WireError;
+use super::lexis::{field, is_inline, token, whole, word};
+use super::limits::{DAT, HB, PING, PONG};
+use super::read::{beat, data_head};
+use super::value::{Beat, DataHead};
+
+const CRLF: &[u8] = b"\r\n";
+
+/// A packet that was a datagram by itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Datagram {
+    /// PING: answer with the token.
+    Ping(Token),
+    /// PONG.
+    Pong(Token),
+    /// HB.
+    Hb(Beat),
+    /// DAT and its payload, copied.
+    Dat(DataHead, Bytes),
+    /// A word that is none of these: counted and ignored.
+    Unknown,
+}
+
+/// Reads a datagram. The CRLF at the end of a packet of one line may be missing.
+///
+/// # Errors
+/// The datagram is no packet, or more than one.
+pub fn read_datagram(bytes: &[u8]) -> Result<Datagram, WireError> {
+    let line = bytes.strip_suffix(CRLF).unwrap_or(bytes);
+    let Ok((fields, word)) = word(line) else {
+        return Err(WireError::Syntax("a datagram does not begin with a word"));
+    };
+    match core::str::from_utf8(word).unwrap_or_default() {
+        HB => whole(beat, fields).map(Datagram::Hb),
+        PING => whole(field(token), fields).map(Datagram::Ping),
+        PONG => whole(field(token), fields).map(Datagram::Pong),
+        DAT => data(bytes),
+        _ => whole(take_while(is_inline), fields).map(|_| Datagram::Unknown),
+    }
+}
+
+fn data(bytes: &[u8]) -> Result<Datagram, WireError> {
+    let missing = WireError::Syntax("a payload without its length, or without its CRLF");
+    let end = memmem::find(bytes, CRLF).ok_or(missing)?;
+    let head = whole(data_head, &bytes[DAT.len()..end])?;
+    let payload = bytes[end + CRLF.len()..].strip_suffix(CRLF).ok_or(missing)?;
+    if usize::try_from(head.len).ok() != Some(payload.len()) {
+        return Err(missing);
+    }
+    Ok(Datagram::Dat(head, Bytes::copy_from_slice(payload)))
+}

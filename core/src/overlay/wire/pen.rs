@@ -1,0 +1,162 @@
+//! Writing the smallest parts: numbers, digits, addresses, lists.
+
+use core::fmt::{self, Write};
+use core::net::{IpAddr, SocketAddr};
+
+use bytes::BufMut;
+
+use super::super::names::NodeId;
+use super::emit::Put;
+use super::lexis::is_text;
+use super::value::Listed;
+
+/// A number in decimal digits.
+pub(super) fn put_number(out: &mut impl BufMut, number: u64) {
+    let mut digits = [0; 20];
+    let (mut at, mut rest) = (digits.len(), number);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + low_byte(rest % 10);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.put_slice(&digits[at..]);
+}
+
+/// Sixteen hexadecimal digits.
+pub(super) fn hex64(number: u64) -> [u8; 16] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut digits = [0; 16];
+    for (pair, octet) in digits.chunks_exact_mut(2).zip(number.to_be_bytes()) {
+        pair[0] = DIGITS[usize::from(octet >> 4)];
+        pair[1] = DIGITS[usize::from(octet & 15)];
+    }
+    digits
+}
+
+/// The lowest eight bits.
+const fn low_byte(n: u64) -> u8 {
+    n.to_le_bytes()[0]
+}
+
+/// Thirty-two hexadecimal digits.
+pub(super) fn put_hex128(out: &mut impl BufMut, number: u128) {
+    for half in [number >> 64, number & u128::from(u64::MAX)] {
+        out.put_slice(&hex64(u64::try_from(half).unwrap_or(u64::MAX)));
+    }
+}
+
+/// `host:port`.
+pub(super) fn put_address(out: &mut impl BufMut, address: SocketAddr) {
+    match address.ip() {
+        IpAddr::V4(ip) => {
+            for (at, octet) in ip.octets().into_iter().enumerate() {
+                if at > 0 {
+                    out.put_u8(b'.');
+                }
+                put_number(out, u64::from(octet));
+            }
+        }
+        IpAddr::V6(ip) => {
+            let written = write!(Displayed(out), "[{ip}]");
+            debug_assert!(written.is_ok(), "an address can always be displayed");
+        }
+    }
+    out.put_u8(super::PORT_DELIMITER);
+    put_number(out, u64::from(address.port()));
+}
+
+/// Takes what is displayed.
+struct Displayed<'a, B>(&'a mut B);
+
+impl<B: BufMut> Write for Displayed<'_, B> {
+    fn write_str(&mut self, written: &str) -> fmt::Result {
+        self.0.put_slice(written.as_bytes());
+        Ok(())
+    }
+}
+
+/// Octets that must all be of a kind; others are an error of whoever built the value.
+pub(super) fn put_checked(out: &mut impl BufMut, text: &[u8], kind: impl Fn(u8) -> bool) {
+    debug_assert!(text.iter().all(|b| kind(*b)), "a text has an octet that its field cannot have");
+    out.put_slice(text);
+}
+
+/// Values with `separator` between them.
+pub(super) fn put_list<T: Put>(out: &mut impl BufMut, separator: u8, values: &[T]) {
+    for (at, value) in values.iter().enumerate() {
+        if at > 0 {
+            out.put_u8(separator);
+        }
+        value.put(out);
+    }
+}
+
+/// The links of an update or a record, each after `|`.
+pub(super) fn put_links(out: &mut impl BufMut, links: &[Listed]) {
+    for link in links {
+        out.put_u8(super::NEIGHBOR_DELIMITER);
+        link.put(out);
+    }
+}
+
+/// A range and the `@` after it, where there is one.
+pub(super) fn put_range(out: &mut impl BufMut, range: Option<(NodeId, NodeId)>) {
+    if let Some((from, to)) = range {
+        from.put(out);
+        out.put_u8(b'-');
+        to.put(out);
+        out.put_u8(b'@');
+    }
+}
+
+/// Attributes with commas between them.
+pub(super) struct Items<'a, B> {
+    out: &'a mut B,
+    comma: bool,
+}
+
+impl<'a, B: BufMut> Items<'a, B> {
+    /// The next one is the first.
+    pub(super) fn first(out: &'a mut B) -> Self {
+        Items { out, comma: false }
+    }
+
+    /// The next one stands after something else.
+    pub(super) fn after(out: &'a mut B) -> Self {
+        Items { out, comma: true }
+    }
+
+    /// Begins one, and answers where its value goes.
+    pub(super) fn next(&mut self, start: &[u8]) -> &mut B {
+        if self.comma {
+            self.out.put_u8(b',');
+        }
+        self.comma = true;
+        self.out.put_slice(start);
+        self.out
+    }
+
+    /// A number, if there is one.
+    pub(super) fn number(&mut self, start: &[u8], number: Option<u32>) {
+        if let Some(number) = number {
+            put_number(self.next(start), u64::from(number));
+        }
+    }
+
+    /// A word alone, if it is to be there.
+    pub(super) fn flag(&mut self, word: &[u8], there: bool) {
+        if there {
+            self.next(word);
+        }
+    }
+
+    /// What was not known when it was read.
+    pub(super) fn other(&mut self, other: &[u8]) {
+        if !other.is_empty() {
+            put_checked(self.next(b""), other, |b| is_text(b) || b == b',');
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! From a line to a packet. Total: whatever the octets, the answer is a packet or an error.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use nom::Parser;
+use nom::bytes::complete::{tag, take, take_while, take_while_m_n};
+use nom::character::complete::one_of;
+use nom::combinator::{opt, rest};
+use nom::sequence::terminated;
+
+use super::super::names::NodeId;
+use super::WireError;
+use super::attributes::{capabilities, wishes};
+use super::body::links;
+use super::lexis::{
+    Read, at_most, fail, field, hex128, id, is_inline, is_visible, item, key, list, named, network, nibble,
+    node, nodes, number, number64, plain, range, token, whole, word,
+};
+use super::limits::{
+    ALTERNATIVES_LIMIT, ASK, DAT, HB, LNK, MESSAGE_LIMIT, NACK, NAME_LIMIT, NEIGHBOR_DELIMITER, NET_PACKET,
+    NODES_LIMIT, OVERLAY_DELIMITER, OVERLAY_PACKET, PAYLOAD_LIMIT, PIECES_LIMIT, PING, PONG, REASON_LIMIT,
+    REGISTER, REMOVE, SEG, SUM, TEARDOWN, UPDATE,
+};
+use super::value::{
+    Ask, Beat, DataHead, Digest, Flow, Greeting, Hash, Nack, Packet, Record, Registration, Removal, Role,
+    Segment, Sum, Teardown, Upt,
+};
+
+/// Reads one line, given without its CRLF. What the packet keeps of it are slices of `line`, so that nothing is copied;
+/// copy what outlives the line's buffer (see [`Upt::detach`]).
+///
+/// Whatever is accepted is emitted as the same octets again.
+///
+/// # Errors
+/// The line is no packet; a word that this version does not know is no error.
+pub fn read(line: &Bytes) -> Result<Packet, WireError> {
+    if line.len() > MESSAGE_LIMIT {
+        return Err(WireError::Bound("a packet is too long"));
+    }
+    let Ok((fields, word)) = word(line) else {
+        return Err(WireError::Syntax("a packet does not begin with a word"));
+    };
+    match core::str::from_utf8(word).unwrap_or_default() {
+        UPDATE => whole(|text| upt(line, text), fields).map(Packet::Upt),
+        SEG => whole(|text| segment(line, text), fields).map(Packet::Seg),
+        HB => whole(beat, fields).map(Packet::Hb),
+        DAT => whole(data_head, fields).map(Packet::Dat),
+        SUM => whole(sum, fields).map(Packet::Sum),
+        ASK => whole(ask, fields).map(Packet::Ask),
+        PING => whole(field(token), fields).map(Packet::Ping),
+        PONG => whole(field(token), fields).map(Packet::Pong),
+        LNK => whole(|text| greeting(line, text), fields).map(Packet::Lnk),
+        TEARDOWN => whole(|text| teardown(line, text), fields).map(Packet::Trd),
+        NACK => whole(|text| nack(line, text), fields).map(Packet::Nack),
+        REMOVE => whole(removal, fields).map(Packet::Rmv),
+        REGISTER => whole(|text| registration(line, text), fields).map(Packet::Reg),
+        NET_PACKET => whole(field(nodes(NODES_LIMIT)), fields).map(Packet::Net),
+        OVERLAY_PACKET => whole(field(|text| over(line, text)), fields).map(Packet::Over),
+        _ => whole(take_while(is_inline), fields).map(|_| Packet::Unknown(line.clone())),
+    }
+}
+
+/// Reads a packet that arrived in pieces.
+///
+/// # Errors
+/// It is no packet, or one that must not be in pieces: SEG, or DAT whose payload would be missing.
+pub fn read_reassembled(text: &Bytes) -> Result<Packet, WireError> {
+    match read(text)? {
+        Packet::Seg(_) => Err(WireError::Syntax("SEG within SEG")),
+        Packet::Dat(_) => Err(WireError::Syntax("DAT within SEG")),
+        packet => Ok(packet),
+    }
+}
+
+fn greeting<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Greeting> {
+    let (text, (version, network, node, role, token, caps)) =
+        (field(number), field(network), field(named), field(role), field(token), field(rest)).parse(text)?;
+    match capabilities(line, caps) {
+        Ok(caps) => Ok((text, Greeting { version, network, node, role, token, caps })),
+        Err(e) => fail(e),
+    }
+}
+
+fn role(text: &[u8]) -> Read<'_, Role> {
+    match take(1usize).parse(text)? {
+        (text, b"o") => Ok((text, Role::Chooser)),
+        (text, b"g") => Ok((text, Role::Guest)),
+        (text, b"w") => Ok((text, Role::Watcher)),
+        (text, b"i") => Ok((text, Role::Chosen)),
+        _ => fail(WireError::Syntax("a greeting's role is not o, g, w or i")),
+    }
+}
+
+fn registration<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Registration> {
+    let (text, (node, k, ext)) = (field(node), field(number), opt(field(rest))).parse(text)?;
+    let Some(ext) = ext else {
+        return Ok((text, Registration { node, k, all: false, over: false, other: Bytes::new() }));
+    };
+    match wishes(line, ext) {
+        Ok((all, over, other)) => Ok((text, Registration { node, k, all, over, other })),
+        Err(e) => fail(e),
+    }
+}
+
+fn over<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Vec<Record>> {
+    list(OVERLAY_DELIMITER, NODES_LIMIT, "too many records", |text| {
+        let (text, (node, key, age)) = (named, item(key), item(number)).parse(text)?;
+        let (text, links) = links(line, text)?;
+        Ok((text, Record { node, key, age, links }))
+    })(text)
+}
+
+fn upt<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Upt> {
+    let (text, (hash, key, source, age, body)) =
+        (field(hash), field(key), field(named), field(number), field(take_while(is_visible))).parse(text)?;
+    Ok((text, Upt { hash, key, source, age, body: line.slice_ref(body) }))
+}
+
+fn removal(text: &[u8]) -> Read<'_, Removal> {
+    (field(hash), field(key), field(named), field(id), item(key))
+        .map(|(hash, key, reporter, victim, victim_key)| Removal { hash, key, reporter, victim, victim_key })
+        .parse(text)
+}
+
+fn hash(text: &[u8]) -> Read<'_, Hash> {
+    hex128.map(Hash).parse(text)
+}
+
+fn teardown<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Teardown> {
+    (field(node), opt(field(plain(REASON_LIMIT))))
+        .map(|(node, reason)| Teardown { node, reason: reason.map(|reason| line.slice_ref(reason)) })
+        .parse(text)
+}
+
+fn nack<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Nack> {
+    let (text, word) = field(plain(NAME_LIMIT)).parse(text)?;
+    let (text, reason) = opt(field(opt(plain(REASON_LIMIT)))).parse(text)?;
+    let (text, nodes) = opt(field(nodes(ALTERNATIVES_LIMIT))).parse(text)?;
+    let empty = nodes.as_ref().is_some_and(Vec::is_empty);
+    if empty || nodes.is_none() && reason == Some(None) {
+        return fail(WireError::Syntax("a refusal ends in an empty field"));
+    }
+    let reason = reason.flatten().map(|reason| line.slice_ref(reason));
+    Ok((text, Nack { word: line.slice_ref(word), reason, nodes: nodes.unwrap_or_default().into() }))
+}
+
+fn segment<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Segment> {
+    let piece = || at_most(PIECES_LIMIT, "a packet has too many pieces");
+    let (text, (message, index, count, chunk)) =
+        (field(number), field(piece()), field(piece()), field(take_while_m_n(1, MESSAGE_LIMIT, is_inline)))
+            .parse(text)?;
+    if index >= count {
+        return fail(WireError::Range("a piece is beyond the last"));
+    }
+    Ok((text, Segment { message, index, count, chunk: line.slice_ref(chunk) }))
+}
+
+fn sum(text: &[u8]) -> Read<'_, Sum> {
+    let (text, _) = tag("@").parse(text)?;
+    let (text, range) = opt_range(text)?;
+    let (text, (count, digest)) = (number, field(hex128)).parse(text)?;
+    Ok((text, Sum { range, count, digest: Digest(digest) }))
+}
+
+fn ask(text: &[u8]) -> Read<'_, Ask> {
+    let (text, _) = tag("@").parse(text)?;
+    let (text, range) = opt_range(text)?;
+    let (text, have) =
+        list(NEIGHBOR_DELIMITER, NODES_LIMIT, "too many keys", |text| (id, item(key)).parse(text))(text)?;
+    if have.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
+        return fail(WireError::Syntax("ids are not in ascending order"));
+    }
+    Ok((text, Ask { range, have }))
+}
+
+/// A range and the `@` after it, where there is one.
+fn opt_range(text: &[u8]) -> Read<'_, Option<(NodeId, NodeId)>> {
+    if text.get(32) == Some(&b'-') {
+        terminated(range, tag("@")).map(Some).parse(text)
+    } else {
+        Ok((text, None))
+    }
+}
+
+/// The fields of HB.
+pub(super) fn beat(text: &[u8]) -> Read<'_, Beat> {
+    let (text, (token, number, heard, held)) =
+        (field(token), field(number64), field(number64), field(number64)).parse(text)?;
+    if number == 0 {
+        return fail(WireError::Range("a beat has the number 0"));
+    }
+    Ok((text, Beat { token, number, heard, held }))
+}
+
+/// The fields of DAT.
+pub(super) fn data_head(text: &[u8]) -> Read<'_, DataHead> {
+    let len = at_most(u32::try_from(PAYLOAD_LIMIT).unwrap_or(u32::MAX), "a payload is too long");
+    (field(flow), field(id), field(id), field(at_most(u8::MAX, "a TTL is above 255")), field(len))
+        .map(|(flow, source, destination, ttl, len)| DataHead { flow, source, destination, ttl, len })
+        .parse(text)
+}
+
+fn flow(text: &[u8]) -> Read<'_, Flow> {
+    let (text, kind) = one_of("derux").parse(text)?;
+    let (text, digits) = take_while_m_n(1, 16, |b| nibble(b).is_some()).parse(text)?;
+    if digits[0] == b'0' && digits.len() > 1 {
+        return fail(WireError::Syntax("a number has a leading zero"));
+    }
+    let number = digits.iter().fold(0u64, |n, digit| n << 4 | u64::from(nibble(*digit).unwrap_or(0)));
+    let flow = match kind {
+        'd' => Flow::Data,
+        'e' => Flow::Echo,
+        'r' => Flow::Reply,
+        'u' => Flow::Unreachable,
+        _ => Flow::Expired,
+    };
+    Ok((text, flow(number)))
+}

@@ -1,0 +1,245 @@
+//! Values of every kind, for property tests: whatever these make can be emitted and is read back as the same.
+
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+
+use super::super::names::{Cost, Key, NodeId, Token};
+use super::*;
+
+/// A number that is often at one of its ends.
+pub fn numbers() -> impl Strategy<Value = u32> {
+    prop_oneof![Just(0), Just(1), Just(u32::MAX - 1), Just(u32::MAX), any::<u32>(), 0u32..1_000_000]
+}
+
+/// A number that is often at one of its ends, 0 excluded.
+pub fn counters() -> impl Strategy<Value = u32> {
+    numbers().prop_map(|n| n.max(1))
+}
+
+/// A number of 64 bits that is often at one of its ends.
+pub fn long_numbers() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), Just(1), Just(u64::MAX - 1), Just(u64::MAX), any::<u64>(), 0u64..1_000_000]
+}
+
+/// An id, often one of a few.
+pub fn ids() -> impl Strategy<Value = NodeId> {
+    prop_oneof![1u128..20, Just(0), Just(u128::MAX), any::<u128>()].prop_map(NodeId)
+}
+
+/// A key.
+pub fn keys() -> impl Strategy<Value = Key> {
+    (counters(), counters()).prop_map(|(incarnation, sequence)| Key { incarnation, sequence })
+}
+
+/// A token.
+pub fn tokens() -> impl Strategy<Value = Token> {
+    long_numbers().prop_map(Token)
+}
+
+/// An address of either family.
+pub fn addresses() -> impl Strategy<Value = SocketAddr> {
+    let v6 = prop_oneof![
+        any::<[u8; 16]>(),
+        any::<[u8; 4]>().prop_map(|ip| u128::from(u32::from_be_bytes(ip)).to_be_bytes()),
+        any::<[u8; 4]>().prop_map(|ip| (0xffff_0000_0000 | u128::from(u32::from_be_bytes(ip))).to_be_bytes()),
+    ];
+    let ip = prop_oneof![3 => any::<[u8; 4]>().prop_map(IpAddr::from), 1 => v6.prop_map(IpAddr::from)];
+    (ip, prop_oneof![Just(0), Just(u16::MAX), any::<u16>()]).prop_map(|(ip, port)| SocketAddr::new(ip, port))
+}
+
+/// A node with its id.
+pub fn named() -> impl Strategy<Value = NodeName> {
+    (addresses(), ids()).prop_map(|(addr, id)| NodeName { addr, id: Some(id) })
+}
+
+/// A node with or without its id.
+pub fn nodes() -> impl Strategy<Value = NodeName> {
+    (addresses(), option::of(ids())).prop_map(|(addr, id)| NodeName { addr, id })
+}
+
+/// A network's name.
+pub fn networks() -> impl Strategy<Value = Network> {
+    "[a-z0-9-]{1,32}".prop_filter_map("not a name", |name| Network::new(&name).ok())
+}
+
+fn text(pattern: &'static str) -> impl Strategy<Value = Bytes> {
+    pattern.prop_map(String::into_bytes).prop_map(Bytes::from)
+}
+
+/// Attributes that no version knows.
+pub fn others() -> impl Strategy<Value = Bytes> {
+    prop_oneof![2 => Just(Bytes::new()), 1 => text("x[a-z0-9-]{0,15}(=[!$-)+./0-9:-?A-Za-z~]{0,20})?(,y-[0-9]{1,3}(=[a-z=]{0,9})?){0,3}")]
+}
+
+/// A greeting.
+pub fn greetings() -> impl Strategy<Value = Greeting> {
+    let role = prop::sample::select(alloc::vec![Role::Chooser, Role::Guest, Role::Watcher, Role::Chosen]);
+    let caps = (option::of(numbers()), others()).prop_map(|(start, other)| Capabilities { start, other });
+    (numbers(), networks(), named(), role, tokens(), caps).prop_map(
+        |(version, network, node, role, token, caps)| Greeting { version, network, node, role, token, caps },
+    )
+}
+
+/// A registration.
+pub fn registrations() -> impl Strategy<Value = Registration> {
+    (nodes(), numbers(), any::<bool>(), any::<bool>(), others())
+        .prop_map(|(node, k, all, over, other)| Registration { node, k, all, over, other })
+}
+
+/// What a source says of itself, but for its metric.
+pub fn attributes() -> impl Strategy<Value = Attributes> {
+    let numbers = (option::of(numbers()), option::of(numbers()), option::of(numbers()));
+    (numbers, vec(addresses(), 0..3), others()).prop_map(|((life, free, k), addrs, other)| Attributes {
+        life,
+        free,
+        k,
+        metric: None,
+        addrs: addrs.into(),
+        other,
+    })
+}
+
+/// A cost, often at one of its ends.
+pub fn costs() -> impl Strategy<Value = Cost> {
+    prop_oneof![Just(0), Just(u64::MAX), 1u64..300_000].prop_map(Cost::from_micros)
+}
+
+/// Up to `most` links, each other node at most once, in any order.
+pub fn links(most: usize) -> impl Strategy<Value = Vec<Listed>> {
+    let role = prop::sample::select(alloc::vec![ListedRole::Out, ListedRole::In, ListedRole::Both]);
+    let attributes = (any::<bool>(), others()).prop_map(|(bye, other)| LinkAttributes { bye, other });
+    btree_map(ids(), (costs(), role, attributes), 0..=most)
+        .prop_map(|links| {
+            let listed = |(id, (cost, role, attributes))| Listed { id, cost, role, attributes };
+            links.into_iter().map(listed).collect::<Vec<_>>()
+        })
+        .prop_shuffle()
+}
+
+/// A body of up to three updates.
+pub fn bodies() -> impl Strategy<Value = Body> {
+    let more = btree_map("x[a-zA-Z0-9-]{0,15}", (attributes(), links(4)), 0..3);
+    (attributes(), option::of(Just("delay")), links(20), more).prop_map(|(mut own, metric, links, more)| {
+        own.metric = metric.map(Bytes::from);
+        let mut updates = smallvec::smallvec![Update { attributes: own, links }];
+        for (metric, (attributes, links)) in more {
+            let attributes = Attributes { metric: Some(Bytes::from(metric.into_bytes())), ..attributes };
+            updates.push(Update { attributes, links });
+        }
+        Body { updates }
+    })
+}
+
+/// A record with its true hash.
+pub fn upts() -> impl Strategy<Value = Upt> {
+    (keys(), named(), numbers(), bodies())
+        .prop_map(|(key, source, age, body)| Upt::originate(key, source, age, &body))
+}
+
+/// A record of the graph.
+pub fn records() -> impl Strategy<Value = Record> {
+    (named(), keys(), numbers(), links(5)).prop_map(|(node, key, age, links)| Record {
+        node,
+        key,
+        age,
+        links,
+    })
+}
+
+/// A removal with its true hash.
+pub fn removals() -> impl Strategy<Value = Removal> {
+    (keys(), named(), ids(), keys())
+        .prop_map(|(key, reporter, victim, victim_key)| Removal::originate(key, reporter, victim, victim_key))
+}
+
+fn reasons() -> impl Strategy<Value = Option<Bytes>> {
+    option::of(text("[a-zA-Z0-9-]{1,64}"))
+}
+
+/// A refusal.
+pub fn nacks() -> impl Strategy<Value = Nack> {
+    (text("[a-zA-Z0-9-]{1,16}"), reasons(), vec(nodes(), 0..=4)).prop_map(|(word, reason, nodes)| Nack {
+        word,
+        reason,
+        nodes: nodes.into(),
+    })
+}
+
+/// A piece of whatever text.
+pub fn segments() -> impl Strategy<Value = Segment> {
+    (numbers(), 1u16..=9_999, any::<u16>(), text("[ -~]{1,60}"))
+        .prop_map(|(message, count, index, chunk)| Segment { message, index: index % count, count, chunk })
+}
+
+fn ranges() -> impl Strategy<Value = Option<(NodeId, NodeId)>> {
+    option::of((ids(), ids()).prop_map(|(a, b)| (a.min(b), a.max(b))))
+}
+
+/// A database in short.
+pub fn sums() -> impl Strategy<Value = Sum> {
+    (ranges(), numbers(), any::<u128>()).prop_map(|(range, count, digest)| Sum {
+        range,
+        count,
+        digest: Digest(digest),
+    })
+}
+
+/// A question for newer records.
+pub fn asks() -> impl Strategy<Value = Ask> {
+    (ranges(), btree_map(ids(), keys(), 0..9))
+        .prop_map(|(range, have)| Ask { range, have: have.into_iter().collect() })
+}
+
+/// A heartbeat.
+pub fn beats() -> impl Strategy<Value = Beat> {
+    (tokens(), long_numbers(), long_numbers(), long_numbers()).prop_map(|(token, number, heard, held)| Beat {
+        token,
+        number: number.max(1),
+        heard,
+        held,
+    })
+}
+
+/// The line before a payload.
+pub fn data_heads() -> impl Strategy<Value = DataHead> {
+    let kinds = [Flow::Data, Flow::Echo, Flow::Reply, Flow::Unreachable, Flow::Expired];
+    let flow = (prop::sample::select(kinds.to_vec()), long_numbers()).prop_map(|(kind, number)| kind(number));
+    let len = prop_oneof![Just(0), Just(65_536), 0u32..65_536];
+    (flow, ids(), ids(), any::<u8>(), len).prop_map(|(flow, source, destination, ttl, len)| DataHead {
+        flow,
+        source,
+        destination,
+        ttl,
+        len,
+    })
+}
+
+/// A packet of any word.
+pub fn packets() -> impl Strategy<Value = Packet> {
+    let teardown = (nodes(), reasons()).prop_map(|(node, reason)| Packet::Trd(Teardown { node, reason }));
+    prop_oneof![
+        greetings().prop_map(Packet::Lnk),
+        registrations().prop_map(Packet::Reg),
+        vec(nodes(), 0..20).prop_map(Packet::Net),
+        vec(records(), 0..4).prop_map(Packet::Over),
+        upts().prop_map(Packet::Upt),
+        removals().prop_map(Packet::Rmv),
+        teardown,
+        nacks().prop_map(Packet::Nack),
+        segments().prop_map(Packet::Seg),
+        sums().prop_map(Packet::Sum),
+        asks().prop_map(Packet::Ask),
+        tokens().prop_map(Packet::Ping),
+        tokens().prop_map(Packet::Pong),
+        beats().prop_map(Packet::Hb),
+        data_heads().prop_map(Packet::Dat),
+        text("X[A-Z0-9]{0,15}(@[ -~]{0,40})?").prop_map(Packet::Unknown),
+    ]
+}

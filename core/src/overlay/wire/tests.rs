@@ -1,0 +1,503 @@
+//! Laws of the wire, and its limits one by one.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::super::super::kernel::Time;
+use super::super::names::{Cost, Key, NodeId, Token};
+use super::strategies;
+use super::*;
+
+const ID: &str = "000102030405060708090a0b0c0d0e0f";
+const HASH: &str = "ffffffffffffffffffffffffffffffff";
+
+fn accepted(line: &str) -> bool {
+    checks::line(line.as_bytes());
+    read(&Bytes::copy_from_slice(line.as_bytes())).is_ok()
+}
+
+fn body(text: &str) -> Result<Body, WireError> {
+    let body = Body::read(&Bytes::copy_from_slice(text.as_bytes()));
+    if let Ok(body) = &body {
+        assert_eq!(body.emit(), text.as_bytes());
+    }
+    body
+}
+
+fn id(n: usize) -> String {
+    format!("{n:032x}")
+}
+
+proptest! {
+    #[test]
+    fn every_packet_is_read_back(packet in strategies::packets()) {
+        let emitted = packet.emit();
+        let line = emitted.slice(..emitted.len() - 2);
+        prop_assert_eq!(read(&line), Ok(packet));
+        checks::line(&line);
+    }
+
+    #[test]
+    fn every_body_is_read_back(body in strategies::bodies()) {
+        prop_assert_eq!(Body::read(&body.emit()), Ok(body));
+    }
+
+    #[test]
+    fn every_name_is_read_back(node in strategies::nodes(), network in strategies::networks()) {
+        prop_assert_eq!(node.to_string().parse(), Ok(node));
+        prop_assert_eq!(Network::new(network.as_str()), Ok(network));
+    }
+
+    #[test]
+    fn any_octets_are_refused_or_kept(octets in prop::collection::vec(any::<u8>(), 0..200)) {
+        checks::line(&octets);
+        checks::datagram(&octets);
+        checks::segments(&octets);
+    }
+
+    #[test]
+    fn any_texts_are_refused_or_kept(text in "(UPT|LNK|REG|NET|OVER|RMV|TRD|NACK|SEG|SUM|ASK|PING|PONG|HB|DAT)[@0-9a-f.:~|#,=*-]{0,120}") {
+        checks::line(text.as_bytes());
+        checks::datagram(text.as_bytes());
+    }
+
+    #[test]
+    fn a_damaged_packet_is_refused_or_kept(
+        packet in strategies::packets(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0u8..3), 1..4),
+    ) {
+        let mut octets = packet.emit().to_vec();
+        octets.truncate(octets.len() - 2);
+        for (at, octet, kind) in damage {
+            let at = at.index(octets.len() + 1);
+            match kind {
+                0 => octets.insert(at, octet),
+                1 if at < octets.len() => { octets.remove(at); }
+                _ if at < octets.len() => octets[at] = octet,
+                _ => octets.truncate(at / 2),
+            }
+        }
+        checks::line(&octets);
+        checks::datagram(&octets);
+    }
+
+    #[test]
+    fn datagrams_are_read_back(
+        token in strategies::tokens(), beat in strategies::beats(), head in strategies::data_heads(),
+        payload in prop::collection::vec(any::<u8>(), 0..80), newline in any::<bool>(),
+    ) {
+        let payload = if newline { [&payload[..], b"\r\n"].concat() } else { payload };
+        let head = DataHead { len: u32::try_from(payload.len()).unwrap(), ..head };
+        let cases = [
+            (emit_ping(token), Datagram::Ping(token)),
+            (emit_pong(token), Datagram::Pong(token)),
+            (emit_beat(&beat), Datagram::Hb(beat)),
+        ];
+        for (octets, datagram) in cases {
+            prop_assert_eq!(read_datagram(&octets), Ok(datagram.clone()));
+            prop_assert_eq!(read_datagram(&octets[..octets.len() - 2]), Ok(datagram));
+        }
+        let octets = emit_data(&head, &payload);
+        prop_assert!(read_datagram(&octets[..octets.len() - 2]).is_err(), "a payload has its CRLF");
+        prop_assert_eq!(read_datagram(&octets), Ok(Datagram::Dat(head, Bytes::from(payload))));
+    }
+
+    #[test]
+    fn the_hash_is_over_all_but_the_age(
+        upt in strategies::upts(), age in any::<u32>(), at in any::<prop::sample::Index>(), bit in 0u8..7,
+    ) {
+        prop_assert!(upt.verify());
+        let frame = upt.frame(age);
+        let Ok(Packet::Upt(older)) = read(&frame.slice(..frame.len() - 2)) else { panic!("no UPT") };
+        prop_assert!(older.verify());
+        prop_assert_eq!(&older, &Upt { age, ..upt.clone() });
+        let ours = Key { sequence: upt.key.sequence ^ 0x8000_0000, ..upt.key };
+        let newer = Upt { key: ours, ..upt.clone() };
+        prop_assert!(!newer.verify());
+        let moved = NodeName { id: upt.source.id.map(|id| NodeId(id.0 ^ 1)), ..upt.source };
+        let moved = Upt { source: moved, ..upt.clone() };
+        prop_assert!(!moved.verify());
+        if !upt.body.is_empty() {
+            let mut changed = upt.body.to_vec();
+            changed[at.index(upt.body.len())] ^= 1 << bit;
+            let changed = Upt { body: changed.into(), ..upt };
+            prop_assert!(!changed.verify());
+        }
+    }
+
+    #[test]
+    fn a_claim_is_over_all_of_it(removal in strategies::removals(), other in strategies::ids()) {
+        prop_assert!(removal.verify());
+        let sequence = removal.victim_key.sequence ^ 0x8000_0000;
+        let newer = Removal { victim_key: Key { sequence, ..removal.victim_key }, ..removal.clone() };
+        prop_assert!(!newer.verify());
+        let same = removal.victim == other;
+        let moved = Removal { victim: other, ..removal };
+        prop_assert_eq!(moved.verify(), same);
+    }
+
+    #[test]
+    fn pieces_in_any_order_are_the_whole(
+        nodes in 150usize..600, shuffle in prop::collection::vec(any::<prop::sample::Index>(), 40),
+        again in any::<prop::sample::Index>(),
+    ) {
+        let packet = Packet::Net((0..nodes).map(|n| format!("127.0.0.1:1~{}", id(n)).parse().unwrap()).collect());
+        let mut message = u32::MAX;
+        let mut frames = frames(&packet, &mut message).to_vec();
+        prop_assert_eq!(message, if frames.len() > 1 { 0 } else { u32::MAX });
+        prop_assume!(frames.len() > 1);
+        for (at, with) in shuffle.iter().enumerate() {
+            let (at, with) = (at % frames.len(), with.index(frames.len()));
+            frames.swap(at, with);
+        }
+        let last = frames.pop().unwrap();
+        frames.push(frames[again.index(frames.len())].clone());
+        let mut reassembly = Reassembly::new();
+        let mut push = |frame: &Bytes| {
+            let Ok(Packet::Seg(segment)) = read(&frame.slice(..frame.len() - 2)) else { panic!("no SEG") };
+            reassembly.push(Time::ZERO, segment)
+        };
+        for frame in &frames {
+            prop_assert_eq!(push(frame), Ok(None));
+        }
+        let whole = push(&last).unwrap().unwrap();
+        prop_assert_eq!(read_reassembled(&whole), Ok(packet));
+        prop_assert_eq!(reassembly.next_expiry(), None);
+    }
+
+    #[test]
+    fn reassembly_agrees_with_its_model(
+        steps in prop::collection::vec((0u32..12, 0u16..4, 2u16..4, 0u8..2, 0u64..9), 0..120),
+    ) {
+        let mut script = String::new();
+        for (message, index, count, octet, pass) in steps {
+            let line = match pass {
+                0 => format!("+{}\n", 4_000 * index),
+                _ => format!("SEG@{message}@{index}@{count}@{octet}\n"),
+            };
+            script.push_str(&line);
+        }
+        checks::segments(script.as_bytes());
+    }
+}
+
+#[test]
+fn numbers_have_one_form_and_a_range() {
+    for (number, good) in [
+        ("0", true),
+        ("1", true),
+        ("4294967294", true),
+        ("4294967295", true),
+        ("4294967296", false),
+        ("9999999999", false),
+        ("10000000000", false),
+        ("99999999999999999999999", false),
+        ("00", false),
+        ("01", false),
+        ("-1", false),
+        ("+1", false),
+        ("", false),
+        (" 1", false),
+        ("1x", false),
+    ] {
+        assert_eq!(accepted(&format!("REG@127.0.0.1:1@{number}")), good, "{number}");
+        assert_eq!(accepted(&format!("SUM@{number}@{HASH}")), good, "{number}");
+        assert_eq!(accepted(&format!("UPT@{HASH}@1.1@127.0.0.1:1~{ID}@{number}@")), good, "{number}");
+        assert_eq!(body(&format!("life={number}")).is_ok(), good, "{number}");
+        let counter = good && number != "0";
+        assert_eq!(accepted(&format!("UPT@{HASH}@{number}.1@127.0.0.1:1~{ID}@0@")), counter, "{number}");
+        assert_eq!(accepted(&format!("UPT@{HASH}@1.{number}@127.0.0.1:1~{ID}@0@")), counter, "{number}");
+    }
+    for (number, good) in [
+        ("0", true),
+        ("1", true),
+        ("18446744073709551614", true),
+        ("18446744073709551615", true),
+        ("18446744073709551616", false),
+        ("99999999999999999999", false),
+        ("100000000000000000000", false),
+        ("01", false),
+    ] {
+        assert_eq!(accepted(&format!("HB@0123456789abcdef@1@{number}@0")), good, "{number}");
+        assert_eq!(accepted(&format!("HB@0123456789abcdef@1@0@{number}")), good, "{number}");
+        let beat = good && number != "0";
+        assert_eq!(accepted(&format!("HB@0123456789abcdef@{number}@0@0")), beat, "{number}");
+    }
+}
+
+#[test]
+fn costs_ttls_ports_and_lengths_have_ranges() {
+    let max = Cost::MAX.micros();
+    for (cost, good) in
+        [(0, false), (1, true), (max - 1, true), (max, true), (max + 1, false), (u32::MAX, false)]
+    {
+        assert_eq!(body(&format!("|{ID},{cost},o")).is_ok(), good, "{cost}");
+    }
+    for (ttl, len, good) in [(0, 0, true), (255, 65_536, true), (256, 0, false), (0, 65_537, false)] {
+        assert_eq!(accepted(&format!("DAT@d1@{ID}@{ID}@{ttl}@{len}")), good, "{ttl} {len}");
+    }
+    for (addr, good) in [
+        ("127.0.0.1:65535", true),
+        ("127.0.0.1:65536", false),
+        ("127.0.0.1", false),
+        ("256.0.0.1:1", false),
+        ("127.0.0.01:1", false),
+        ("127.0.0.1:01", false),
+        ("[::1]:1", true),
+        ("[::0]:1", false),
+        ("[::A]:1", false),
+        ("[::ffff:1.2.3.4]:1", true),
+        ("[::ffff:102:304]:1", false),
+        ("[fe80::1%1]:1", false),
+        ("::1:1", false),
+        ("[127.0.0.1]:1", false),
+        ("[]:1", false),
+        ("localhost:1", false),
+        ("1.2.3:1", false),
+        ("1.2.3.4.5:1", false),
+    ] {
+        assert_eq!(addr.parse::<NodeName>().is_ok(), good, "{addr}");
+        assert_eq!(accepted(&format!("NET@{addr}")), good, "{addr}");
+        assert_eq!(body(&format!("addr={addr}")).is_ok(), good, "{addr}");
+    }
+    for (name, good) in [("a", true), ("", false), ("A", false), ("a_b", false), ("a b", false)] {
+        assert_eq!(Network::new(name).is_ok(), good, "{name}");
+    }
+    assert!(Network::new(&"a".repeat(32)).is_ok() && Network::new(&"a".repeat(33)).is_err());
+}
+
+#[test]
+fn a_meaning_has_one_text() {
+    let upper = ID.to_uppercase();
+    for (line, good) in [
+        (format!("NET@1.2.3.4:5~{ID}"), true),
+        (format!("NET@1.2.3.4:5~{upper}"), false),
+        ("NET@".into(), true),
+        ("NET".into(), false),
+        ("NET@|".into(), false),
+        ("NET@1.2.3.4:5|".into(), false),
+        ("NET@1.2.3.4:5@".into(), false),
+        ("REG@1.2.3.4:5@3@all".into(), true),
+        ("REG@1.2.3.4:5@3@all,over,x=1".into(), true),
+        ("REG@1.2.3.4:5@3@over,all".into(), false),
+        ("REG@1.2.3.4:5@3@all,all".into(), false),
+        ("REG@1.2.3.4:5@3@".into(), false),
+        ("REG@1.2.3.4:5@3@all,".into(), false),
+        (format!("LNK@1@n@1.2.3.4:5~{ID}@o@0123456789abcdef@"), true),
+        (format!("LNK@1@n@1.2.3.4:5~{ID}@o@0123456789abcdef@start=1,x"), true),
+        (format!("LNK@1@n@1.2.3.4:5~{ID}@o@0123456789abcdef@x,start=1"), false),
+        (format!("LNK@1@n@1.2.3.4:5~{ID}@o@0123456789abcdef"), false),
+        (format!("LNK@1@n@1.2.3.4:5~{ID}@x@0123456789abcdef@"), false),
+        ("LNK@1@n@1.2.3.4:5@o@0123456789abcdef@".into(), false),
+        ("NACK@LNK".into(), true),
+        ("NACK@LNK@full".into(), true),
+        ("NACK@LNK@full@1.2.3.4:5".into(), true),
+        ("NACK@LNK@@1.2.3.4:5".into(), true),
+        ("NACK@LNK@".into(), false),
+        ("NACK@LNK@full@".into(), false),
+        ("NACK@LNK@@".into(), false),
+        ("TRD@1.2.3.4:5".into(), true),
+        ("TRD@1.2.3.4:5@".into(), false),
+        ("TRD@1.2.3.4:5@why not".into(), false),
+        ("DAT@d0@{}@{}@1@1".replace("{}", ID), true),
+        ("DAT@d00@{}@{}@1@1".replace("{}", ID), false),
+        ("DAT@dffffffffffffffff@{}@{}@1@1".replace("{}", ID), true),
+        ("DAT@d10000000000000000@{}@{}@1@1".replace("{}", ID), false),
+        ("DAT@q0@{}@{}@1@1".replace("{}", ID), false),
+        ("ASK@".into(), true),
+        (format!("ASK@{ID}-{HASH}@"), true),
+        (format!("ASK@{HASH}-{ID}@"), false),
+        (format!("ASK@{ID},1.1|{HASH},1.1"), true),
+        (format!("ASK@{HASH},1.1|{ID},1.1"), false),
+        (format!("ASK@{ID},1.1|{ID},1.1"), false),
+        (format!("SUM@{ID}-{ID}@0@{HASH}"), true),
+        ("SEG@1@0@2@a@b".into(), true),
+        ("SEG@1@0@2@".into(), false),
+        ("SEG@1@2@2@x".into(), false),
+        ("SEG@1@0@0@x".into(), false),
+        ("PING@0123456789abcdef\r".into(), false),
+        ("XYZ@any thing".into(), true),
+        ("XYZ@a\rb".into(), false),
+        ("XYZ ".into(), false),
+        ("1X".into(), false),
+        ("xyz".into(), false),
+        (String::new(), false),
+        ("A".repeat(16), true),
+        ("A".repeat(17), false),
+    ] {
+        assert_eq!(accepted(&line), good, "{line}");
+    }
+}
+
+#[test]
+fn a_body_is_taken_whole_or_not_at_all() {
+    let (a, b) = (id(1), id(2));
+    for (text, good) in [
+        (String::new(), true),
+        ("life=180,free=3,k=3,metric=delay,addr=1.2.3.4:5,addr=[::1]:5,x=y,z".into(), true),
+        ("free=3,life=180".into(), false),
+        ("life=1,life=1".into(), false),
+        ("x=y,life=1".into(), false),
+        ("life=1,".into(), false),
+        (",life=1".into(), false),
+        ("metric=".into(), false),
+        ("metric=a_b".into(), false),
+        ("X=1".into(), false),
+        ("x=a b".into(), false),
+        ("x=a\u{7f}".into(), false),
+        ("x=a#b".into(), false),
+        ("life".into(), false),
+        (format!("|{a},1,o|{b},1,i,bye,x=1"), true),
+        (format!("|{a},1,b,bye,bye"), false),
+        (format!("|{a},1,o,x,bye"), false),
+        (format!("|{a},1,o,"), false),
+        (format!("|{a},1,x"), false),
+        (format!("|{a},1"), false),
+        (format!("|{a},1,o|"), false),
+        (format!("|{a},1,o|{a},2,i"), false),
+        (format!("|{a},1,o**metric=load|{a},1,o"), true),
+        (format!("|{a},1,o*metric=load|{a},1,o"), false),
+        ("**metric=load".into(), true),
+        ("**metric=delay".into(), false),
+        ("**".into(), false),
+        ("metric=load**metric=load".into(), false),
+        ("metric=load**".into(), true),
+        ("metric=load****metric=x".into(), true),
+        ("***".into(), false),
+    ] {
+        assert_eq!(body(&text).is_ok(), good, "{text}");
+    }
+    let own = Upt::originate(
+        Key { incarnation: 1, sequence: 1 },
+        format!("1.2.3.4:5~{a}").parse().unwrap(),
+        0,
+        &body(&format!("|{a},1,o")).unwrap(),
+    );
+    assert_eq!(own.parse_body(), Err(WireError::Repeated("a node lists itself")));
+}
+
+#[test]
+fn lists_end_at_their_bounds() {
+    let links = |n: usize| (0..n).map(|n| format!("|{},1,o", id(n))).collect::<String>();
+    assert_eq!(body(&links(LINKS_LIMIT)).unwrap().updates[0].links.len(), LINKS_LIMIT);
+    assert!(body(&links(LINKS_LIMIT + 1)).is_err());
+    assert!(body(&(links(LINKS_LIMIT - 1) + &links(1))).is_err(), "the sorted way finds the repetition too");
+
+    let updates = |n: usize| (0..n).map(|n| format!("metric=m{n}")).collect::<Vec<_>>().join("**");
+    assert!(body(&updates(UPDATES_LIMIT)).is_ok() && body(&updates(UPDATES_LIMIT + 1)).is_err());
+    let addresses = |n: usize| ["addr=1.2.3.4:5"].repeat(n).join(",");
+    assert!(body(&addresses(ADDRESSES_LIMIT)).is_ok() && body(&addresses(ADDRESSES_LIMIT + 1)).is_err());
+    let other = |n: usize| format!("x={}", "y".repeat(n - 2));
+    assert!(body(&other(OTHER_LIMIT)).is_ok() && body(&other(OTHER_LIMIT + 1)).is_err());
+    let name = |n: usize| "x".repeat(n);
+    assert!(body(&name(NAME_LIMIT)).is_ok() && body(&name(NAME_LIMIT + 1)).is_err());
+
+    let net = |n: usize| format!("NET@{}", ["1.2.3.4:5"].repeat(n).join("|"));
+    assert!(accepted(&net(NODES_LIMIT)) && !accepted(&net(NODES_LIMIT + 1)));
+    let nack = |n: usize| format!("NACK@LNK@full@{}", ["1.2.3.4:5"].repeat(n).join("|"));
+    assert!(accepted(&nack(ALTERNATIVES_LIMIT)) && !accepted(&nack(ALTERNATIVES_LIMIT + 1)));
+    let reason = |n: usize| format!("TRD@1.2.3.4:5@{}", "x".repeat(n));
+    assert!(accepted(&reason(REASON_LIMIT)) && !accepted(&reason(REASON_LIMIT + 1)));
+    let seg = |n: u16| format!("SEG@1@0@{n}@x");
+    assert!(accepted(&seg(PIECES_LIMIT)) && !accepted(&seg(PIECES_LIMIT + 1)));
+    let unknown = |n: usize| format!("XYZ@{}", "x".repeat(n - 4));
+    assert!(accepted(&unknown(MESSAGE_LIMIT)) && !accepted(&unknown(MESSAGE_LIMIT + 1)));
+}
+
+#[test]
+fn a_packet_is_cut_just_above_the_limit() {
+    let frames_of = |len: usize| {
+        let packet = Packet::Unknown(Bytes::from(format!("XYZ@{}", "x".repeat(len - 4))));
+        frames(&packet, &mut 0).iter().map(Bytes::len).collect::<Vec<_>>()
+    };
+    assert_eq!(frames_of(PKT_LIMIT), [PKT_LIMIT + 2]);
+    assert_eq!(frames_of(PKT_LIMIT + 1).len(), 2);
+    let most = frames_of(MESSAGE_LIMIT);
+    assert!(most.iter().all(|len| *len <= PKT_LIMIT + 2) && most.len() > 100);
+    assert_eq!(frames_of(MESSAGE_LIMIT + 1), [0; 0]);
+}
+
+fn piece(message: u32, index: u16, count: u16, len: usize) -> Segment {
+    Segment { message, index, count, chunk: Bytes::from(alloc::vec![b'x'; len]) }
+}
+
+#[test]
+fn reassembly_is_bounded_in_packets_octets_and_age() {
+    let at = Time::from_secs(5);
+    let mut reassembly = Reassembly::new();
+    for message in 0..u32::try_from(UNFINISHED_LIMIT).unwrap() {
+        assert_eq!(reassembly.push(at, piece(message, 0, 2, 1)), Ok(None));
+    }
+    assert_eq!(reassembly.push(at, piece(99, 0, 2, 1)), Err(SegError::Packets));
+    assert_eq!(reassembly.next_expiry(), Some(at + SEG_TIMEOUT));
+    assert_eq!(reassembly.expire(at + SEG_TIMEOUT - Duration::from_micros(1)), 0);
+    assert_eq!(reassembly.expire(at + SEG_TIMEOUT), UNFINISHED_LIMIT);
+    assert_eq!(reassembly.next_expiry(), None);
+
+    let half = REASSEMBLY_LIMIT / 2 - PIECE_CHARGE;
+    assert_eq!(reassembly.push(at, piece(1, 0, 3, half)), Ok(None));
+    assert_eq!(reassembly.push(at, piece(1, 1, 3, half + 1)), Err(SegError::Octets));
+    assert_eq!(reassembly.push(at, piece(1, 1, 3, half)), Ok(None));
+    assert_eq!(reassembly.push(at, piece(2, 0, 2, 1)), Err(SegError::Octets));
+    assert_eq!(reassembly.push(at, piece(1, 1, 4, half)), Err(SegError::Count));
+    assert_eq!(reassembly.push(at, piece(1, 0, 1, half)), Err(SegError::Count));
+    assert_eq!(reassembly.push(at, piece(1, 1, 3, half - 1)), Err(SegError::Conflict));
+    assert_eq!(reassembly.push(at + SEG_TIMEOUT, piece(2, 0, 2, 1)), Ok(None));
+
+    let mut largest = Reassembly::new();
+    let packet = Packet::Unknown(Bytes::from(format!("XYZ@{}", "x".repeat(MESSAGE_LIMIT - 4))));
+    let frames = frames(&packet, &mut u32::MAX.saturating_sub(1));
+    let whole = frames.iter().map(|frame| read(&frame.slice(..frame.len() - 2))).map(|piece| match piece {
+        Ok(Packet::Seg(segment)) => largest.push(at, segment),
+        _ => panic!("no SEG"),
+    });
+    assert_eq!(whole.last().unwrap().unwrap().map(|whole| read_reassembled(&whole)), Some(Ok(packet)));
+}
+
+#[test]
+fn what_stands_alone_is_refused_within_pieces() {
+    for (inner, good) in
+        [("SEG@1@0@1@x".to_string(), false), (format!("DAT@d1@{ID}@{ID}@1@1"), false), ("NET@".into(), true)]
+    {
+        assert_eq!(read_reassembled(&Bytes::from(inner)).is_ok(), good);
+    }
+}
+
+#[test]
+fn the_seeds_fields_are_where_they_were() {
+    let upt = Upt::originate(
+        Key { incarnation: 3, sequence: 14 },
+        format!("10.0.0.1:4000~{ID}").parse().unwrap(),
+        7,
+        &body(&format!("life=180,free=9,k=1|{},12000,o", id(2))).unwrap(),
+    );
+    let frame = Packet::Upt(upt.clone()).emit();
+    let line = core::str::from_utf8(&frame).unwrap().trim_end();
+    let fields: Vec<&str> = line.splitn(6, char::from(PACK_DELIMITER)).collect();
+    assert_eq!(fields[PACKET_TYPE], UPDATE);
+    assert_eq!(fields[UPDATE_HASH], format!("{:032x}", upt.hash.0));
+    assert_eq!(fields[UPDATE_ID], "3.14");
+    assert_eq!(fields[UPDATE_SRC], format!("10.0.0.1:4000~{ID}"));
+    assert_eq!(fields[4..], ["7".to_string(), format!("life=180,free=9,k=1|{},12000,o", id(2))]);
+    assert_eq!(fields[UPDATE_HASH], "a33fd076f4d45b38a2ca753f54f5fd51", "as sha256sum has it");
+}
+
+#[test]
+fn small_ones_are_written_as_the_grammar_has_them() {
+    let token = Token(0xab);
+    assert_eq!(emit_ping(token), "PING@00000000000000ab\r\n");
+    assert_eq!(emit_pong(token), "PONG@00000000000000ab\r\n");
+    assert_eq!(emit_beat(&Beat { token, number: 1, heard: 0, held: 20 }), "HB@00000000000000ab@1@0@20\r\n");
+    let head =
+        DataHead { flow: Flow::Echo(0x1f), source: NodeId(1), destination: NodeId(2), ttl: 32, len: 2 };
+    let data = format!("DAT@e1f@{}@{}@32@2\r\nhi\r\n", id(1), id(2));
+    assert_eq!(emit_data(&head, b"hi"), data.as_bytes());
+    assert_eq!(Packet::Unknown(Bytes::from("XYZ@1")).word(), "XYZ");
+    assert_eq!(read_datagram(b"XYZ@1"), Ok(Datagram::Unknown));
+    assert_eq!(read_datagram(b"NET@"), Ok(Datagram::Unknown));
+}

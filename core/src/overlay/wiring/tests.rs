@@ -1,0 +1,296 @@
+//! Oracles: every set of links tried, and each set valued by a search of its own.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use proptest::prelude::*;
+use proptest::sample::subsequence;
+
+use super::super::graph::{Graph, GraphBuilder};
+use super::super::names::Cost;
+use super::*;
+use crate::kernel::{Rng, Seed, Streams};
+
+/// A problem that owns its parts. Node 0 decides.
+#[derive(Clone, Debug)]
+struct Case {
+    graph: Graph,
+    delay: Vec<Option<Cost>>,
+    candidate: Vec<bool>,
+    destination: Vec<bool>,
+    free: Vec<u32>,
+    current: Vec<u32>,
+    k: usize,
+}
+
+impl Case {
+    fn problem(&self) -> Problem<'_> {
+        Problem {
+            me: 0,
+            graph: &self.graph,
+            delay: &self.delay,
+            candidate: &self.candidate,
+            destination: &self.destination,
+            free: &self.free,
+            current: &self.current,
+            k: self.k,
+        }
+    }
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    (3..9u32, any::<bool>()).prop_flat_map(|(n, mutual)| {
+        let nodes = n as usize;
+        let others: Vec<u32> = (1..n).collect();
+        let edges = prop::collection::vec((0..n, 0..n, 1..20u64), 0..20);
+        let delay =
+            prop::collection::vec(prop::option::weighted(0.9, (1..20u64).prop_map(Cost::from_micros)), nodes);
+        let flags = |p| prop::collection::vec(prop::bool::weighted(p), nodes);
+        let free = if mutual { 0..=nodes / 2 } else { 0..=0 };
+        let chosen = || 0..=nodes / 2;
+        (
+            edges,
+            delay,
+            flags(0.9),
+            flags(0.9),
+            subsequence(others.clone(), free),
+            subsequence(others, chosen()),
+            chosen(),
+        )
+            .prop_map(move |(edges, delay, candidate, destination, free, current, k)| {
+                let graph = graph(n, mutual, &edges);
+                Case { graph, delay, candidate, destination, free, current, k }
+            })
+    })
+}
+
+fn graph(n: u32, mutual: bool, edges: &[(u32, u32, u64)]) -> Graph {
+    let mut builder = GraphBuilder::new();
+    builder.reset(n as usize);
+    for &(u, v, cost) in edges {
+        builder.push(u, v, Cost::from_micros(cost));
+        if mutual {
+            builder.push(v, u, Cost::from_micros(cost));
+        }
+    }
+    builder.build()
+}
+
+fn rng() -> Rng {
+    Streams::new(Seed::from_u64(1)).named("wiring")
+}
+
+fn policies() -> Vec<Box<dyn Policy>> {
+    vec![
+        Box::new(BestResponse::new()),
+        Box::new(FullMesh::new()),
+        Box::new(KClosest::new()),
+        Box::new(KRandom::new()),
+        Box::new(KRegular::new()),
+    ]
+}
+
+/// The best value of at most `k` of `hops` together with `links`.
+fn brute_force(problem: &Problem<'_>, hops: &[u32], links: &mut Vec<u32>, k: usize) -> Value {
+    let mut best = Evaluator::new().value(problem, links);
+    if let Some((&hop, rest)) = hops.split_first().filter(|_| links.len() < k) {
+        best = best.min(brute_force(problem, rest, links, k));
+        links.push(hop);
+        best = best.min(brute_force(problem, rest, links, k));
+        links.pop();
+    }
+    best
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_choice_is_of_k_eligible_links_and_rightly_valued(case in cases()) {
+        let problem = case.problem();
+        let eligible: Vec<u32> = problem.eligible().collect();
+        let held: Vec<u32> = problem.held().collect();
+        for mut policy in policies() {
+            let choice = policy.choose(&problem, &mut rng());
+            let k = if policy.name() == "full-mesh" { eligible.len() } else { case.k };
+            prop_assert_eq!(choice.links.len(), k.min(eligible.len()), "{}", policy.name());
+            prop_assert!(choice.links.iter().all(|w| eligible.contains(w)), "{}", policy.name());
+            prop_assert!(choice.links.is_sorted_by(|a, b| a < b), "{}", policy.name());
+            prop_assert_eq!(choice.held, held.len());
+            prop_assert_eq!(choice.current, Evaluator::new().value(&problem, &held));
+            prop_assert_eq!(choice.value, Evaluator::new().value(&problem, &choice.links));
+        }
+    }
+
+    #[test]
+    fn best_response_is_between_the_best_and_the_present(case in cases()) {
+        let problem = case.problem();
+        let choice = BestResponse::new().choose(&problem, &mut rng());
+        let eligible: Vec<u32> = problem.eligible().collect();
+        prop_assert!(choice.value >= brute_force(&problem, &eligible, &mut vec![], case.k));
+        prop_assert!(choice.value <= choice.current || choice.held > case.k);
+    }
+
+    #[test]
+    fn best_response_is_improved_by_no_swap(case in cases()) {
+        let problem = case.problem();
+        let choice = BestResponse::new().choose(&problem, &mut rng());
+        for slot in 0..choice.links.len() {
+            for hop in problem.eligible() {
+                let mut swapped = choice.links.clone();
+                swapped[slot] = hop;
+                prop_assert!(Evaluator::new().value(&problem, &swapped) >= choice.value);
+            }
+        }
+    }
+
+    #[test]
+    fn one_link_is_the_best_single_change(case in cases()) {
+        let problem = case.problem();
+        let choice = BestResponse::new().choose_one_link(&problem, &mut rng());
+        let held: Vec<u32> = problem.held().collect();
+        let mut changes: Vec<Vec<u32>> = vec![];
+        for hop in problem.eligible().filter(|w| !held.contains(w)) {
+            if held.len() < case.k {
+                changes.push([&held[..], &[hop]].concat());
+            }
+            if held.len() == case.k {
+                changes.extend((0..held.len()).map(|slot| {
+                    let mut swapped = held.clone();
+                    swapped[slot] = hop;
+                    swapped
+                }));
+            }
+        }
+        if held.len() > case.k {
+            changes.extend((0..held.len()).map(|slot| [&held[..slot], &held[slot + 1..]].concat()));
+        } else if held.len() == case.k || changes.is_empty() {
+            changes.push(held.clone());
+        }
+        let best = changes.iter().map(|links| Evaluator::new().value(&problem, links)).min();
+        prop_assert_eq!(Some(choice.value), best);
+        prop_assert_eq!(Evaluator::new().value(&problem, &choice.links), choice.value);
+        prop_assert!(choice.links.iter().filter(|w| !held.contains(w)).count() <= 1);
+        prop_assert!(held.iter().filter(|w| !choice.links.contains(w)).count() <= 1);
+    }
+
+    #[test]
+    fn memory_used_again_changes_nothing(first in cases(), second in cases()) {
+        for mut policy in policies() {
+            let fresh = policy.choose(&second.problem(), &mut rng());
+            policy.choose(&first.problem(), &mut rng());
+            prop_assert_eq!(policy.choose(&second.problem(), &mut rng()), fresh);
+        }
+    }
+}
+
+/// Four nodes, all candidates and destinations, 0 deciding; delays 10, 20, 30; a link 1 - 2 of cost 5 both ways.
+fn small(k: usize) -> Case {
+    Case {
+        graph: graph(4, true, &[(1, 2, 5)]),
+        delay: [0, 10, 20, 30].map(|d| (d > 0).then(|| Cost::from_micros(d))).to_vec(),
+        candidate: vec![true; 4],
+        destination: vec![true; 4],
+        free: vec![],
+        current: vec![],
+        k,
+    }
+}
+
+#[test]
+fn reachability_comes_before_delay() {
+    let mut case = small(2);
+    case.current = vec![1, 2];
+    let choice = BestResponse::new().choose(&case.problem(), &mut rng());
+    assert_eq!(choice.links.as_slice(), [1, 3]);
+    assert_eq!(choice.current, Value { unreachable: 1, total: 25 });
+    assert_eq!(choice.value, Value { unreachable: 0, total: 55 });
+    assert!(choice.worth_it(1_000_000), "no hysteresis keeps a node unreachable");
+}
+
+#[test]
+fn free_first_hops_cost_nothing_and_are_not_chosen() {
+    let mut case = small(1);
+    case.free = vec![1];
+    let choice = BestResponse::new().choose(&case.problem(), &mut rng());
+    assert_eq!(choice.links.as_slice(), [3]);
+    assert_eq!(choice.value, Value { unreachable: 0, total: 55 });
+}
+
+#[test]
+fn edges_of_the_node_itself_lead_nowhere() {
+    let mut case = small(1);
+    case.graph = graph(4, true, &[(0, 2, 1), (0, 3, 1)]);
+    let choice = BestResponse::new().choose(&case.problem(), &mut rng());
+    assert_eq!(choice.value, Value { unreachable: 2, total: 10 });
+}
+
+#[test]
+fn equal_hops_go_to_the_lowest() {
+    let mut case = small(2);
+    case.graph = graph(4, true, &[]);
+    case.delay = vec![Some(Cost::from_micros(7)); 4];
+    let choice = BestResponse::new().choose(&case.problem(), &mut rng());
+    assert_eq!(choice.links.as_slice(), [1, 2]);
+}
+
+#[test]
+fn a_regular_wiring_has_the_same_offsets_everywhere() {
+    let n = 10;
+    let mut case = small(3);
+    case.graph = graph(n, true, &[]);
+    case.delay = vec![Some(Cost::MIN); 10];
+    (case.candidate, case.destination) = (vec![true; 10], vec![true; 10]);
+    for me in 0..n {
+        let problem = Problem { me, ..case.problem() };
+        let mut meant = [1, 3, 6].map(|o| (me + o) % n);
+        meant.sort_unstable();
+        assert_eq!(KRegular::new().choose(&problem, &mut rng()).links.as_slice(), meant);
+    }
+}
+
+#[test]
+fn random_neighbours_are_kept_and_filled_up() {
+    let mut case = small(2);
+    case.current = vec![3];
+    let mut rng = rng();
+    let mut seen = [0; 4];
+    for _ in 0..1_000 {
+        let choice = KRandom::new().choose(&case.problem(), &mut rng);
+        assert!(choice.links.contains(&3));
+        choice.links.iter().for_each(|&w| seen[w as usize] += 1);
+    }
+    assert!((400..600).contains(&seen[1]), "{seen:?}");
+}
+
+#[test]
+fn hysteresis_applies_to_delay_alone() {
+    let value = |unreachable, total| Value { unreachable, total };
+    let choice = |value, current| Choice { links: Links::from_slice(&[1]), value, current, held: 1 };
+    assert!(choice(value(0, 989), value(0, 1_000)).worth_it(10_000));
+    assert!(!choice(value(0, 990), value(0, 1_000)).worth_it(10_000));
+    assert!(choice(value(0, 999), value(0, 1_000)).worth_it(0));
+    assert!(!choice(value(0, 1_000), value(0, 1_000)).worth_it(0));
+    assert!(choice(value(1, 5_000), value(2, 1_000)).worth_it(10_000));
+    assert!(!choice(value(2, 1), value(1, 1_000)).worth_it(0), "never more unreachable");
+}
+
+#[test]
+fn a_free_slot_is_filled_whatever_it_gains() {
+    let mut case = small(3);
+    case.current = vec![1, 3];
+    let choice = BestResponse::new().choose(&case.problem(), &mut rng());
+    assert_eq!((choice.links.as_slice(), choice.value), (&[1, 2, 3][..], choice.current));
+    assert!(choice.worth_it(10_000));
+}
+
+#[test]
+fn sums_hold_at_the_bounds() {
+    let nodes = super::super::graph::MAX_NODES as i64;
+    let far = nodes * value::weight(u32::MAX - 1);
+    assert_eq!(Value::of_weights(far), Value { unreachable: 0, total: far.cast_unsigned() });
+    assert!(far < value::weight(u32::MAX), "one unreachable node outweighs any delay");
+    let none = Value::of_weights(nodes * value::weight(u32::MAX));
+    assert_eq!(none, Value { unreachable: 16_384, total: 0 });
+}

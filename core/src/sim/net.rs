@@ -1,0 +1,199 @@
+//! The emulated network: who is where, how long a message takes, and whether it arrives.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::time::Duration;
+
+use crate::kernel::{Port, Rng, Seed, Streams};
+
+/// How long a message takes from one node to another.
+///
+/// A closure from two indices to microseconds is one too.
+pub trait Delays {
+    /// Microseconds from `from` to `to`; the network makes at least one of it.
+    fn one_way(&self, from: usize, to: usize) -> u64;
+}
+
+impl<F: Fn(usize, usize) -> u64> Delays for F {
+    fn one_way(&self, from: usize, to: usize) -> u64 {
+        self(from, to)
+    }
+}
+
+/// What is added to each message's delay. Computed in integers: the same on every machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Jitter {
+    /// Nothing.
+    #[default]
+    None,
+    /// Anything from nothing to `max`, evenly.
+    Uniform {
+        /// The most.
+        max: Duration,
+    },
+    /// Like a log-normal distribution: half are below `median`, few are far above.
+    LogNormal {
+        /// The middle.
+        median: Duration,
+        /// How many thousandths of a doubling one standard deviation is: with 1000 every sixth is above twice
+        /// the median.
+        spread: u32,
+    },
+}
+
+impl Jitter {
+    fn draw(self, rng: &mut Rng) -> u64 {
+        match self {
+            Jitter::None => 0,
+            Jitter::Uniform { max } => rng.below(micros(max).saturating_add(1)),
+            Jitter::LogNormal { median, spread } => {
+                power_of_two(micros(median), normal(rng) * i64::from(spread) / 1_000)
+            }
+        }
+    }
+}
+
+fn micros(d: Duration) -> u64 {
+    u64::try_from(d.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A number in 65,536ths whose distribution is nearly the standard normal one: the sum of four even ones.
+fn normal(rng: &mut Rng) -> i64 {
+    /// 65,536 by the standard deviation of the sum, 65,536 / sqrt 3: the square root of three, in thousandths.
+    const SCALE: i64 = 1_732;
+    let bits = rng.u64();
+    let sum: i64 = (0..4).map(|part| (bits >> (16 * part) & 0xffff).cast_signed()).sum();
+    (sum - 2 * 65_535) * SCALE / 1_000
+}
+
+/// `scale` times two to the power of `exponent` 65,536ths, linear between whole powers.
+fn power_of_two(scale: u64, exponent: i64) -> u64 {
+    let (whole, part) = (exponent.div_euclid(65_536), exponent.rem_euclid(65_536));
+    let stretched = u128::from(scale) * u128::from(65_536 + part.unsigned_abs());
+    let shifted = if whole < 0 {
+        stretched >> whole.unsigned_abs().min(100)
+    } else {
+        stretched << whole.unsigned_abs().min(40)
+    };
+    u64::try_from(shifted >> 16).unwrap_or(u64::MAX)
+}
+
+/// The first port of every node: `Port(n)` is at this plus n, for TCP and UDP alike.
+pub const BASE_PORT: u16 = 7_000;
+
+/// Where the first node's address is counted from.
+const BASE_IP: u32 = 0x0a00_0001;
+const NODES: u32 = 1 << 24;
+
+/// Where a node's `Port(0)` is: 10.0.0.1 for the first, and so on.
+///
+/// # Panics
+/// If `node` is 2^24 or more.
+pub fn address(node: usize) -> SocketAddr {
+    address_of(node, Port(0))
+}
+
+/// Where one of a node's ports is.
+///
+/// # Panics
+/// If `node` is 2^24 - 1 or more, or the port is above 58,535.
+pub fn address_of(node: usize, port: Port) -> SocketAddr {
+    let number = BASE_PORT.checked_add(port.0).expect("a port's number has 16 bits");
+    SocketAddr::new(ip(node), number)
+}
+
+/// Whose address this is: the node, and its port if it is one of the ports that a node can listen on.
+pub fn node_at(addr: SocketAddr) -> Option<(usize, Option<Port>)> {
+    let IpAddr::V4(ip) = addr.ip() else { return None };
+    let node = u32::from(ip).checked_sub(BASE_IP).filter(|n| *n < NODES - 1)?;
+    Some((node as usize, addr.port().checked_sub(BASE_PORT).map(Port)))
+}
+
+pub(super) fn ip(node: usize) -> IpAddr {
+    let node =
+        u32::try_from(node).ok().filter(|n| *n < NODES - 1).expect("a world has fewer than 2^24 nodes");
+    IpAddr::V4(Ipv4Addr::from(BASE_IP + node))
+}
+
+/// What is wrong with the way from one node to another.
+#[derive(Clone, Copy, Default)]
+struct Trouble {
+    cut: bool,
+    loss_per_million: Option<u32>,
+}
+
+/// Delays, losses and cuts.
+pub(super) struct Network {
+    delays: Box<dyn Delays>,
+    jitter: Jitter,
+    loss_per_million: u32,
+    trouble: BTreeMap<(usize, usize), Trouble>,
+    jitter_rng: Rng,
+    loss_rng: Rng,
+}
+
+impl Network {
+    pub(super) fn new(delays: Box<dyn Delays>, jitter: Jitter, loss_per_million: u32, seed: Seed) -> Self {
+        let streams = Streams::new(seed);
+        Network {
+            delays,
+            jitter,
+            loss_per_million,
+            trouble: BTreeMap::new(),
+            jitter_rng: streams.named("jitter"),
+            loss_rng: streams.named("loss"),
+        }
+    }
+
+    /// How long a message takes now.
+    pub(super) fn delay(&mut self, from: usize, to: usize) -> u64 {
+        let jitter = if self.jitter == Jitter::None { 0 } else { self.jitter.draw(&mut self.jitter_rng) };
+        self.delays.one_way(from, to).saturating_add(jitter).max(1)
+    }
+
+    /// How long a datagram takes now, if it arrives.
+    pub(super) fn datagram_delay(&mut self, from: usize, to: usize) -> Option<u64> {
+        let mut loss = self.loss_per_million;
+        if !self.trouble.is_empty() {
+            let trouble = self.trouble.get(&(from, to)).copied().unwrap_or_default();
+            if trouble.cut {
+                return None;
+            }
+            loss = trouble.loss_per_million.unwrap_or(loss);
+        }
+        if loss > 0 && self.loss_rng.per_million(loss) {
+            return None;
+        }
+        Some(self.delay(from, to))
+    }
+
+    pub(super) fn is_cut(&self, from: usize, to: usize) -> bool {
+        !self.trouble.is_empty() && self.trouble.get(&(from, to)).is_some_and(|t| t.cut)
+    }
+
+    pub(super) fn set_cut(&mut self, from: usize, to: usize, cut: bool) {
+        self.change(from, to, |t| t.cut = cut);
+    }
+
+    pub(super) fn set_loss(&mut self, per_million: u32) {
+        self.loss_per_million = per_million;
+    }
+
+    pub(super) fn set_link_loss(&mut self, from: usize, to: usize, per_million: Option<u32>) {
+        self.change(from, to, |t| t.loss_per_million = per_million);
+    }
+
+    /// The ways that are cut.
+    pub(super) fn cuts(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.trouble.iter().filter(|(_, t)| t.cut).map(|(way, _)| *way)
+    }
+
+    fn change(&mut self, from: usize, to: usize, change: impl FnOnce(&mut Trouble)) {
+        let trouble = self.trouble.entry((from, to)).or_default();
+        change(trouble);
+        if !trouble.cut && trouble.loss_per_million.is_none() {
+            self.trouble.remove(&(from, to));
+        }
+    }
+}

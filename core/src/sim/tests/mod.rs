@@ -1,0 +1,5 @@
+//! The laws of the world itself, with a machine that talks for the sake of talking.
+
+mod chatter;
+mod faulty;
+mod laws;

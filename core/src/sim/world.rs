@@ -1,0 +1,401 @@
+//! Machines on an emulated network, in simulated time.
+
+mod connections;
+mod drain;
+mod life;
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+pub use life::Restart;
+
+use super::net::{Network, address};
+use super::queue::Wheel;
+use super::slab::{Key, Slab};
+use super::tcp::{Conn, Segment, Side};
+use super::{Counters, Delays, Jitter};
+use crate::kernel::{Input, Machine, Output, Rng, Seed, Streams, Ticket, Time};
+
+/// How a world's network and hosts are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// What is added to each message's delay.
+    pub jitter: Jitter,
+    /// Datagrams lost, in a million. Connections are reliable: what they lose is not modelled.
+    pub loss_per_million: u32,
+    /// How many octets may be on their way or unread in each direction of a connection, from 1.
+    pub window: usize,
+    /// How many datagrams wait for a frozen process; the host drops what is more.
+    pub datagram_backlog: usize,
+    /// On how many ports each node listens, for TCP and UDP alike.
+    pub ports: u16,
+    /// How long a store or a load takes.
+    pub disk: Duration,
+}
+
+impl Default for Config {
+    /// No jitter and no loss, windows of 256 KiB, 256 datagrams of backlog, one port, a millisecond for the disk.
+    fn default() -> Self {
+        Config {
+            jitter: Jitter::None,
+            loss_per_million: 0,
+            window: 256 << 10,
+            datagram_backlog: 256,
+            ports: 1,
+            disk: Duration::from_millis(1),
+        }
+    }
+}
+
+/// What a machine is made from, each time its node starts. What the node stored is not in it: the machine loads it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Boot {
+    /// The node's index.
+    pub node: usize,
+    /// From which everything random in it follows; a new one for each start.
+    pub seed: Seed,
+    /// How often the node has started, this time included.
+    pub start: u32,
+    /// The time.
+    pub now: Time,
+    /// Where its `Port(0)` is, for TCP and UDP.
+    pub address: SocketAddr,
+}
+
+/// How a node is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Condition {
+    /// The host is there and no process runs: not started, or killed. It refuses connections.
+    Down,
+    /// The host is silent, as after a power cut.
+    Halted,
+    /// Its machine runs.
+    Running,
+    /// Its process is stopped, as by SIGSTOP: the host lives, and what arrives waits.
+    Frozen,
+}
+
+/// A world: nodes, each with a machine while it runs, on an emulated network.
+///
+/// Nodes are named by index in the order of [`add`](World::add); node i has the address [`address`]`(i)`. Everything
+/// that happens follows from the seed and the calls. Things due at the same microsecond happen in the order in which
+/// they were caused; what arrives then in one direction of a connection arrives together.
+///
+/// **Network.** A message from i to j takes [`Delays::one_way`] plus jitter. Datagrams may be lost and, with jitter,
+/// overtake each other. A connection is set up in three messages: the dialler has it after a round trip, the acceptor
+/// another half later. A living host without a process refuses; a silent one, or an address in 10.0.0.0/8 that no node
+/// has, lets the dial run into its deadline; any other address is unreachable at once. Bytes arrive in order, each frame
+/// for itself (cut in two where the window ends), and are flushed when they leave the sender: at once, or when the
+/// receiver's reading makes room in the window. Over a cut nothing goes that is sent after the cut: datagrams vanish,
+/// connections wait until it heals.
+///
+/// **Ends.** `Close` with `Flush` sends what is queued (within five seconds, else it resets), then FIN, discards what the
+/// peer still says, and reports the end when the peer has closed too, after a second at the latest. The peer sees
+/// `ByPeer` once it has read everything. `Abort` resets: the peer sees `Broken` after what had left before.
+pub struct World<M: Machine> {
+    now: Time,
+    config: Config,
+    seed: Seed,
+    queue: Wheel<Event>,
+    nodes: Vec<Node<M>>,
+    conns: Slab<Conn>,
+    packets: Slab<Packet>,
+    jobs: Slab<Job>,
+    net: Network,
+    ends_rng: Rng,
+    dials: u64,
+    events: VecDeque<(Time, usize, M::Event)>,
+    follow_ups: VecDeque<FollowUp>,
+    scratch: BytesMut,
+    observer: Option<Observer<M>>,
+}
+
+type Observer<M> = Box<dyn FnMut(Time, usize, &Output<<M as Machine>::Event>)>;
+
+struct Node<M> {
+    machine: Option<M>,
+    make: Box<dyn FnMut(Boot) -> M>,
+    condition: Condition,
+    starts: u32,
+    /// When the machine wants to be woken, and what for; `u64::MAX` for never.
+    wanted: u64,
+    why: &'static str,
+    /// The earliest tick in the queue that counts, and its number: those before it were overtaken.
+    scheduled: u64,
+    tick: u32,
+    inbox: VecDeque<Delivery>,
+    datagrams_waiting: usize,
+    disk: BTreeMap<&'static str, Bytes>,
+    counters: Counters,
+}
+
+/// What is to happen.
+#[derive(Clone, Copy)]
+enum Event {
+    Boot { node: u32 },
+    Tick { node: u32, tick: u32 },
+    Datagram { to: u32, packet: Key },
+    Segment { conn: Key, from: Side },
+    Deadline { conn: Key },
+    Linger { conn: Key, side: Side },
+    Disk { node: u32, job: Key },
+}
+
+/// What reaches a process, at once or when it thaws.
+enum Delivery {
+    Datagram(Packet),
+    Segment { conn: Key, to: Side, segment: Segment },
+    Deadline { conn: Key },
+    Linger { conn: Key, side: Side },
+    Stored { ticket: Ticket },
+    Loaded { ticket: Ticket, value: Option<Bytes> },
+}
+
+/// What a drained machine hears at once of what it just asked for.
+enum FollowUp {
+    Flushed { conn: Key, side: Side, n: usize },
+    Present { conn: Key, side: Side },
+    Closed { conn: Key, side: Side },
+    Unreachable { ticket: Ticket },
+}
+
+struct Packet {
+    payload: Bytes,
+    from: u32,
+    from_port: u16,
+    port: u16,
+}
+
+struct Job {
+    start: u32,
+    ticket: Ticket,
+    what: Disk,
+}
+
+enum Disk {
+    Store(Vec<crate::kernel::StoreOp>),
+    Load(&'static str),
+}
+
+impl<M: Machine> World<M> {
+    /// An empty world at time 0.
+    ///
+    /// # Panics
+    /// If the window is zero.
+    pub fn new(config: Config, delays: impl Delays + 'static, seed: Seed) -> Self {
+        assert!(config.window > 0, "a connection without a window carries nothing");
+        World {
+            now: Time::ZERO,
+            config,
+            seed,
+            queue: Wheel::new(),
+            nodes: Vec::new(),
+            conns: Slab::new(),
+            packets: Slab::new(),
+            jobs: Slab::new(),
+            net: Network::new(Box::new(delays), config.jitter, config.loss_per_million, seed),
+            ends_rng: Streams::new(seed).named("ends"),
+            dials: 0,
+            events: VecDeque::new(),
+            follow_ups: VecDeque::new(),
+            scratch: BytesMut::new(),
+            observer: None,
+        }
+    }
+
+    /// Adds a node; `make` makes its machine at each start. Its host lives from now on.
+    ///
+    /// # Panics
+    /// With more than 2^24 - 2 nodes.
+    pub fn add(&mut self, make: impl FnMut(Boot) -> M + 'static) -> usize {
+        let node = self.nodes.len();
+        let _ = address(node);
+        self.nodes.push(Node {
+            machine: None,
+            make: Box::new(make),
+            condition: Condition::Down,
+            starts: 0,
+            wanted: u64::MAX,
+            why: "",
+            scheduled: u64::MAX,
+            tick: 0,
+            inbox: VecDeque::new(),
+            datagrams_waiting: 0,
+            disk: BTreeMap::new(),
+            counters: Counters::default(),
+        });
+        node
+    }
+
+    /// The time.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// How many nodes were added.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether none was.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// A node's machine, for questions; `None` where no process is.
+    pub fn machine(&self, node: usize) -> Option<&M> {
+        self.nodes[node].machine.as_ref()
+    }
+
+    /// How a node is.
+    pub fn condition(&self, node: usize) -> Condition {
+        self.nodes[node].condition
+    }
+
+    /// What a node has done, all its starts together.
+    pub fn counters(&self, node: usize) -> &Counters {
+        &self.nodes[node].counters
+    }
+
+    /// What all nodes have done together.
+    pub fn totals(&self) -> Counters {
+        self.nodes.iter().fold(Counters::default(), |mut sum, node| {
+            sum += &node.counters;
+            sum
+        })
+    }
+
+    /// Connections of which at least one end is there.
+    pub fn connections(&self) -> usize {
+        self.conns.len()
+    }
+
+    /// What a node has stored under a key.
+    pub fn stored(&self, node: usize, key: &str) -> Option<&Bytes> {
+        self.nodes[node].disk.get(key)
+    }
+
+    /// Has everything shown to `observer` that machines do from now on, before it is done.
+    pub fn observe(&mut self, observer: impl FnMut(Time, usize, &Output<M::Event>) + 'static) {
+        self.observer = Some(Box::new(observer));
+    }
+
+    /// Gives a machine a command; `None` if it does not run.
+    pub fn command(&mut self, node: usize, command: M::Command) -> Option<Result<M::Reply, M::Refusal>> {
+        if self.nodes[node].condition != Condition::Running {
+            return None;
+        }
+        let answer = self.nodes[node].machine.as_mut()?.command(self.now, command);
+        self.drain(node);
+        Some(answer)
+    }
+
+    /// Lets the next thing happen, if it is due by `limit`; false if nothing is (the time stays).
+    pub fn step(&mut self, limit: Time) -> bool {
+        let Some((at, event)) = self.queue.pop(limit.as_micros()) else { return false };
+        self.now = Time::from_micros(at);
+        match event {
+            Event::Tick { node, tick } => self.tick(node as usize, tick),
+            Event::Datagram { to, packet } => self.datagram(to as usize, packet),
+            Event::Segment { conn, from } => self.arrivals(conn, from),
+            Event::Boot { node } => self.boot(node as usize),
+            Event::Deadline { conn } => self.at_process(conn, Side::Dialler, Delivery::Deadline { conn }),
+            Event::Linger { conn, side } => self.at_process(conn, side, Delivery::Linger { conn, side }),
+            Event::Disk { node, job } => self.disk_done(node as usize, job),
+        }
+        true
+    }
+
+    /// Lets everything happen that is due by `until`, and hands over what machines tell their users.
+    pub fn run_until(&mut self, until: Time, mut sink: impl FnMut(Time, usize, M::Event)) {
+        self.drain_events(&mut sink);
+        while self.step(until) {
+            self.drain_events(&mut sink);
+        }
+        self.now = self.now.max(until);
+    }
+
+    /// Runs until `done`, asked now and after every `every`, says so, or until `limit`; when it said so.
+    ///
+    /// # Panics
+    /// If `every` is zero.
+    pub fn run_until_done(
+        &mut self,
+        limit: Time,
+        every: Duration,
+        mut done: impl FnMut(&Self) -> bool,
+        mut sink: impl FnMut(Time, usize, M::Event),
+    ) -> Option<Time> {
+        assert!(!every.is_zero(), "asking again takes time");
+        while !done(self) {
+            if self.now >= limit {
+                return None;
+            }
+            self.run_until((self.now + every).min(limit), &mut sink);
+        }
+        Some(self.now)
+    }
+
+    /// Hands over what machines have told their users since the last time, in order.
+    pub fn drain_events(&mut self, mut sink: impl FnMut(Time, usize, M::Event)) {
+        while let Some((at, node, event)) = self.events.pop_front() {
+            sink(at, node, event);
+        }
+    }
+
+    /// Cuts the way from one node to another, in this direction only.
+    pub fn cut(&mut self, from: usize, to: usize) {
+        self.net.set_cut(from, to, true);
+    }
+
+    /// Ends the cut of a way; what connections held goes now.
+    pub fn heal(&mut self, from: usize, to: usize) {
+        self.net.set_cut(from, to, false);
+        self.release_held(from, to);
+    }
+
+    /// Ends all cuts.
+    pub fn heal_all(&mut self) {
+        for (from, to) in self.net.cuts().collect::<Vec<_>>() {
+            self.heal(from, to);
+        }
+    }
+
+    /// Whether the way from one node to another is cut.
+    pub fn is_cut(&self, from: usize, to: usize) -> bool {
+        self.net.is_cut(from, to)
+    }
+
+    /// From now on so many datagrams in a million are lost.
+    pub fn set_loss(&mut self, per_million: u32) {
+        self.net.set_loss(per_million);
+    }
+
+    /// From now on so many datagrams in a million are lost on the way from one node to another; `None` for as many as
+    /// everywhere.
+    pub fn set_link_loss(&mut self, from: usize, to: usize, per_million: Option<u32>) {
+        self.net.set_link_loss(from, to, per_million);
+    }
+
+    fn at(&mut self, at: Time, event: Event) {
+        self.queue.push(at.max(self.now).as_micros(), event);
+    }
+
+    /// Gives the machine one thing and takes what comes of it.
+    fn feed(&mut self, node: usize, input: Input<'_>) {
+        if let Some(machine) = &mut self.nodes[node].machine {
+            machine.handle(self.now, input);
+            self.drain(node);
+        }
+    }
+}
+
+/// An index as events carry it.
+fn short(node: usize) -> u32 {
+    u32::try_from(node).expect("nodes have addresses of 24 bits")
+}

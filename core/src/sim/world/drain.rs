@@ -1,0 +1,188 @@
+//! What machines want done, and when they want to be woken.
+
+use bytes::Bytes;
+
+use super::super::net::node_at;
+use super::super::slab::Key;
+use super::super::tcp::{EndState, Side, conn_id, conn_key};
+use super::{Condition, Delivery, Disk, Event, FollowUp, Job, Packet, World, short};
+use crate::kernel::{Closed, DialError, Input, Machine, Output, Port, Ticket};
+
+/// How often a machine may answer what it hears at once of its own outputs before it is said to spin.
+const ROUNDS: usize = 1_000_000;
+
+impl<M: Machine> World<M> {
+    /// Takes everything that the machine wants done, then asks when to wake it.
+    pub(super) fn drain(&mut self, node: usize) {
+        for _ in 0..ROUNDS {
+            while let Some(output) = self.nodes[node].machine.as_mut().and_then(Machine::poll) {
+                if let Some(observer) = &mut self.observer {
+                    observer(self.now, node, &output);
+                }
+                self.apply(node, output);
+            }
+            let Some(next) = self.follow_ups.pop_front() else {
+                return self.schedule(node);
+            };
+            self.follow_up(node, next);
+        }
+        panic!("node {node} goes on for ever at {:?}: its outputs cause more outputs", self.now);
+    }
+
+    fn apply(&mut self, node: usize, output: Output<M::Event>) {
+        match output {
+            Output::Datagram { port, to, payload } => self.send_datagram(node, port, to, payload),
+            Output::Send { conn, frame, class: _, solo: _ } => self.send(node, conn, frame),
+            Output::Event(event) => self.events.push_back((self.now, node, event)),
+            Output::Dial { ticket, to, deadline } => self.dial(node, ticket, to, deadline),
+            Output::Reading { conn, on } => self.set_reading(node, conn, on),
+            Output::Close { conn, how, why: _ } => self.close(node, conn, how),
+            Output::Store { ticket, ops } => self.disk_job(node, ticket, Disk::Store(ops)),
+            Output::Load { ticket, key } => self.disk_job(node, ticket, Disk::Load(key)),
+        }
+    }
+
+    fn follow_up(&mut self, node: usize, next: FollowUp) {
+        let now = self.now;
+        let input = match next {
+            FollowUp::Present { conn, side } => return self.present(conn, side),
+            FollowUp::Flushed { conn, side, n } => {
+                let open = self.conns.get(conn).is_some_and(|c| c.end(side).state == EndState::Open);
+                if !open {
+                    return;
+                }
+                Input::Flushed { conn: conn_id(conn, side), n }
+            }
+            FollowUp::Closed { conn, side } => Input::Closed { conn: conn_id(conn, side), why: Closed::ByUs },
+            FollowUp::Unreachable { ticket } => Input::DialFailed { ticket, why: DialError::Unreachable },
+        };
+        if let Some(machine) = &mut self.nodes[node].machine {
+            machine.handle(now, input);
+        }
+    }
+
+    /// Keeps at most one tick in the queue that counts: an earlier one overtakes it, a later one waits until it fires.
+    fn schedule(&mut self, node: usize) {
+        let n = &mut self.nodes[node];
+        let Some(wake) = n.machine.as_ref().and_then(Machine::poll_timeout) else {
+            n.wanted = u64::MAX;
+            return;
+        };
+        n.wanted = wake.at.max(self.now).as_micros();
+        n.why = wake.why;
+        self.put_tick(node);
+    }
+
+    fn put_tick(&mut self, node: usize) {
+        let n = &mut self.nodes[node];
+        if n.wanted < n.scheduled {
+            n.scheduled = n.wanted;
+            n.tick = n.tick.wrapping_add(1);
+            self.queue.push(n.scheduled, Event::Tick { node: short(node), tick: n.tick });
+        }
+    }
+
+    /// # Panics
+    /// If the machine, just woken, wants to be woken again in the present.
+    pub(super) fn tick(&mut self, node: usize, tick: u32) {
+        let now = self.now;
+        let n = &mut self.nodes[node];
+        if n.tick != tick {
+            return;
+        }
+        n.scheduled = u64::MAX;
+        if n.condition != Condition::Running {
+            return;
+        }
+        if n.wanted > now.as_micros() {
+            return self.put_tick(node);
+        }
+        n.counters.events += 1;
+        n.counters.woke(n.why, 1);
+        self.feed(node, Input::Tick);
+        let n = &self.nodes[node];
+        assert!(
+            n.wanted > now.as_micros(),
+            "node {node} was woken at {now:?} for {:?} and wants to be woken at once again: a broken machine",
+            n.why
+        );
+    }
+
+    fn send_datagram(&mut self, node: usize, port: Port, to: core::net::SocketAddr, payload: Bytes) {
+        let counters = &mut self.nodes[node].counters;
+        counters.datagrams_sent += 1;
+        counters.datagram_bytes += payload.len() as u64;
+        let known = node_at(to).filter(|(to, _)| *to < self.nodes.len());
+        let Some((to, Some(to_port))) = known else { return self.lost(node) };
+        let Some(delay) = self.net.datagram_delay(node, to) else { return self.lost(node) };
+        let packet = Packet { payload, from: short(node), from_port: port.0, port: to_port.0 };
+        let packet = self.packets.insert(packet);
+        self.queue
+            .push(self.now.as_micros().saturating_add(delay), Event::Datagram { to: short(to), packet });
+    }
+
+    pub(super) fn lost(&mut self, sender: usize) {
+        self.nodes[sender].counters.datagrams_lost += 1;
+    }
+
+    /// A datagram reaches its host.
+    pub(super) fn datagram(&mut self, to: usize, packet: Key) {
+        let Some(packet) = self.packets.remove(packet) else { return };
+        let n = &mut self.nodes[to];
+        match n.condition {
+            Condition::Running if packet.port < self.config.ports => {
+                n.counters.events += 1;
+                self.hand_datagram(to, &packet);
+            }
+            Condition::Frozen
+                if packet.port < self.config.ports && n.datagrams_waiting < self.config.datagram_backlog =>
+            {
+                n.datagrams_waiting += 1;
+                n.inbox.push_back(Delivery::Datagram(packet));
+            }
+            _ => self.lost(packet.from as usize),
+        }
+    }
+
+    pub(super) fn hand_datagram(&mut self, to: usize, packet: &Packet) {
+        let from = super::super::net::address_of(packet.from as usize, Port(packet.from_port));
+        self.feed(to, Input::Datagram { port: Port(packet.port), from, bytes: &packet.payload });
+    }
+
+    fn send(&mut self, node: usize, conn: crate::kernel::ConnId, frame: Bytes) {
+        let counters = &mut self.nodes[node].counters;
+        counters.frames += 1;
+        counters.frame_bytes += frame.len() as u64;
+        let Some((key, side)) = self.open_end(node, conn) else { return };
+        let Some(c) = self.conns.get_mut(key) else { return };
+        if frame.is_empty() {
+            return;
+        }
+        c.end_mut(side).unsent.push_back(frame);
+        let n = self.flow(key, side);
+        match self.follow_ups.back_mut() {
+            Some(FollowUp::Flushed { conn, side: s, n: before }) if (*conn, *s) == (key, side) => {
+                *before += n
+            }
+            _ if n > 0 => self.follow_ups.push_back(FollowUp::Flushed { conn: key, side, n }),
+            _ => {}
+        }
+    }
+
+    /// The end that a machine names, unless the machine has closed it or it is gone.
+    ///
+    /// # Panics
+    /// If the machine was never given that name.
+    pub(super) fn open_end(&self, node: usize, conn: crate::kernel::ConnId) -> Option<(Key, Side)> {
+        let (key, side) = conn_key(conn);
+        assert!(self.conns.was_given(key), "node {node} names a connection that never was: {conn:?}");
+        let c = self.conns.get(key)?;
+        assert_eq!(c.node(side), node, "node {node} names another node's connection: {conn:?}");
+        (c.end(side).state == EndState::Open).then_some((key, side))
+    }
+
+    fn disk_job(&mut self, node: usize, ticket: Ticket, what: Disk) {
+        let job = self.jobs.insert(Job { start: self.nodes[node].starts, ticket, what });
+        self.at(self.now + self.config.disk, Event::Disk { node: short(node), job });
+    }
+}

@@ -1,0 +1,202 @@
+//! Starting, crashing, freezing, and what a disk keeps.
+
+use core::mem;
+
+use super::super::net::address;
+use super::super::slab::Key;
+use super::super::tcp::{EndState, Segment, Side};
+use super::{Boot, Condition, Delivery, Disk, Event, World, short};
+use crate::kernel::{Input, Loaded, Machine, Time};
+
+/// What a node finds on its disk when it starts again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Restart {
+    /// What it had stored, as far as that had been answered.
+    Keeping,
+    /// Nothing.
+    Forgetting,
+}
+
+impl<M: Machine> World<M> {
+    /// Has a node start at a time, now if that is past. A node that runs then goes on.
+    pub fn start(&mut self, node: usize, at: Time) {
+        self.at(at, Event::Boot { node: short(node) });
+    }
+
+    /// Ends a node's process, as kill -9 does. Its host lives on and tells the peers: each connection ends in an orderly
+    /// way or by a reset, as the seed says (which of the two a host does depends on what it had unread).
+    pub fn kill(&mut self, node: usize) {
+        if self.end_process(node, Condition::Down) {
+            for key in self.conns.keys() {
+                for side in Side::BOTH {
+                    self.leave(key, side, node);
+                }
+            }
+        }
+    }
+
+    /// Ends a node's host, as a power cut does: silence.
+    pub fn halt(&mut self, node: usize) {
+        self.end_process(node, Condition::Halted);
+        for key in self.conns.keys() {
+            for side in Side::BOTH {
+                self.vanish(key, side, node);
+            }
+        }
+    }
+
+    /// Starts a node again, now; if its process lives it is killed first.
+    pub fn restart(&mut self, node: usize, how: Restart) {
+        self.kill(node);
+        if how == Restart::Forgetting {
+            self.nodes[node].disk.clear();
+        }
+        self.boot(node);
+    }
+
+    /// Stops a running process, as SIGSTOP does: connections stay, and what arrives waits.
+    pub fn freeze(&mut self, node: usize) {
+        let n = &mut self.nodes[node];
+        if n.condition == Condition::Running {
+            n.condition = Condition::Frozen;
+        }
+    }
+
+    /// Lets a frozen process go on: it gets all that waits, in order, then the time.
+    pub fn thaw(&mut self, node: usize) {
+        if self.nodes[node].condition != Condition::Frozen {
+            return;
+        }
+        self.nodes[node].condition = Condition::Running;
+        self.nodes[node].datagrams_waiting = 0;
+        for delivery in mem::take(&mut self.nodes[node].inbox) {
+            self.deliver(node, delivery);
+        }
+        self.drain(node);
+    }
+
+    /// Makes the machine and runs it.
+    pub(super) fn boot(&mut self, node: usize) {
+        let (now, seed) = (self.now, self.seed.child(node as u64));
+        let n = &mut self.nodes[node];
+        if n.machine.is_some() {
+            return;
+        }
+        let was_halted = mem::replace(&mut n.condition, Condition::Running) == Condition::Halted;
+        n.starts += 1;
+        let seed = seed.child(u64::from(n.starts));
+        n.machine = Some((n.make)(Boot { node, seed, start: n.starts, now, address: address(node) }));
+        if was_halted {
+            self.host_is_back(node);
+        }
+        self.drain(node);
+    }
+
+    /// Whether there was one.
+    fn end_process(&mut self, node: usize, after: Condition) -> bool {
+        let n = &mut self.nodes[node];
+        let ran = n.machine.take().is_some();
+        if ran || after == Condition::Halted {
+            n.condition = after;
+        }
+        n.inbox.clear();
+        n.datagrams_waiting = 0;
+        (n.wanted, n.scheduled, n.tick) = (u64::MAX, u64::MAX, n.tick.wrapping_add(1));
+        ran
+    }
+
+    /// The process of an end is gone, and the host says so to the other end.
+    fn leave(&mut self, key: Key, side: Side, node: usize) {
+        let Some(c) = self.conns.get_mut(key) else { return };
+        let state = c.end(side).state;
+        if c.node(side) != node || state == EndState::Gone {
+            return;
+        }
+        c.end_mut(side).leave();
+        let last = match state {
+            EndState::Dialing(_) if !c.acked => None,
+            EndState::Closing { fin_sent: true } => None,
+            EndState::Open | EndState::Closing { .. } if self.ends_rng.percent(50) => Some(Segment::Fin),
+            _ => Some(Segment::Rst),
+        };
+        match last {
+            Some(Segment::Rst) => self.reset(key, side),
+            Some(segment) => self.transmit(key, side, segment),
+            None => {}
+        }
+        self.forget(key);
+    }
+
+    fn vanish(&mut self, key: Key, side: Side, node: usize) {
+        let Some(c) = self.conns.get_mut(key) else { return };
+        if c.node(side) == node {
+            c.end_mut(side).leave();
+            c.end_mut(side).held.clear();
+            self.forget(key);
+        }
+    }
+
+    /// A host answers again: peers that had sent to it in vain hear that it knows nothing of their connections, and
+    /// dials go on.
+    fn host_is_back(&mut self, node: usize) {
+        for key in self.conns.keys() {
+            for side in Side::BOTH {
+                let Some(c) = self.conns.get_mut(key) else { continue };
+                if c.node(side) != node || !mem::take(&mut c.end_mut(side.other()).lost) {
+                    continue;
+                }
+                match c.end(side.other()).state {
+                    EndState::Dialing(_) => self.arrive(key, side, Segment::Syn),
+                    EndState::Gone => {}
+                    _ => self.reset(key, side),
+                }
+            }
+        }
+    }
+
+    pub(super) fn deliver(&mut self, node: usize, delivery: Delivery) {
+        self.nodes[node].counters.events += 1;
+        match delivery {
+            Delivery::Datagram(packet) => self.hand_datagram(node, &packet),
+            Delivery::Segment { conn, to, segment } => self.take_segment(conn, to, segment),
+            Delivery::Deadline { conn } => self.dial_timed_out(conn),
+            Delivery::Linger { conn, side } => self.lingered(conn, side),
+            Delivery::Stored { ticket } => self.feed(node, Input::Stored { ticket, ok: true }),
+            Delivery::Loaded { ticket, value } => {
+                let value = value.as_deref().map_or(Loaded::Absent, Loaded::Value);
+                self.feed(node, Input::Loaded { ticket, value });
+            }
+        }
+    }
+
+    pub(super) fn disk_done(&mut self, node: usize, job: Key) {
+        let Some(job) = self.jobs.remove(job) else { return };
+        let n = &mut self.nodes[node];
+        if n.machine.is_none() || n.starts != job.start {
+            return;
+        }
+        let ticket = job.ticket;
+        let done = match job.what {
+            Disk::Load(key) => Delivery::Loaded { ticket, value: n.disk.get(key).cloned() },
+            Disk::Store(ops) => {
+                for op in ops {
+                    match op.value {
+                        Some(value) => n.disk.insert(op.key, value),
+                        None => n.disk.remove(op.key),
+                    };
+                }
+                Delivery::Stored { ticket }
+            }
+        };
+        self.now_or_later(node, done);
+    }
+
+    /// Hands over what reaches a process, or keeps it while the process is frozen.
+    pub(super) fn now_or_later(&mut self, node: usize, delivery: Delivery) {
+        if self.nodes[node].condition == Condition::Frozen {
+            self.nodes[node].inbox.push_back(delivery);
+        } else {
+            self.deliver(node, delivery);
+        }
+    }
+}
