@@ -268,6 +268,18 @@ fn a_dial_to_a_host_that_comes_back_goes_on() {
 }
 
 #[test]
+fn a_dialler_that_loses_power_behind_a_cut_leaves_nothing() {
+    let mut pair = Pair::new(Config::default());
+    pair.tell(0, Do::Dial(address(1), Time::MAX));
+    pair.pass(THERE + 1);
+    pair.world.cut(0, 1);
+    let heard = pair.pass(BACK);
+    let [(_, 0, Heard::Opened(..))] = heard[..] else { panic!("{heard:?}") };
+    pair.world.halt(0);
+    assert_eq!((pair.world.connections(), pair.pass(9_000_000)), (0, vec![]));
+}
+
+#[test]
 fn a_frozen_process_hears_everything_before_the_time() {
     let mut pair = Pair::new(Config { datagram_backlog: 2, ..Config::default() });
     let (a, b) = pair.connect();
