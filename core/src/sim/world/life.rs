@@ -139,11 +139,16 @@ impl<M: Machine> World<M> {
 
     fn vanish(&mut self, key: Key, side: Side, node: usize) {
         let Some(c) = self.conns.get_mut(key) else { return };
-        if c.node(side) == node {
-            c.end_mut(side).leave();
-            c.end_mut(side).held.clear();
-            self.forget(key);
+        if c.node(side) != node {
+            return;
         }
+        c.end_mut(side).leave();
+        let held = mem::take(&mut c.end_mut(side).held);
+        if held.iter().any(|segment| matches!(segment, Segment::Ack)) {
+            // The acceptor's process will never hear of it.
+            c.end_mut(side.other()).leave();
+        }
+        self.forget(key);
     }
 
     /// A host answers again: peers that had sent to it in vain hear that it knows nothing of their connections, and
