@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::super::names::Cost;
 use super::super::routes::{ShortestPaths, UNREACHABLE};
 use super::Problem;
 
@@ -48,7 +49,7 @@ impl Residual {
         self.dominated.clear();
         for i in 0..self.by_delay.len() {
             let w = self.by_delay[i];
-            let direct = problem.delay[w as usize].map_or(UNREACHABLE, |d| d.micros());
+            let direct = problem.delay[w as usize].map_or(UNREACHABLE, Cost::micros);
             if self.reached[w as usize] <= direct && !problem.current.contains(&w) {
                 self.dominated.push(w);
             } else {
