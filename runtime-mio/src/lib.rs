@@ -1,1 +1,24 @@
-//! A mio event loop that drives any [`egoist_core::kernel::Machine`] on real sockets.
+//! A mio event loop that drives any [`egoist_core::kernel::Machine`] on real sockets: several at once, of any kinds.
+
+mod connection;
+pub mod control;
+mod datagram;
+mod dialer;
+mod driver;
+mod erase;
+mod handle;
+mod host;
+mod listener;
+pub mod net;
+mod resolver;
+mod shim;
+mod signals;
+mod slab;
+mod store;
+
+pub use driver::Driver;
+pub use erase::{Key, MachineId};
+pub use handle::{Busy, Handle};
+pub use host::{Host, Limits};
+pub use listener::{BindError, Bound, Setup};
+pub use shim::{Peer, Shim};

@@ -1,2 +1,11 @@
 //! The `egoist` program.
-fn main() {}
+
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "flags and reports of commands that are not in the list yet")
+)]
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

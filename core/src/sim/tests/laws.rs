@@ -329,6 +329,12 @@ fn a_disk_answers_late_and_forgets_what_it_had_not_answered() {
     let loaded = |value: Option<&[u8]>| (1_000, 0, Heard::Loaded(value.map(<[u8]>::to_vec)));
     assert_eq!(pair.pass(2_000), [(0, 0, Heard::Started(2)), loaded(Some(b"one"))]);
     assert_eq!(pair.world.stored(0, "word").map(|v| &v[..]), Some(&b"one"[..]));
+    pair.world.break_disk(0);
+    pair.tell(0, Do::Store(Some(b"three".to_vec())));
+    assert_eq!(pair.pass(2_000), [(1_000, 0, Heard::Stored(false))]);
+    pair.world.mend_disk(0);
+    pair.tell(0, Do::Load);
+    assert_eq!(pair.pass(2_000), [loaded(Some(b"one"))]);
     pair.world.restart(0, Restart::Forgetting);
     pair.tell(0, Do::Load);
     assert_eq!(pair.pass(2_000), [(0, 0, Heard::Started(3)), loaded(None)]);

@@ -1,0 +1,246 @@
+//! The asking side of the control socket.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::super::duration;
+use super::super::failure::{Failure, Outcome};
+use super::{Answer, Body, LONGEST_LINE, Refusal, Request};
+
+/// A connection to a node's control socket.
+pub(crate) struct Client {
+    stream: BufReader<UnixStream>,
+    path: PathBuf,
+    patience: Duration,
+    next_id: u64,
+}
+
+impl Client {
+    /// Connects to the socket at `path`; each answer may take `patience`.
+    ///
+    /// # Errors
+    /// Nobody listens there.
+    pub(crate) fn connect(path: &Path, patience: Duration) -> Outcome<Self> {
+        let stream = UnixStream::connect(path).map_err(|e| unreachable(path, &e))?;
+        stream.set_write_timeout(Some(patience)).map_err(|e| unreachable(path, &e))?;
+        Ok(Client { stream: BufReader::new(stream), path: path.to_owned(), patience, next_id: 1 })
+    }
+
+    /// Asks, and waits for the answer.
+    ///
+    /// # Errors
+    /// The node refused, did not answer in time, or answered something else.
+    pub(crate) fn ask<T: DeserializeOwned>(&mut self, verb: &str, with: impl Serialize) -> Outcome<T> {
+        self.try_ask(verb, with)?.map_err(|refusal| self.refused(&refusal))
+    }
+
+    /// Asks, and waits for the answer, which may be a refusal.
+    ///
+    /// # Errors
+    /// The node did not answer in time, or answered something else.
+    pub(crate) fn try_ask<T: DeserializeOwned>(
+        &mut self,
+        verb: &str,
+        with: impl Serialize,
+    ) -> Outcome<Result<T, Refusal>> {
+        let id = self.send(verb, with)?;
+        self.wait_at_most(Some(self.patience))?;
+        match self.answer(id)? {
+            Body::Ok(value) => self.read_as(value).map(Ok),
+            Body::Error(refusal) => Ok(Err(refusal)),
+            Body::Event(_) => Err(self.strange("an event before the answer")),
+        }
+    }
+
+    /// Asks for events and hands each to `take` until it answers `false`, or the node says that there are no more. Each
+    /// may take as long as it likes.
+    ///
+    /// # Errors
+    /// The node refused, went away, or answered something else; what `take` fails with.
+    pub(crate) fn follow<T: DeserializeOwned>(
+        &mut self,
+        verb: &str,
+        with: impl Serialize,
+        mut take: impl FnMut(T) -> Outcome<bool>,
+    ) -> Outcome {
+        let id = self.send(verb, with)?;
+        self.wait_at_most(None)?;
+        loop {
+            match self.answer(id)? {
+                Body::Event(value) => {
+                    if !take(self.read_as(value)?)? {
+                        return Ok(());
+                    }
+                }
+                Body::Error(refusal) => return Err(self.refused(&refusal)),
+                Body::Ok(_) => return Ok(()),
+            }
+        }
+    }
+
+    /// Waits until the node closes the connection, at most as long as an answer may take; whether it did.
+    ///
+    /// # Errors
+    /// The operating system refuses the time-out.
+    pub(crate) fn wait_for_end(&mut self) -> Outcome<bool> {
+        self.wait_at_most(Some(self.patience))?;
+        Ok(matches!(self.stream.fill_buf(), Ok([])))
+    }
+
+    fn wait_at_most(&self, patience: Option<Duration>) -> Outcome {
+        self.stream.get_ref().set_read_timeout(patience).map_err(|e| unreachable(&self.path, &e))
+    }
+
+    fn send(&mut self, verb: &str, with: impl Serialize) -> Outcome<u64> {
+        let with = serde_json::to_value(with).map_err(|e| self.strange(&e.to_string()))?;
+        let request = Request { id: self.next_id, verb: verb.to_owned(), with };
+        self.next_id += 1;
+        let mut line = serde_json::to_vec(&request).map_err(|e| self.strange(&e.to_string()))?;
+        line.push(b'\n');
+        self.stream.get_mut().write_all(&line).map_err(|e| self.gone(&e))?;
+        Ok(request.id)
+    }
+
+    fn answer(&mut self, id: u64) -> Outcome<Body> {
+        let mut line = Vec::new();
+        let mut bounded = (&mut self.stream).take(LONGEST_LINE);
+        bounded.read_until(b'\n', &mut line).map_err(|e| self.gone(&e))?;
+        if !line.ends_with(b"\n") {
+            let what = if line.len() as u64 == LONGEST_LINE {
+                io::ErrorKind::InvalidData
+            } else {
+                io::ErrorKind::UnexpectedEof
+            };
+            return Err(self.gone(&what.into()));
+        }
+        let answer: Answer = serde_json::from_slice(&line).map_err(|e| self.strange(&e.to_string()))?;
+        if answer.id == id { Ok(answer.body) } else { Err(self.strange("an answer to something else")) }
+    }
+
+    fn read_as<T: DeserializeOwned>(&self, value: Value) -> Outcome<T> {
+        serde_json::from_value(value).map_err(|e| self.strange(&e.to_string()))
+    }
+
+    fn refused(&self, refusal: &Refusal) -> Failure {
+        Failure::new(refusal.message.as_str()).at(format!("{} ({})", self.path.display(), refusal.code))
+    }
+
+    fn strange(&self, what: &str) -> Failure {
+        Failure::new(format!("the node's answer cannot be understood ({what})"))
+            .at(self.path.display())
+            .try_this("is it of the same version? compare 'egoist --version'")
+    }
+
+    fn gone(&self, error: &io::Error) -> Failure {
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                Failure::new(format!("no answer within {}", duration::show(self.patience)))
+                    .at(self.path.display())
+                    .try_this("the node may be stopped or busy; wait longer with --timeout")
+            }
+            io::ErrorKind::InvalidData => self.strange("a line of more than a MiB"),
+            _ => {
+                Failure::new("the node closed the connection").at(self.path.display()).try_this("see its log")
+            }
+        }
+    }
+}
+
+fn unreachable(path: &Path, error: &io::Error) -> Failure {
+    Failure::io("cannot reach the node", path.display(), error)
+        .try_this("is it running? start one with 'egoist node'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+
+    /// A node that says `lines` to whoever asks something, then closes, or waits for the asker to close.
+    fn node(lines: &'static str, closes: bool) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c");
+        let listener = UnixListener::bind(&path).unwrap();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = String::new();
+            BufReader::new(stream.try_clone().unwrap()).read_line(&mut asked).unwrap();
+            stream.write_all(lines.as_bytes()).unwrap();
+            if !closes {
+                let _ = stream.read(&mut [0]);
+            }
+        });
+        (dir, path)
+    }
+
+    fn ask(lines: &'static str, closes: bool) -> Outcome<Value> {
+        let (_dir, path) = node(lines, closes);
+        Client::connect(&path, Duration::from_millis(100)).unwrap().ask("overlay.status", json!({}))
+    }
+
+    #[test]
+    fn answers_are_told_apart() {
+        assert_eq!(ask("{\"id\":1,\"ok\":{\"a\":1}}\n", true).unwrap(), json!({"a": 1}));
+        let error = |lines, closes| ask(lines, closes).unwrap_err().to_string();
+        assert!(
+            error("{\"id\":1,\"error\":{\"code\":\"busy\",\"message\":\"no\"}}\n", true)
+                .starts_with("egoist: no: ")
+        );
+        assert!(error("{\"id\":2,\"ok\":1}\n", true).contains("an answer to something else"));
+        assert!(error("{\"id\":1,\"event\":1}\n", true).contains("an event before the answer"));
+        assert!(error("nonsense\n", true).contains("cannot be understood"));
+        assert!(error("{\"id\":1,\"ok\":1}", true).contains("closed the connection"));
+        assert!(error("", true).contains("closed the connection"));
+        assert!(error("", false).contains("no answer within 100ms"));
+    }
+
+    #[test]
+    fn a_line_without_end_is_not_read_without_end() {
+        let (_dir, path) = {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("c");
+            let listener = UnixListener::bind(&path).unwrap();
+            thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                while stream.write_all(&[b'x'; 65_536]).is_ok() {}
+            });
+            (dir, path)
+        };
+        let mut client = Client::connect(&path, Duration::from_secs(5)).unwrap();
+        let error = client.ask::<Value>("overlay.status", json!({})).unwrap_err().to_string();
+        assert!(error.contains("more than a MiB"), "{error}");
+    }
+
+    #[test]
+    fn events_follow_until_enough() {
+        let (_dir, path) =
+            node("{\"id\":1,\"event\":1}\n{\"id\":1,\"event\":2}\n{\"id\":1,\"ok\":{}}\n", false);
+        let mut seen = Vec::new();
+        let mut client = Client::connect(&path, Duration::from_secs(5)).unwrap();
+        let take = |n: u32| {
+            seen.push(n);
+            Ok(n < 2)
+        };
+        client.follow("overlay.listen", json!({}), take).unwrap();
+        assert_eq!(seen, [1, 2]);
+    }
+
+    #[test]
+    fn nobody_there_is_said() {
+        let error =
+            Client::connect(Path::new("/nowhere/c"), Duration::from_secs(1)).err().unwrap().to_string();
+        assert!(
+            error.starts_with("egoist: cannot reach the node (")
+                && error.contains(": /nowhere/c: is it running?"),
+            "{error}"
+        );
+    }
+}

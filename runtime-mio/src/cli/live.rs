@@ -1,0 +1,211 @@
+//! A demo while it runs: a table that is redrawn in a terminal, a line per epoch elsewhere.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use super::table::{Side, Table, fit};
+use super::units;
+
+/// What a demo looks like now.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct DemoView {
+    /// Epochs since the last node joined; 0 while they join.
+    pub(crate) epoch: u32,
+    /// Since the beginning.
+    pub(crate) elapsed: Duration,
+    /// The nodes, in a fixed order.
+    pub(crate) nodes: Vec<DemoRow>,
+    /// How many neighbours each chooses.
+    pub(crate) k: u32,
+    /// Mean individual cost over that of a full mesh; none while pairs are unreachable.
+    pub(crate) cost_ratio: Option<f64>,
+    /// The same of random neighbours; none before it is known.
+    pub(crate) k_random_ratio: Option<f64>,
+    /// Ordered pairs without a path.
+    pub(crate) unreachable_pairs: u64,
+    /// Whether the overlay has come to rest.
+    pub(crate) settled: bool,
+}
+
+/// A node of a demo.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct DemoRow {
+    /// Its city, or its row of the latency file.
+    pub(crate) name: String,
+    /// Where it listens.
+    pub(crate) address: String,
+    /// Whom it chose, by name.
+    pub(crate) neighbours: Vec<String>,
+    /// Its mean round trip to the others over the overlay, in milliseconds of the latency file; none while it does not
+    /// reach all.
+    pub(crate) cost_ms: Option<f64>,
+    /// That over its cost in a full mesh.
+    pub(crate) vs_full_mesh: Option<f64>,
+}
+
+impl DemoView {
+    /// The line that sums it up.
+    pub(crate) fn headline(&self) -> String {
+        let seconds = self.elapsed.as_secs_f64();
+        let mut line =
+            format!("epoch {:>2}  {seconds:5.1} s  {} nodes, k = {}", self.epoch, self.nodes.len(), self.k);
+        match self.cost_ratio {
+            Some(ratio) => line += &format!("  cost {ratio:.3} of a full mesh"),
+            None => line += &format!("  {} pairs unreachable", self.unreachable_pairs),
+        }
+        if let Some(random) = self.k_random_ratio {
+            line += &format!(" (random neighbours: {random:.3})");
+        }
+        line + if self.settled { "  settled" } else { "" }
+    }
+
+    fn table(&self) -> Table {
+        use Side::{Left, Right};
+        let mut table = Table::new(&[
+            ("NODE", Left),
+            ("ADDRESS", Left),
+            ("COST", Right),
+            ("OF FULL MESH", Right),
+            ("CHOSE", Left),
+        ]);
+        for row in &self.nodes {
+            table.row([
+                row.name.clone(),
+                row.address.clone(),
+                units::millis_or_dash(row.cost_ms),
+                row.vs_full_mesh.map_or_else(units::dash, |ratio| format!("{ratio:.3}")),
+                row.neighbours.join(", "),
+            ]);
+        }
+        table
+    }
+}
+
+/// The table in a terminal.
+#[derive(Debug, Default)]
+pub(crate) struct Screen {
+    drawn: usize,
+}
+
+impl Screen {
+    /// Draws `view` where the last one was, within the terminal's size.
+    ///
+    /// # Errors
+    /// The terminal cannot be written to.
+    pub(crate) fn draw(&mut self, view: &DemoView, out: &mut dyn Write) -> io::Result<()> {
+        let size = terminal_size::terminal_size();
+        let (columns, rows) =
+            size.map_or((80, 24), |(width, height)| (usize::from(width.0), usize::from(height.0)));
+        self.draw_within(view, columns, rows, out)
+    }
+
+    fn draw_within(
+        &mut self,
+        view: &DemoView,
+        columns: usize,
+        rows: usize,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let lines = lines(view, columns, rows);
+        let mut text = String::new();
+        if self.drawn > 0 {
+            text += &format!("\x1b[{}A", self.drawn);
+        }
+        for line in &lines {
+            text.extend([line, "\x1b[K\n"]);
+        }
+        text += "\x1b[J";
+        self.drawn = lines.len();
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+}
+
+/// The view as lines that fit: longer ones would wrap, and more would scroll what is to be redrawn away.
+fn lines(view: &DemoView, columns: usize, rows: usize) -> Vec<String> {
+    let mut lines = vec![view.headline()];
+    lines.extend(view.table().lines());
+    let room = rows.saturating_sub(1).max(1);
+    if lines.len() > room {
+        let hidden = lines.len() - room + 1;
+        lines.truncate(room - 1);
+        lines.push(format!("… and {hidden} more nodes"));
+    }
+    lines.iter().map(|line| fit(line, columns)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view() -> DemoView {
+        let row = |name: &str, cost_ms, neighbours: &[&str]| DemoRow {
+            name: name.into(),
+            address: "127.0.0.1:61300".into(),
+            neighbours: neighbours.iter().map(ToString::to_string).collect(),
+            cost_ms,
+            vs_full_mesh: cost_ms.map(|_| 1.0204),
+        };
+        DemoView {
+            epoch: 3,
+            elapsed: Duration::from_millis(9500),
+            nodes: vec![
+                row("Zürich", Some(81.25), &["Oslo", "Rio"]),
+                row("Rio", None, &[]),
+                row("Oslo", Some(9.0), &["Rio"]),
+            ],
+            k: 2,
+            cost_ratio: None,
+            k_random_ratio: Some(1.4),
+            unreachable_pairs: 4,
+            settled: false,
+        }
+    }
+
+    #[test]
+    fn the_table_tells_who_chose_whom() {
+        let text = "\
+epoch  3    9.5 s  3 nodes, k = 2  4 pairs unreachable (random neighbours: 1.400)
+NODE    ADDRESS             COST  OF FULL MESH  CHOSE
+Zürich  127.0.0.1:61300  81.2 ms         1.020  Oslo, Rio
+Rio     127.0.0.1:61300        -             -
+Oslo    127.0.0.1:61300  9.00 ms         1.020  Rio";
+        assert_eq!(lines(&view(), 100, 24).join("\n"), text);
+    }
+
+    #[test]
+    fn the_headline_tells_when_it_is_settled() {
+        let settled = DemoView {
+            cost_ratio: Some(1.0212),
+            unreachable_pairs: 0,
+            settled: true,
+            k_random_ratio: None,
+            ..view()
+        };
+        assert_eq!(
+            settled.headline(),
+            "epoch  3    9.5 s  3 nodes, k = 2  cost 1.021 of a full mesh  settled"
+        );
+    }
+
+    #[test]
+    fn it_fits_the_terminal() {
+        let cut = lines(&view(), 20, 5);
+        assert_eq!(cut.len(), 4);
+        assert!(cut.iter().all(|line| line.chars().count() <= 20), "{cut:?}");
+        assert_eq!(cut[3], "… and 2 more nodes");
+        assert_eq!(lines(&view(), 0, 0), [""]);
+    }
+
+    #[test]
+    fn it_is_redrawn_in_place() {
+        let (mut screen, mut out) = (Screen::default(), Vec::new());
+        screen.draw_within(&view(), 80, 24, &mut out).unwrap();
+        let first = out.len();
+        assert!(first > 0);
+        assert!(!String::from_utf8(out.clone()).unwrap().contains("\x1b[5A"));
+        screen.draw_within(&view(), 80, 24, &mut out).unwrap();
+        assert!(out[first..].starts_with(b"\x1b[5A") && out.ends_with(b"\x1b[J"));
+        screen.draw(&view(), &mut out).unwrap();
+    }
+}

@@ -1,0 +1,81 @@
+//! Payloads in JSON: as text where they are, else as hexadecimal digits.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+/// What a payload holds: `{"text": "hello"}` or `{"hex": "00ff"}`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Payload {
+    /// UTF-8.
+    Text(String),
+    /// Anything else, two digits for each octet.
+    Hex(String),
+}
+
+impl Payload {
+    /// A payload of these octets.
+    pub(crate) fn new(octets: Vec<u8>) -> Self {
+        String::from_utf8(octets).map_or_else(|not_text| Self::Hex(hex(not_text.as_bytes())), Self::Text)
+    }
+
+    /// The octets; none if they are written wrongly.
+    pub(crate) fn octets(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Text(text) => Some(text.as_bytes().to_vec()),
+            Self::Hex(digits) => {
+                let pairs = digits.as_bytes().chunks(2);
+                pairs
+                    .map(|pair| {
+                        if let [high, low] = pair { Some(nibble(*high)? << 4 | nibble(*low)?) } else { None }
+                    })
+                    .collect()
+            }
+        }
+    }
+
+    /// For a terminal, which must obey nothing in it.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Text(text) => text
+                .chars()
+                .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+                .collect(),
+            Self::Hex(digits) => format!("0x{digits}"),
+        }
+    }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut digits, octet| {
+        let _ = write!(digits, "{octet:02x}");
+        digits
+    })
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn octets_come_back() {
+        for octets in [b"hello".to_vec(), vec![0, 255, 16], vec![], b"a\xffb".to_vec()] {
+            assert_eq!(Payload::new(octets.clone()).octets(), Some(octets));
+        }
+        assert_eq!(serde_json::to_string(&Payload::new(vec![0xff])).unwrap(), r#"{"hex":"ff"}"#);
+        assert_eq!(serde_json::to_string(&Payload::new(b"hi".to_vec())).unwrap(), r#"{"text":"hi"}"#);
+        for bad in ["f", "0g", "+1", "ä"] {
+            assert_eq!(Payload::Hex(bad.into()).octets(), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_terminal_obeys_no_payload() {
+        assert_eq!(Payload::Text("ü\u{1b}[2J\n".into()).shown(), "ü\\u{1b}[2J\\n");
+    }
+}

@@ -1,0 +1,380 @@
+//! What can be configured: each field is a flag of the command line and a key of the configuration file, with one
+//! documentation and one default for both.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use egoist_core::overlay::NodeId;
+
+use super::duration;
+use super::failure::{Failure, Outcome};
+
+/// The port that bootstraps listen on unless told otherwise (BOOTSTRAP_PORT).
+pub(crate) const BOOTSTRAP_PORT: u16 = 61_223;
+
+/// The network of nodes that listen on loopback and name none.
+const LOOPBACK_NETWORK: &str = "loopback";
+
+/// Who a node is and where it is found: the top of the configuration file.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Node")]
+pub(crate) struct Place {
+    /// The overlay's name, 1 to 32 of a-z, 0-9 and '-'; nodes of another network are refused [default: 'loopback' on a
+    /// loopback address, required on any other]
+    #[arg(long, value_name = "NAME", value_parser = network)]
+    pub(crate) network: Option<String>,
+
+    /// Where to listen, TCP and UDP alike; port 0 takes a free one
+    #[arg(short, long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+
+    /// Where others reach this node, if not where it listens; repeatable, required with --listen 0.0.0.0 or [::]
+    #[arg(long, value_name = "IP:PORT", value_parser = reachable)]
+    pub(crate) advertise: Vec<SocketAddr>,
+
+    /// A bootstrap, or any node of the overlay; repeatable [default: 127.0.0.1:61223 on a loopback address]
+    #[arg(short, long, value_name = "HOST:PORT")]
+    pub(crate) bootstrap: Vec<HostPort>,
+
+    /// The node's id, 32 hexadecimal digits [default: the one in its state, else drawn]
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<NodeId>,
+}
+
+/// Whom to link to.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Wiring")]
+pub(crate) struct Wiring {
+    /// How many neighbours each node chooses
+    #[arg(short, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) k: u32,
+
+    /// How neighbours are chosen: best-response (those that make the node's own cost smallest), k-random or full-mesh
+    #[arg(long, value_name = "POLICY", default_value = "best-response", hide_possible_values = true)]
+    pub(crate) policy: Policy,
+
+    /// What links carry: mutual (both ways) or directed (only away from who chose the link)
+    #[arg(long, value_name = "MODE", default_value = "mutual", hide_possible_values = true)]
+    pub(crate) links: Links,
+
+    /// Rewire only for a gain in delay above this share of the present cost, 0 to below 1 (after the first 8 epochs)
+    #[arg(long, value_name = "SHARE", default_value = "0.01", value_parser = share)]
+    pub(crate) eps: f64,
+}
+
+/// How often, and how long until.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Periods")]
+pub(crate) struct Periods {
+    /// Between two rounds of probes to those who are no neighbours (PING_PERIOD)
+    #[arg(long, value_name = "DURATION", default_value = "35s", value_parser = duration::parse_period)]
+    pub(crate) ping_period: Duration,
+
+    /// How long a probe waits for its answer (PING_TIMEOUT)
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = duration::parse_period)]
+    pub(crate) ping_timeout: Duration,
+
+    /// Between two decisions whom to link to: an epoch (REWIRING_PERIOD)
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration::parse_period)]
+    pub(crate) rewiring_period: Duration,
+
+    /// Until a silent node counts as absent (REMOVE_PERIOD)
+    #[arg(long, value_name = "DURATION", default_value = "50s", value_parser = duration::parse_period)]
+    pub(crate) remove_period: Duration,
+
+    /// How long the duplicate cache remembers an update (ERASE_HASH)
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse_period)]
+    pub(crate) erase_hash: Duration,
+
+    /// Before a bootstrap that did not answer is asked again; doubles with each failure (BOOT_DELAY)
+    #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = duration::parse_period)]
+    pub(crate) boot_delay: Duration,
+
+    /// Between two heartbeats on a link
+    #[arg(long, value_name = "DURATION", default_value = "250ms", value_parser = duration::parse_period)]
+    pub(crate) heartbeat: Duration,
+
+    /// Between two comparisons of databases on a link
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration::parse_period)]
+    pub(crate) exchange_period: Duration,
+
+    /// Between two attempts to reach somebody absent
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse_period)]
+    pub(crate) heal_period: Duration,
+
+    /// How long the answer to a greeting may take, beside the delay
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse_period)]
+    pub(crate) greeting_timeout: Duration,
+
+    /// From a decision until it is announced, for studying late news
+    #[arg(long, visible_alias = "lag", value_name = "DURATION", default_value = "0s", value_parser = duration::parse)]
+    pub(crate) announce_delay: Duration,
+}
+
+/// How much at most.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Bounds")]
+pub(crate) struct Bounds {
+    /// Updates in the duplicate cache; 0 for none (PKT_IDS_LIMIT)
+    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub(crate) pkt_ids_limit: u32,
+
+    /// How many may choose this node: a number, 'none', or 'auto' (4k with mutual links, 8k with directed ones, none
+    /// under full mesh)
+    #[arg(long, value_name = "N", default_value = "auto")]
+    pub(crate) in_degree_cap: InDegreeCap,
+
+    /// Nodes without a link that are let in beyond the cap, each for one epoch
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=64))]
+    pub(crate) guest_slots: u32,
+
+    /// Watchers (bootstraps) that are let in
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=1024))]
+    pub(crate) watcher_slots: u32,
+
+    /// Connections that have not said yet what they are
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) max_strangers: u32,
+
+    /// Nodes in the database
+    #[arg(long, value_name = "N", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub(crate) max_records: u32,
+
+    /// Addresses remembered over restarts
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(0..=16_384))]
+    pub(crate) max_remembered: u32,
+
+    /// Octets of a payload
+    #[arg(long, value_name = "OCTETS", default_value_t = 65_536, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) max_payload: u32,
+}
+
+/// How much faster than configured a node lives.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Periods")]
+pub(crate) struct Pace {
+    /// Divide the ping, rewiring, remove (never below 5s), erase and refresh periods by this, 1 to 20, for experiments;
+    /// never heartbeats, time-outs or bounds
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub(crate) pace: u32,
+}
+
+/// How neighbours are chosen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Policy {
+    /// Those that make the node's own cost of reaching everybody smallest.
+    BestResponse,
+    /// K at random.
+    KRandom,
+    /// Everybody.
+    FullMesh,
+}
+
+/// Whether links are used both ways.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Links {
+    /// Both ways.
+    Mutual,
+    /// Away from who chose the link.
+    Directed,
+}
+
+/// How many may choose a node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum InDegreeCap {
+    /// By k and the kind of links.
+    Auto,
+    /// As many as like to.
+    None,
+    /// So many.
+    At(u32),
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Policy::BestResponse => "best-response",
+            Policy::KRandom => "k-random",
+            Policy::FullMesh => "full-mesh",
+        })
+    }
+}
+
+impl fmt::Display for Links {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Links::Mutual => "mutual",
+            Links::Directed => "directed",
+        })
+    }
+}
+
+impl FromStr for InDegreeCap {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "none" => Ok(Self::None),
+            _ => text.parse().map(Self::At).map_err(|_| "write a number, 'auto' or 'none'".to_owned()),
+        }
+    }
+}
+
+/// A host, by name or IP address, and a port.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct HostPort(String);
+
+impl HostPort {
+    /// As it is written, for a resolver.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for HostPort {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let looks = || {
+            "write HOST:PORT, as in 192.0.2.7:61223, [2001:db8::7]:61223 or boot.example.net:61223".to_owned()
+        };
+        let (host, port) = text.rsplit_once(':').ok_or_else(looks)?;
+        let named =
+            !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+        let address = text.parse::<SocketAddr>().is_ok();
+        let numbered = port.parse::<u16>().is_ok_and(|p| p > 0);
+        if numbered && (named || address) { Ok(HostPort(text.to_owned())) } else { Err(looks()) }
+    }
+}
+
+/// A network's name.
+fn network(text: &str) -> Result<String, String> {
+    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if (1..=32).contains(&text.len()) && text.bytes().all(good) {
+        Ok(text.to_owned())
+    } else {
+        Err("a network's name is 1 to 32 of a-z, 0-9 and '-'".to_owned())
+    }
+}
+
+/// An address that others can dial.
+fn reachable(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "write IP:PORT, as in 192.0.2.7:61223".to_owned())?;
+    if address.ip().is_unspecified() {
+        Err("nobody can dial an unspecified address".to_owned())
+    } else {
+        Ok(address)
+    }
+}
+
+/// A share of something, from 0 to below 1.
+fn share(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|n| (0.0..1.0).contains(n));
+    number.ok_or_else(|| "write a number from 0 to below 1, as in 0.01".to_owned())
+}
+
+impl Place {
+    /// The overlay's name.
+    ///
+    /// # Errors
+    /// None is given and the node would listen beyond loopback, where strangers can reach it.
+    pub(crate) fn network(&self) -> Outcome<&str> {
+        match &self.network {
+            Some(name) => Ok(name),
+            None if self.listen.ip().is_loopback() => Ok(LOOPBACK_NETWORK),
+            None => {
+                Err(Failure::usage("an overlay beyond loopback needs a name, so that strangers do not mix")
+                    .at(format!("--listen {}", self.listen))
+                    .try_this("give --network NAME, the same on all its nodes"))
+            }
+        }
+    }
+
+    /// Where others reach the node; empty for where it listens.
+    ///
+    /// # Errors
+    /// None is given and the node would listen on an unspecified address.
+    pub(crate) fn advertised(&self) -> Outcome<&[SocketAddr]> {
+        if self.advertise.is_empty() && self.listen.ip().is_unspecified() {
+            return Err(Failure::usage("others cannot dial an unspecified address")
+                .at(format!("--listen {}", self.listen))
+                .try_this("give --advertise IP:PORT, the address that others reach this node at"));
+        }
+        Ok(&self.advertise)
+    }
+
+    /// Whom a node asks for the overlay.
+    pub(crate) fn bootstraps(&self) -> Vec<HostPort> {
+        if self.bootstrap.is_empty() && self.listen.ip().is_loopback() {
+            return vec![HostPort(format!("127.0.0.1:{BOOTSTRAP_PORT}"))];
+        }
+        self.bootstrap.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::FromArgMatches as _;
+
+    #[test]
+    fn hosts_are_names_or_addresses() {
+        for good in ["127.0.0.1:1", "[::1]:65535", "boot.example.net:61223", "a_b-c:9"] {
+            assert_eq!(good.parse::<HostPort>().unwrap().as_str(), good);
+        }
+        for bad in [
+            "",
+            ":1",
+            "host",
+            "host:",
+            "host:0",
+            "host:65536",
+            "::1:9",
+            "a b:9",
+            "[::1:9",
+            "ho\u{1b}st:9",
+            "a/b:1",
+        ] {
+            assert!(bad.parse::<HostPort>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn loopback_needs_less_said() {
+        let place = |args: &[&str]| {
+            let command = Place::augment_args(clap::Command::new("node").no_binary_name(true));
+            Place::from_arg_matches(&command.try_get_matches_from(args).unwrap()).unwrap()
+        };
+        let here = place(&[]);
+        assert_eq!(here.network().unwrap(), "loopback");
+        assert_eq!(here.bootstraps(), ["127.0.0.1:61223".parse().unwrap()]);
+        assert!(here.advertised().unwrap().is_empty());
+        let there = place(&["--listen", "[::]:61300"]);
+        assert!(there.network().unwrap_err().to_string().contains("--network NAME"));
+        assert!(there.advertised().unwrap_err().to_string().contains("--advertise IP:PORT"));
+        assert!(there.bootstraps().is_empty());
+    }
+
+    #[test]
+    fn numbers_and_names_have_bounds() {
+        assert_eq!(share("0.999"), Ok(0.999));
+        assert!(["1", "-0.1", "NaN", "inf", "1%", ""].iter().all(|s| share(s).is_err()));
+        assert!(network(&"a".repeat(32)).is_ok());
+        assert!(["", "A", "a b", "ä", &"a".repeat(33)].iter().all(|s| network(s).is_err()));
+        assert_eq!("12".parse(), Ok(InDegreeCap::At(12)));
+        assert!("-1".parse::<InDegreeCap>().is_err());
+        assert!(
+            reachable("0.0.0.0:4").is_err()
+                && reachable("[::]:4").is_err()
+                && reachable("10.0.0.1:4").is_ok()
+        );
+    }
+}

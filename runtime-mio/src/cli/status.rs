@@ -1,0 +1,172 @@
+//! `egoist status`: what a node is doing.
+
+use std::fmt;
+
+use clap::{ArgMatches, Parser};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::control::Target;
+use super::failure::Outcome;
+use super::session::Session;
+use super::units;
+use super::verb::Verb;
+
+/// Show what a running node is doing
+#[derive(Parser, Debug)]
+#[command(
+    name = "status",
+    after_help = "Examples:
+  egoist status                           the only node that runs here
+  egoist status --node 127.0.0.1:61300    one of several
+  egoist status --json
+
+Phases: starting (loads its state), alone (no other node known), joining (no link yet), measuring (the delays to the \
+others), wired (decides at each epoch), watching (a bootstrap), leaving. \
+The cost is the mean round trip over the overlay to every node reached."
+)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Verb for Status {
+    fn run(self, _: &ArgMatches, session: &mut Session<'_>) -> Outcome {
+        let report: StatusReport = self.target.connect()?.ask("overlay.status", json!({}))?;
+        session.show(&report)
+    }
+}
+
+/// What a node says of itself.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct StatusReport {
+    /// Its id, 32 digits; none while it starts.
+    pub(crate) id: Option<String>,
+    /// Where others reach it.
+    pub(crate) address: String,
+    /// The overlay's name.
+    pub(crate) network: String,
+    /// How far it has come.
+    pub(crate) phase: Phase,
+    /// Seconds until it decides again whom to link to; none while it does not decide.
+    pub(crate) next_decision_s: Option<f64>,
+    /// Its policy: `best-response`, `k-random`, `full-mesh`, or `watch` for a bootstrap.
+    pub(crate) policy: String,
+    /// How many neighbours it chooses.
+    pub(crate) k: u32,
+    /// `mutual` or `directed`.
+    pub(crate) links: String,
+    /// The gain below which it does not rewire, as a share of its cost.
+    pub(crate) eps: f64,
+    /// How many it has chosen.
+    pub(crate) out_degree: u32,
+    /// How many have chosen it.
+    pub(crate) in_degree: u32,
+    /// Other nodes in its database that are not absent.
+    pub(crate) nodes_known: u32,
+    /// Those it has a path to.
+    pub(crate) nodes_reachable: u32,
+    /// The mean round trip over the overlay to those, in milliseconds; none while it reaches nobody.
+    pub(crate) cost_ms: Option<f64>,
+    /// How often it has started; none while it starts.
+    pub(crate) incarnation: Option<u32>,
+    /// Seconds since it started.
+    pub(crate) uptime_s: u64,
+    /// The process.
+    pub(crate) pid: u32,
+}
+
+/// How far a node has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Phase {
+    /// It waits for its state.
+    Starting,
+    /// It knows nobody.
+    Alone,
+    /// It knows others and has no link.
+    Joining,
+    /// It has a link and still measures the others.
+    Measuring,
+    /// It decides at each epoch.
+    Wired,
+    /// It only watches, as a bootstrap does.
+    Watching,
+    /// It leaves.
+    Leaving,
+}
+
+impl Phase {
+    fn name(self) -> &'static str {
+        match self {
+            Phase::Starting => "starting",
+            Phase::Alone => "alone",
+            Phase::Joining => "joining",
+            Phase::Measuring => "measuring",
+            Phase::Wired => "wired",
+            Phase::Watching => "watching",
+            Phase::Leaving => "leaving",
+        }
+    }
+}
+
+impl fmt::Display for StatusReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let next = self.next_decision_s.map(|s| format!(", next decision in {s:.1} s")).unwrap_or_default();
+        writeln!(f, "node      {}  {}", self.address, self.id.as_deref().unwrap_or("-"))?;
+        writeln!(f, "network   {}", self.network)?;
+        writeln!(f, "phase     {}{next}", self.phase.name())?;
+        writeln!(f, "policy    {}, k = {}, {} links, eps {}", self.policy, self.k, self.links, self.eps)?;
+        writeln!(f, "links     {} chosen, {} chosen by others", self.out_degree, self.in_degree)?;
+        writeln!(f, "nodes     {} known, {} reachable", self.nodes_known, self.nodes_reachable)?;
+        writeln!(f, "cost      {}", units::millis_or_dash(self.cost_ms))?;
+        let start = self.incarnation.map_or_else(units::dash, |n| n.to_string());
+        writeln!(f, "running   {} as process {}, start {start}", units::age(self.uptime_s), self.pid)
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn example() -> StatusReport {
+    StatusReport {
+        id: Some("00112233445566778899aabbccddeeff".into()),
+        address: "127.0.0.1:61300".into(),
+        network: "loopback".into(),
+        phase: Phase::Wired,
+        next_decision_s: Some(12.34),
+        policy: "best-response".into(),
+        k: 3,
+        links: "mutual".into(),
+        eps: 0.01,
+        out_degree: 3,
+        in_degree: 2,
+        nodes_known: 15,
+        nodes_reachable: 15,
+        cost_ms: Some(42.123),
+        incarnation: Some(4),
+        uptime_s: 725,
+        pid: 4711,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn for_people_and_for_programs() {
+        let text = "\
+node      127.0.0.1:61300  00112233445566778899aabbccddeeff
+network   loopback
+phase     wired, next decision in 12.3 s
+policy    best-response, k = 3, mutual links, eps 0.01
+links     3 chosen, 2 chosen by others
+nodes     15 known, 15 reachable
+cost      42.1 ms
+running   12 m 05 s as process 4711, start 4
+";
+        assert_eq!(example().to_string(), text);
+        let json = serde_json::to_value(example()).unwrap();
+        assert_eq!(json["phase"], "wired");
+        assert_eq!(serde_json::from_value::<StatusReport>(json).unwrap(), example());
+    }
+}

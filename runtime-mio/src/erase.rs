@@ -1,0 +1,122 @@
+//! Machines of different kinds behind one trait.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+
+use egoist_core::kernel::{Input, Machine, Output, Time, Wake};
+
+use crate::host::Host;
+use crate::net::Net;
+
+/// Which machine of a driver, whatever its kind.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct MachineId(pub(crate) usize);
+
+/// Which machine of a driver, and its kind: the way to ask and command it.
+pub struct Key<M> {
+    pub(crate) id: MachineId,
+    kind: PhantomData<fn() -> M>,
+}
+
+impl<M> Key<M> {
+    pub(crate) const fn new(id: MachineId) -> Self {
+        Key { id, kind: PhantomData }
+    }
+
+    /// The same without the kind.
+    pub const fn id(self) -> MachineId {
+        self.id
+    }
+}
+
+impl<M> Clone for Key<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for Key<M> {}
+
+impl<M> fmt::Debug for Key<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.id.0)
+    }
+}
+
+/// Stands for an event that its machine's [`Slot`] holds until the [`Sink`] fetches it.
+pub(crate) struct Held;
+
+/// A [`Machine`] without its types.
+pub(crate) trait Erased {
+    fn handle(&mut self, now: Time, input: Input<'_>);
+    fn poll(&mut self) -> Option<Output<Held>>;
+    fn poll_timeout(&self) -> Option<Wake>;
+    fn as_any(&self) -> &dyn Any;
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+}
+
+/// A machine and the event that it told last.
+pub(crate) struct Slot<M: Machine> {
+    pub(crate) machine: M,
+    event: Option<M::Event>,
+}
+
+impl<M: Machine> Slot<M> {
+    pub(crate) const fn new(machine: M) -> Self {
+        Slot { machine, event: None }
+    }
+}
+
+impl<M: Machine + 'static> Erased for Slot<M> {
+    fn handle(&mut self, now: Time, input: Input<'_>) {
+        self.machine.handle(now, input);
+    }
+
+    fn poll(&mut self) -> Option<Output<Held>> {
+        Some(match self.machine.poll()? {
+            Output::Event(event) => {
+                self.event = Some(event);
+                Output::Event(Held)
+            }
+            Output::Dial { ticket, to, deadline } => Output::Dial { ticket, to, deadline },
+            Output::Send { conn, frame, class, solo } => Output::Send { conn, frame, class, solo },
+            Output::Reading { conn, on } => Output::Reading { conn, on },
+            Output::Close { conn, how, why } => Output::Close { conn, how, why },
+            Output::Datagram { port, to, payload } => Output::Datagram { port, to, payload },
+            Output::Store { ticket, ops } => Output::Store { ticket, ops },
+            Output::Load { ticket, key } => Output::Load { ticket, key },
+        })
+    }
+
+    fn poll_timeout(&self) -> Option<Wake> {
+        self.machine.poll_timeout()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+/// Takes the event that a machine holds to the closure given for that machine.
+pub(crate) trait Sink<N: Net> {
+    fn deliver(&mut self, host: &mut Host<N>);
+}
+
+/// The [`Sink`] of one kind of machine.
+pub(crate) struct EventSink<M, F> {
+    pub(crate) key: Key<M>,
+    pub(crate) on_event: F,
+}
+
+impl<N: Net, M: Machine + 'static, F: FnMut(&mut Host<N>, M::Event)> Sink<N> for EventSink<M, F> {
+    fn deliver(&mut self, host: &mut Host<N>) {
+        if let Some(event) = host.slot_mut(self.key).event.take() {
+            (self.on_event)(host, event);
+        }
+    }
+}

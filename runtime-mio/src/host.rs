@@ -1,0 +1,355 @@
+//! Everything a driver holds, as its closures see it: the machines, their sockets, the timers.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use egoist_core::kernel::{Input, Loaded, Machine, Output, StoreOp, Ticket, Time, Timers};
+
+use crate::connection::Connection;
+use crate::datagram::DatagramSocket;
+use crate::dialer::Dial;
+use crate::erase::{Erased, EventSink, Key, MachineId, Sink, Slot};
+use crate::handle::{Handle, Shared};
+use crate::listener::{Bound, ListenSocket};
+use crate::net::{MioNet, Net, Ready, Token};
+use crate::shim::{HeldDatagrams, Shim};
+use crate::store::Store;
+
+/// Octets read from one connection in a turn, and the size of the one buffer that all reads go through.
+pub(crate) const READ_BUDGET: usize = 64 << 10;
+
+/// What a [`Driver`](crate::Driver) holds. Closures are given it to ask and command machines, to start and stop things.
+pub struct Host<N: Net = MioNet> {
+    pub(crate) net: N,
+    pub(crate) now: Time,
+    pub(crate) limits: Limits,
+    pub(crate) sockets: Slab<N>,
+    pub(crate) stations: Vec<Station<N>>,
+    pub(crate) undrained: VecDeque<MachineId>,
+    pub(crate) ready: VecDeque<Token>,
+    pub(crate) unflushed: Vec<Token>,
+    pub(crate) decided: Vec<Token>,
+    pub(crate) ended: Vec<Token>,
+    pub(crate) woken: Vec<Ready>,
+    pub(crate) timers: Timers<Alarm>,
+    pub(crate) jobs: BTreeMap<u64, Job<N>>,
+    pub(crate) next_job: u64,
+    pub(crate) own_addresses: BTreeMap<SocketAddr, MachineId>,
+    pub(crate) shim: Option<Box<dyn Shim>>,
+    pub(crate) held: HeldDatagrams,
+    pub(crate) accepting: bool,
+    pub(crate) shared: Arc<Shared<N>>,
+    pub(crate) scratch: Vec<u8>,
+    pub(crate) stopping: bool,
+}
+
+pub(crate) type Slab<N> = crate::slab::Slab<Socket<N>>;
+pub(crate) type Job<N> = Box<dyn FnOnce(&mut Host<N>)>;
+
+/// What a token names.
+pub(crate) enum Socket<N: Net> {
+    Listener(ListenSocket<N>),
+    Datagrams(DatagramSocket<N>),
+    Dial(Dial<N>),
+    Connection(Box<Connection<N>>),
+    Source(Option<Box<dyn Source<N>>>),
+}
+
+/// Something else in the loop: signals, the control socket and its clients.
+pub(crate) trait Source<N: Net> {
+    /// It is ready. Whether it stays in the loop.
+    fn ready(&mut self, host: &mut Host<N>, ready: Ready) -> bool;
+}
+
+/// A machine, where it tells events, and what belongs to it.
+pub(crate) struct Station<N: Net> {
+    pub(crate) machine: Box<dyn Erased>,
+    pub(crate) sink: Option<Box<dyn Sink<N>>>,
+    pub(crate) listeners: Vec<SocketAddr>,
+    pub(crate) datagrams: Vec<(SocketAddr, Token)>,
+    pub(crate) store: Store,
+    pub(crate) undrained: bool,
+}
+
+/// What a timer is for; at the same time they go off in this order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Alarm {
+    /// Held frames of a connection go out.
+    Release(Token),
+    /// Held datagrams go out.
+    ReleaseDatagrams,
+    /// A held dial begins.
+    Connect(Token),
+    /// A dial has lasted long enough.
+    DialDeadline(Token),
+    /// A connection has had its time to end.
+    Linger(Token),
+    /// Accepting begins again.
+    Accept,
+    /// A machine wants to be woken.
+    Tick(MachineId),
+    /// A closure's time has come.
+    Job(u64),
+}
+
+/// The bounds of a driver.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Sockets at a time, of all machines; while there are as many none is accepted, and dials fail as
+    /// [`Exhausted`](egoist_core::kernel::DialError::Exhausted). The default is 16,384.
+    pub sockets: usize,
+    /// How long accepting pauses when the operating system has no descriptor or memory left. The default is 100 ms.
+    pub accept_pause: Duration,
+    /// How long a connection that is closed with
+    /// [`Flush`](egoist_core::kernel::CloseHow::Flush) may take to write what is queued. The default is 5 s.
+    pub flush: Duration,
+    /// How long such a connection is read afterwards, so that what we said last is not lost to a reset. The default
+    /// is 1 s.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            sockets: 16_384,
+            accept_pause: Duration::from_millis(100),
+            flush: Duration::from_secs(5),
+            drain: Duration::from_secs(1),
+        }
+    }
+}
+
+impl<N: Net> Host<N> {
+    pub(crate) fn new(net: N, limits: Limits) -> Self {
+        let shared = Arc::new(Shared::new(net.waker()));
+        Host {
+            now: net.now(),
+            net,
+            limits,
+            sockets: Slab::new(),
+            stations: Vec::new(),
+            undrained: VecDeque::new(),
+            ready: VecDeque::new(),
+            unflushed: Vec::new(),
+            decided: Vec::new(),
+            ended: Vec::new(),
+            woken: Vec::new(),
+            timers: Timers::new(),
+            jobs: BTreeMap::new(),
+            next_job: 0,
+            own_addresses: BTreeMap::new(),
+            shim: None,
+            held: HeldDatagrams::default(),
+            accepting: true,
+            shared,
+            scratch: vec![0; READ_BUDGET],
+            stopping: false,
+        }
+    }
+
+    /// Adds a machine with the sockets bound for it; what it tells goes to `on_event`. The machine comes to life in the
+    /// next turn.
+    pub fn add<M, F>(&mut self, bound: Bound<N>, machine: M, on_event: F) -> Key<M>
+    where
+        M: Machine + 'static,
+        F: FnMut(&mut Host<N>, M::Event) + 'static,
+    {
+        let id = MachineId(self.stations.len());
+        let key = Key::new(id);
+        let (listeners, datagrams) = self.settle_in(id, bound.listeners, bound.datagrams);
+        self.stations.push(Station {
+            machine: Box::new(Slot::new(machine)),
+            sink: Some(Box::new(EventSink { key, on_event })),
+            listeners,
+            datagrams,
+            store: bound.store,
+            undrained: false,
+        });
+        self.touch(id);
+        key
+    }
+
+    /// The machine, for its questions.
+    ///
+    /// # Panics
+    /// If the key is another driver's.
+    pub fn machine<M: Machine + 'static>(&self, key: Key<M>) -> &M {
+        let slot = self.stations[key.id.0].machine.as_any().downcast_ref::<Slot<M>>();
+        &slot.expect("a key fits the driver that gave it").machine
+    }
+
+    /// Asks the machine to do something. What it does about it follows in this turn, after the closure that asked.
+    ///
+    /// # Errors
+    /// The machine refused.
+    ///
+    /// # Panics
+    /// If the key is another driver's.
+    pub fn command<M: Machine + 'static>(
+        &mut self,
+        key: Key<M>,
+        command: M::Command,
+    ) -> Result<M::Reply, M::Refusal> {
+        self.refresh();
+        let now = self.now;
+        let reply = self.slot_mut(key).machine.command(now, command);
+        self.touch(key.id);
+        reply
+    }
+
+    /// The address of the machine's first listener, or else of its first datagram socket.
+    pub fn local_addr<M>(&self, key: Key<M>) -> Option<SocketAddr> {
+        let station = &self.stations[key.id.0];
+        station.listeners.first().copied().or_else(|| station.datagrams.first().map(|(addr, _)| *addr))
+    }
+
+    /// The addresses of the machine's listeners, by [`Port`](egoist_core::kernel::Port).
+    pub fn listeners<M>(&self, key: Key<M>) -> &[SocketAddr] {
+        &self.stations[key.id.0].listeners
+    }
+
+    /// The time since the driver began, as the machines are told it.
+    pub const fn now(&self) -> Time {
+        self.now
+    }
+
+    /// How to reach this loop from other threads.
+    pub fn handle(&self) -> Handle<N> {
+        Handle::new(Arc::clone(&self.shared))
+    }
+
+    /// Ends [`run`](crate::Driver::run) after this turn, in which queued output is still written as far as the sockets
+    /// take it at once.
+    pub const fn stop(&mut self) {
+        self.stopping = true;
+    }
+
+    /// Runs `job` on the loop in `delay` from now.
+    pub fn after(&mut self, delay: Duration, job: impl FnOnce(&mut Host<N>) + 'static) {
+        self.refresh();
+        let id = self.next_job;
+        self.next_job += 1;
+        self.jobs.insert(id, Box::new(job));
+        self.set_alarm(Alarm::Job(id), self.now + delay);
+    }
+
+    /// Holds back what machines send as `shim` says, from now on.
+    pub fn set_shim(&mut self, shim: impl Shim + 'static) {
+        self.shim = Some(Box::new(shim));
+    }
+
+    /// The driver's bounds.
+    pub const fn limits_mut(&mut self) -> &mut Limits {
+        &mut self.limits
+    }
+
+    /// How many sockets there are: listeners, datagram sockets, dials, connections, control clients.
+    pub fn sockets(&self) -> usize {
+        self.sockets.len()
+    }
+
+    pub(crate) fn slot_mut<M: Machine + 'static>(&mut self, key: Key<M>) -> &mut Slot<M> {
+        let slot = self.stations[key.id.0].machine.as_any_mut().downcast_mut();
+        slot.expect("a key fits the driver that gave it")
+    }
+
+    /// Reads the clock.
+    pub(crate) fn refresh(&mut self) {
+        self.now = self.now.max(self.net.now());
+    }
+
+    /// Sets a timer, at the earliest for the moment after this one.
+    pub(crate) fn set_alarm(&mut self, alarm: Alarm, at: Time) {
+        self.timers.set(alarm, at.max(self.now + Duration::from_micros(1)));
+    }
+
+    /// Gives a machine an input; it is drained later.
+    pub(crate) fn tell(&mut self, id: MachineId, input: Input<'_>) {
+        self.stations[id.0].machine.handle(self.now, input);
+        self.touch(id);
+    }
+
+    /// Notes that a machine may have something to say.
+    pub(crate) fn touch(&mut self, id: MachineId) {
+        let station = &mut self.stations[id.0];
+        if !station.undrained {
+            station.undrained = true;
+            self.undrained.push_back(id);
+        }
+    }
+
+    /// Takes what the machines have to say until none has more.
+    pub(crate) fn drain_machines(&mut self) {
+        while let Some(id) = self.undrained.pop_front() {
+            self.stations[id.0].undrained = false;
+            while let Some(output) = self.stations[id.0].machine.poll() {
+                self.perform(id, output);
+            }
+            let wake = self.stations[id.0].machine.poll_timeout();
+            if self.stations[id.0].undrained {
+                continue;
+            }
+            match wake {
+                Some(wake) => self.set_alarm(Alarm::Tick(id), wake.at),
+                None => _ = self.timers.cancel(Alarm::Tick(id)),
+            }
+        }
+    }
+
+    fn perform(&mut self, id: MachineId, output: Output<crate::erase::Held>) {
+        match output {
+            Output::Send { conn, frame, solo, class: _ } => self.send(Token(conn.0), frame, solo),
+            Output::Datagram { port, to, payload } => self.send_datagram(id, port, to, payload),
+            Output::Reading { conn, on } => self.set_reading(Token(conn.0), on),
+            Output::Close { conn, how, why } => self.close(Token(conn.0), how, why),
+            Output::Dial { ticket, to, deadline } => self.dial(id, ticket, to, deadline),
+            Output::Store { ticket, ops } => self.store(id, ticket, &ops),
+            Output::Load { ticket, key } => self.load(id, ticket, key),
+            Output::Event(_) => self.deliver(id),
+        }
+    }
+
+    fn deliver(&mut self, id: MachineId) {
+        if let Some(mut sink) = self.stations[id.0].sink.take() {
+            sink.deliver(self);
+            self.stations[id.0].sink = Some(sink);
+        }
+    }
+
+    fn store(&mut self, id: MachineId, ticket: Ticket, ops: &[StoreOp]) {
+        let done = self.stations[id.0].store.apply(ops);
+        if let Err(error) = &done {
+            tracing::error!(machine = id.0, %error, "state could not be stored");
+        }
+        self.tell(id, Input::Stored { ticket, ok: done.is_ok() });
+    }
+
+    fn load(&mut self, id: MachineId, ticket: Ticket, key: &str) {
+        let Station { store, machine, .. } = &mut self.stations[id.0];
+        let value = match store.get(key) {
+            Ok(Some(octets)) => Loaded::Value(octets),
+            Ok(None) => Loaded::Absent,
+            Err(error) => {
+                tracing::error!(machine = id.0, %error, "state could not be loaded");
+                Loaded::Failed
+            }
+        };
+        machine.handle(self.now, Input::Loaded { ticket, value });
+        self.touch(id);
+    }
+
+    /// Lets the sources do what they are ready for.
+    pub(crate) fn serve_sources(&mut self) {
+        for ready in std::mem::take(&mut self.woken) {
+            let Some(Socket::Source(source)) = self.sockets.get_mut(ready.token) else { continue };
+            let Some(mut taken) = source.take() else { continue };
+            if !taken.ready(self, ready) {
+                self.sockets.remove(ready.token);
+            } else if let Some(Socket::Source(source)) = self.sockets.get_mut(ready.token) {
+                *source = Some(taken);
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The real network: mio, with sockets prepared by socket2.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use egoist_core::kernel::Time;
+use mio::net::{TcpListener, TcpStream, UdpSocket};
+use mio::{Events, Interest, Poll, Registry, Waker};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::{Listener, Net, Poller, Ready, Stream, Token, Udp, WakeUp};
+
+/// How many sockets one poll reports; more are reported by the next.
+const BATCH: usize = 1024;
+/// How many connections the operating system holds until they are accepted.
+const BACKLOG: i32 = 1024;
+/// The waker's token, which no socket ever has.
+const WAKER: mio::Token = mio::Token(usize::MAX);
+
+const _: () = assert!(usize::BITS == 64, "a token needs 64 bits to name a socket once and never again");
+
+/// Real sockets and the real clock.
+pub struct MioNet {
+    poll: Poll,
+    events: Events,
+    waker: Arc<Waker>,
+    start: Instant,
+}
+
+impl MioNet {
+    /// A poller of its own; its time begins now.
+    ///
+    /// # Errors
+    /// The operating system has no poller left.
+    pub fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        Ok(MioNet { poll, events: Events::with_capacity(BATCH), waker, start: Instant::now() })
+    }
+
+    /// Where further sources are registered.
+    pub(crate) fn registry(&self) -> &Registry {
+        self.poll.registry()
+    }
+}
+
+/// The same token for mio.
+#[allow(clippy::cast_possible_truncation, reason = "asserted above")]
+pub(crate) const fn for_mio(token: Token) -> mio::Token {
+    mio::Token(token.0 as usize)
+}
+
+impl Poller for MioNet {
+    fn poll(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<bool> {
+        self.poll.poll(&mut self.events, timeout)?;
+        let mut seen = 0;
+        for event in &self.events {
+            seen += 1;
+            if event.token() != WAKER {
+                ready.push(Ready {
+                    token: Token(event.token().0 as u64),
+                    readable: event.is_readable() || event.is_read_closed() || event.is_error(),
+                    writable: event.is_writable() || event.is_write_closed() || event.is_error(),
+                });
+            }
+        }
+        Ok(seen == BATCH)
+    }
+
+    fn now(&self) -> Time {
+        Time::ZERO + self.start.elapsed()
+    }
+
+    fn waker(&self) -> WakeUp {
+        let waker = Arc::clone(&self.waker);
+        Arc::new(move || {
+            if let Err(error) = waker.wake() {
+                tracing::warn!(%error, "the event loop could not be woken");
+            }
+        })
+    }
+}
+
+impl Net for MioNet {
+    type Stream = TcpStream;
+    type Listener = TcpListener;
+    type Udp = UdpSocket;
+
+    fn listen(&mut self, at: SocketAddr) -> io::Result<TcpListener> {
+        let socket = socket_for(at, Type::STREAM, Protocol::TCP)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&at.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(TcpListener::from_std(socket.into()))
+    }
+
+    fn bind_udp(&mut self, at: SocketAddr) -> io::Result<UdpSocket> {
+        let socket = socket_for(at, Type::DGRAM, Protocol::UDP)?;
+        socket.bind(&at.into())?;
+        Ok(UdpSocket::from_std(socket.into()))
+    }
+
+    fn connect(&mut self, to: SocketAddr) -> io::Result<TcpStream> {
+        TcpStream::connect(to)
+    }
+
+    fn watch_stream(&mut self, stream: &mut TcpStream, token: Token) -> io::Result<()> {
+        self.registry().register(stream, for_mio(token), Interest::READABLE | Interest::WRITABLE)
+    }
+
+    fn watch_listener(&mut self, listener: &mut TcpListener, token: Token) -> io::Result<()> {
+        self.registry().register(listener, for_mio(token), Interest::READABLE)
+    }
+
+    fn watch_udp(&mut self, socket: &mut UdpSocket, token: Token) -> io::Result<()> {
+        self.registry().register(socket, for_mio(token), Interest::READABLE | Interest::WRITABLE)
+    }
+}
+
+fn socket_for(at: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(at), kind, Some(protocol))?;
+    if at.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+impl Stream for TcpStream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        Read::read(self, into)
+    }
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        Write::write_vectored(self, slices)
+    }
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+    fn take_error(&mut self) -> io::Result<Option<io::Error>> {
+        TcpStream::take_error(self)
+    }
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        TcpStream::peer_addr(self)
+    }
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        TcpStream::local_addr(self)
+    }
+    fn set_nodelay(&mut self) -> io::Result<()> {
+        TcpStream::set_nodelay(self, true)
+    }
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+    fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        TcpListener::accept(self)
+    }
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        TcpListener::local_addr(self)
+    }
+}
+
+impl Udp for UdpSocket {
+    fn recv_from(&mut self, into: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        UdpSocket::recv_from(self, into)
+    }
+    fn send_to(&mut self, payload: &[u8], to: SocketAddr) -> io::Result<usize> {
+        UdpSocket::send_to(self, payload, to)
+    }
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        UdpSocket::local_addr(self)
+    }
+}

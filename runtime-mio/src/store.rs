@@ -1,0 +1,199 @@
+//! A machine's durable state: one file that holds every key, replaced as a whole.
+//!
+//! The file is a line `egoist-state 1 LENGTH CHECKSUM`, then LENGTH octets: for each key, in order, a line
+//! `KEY LENGTH` and that many octets. Written beside the old one, synced, renamed over it, and the folder synced, it is
+//! either the old state or the new one; cut or altered anywhere it is recognised as broken.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::hash::Hasher;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use egoist_core::kernel::StoreOp;
+use siphasher::sip::SipHasher24;
+
+/// The file's name, and that of the next one while it is written.
+const FILE: &str = "state";
+const NEXT: &str = "state.new";
+/// What a state file begins with: its kind and version.
+const MAGIC: &str = "egoist-state 1";
+
+type Values = BTreeMap<String, Bytes>;
+
+/// A store failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    #[error("{}: {error}", path.display())]
+    Io { path: PathBuf, error: io::Error },
+    #[error("{}: {what}", path.display())]
+    Broken { path: PathBuf, what: &'static str },
+}
+
+/// Where a machine's state is kept.
+pub(crate) struct Store {
+    folder: Option<PathBuf>,
+    /// None until first used.
+    values: Option<Values>,
+}
+
+impl Store {
+    /// A store in `folder`, or in memory.
+    pub(crate) fn new(folder: Option<PathBuf>) -> Self {
+        Store { folder, values: None }
+    }
+
+    /// What is stored under `key`.
+    pub(crate) fn get(&mut self, key: &str) -> Result<Option<&[u8]>, StoreError> {
+        Ok(self.values()?.get(key).map(AsRef::as_ref))
+    }
+
+    /// Makes all changes or none.
+    pub(crate) fn apply(&mut self, ops: &[StoreOp]) -> Result<(), StoreError> {
+        let mut values = self.values()?.clone();
+        for op in ops {
+            match &op.value {
+                Some(octets) => _ = values.insert(op.key.to_owned(), Bytes::copy_from_slice(octets)),
+                None => _ = values.remove(op.key),
+            }
+        }
+        if let Some(folder) = &self.folder {
+            replace(folder, &encode(&values))
+                .map_err(|error| StoreError::Io { path: folder.join(FILE), error })?;
+        }
+        self.values = Some(values);
+        Ok(())
+    }
+
+    fn values(&mut self) -> Result<&mut Values, StoreError> {
+        let read = match (&self.values, &self.folder) {
+            (Some(_), _) => None,
+            (None, None) => Some(Values::new()),
+            (None, Some(folder)) => Some(read(&folder.join(FILE))?),
+        };
+        Ok(match read {
+            Some(values) => self.values.insert(values),
+            None => self.values.get_or_insert_default(),
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Values, StoreError> {
+    match fs::read(path) {
+        Ok(file) => decode(&file).map_err(|what| StoreError::Broken { path: path.to_owned(), what }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Values::new()),
+        Err(error) => Err(StoreError::Io { path: path.to_owned(), error }),
+    }
+}
+
+/// Puts `file` in the place of the state file so that a crash leaves the old one or the new one.
+fn replace(folder: &Path, file: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let next = folder.join(NEXT);
+    let mut out = File::create(&next)?;
+    out.write_all(file)?;
+    out.sync_all()?;
+    fs::rename(&next, folder.join(FILE))?;
+    File::open(folder)?.sync_all()
+}
+
+fn encode(values: &Values) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (key, octets) in values {
+        body.extend_from_slice(format!("{key} {}\n", octets.len()).as_bytes());
+        body.extend_from_slice(octets);
+    }
+    let mut file = format!("{MAGIC} {} {:016x}\n", body.len(), checksum(&body)).into_bytes();
+    file.append(&mut body);
+    file
+}
+
+fn decode(file: &[u8]) -> Result<Values, &'static str> {
+    let (header, body) = line(file).ok_or("no first line")?;
+    let header = header.strip_prefix(MAGIC).ok_or("not a state file of version 1")?;
+    let (len, sum) = header.trim_start().split_once(' ').ok_or("no checksum")?;
+    if len.parse() != Ok(body.len()) {
+        return Err("cut short, or longer than it says");
+    }
+    if u64::from_str_radix(sum, 16) != Ok(checksum(body)) {
+        return Err("the checksum does not fit");
+    }
+    let (mut values, mut rest) = (Values::new(), body);
+    while !rest.is_empty() {
+        let (entry, after) = line(rest).ok_or("a key without an end")?;
+        let (key, len) = entry.split_once(' ').ok_or("a key without a length")?;
+        let len: usize = len.parse().map_err(|_| "a length that is no number")?;
+        let (octets, after) = after.split_at_checked(len).ok_or("a value that is cut short")?;
+        values.insert(key.to_owned(), Bytes::copy_from_slice(octets));
+        rest = after;
+    }
+    Ok(values)
+}
+
+/// The first line as text, and what follows it.
+fn line(octets: &[u8]) -> Option<(&str, &[u8])> {
+    let end = octets.iter().position(|octet| *octet == b'\n')?;
+    Some((std::str::from_utf8(&octets[..end]).ok()?, &octets[end + 1..]))
+}
+
+/// Recognises damage, not malice.
+fn checksum(octets: &[u8]) -> u64 {
+    let mut hasher = SipHasher24::new();
+    hasher.write(octets);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(key: &'static str, value: &'static [u8]) -> StoreOp {
+        StoreOp { key, value: Some(Bytes::from_static(value)) }
+    }
+
+    #[test]
+    fn what_was_stored_is_there_afterwards() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = Some(folder.path().join("deep/er"));
+        let mut store = Store::new(state.clone());
+        assert_eq!(store.get("a").unwrap(), None);
+        store.apply(&[set("a", b"1\n2"), set("b", b"")]).unwrap();
+        store.apply(&[set("c", b"x y"), StoreOp { key: "b", value: None }]).unwrap();
+        let mut again = Store::new(state);
+        assert_eq!(again.get("a").unwrap(), Some(&b"1\n2"[..]));
+        assert_eq!(again.get("b").unwrap(), None);
+        assert_eq!(again.get("c").unwrap(), Some(&b"x y"[..]));
+    }
+
+    #[test]
+    fn a_file_cut_or_altered_anywhere_is_broken_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::new(Some(folder.path().to_owned()));
+        store.apply(&[set("incarnation", b"7"), set("peers", b"\0\n 9\n")]).unwrap();
+        let path = folder.path().join(FILE);
+        let whole = fs::read(&path).unwrap();
+        for cut in 0..whole.len() {
+            let mut altered = whole.clone();
+            altered[cut] ^= 1;
+            for damaged in [&whole[..cut], &altered] {
+                fs::write(&path, damaged).unwrap();
+                let mut store = Store::new(Some(folder.path().to_owned()));
+                assert!(store.get("peers").is_err(), "octet {cut}");
+                assert!(store.apply(&[set("peers", b"")]).is_err(), "octet {cut}");
+                assert_eq!(fs::read(&path).unwrap(), damaged);
+            }
+        }
+    }
+
+    #[test]
+    fn a_store_that_fails_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::new(Some(folder.path().to_owned()));
+        store.apply(&[set("a", b"1")]).unwrap();
+        fs::create_dir(folder.path().join(NEXT)).unwrap();
+        assert!(store.apply(&[set("a", b"2"), set("b", b"2")]).is_err());
+        assert_eq!(store.get("a").unwrap(), Some(&b"1"[..]));
+        assert_eq!(store.get("b").unwrap(), None);
+    }
+}

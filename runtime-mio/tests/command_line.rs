@@ -1,0 +1,205 @@
+//! The program as its users run it: answers, exit codes and what is said on standard error.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::thread::{self, JoinHandle};
+
+use egoist_mio::control::{Request, Responder};
+use egoist_mio::{Driver, Handle};
+use serde_json::{Value, json};
+
+fn egoist(base: &Path, args: &[&str]) -> Output {
+    command(base, args).output().unwrap()
+}
+
+fn command(base: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_egoist"));
+    command.args(args).env("XDG_STATE_HOME", base).env_remove("EGOIST_LOG").stdin(Stdio::null());
+    command
+}
+
+/// The exit code and what was said on standard error.
+fn failure(base: &Path, args: &[&str]) -> (i32, String) {
+    let output = egoist(base, args);
+    assert!(output.stdout.is_empty(), "{output:?}");
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// What was said on standard output by a command that ends well and says nothing else.
+fn answer(base: &Path, args: &[&str]) -> String {
+    let output = egoist(base, args);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A control socket that answers as a node would.
+struct Node {
+    handle: Handle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Node {
+    fn at(control: &Path) -> Node {
+        let path = control.to_owned();
+        let (tell, told) = std::sync::mpsc::channel();
+        let thread = thread::spawn(move || {
+            let mut driver = Driver::new().unwrap();
+            driver
+                .serve_control(&path, |host, request, responder| respond(&request, responder, || host.stop()))
+                .unwrap();
+            tell.send(driver.handle()).unwrap();
+            driver.run().unwrap();
+        });
+        Node { handle: told.recv().unwrap(), thread: Some(thread) }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.handle.stop();
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+const ID: &str = "3f2a2233445566778899aabbccddeeff";
+
+fn respond(request: &Request, responder: Responder, mut stop: impl FnMut()) {
+    let known = request.with["to"] == "127.0.0.1:61300" || request.with["to"] == "3f2a";
+    let node = json!({"id": ID, "address": "127.0.0.1:61300"});
+    let with = |more: Value| {
+        let mut all = node.clone();
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        all
+    };
+    match request.action.as_str() {
+        "overlay.path" | "overlay.ping" | "overlay.send" if !known => {
+            responder.error("unknown-node", "no such node is known")
+        }
+        "overlay.ping" => responder.ok(with(json!({"rtt_ms": 1.5}))),
+        "overlay.send" => {
+            let octets = request.with["payload"]["hex"].as_str().map_or(0, |digits| digits.len() / 2);
+            responder.ok(with(json!({"next_hop": "127.0.0.1:61301", "octets": octets})));
+        }
+        "overlay.routes" => responder.ok(json!([])),
+        "overlay.listen" => {
+            for text in ["one", "two\u{1b}[2J"] {
+                responder.event(with(json!({"payload": {"text": text}})));
+            }
+            responder.ok(json!({}));
+        }
+        "overlay.leave" => {
+            responder.ok(node);
+            stop();
+        }
+        other => responder.error("unknown-verb", &format!("'{other}' is not known")),
+    }
+}
+
+#[test]
+fn wrong_usage_is_one_line_and_exit_code_2() {
+    let base = tempfile::tempdir().unwrap();
+    for (args, said) in [
+        (vec!["nope"], "egoist: unrecognized subcommand 'nope': egoist: see 'egoist --help'\n"),
+        (
+            vec!["status", "--nod", "1"],
+            "egoist: unexpected argument '--nod' found: egoist status: a similar argument exists: '--node' (see 'egoist status --help')\n",
+        ),
+        (
+            vec!["ping", "x"],
+            "egoist: invalid value 'x' for '<DEST>': write HOST:PORT, or at least four digits of a node's id: egoist ping: see 'egoist ping --help'\n",
+        ),
+        (
+            vec!["config", "--config", "/nowhere.toml"],
+            "egoist: cannot read the configuration (No such file or directory (os error 2)): /nowhere.toml: 'egoist config' prints one to begin with\n",
+        ),
+    ] {
+        let code = if args[0] == "config" { 1 } else { 2 };
+        assert_eq!(failure(base.path(), &args), (code, said.to_owned()));
+    }
+}
+
+#[test]
+fn without_a_node_the_remedy_is_said() {
+    let base = tempfile::tempdir().unwrap();
+    let (code, said) = failure(base.path(), &["status"]);
+    assert_eq!(code, 1);
+    assert!(
+        said.starts_with("egoist: no node runs: ")
+            && said.contains("'egoist node'")
+            && said.lines().count() == 1,
+        "{said}"
+    );
+    let (code, said) = failure(base.path(), &["routes", "--node", "127.0.0.1:9"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("127.0.0.1_9: none runs at all"), "{said}");
+    assert_eq!(failure(base.path(), &["routes", "--control", "/nowhere/c"]).0, 1);
+}
+
+#[test]
+fn a_node_answers() {
+    let base = tempfile::tempdir().unwrap();
+    let control = base.path().join("c");
+    let node = Node::at(&control);
+    let control = control.to_str().unwrap();
+    let ask = |args: &[&str]| answer(base.path(), &[args, &["--control", control]].concat());
+
+    let pinged = ask(&["ping", "3F2A", "-c", "2", "-i", "10ms"]);
+    let line = "from 127.0.0.1:61300 3f2a2233 in 1.50 ms";
+    assert_eq!(
+        pinged,
+        format!(
+            "1: {line}\n2: {line}\n2 of 2 came back, round trip min 1.50 ms, mean 1.50 ms, max 1.50 ms\n"
+        )
+    );
+    let pinged: Value =
+        serde_json::from_str(&ask(&["ping", "127.0.0.1:61300", "-c", "1", "--json"])).unwrap();
+    assert_eq!(pinged["rtts_ms"], json!([1.5]));
+
+    let file = base.path().join("octets");
+    std::fs::write(&file, [0xff; 65_536]).unwrap();
+    let sent = ask(&["send", "3f2a", "--file", file.to_str().unwrap()]);
+    assert_eq!(sent, "64.0 KiB on the way to 127.0.0.1:61300 3f2a2233 by 127.0.0.1:61301\n");
+
+    assert_eq!(ask(&["routes", "--json"]), "[]\n");
+    let heard = ask(&["listen"]);
+    assert_eq!(heard, "127.0.0.1:61300 3f2a2233  one\n127.0.0.1:61300 3f2a2233  two\\u{1b}[2J\n");
+    assert_eq!(ask(&["listen", "--count", "1"]).lines().count(), 1);
+
+    let (code, said) = failure(base.path(), &["path", "beef", "--control", control]);
+    assert_eq!(
+        (code, said.as_str()),
+        (1, "egoist: no such node is known: beef: 'egoist routes' lists all nodes\n")
+    );
+    let (code, said) = failure(base.path(), &["status", "--control", control]);
+    assert_eq!((code, said.starts_with("egoist: 'overlay.status' is not known: ")), (1, true));
+
+    assert_eq!(ask(&["leave"]), "127.0.0.1:61300 3f2a2233 has left\n");
+    drop(node);
+    assert_eq!(failure(base.path(), &["leave", "--control", control]).0, 1);
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let base = tempfile::tempdir().unwrap();
+    let mut child =
+        command(base.path(), &["config"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(child.wait().unwrap().success(), "{said}");
+    assert_eq!(said, "");
+}
+
+#[test]
+fn a_wrong_filter_is_said() {
+    let base = tempfile::tempdir().unwrap();
+    let output = command(base.path(), &["config"]).env("EGOIST_LOG", "a=b=c").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        said.starts_with("egoist: 'a=b=c' is no log filter (")
+            && said.contains(": EGOIST_LOG: write a level"),
+        "{said}"
+    );
+}

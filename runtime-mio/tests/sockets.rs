@@ -1,0 +1,213 @@
+//! The driver on real loopback sockets.
+
+mod machines;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use egoist_core::kernel::{
+    CloseHow, Closed, ConnId, DialError, Machine, Output, Port, StoreOp, Ticket, Time,
+};
+use egoist_mio::{Driver, Key, Peer, Setup};
+use machines::{DONE, Echo, Puppet, Seen, close, dial, send};
+
+const LOCAL4: &str = "127.0.0.1:0";
+const LOCAL6: &str = "[::1]:0";
+
+fn at(addr: &str) -> Setup {
+    let addr: SocketAddr = addr.parse().unwrap();
+    Setup { listen: vec![addr], udp: vec![addr], state: None }
+}
+
+fn add<M: Machine + Default + 'static>(driver: &mut Driver, setup: &Setup) -> Key<M> {
+    let bound = driver.bind(setup).unwrap();
+    driver.add(bound, M::default(), |_, _| ())
+}
+
+/// Turns until `done`, for ten seconds at most.
+fn until(driver: &mut Driver, mut done: impl FnMut(&mut Driver) -> bool) {
+    let start = Instant::now();
+    while !done(driver) {
+        assert!(start.elapsed() < Duration::from_secs(10), "it never happens");
+        driver.turn(Some(Duration::from_millis(20))).unwrap();
+    }
+}
+
+fn tell(driver: &mut Driver, puppet: Key<Puppet>, output: Output<(Time, Seen)>) {
+    driver.command(puppet, output).unwrap();
+}
+
+fn connect(driver: &mut Driver, puppet: Key<Puppet>, ticket: u64, to: SocketAddr) -> ConnId {
+    tell(driver, puppet, dial(ticket, to, Time::from_secs(60)));
+    until(driver, |d| d.machine(puppet).dialed(ticket).is_some());
+    driver.machine(puppet).dialed(ticket).unwrap()
+}
+
+#[test]
+fn lines_and_datagrams_come_back_over_both_ip_versions() {
+    for local in [LOCAL4, LOCAL6] {
+        let mut driver = Driver::new().unwrap();
+        let echo: Key<Echo> = add(&mut driver, &at(local));
+        let puppet: Key<Puppet> = add(&mut driver, &at(local));
+        let to = driver.local_addr(echo).unwrap();
+        let conn = connect(&mut driver, puppet, 1, to);
+        let long = vec![b'x'; 90_000];
+        let said = [&b"hello\n"[..], &long, b"\nbye\n"].concat();
+        tell(&mut driver, puppet, send(conn, said.clone()));
+        let payload = Bytes::from_static(b"ping");
+        tell(&mut driver, puppet, Output::Datagram { port: Port(0), to, payload: payload.clone() });
+        until(&mut driver, |d| d.machine(puppet).closed(conn).is_some());
+        assert_eq!(driver.machine(puppet).closed(conn), Some(Closed::ByPeer));
+        assert_eq!(driver.machine(puppet).received(conn), said);
+        let seen = &driver.machine(puppet).seen;
+        assert!(seen.contains(&Seen::Datagram(Port(0), to, payload)), "TCP and UDP have one port");
+        let flushed = |s: &Seen| if let Seen::Flushed(_, n) = s { *n } else { 0 };
+        assert_eq!(seen.iter().map(flushed).sum::<usize>(), said.len());
+    }
+}
+
+#[test]
+fn dials_end_in_one_way_each() {
+    let mut driver = Driver::new().unwrap();
+    let puppet: Key<Puppet> = add(&mut driver, &Setup::default());
+    let free = std::net::TcpListener::bind(LOCAL4).unwrap().local_addr().unwrap();
+    tell(&mut driver, puppet, dial(1, free, Time::from_secs(60)));
+    // A full backlog answers nobody.
+    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    full.bind(&LOCAL4.parse::<SocketAddr>().unwrap().into()).unwrap();
+    full.listen(0).unwrap();
+    let silent = full.local_addr().unwrap().as_socket().unwrap();
+    let _taken: Vec<_> =
+        (0..3).map(|_| std::net::TcpStream::connect_timeout(&silent, Duration::from_millis(50))).collect();
+    let deadline = driver.now() + Duration::from_millis(150);
+    tell(&mut driver, puppet, dial(2, silent, deadline));
+    until(&mut driver, |d| d.machine(puppet).seen.len() == 2);
+    assert_eq!(
+        driver.machine(puppet).seen,
+        [Seen::DialFailed(Ticket(1), DialError::Refused), Seen::DialFailed(Ticket(2), DialError::TimedOut)]
+    );
+    assert!(driver.now() >= deadline);
+}
+
+#[test]
+fn a_flushing_close_delivers_the_last_bytes_to_a_slow_reader() {
+    let mut driver = Driver::new().unwrap();
+    let writer: Key<Puppet> = add(&mut driver, &Setup::default());
+    let reader: Key<Puppet> = add(&mut driver, &at(LOCAL4));
+    let to = driver.local_addr(reader).unwrap();
+    let conn = connect(&mut driver, writer, 1, to);
+    until(&mut driver, |d| !d.machine(reader).seen.is_empty());
+    let Seen::Opened(far, _, _) = driver.machine(reader).seen[0] else { panic!("not opened") };
+    tell(&mut driver, reader, Output::Reading { conn: far, on: false });
+    tell(&mut driver, reader, send(far, "unread words do not reset it"));
+    let said: Vec<u8> = (0..8_000_000u32).map(|n| n.to_le_bytes()[1]).collect();
+    tell(&mut driver, writer, send(conn, said.clone()));
+    tell(&mut driver, writer, close(conn, CloseHow::Flush));
+    for _ in 0..10 {
+        driver.turn(Some(Duration::from_millis(5))).unwrap();
+    }
+    assert!(driver.machine(reader).received(far).is_empty(), "reading is off");
+    tell(&mut driver, reader, Output::Reading { conn: far, on: true });
+    until(&mut driver, |d| {
+        d.machine(reader).closed(far).is_some() && d.machine(writer).closed(conn).is_some()
+    });
+    assert_eq!(driver.machine(reader).received(far), said);
+    assert_eq!(driver.machine(writer).closed(conn), Some(Closed::ByUs));
+}
+
+#[test]
+fn an_aborted_connection_is_closed_at_once() {
+    let mut driver = Driver::new().unwrap();
+    let echo: Key<Echo> = add(&mut driver, &at(LOCAL4));
+    let puppet: Key<Puppet> = add(&mut driver, &Setup::default());
+    let to = driver.local_addr(echo).unwrap();
+    let conn = connect(&mut driver, puppet, 1, to);
+    let before = driver.sockets();
+    tell(&mut driver, puppet, close(conn, CloseHow::Abort));
+    tell(&mut driver, puppet, send(conn, "too late"));
+    until(&mut driver, |d| d.machine(puppet).closed(conn).is_some());
+    assert_eq!(driver.machine(puppet).closed(conn), Some(Closed::ByUs));
+    until(&mut driver, |d| d.sockets() <= before - 2);
+}
+
+#[test]
+fn state_is_there_after_a_restart_and_memory_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    for (state, afterwards) in [(Some(folder.path().to_owned()), Some(Ok(Bytes::from("7")))), (None, None)] {
+        let setup = Setup { state, ..Setup::default() };
+        let mut driver = Driver::new().unwrap();
+        let puppet: Key<Puppet> = add(&mut driver, &setup);
+        let ops = vec![StoreOp { key: "incarnation", value: Some(Bytes::from("7")) }];
+        tell(&mut driver, puppet, Output::Load { ticket: Ticket(1), key: "incarnation" });
+        tell(&mut driver, puppet, Output::Store { ticket: Ticket(2), ops });
+        until(&mut driver, |d| d.machine(puppet).seen.len() == 2);
+        assert_eq!(
+            driver.machine(puppet).seen,
+            [Seen::Loaded(Ticket(1), None), Seen::Stored(Ticket(2), true)]
+        );
+        let mut driver = Driver::new().unwrap();
+        let puppet: Key<Puppet> = add(&mut driver, &setup);
+        tell(&mut driver, puppet, Output::Load { ticket: Ticket(1), key: "incarnation" });
+        until(&mut driver, |d| !d.machine(puppet).seen.is_empty());
+        assert_eq!(driver.machine(puppet).seen, [Seen::Loaded(Ticket(1), afterwards)]);
+    }
+}
+
+#[test]
+fn a_shim_holds_bytes_datagrams_and_dials() {
+    let delay = Duration::from_millis(30);
+    let mut driver = Driver::new().unwrap();
+    let near: Key<Puppet> = add(&mut driver, &at(LOCAL4));
+    let far: Key<Puppet> = add(&mut driver, &at(LOCAL4));
+    let to = driver.local_addr(far).unwrap();
+    let (a, b) = (near.id(), far.id());
+    driver.set_shim(move |from, peer| {
+        assert!((from, peer) == (a, Peer::Machine(b)) || (from, peer) == (b, Peer::Machine(a)));
+        delay
+    });
+    let began = driver.now();
+    let conn = connect(&mut driver, near, 1, to);
+    assert!(driver.now().since(began) >= 2 * delay);
+    until(&mut driver, |d| !d.machine(far).seen.is_empty());
+    let Seen::Opened(back, _, _) = driver.machine(far).seen[0] else { panic!("not opened") };
+    let began = driver.now();
+    tell(&mut driver, far, send(back, "slow"));
+    tell(&mut driver, near, Output::Datagram { port: Port(0), to, payload: Bytes::from("slow") });
+    until(&mut driver, |d| d.machine(near).received(conn) == b"slow" && d.machine(far).seen.len() >= 2);
+    let took = driver.now().since(began);
+    assert!(took >= delay, "{took:?}");
+    tell(&mut driver, near, Output::Close { conn, how: CloseHow::Flush, why: DONE });
+    until(&mut driver, |d| d.machine(far).closed(back).is_some());
+}
+
+#[test]
+fn other_threads_reach_the_loop_and_names_are_resolved() {
+    let mut driver = Driver::new().unwrap();
+    let handle = driver.handle();
+    let resolving = handle.clone();
+    let thread = std::thread::spawn(move || {
+        let done = handle.clone();
+        resolving.resolve("localhost:4", move |host, found| {
+            assert!(found.unwrap().iter().all(|addr| addr.ip().is_loopback() && addr.port() == 4));
+            host.after(Duration::from_millis(1), move |_| done.stop());
+        })
+    });
+    driver.run().unwrap();
+    thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn time_is_told_when_it_was_asked_for() {
+    let mut driver = Driver::new().unwrap();
+    let at = driver.now() + Duration::from_millis(30);
+    let bound = driver.bind(&Setup::default()).unwrap();
+    let puppet = driver.add(bound, Puppet::waking(at), |_, _| ());
+    let mut turns = 0;
+    until(&mut driver, |d| {
+        turns += 1;
+        !d.machine(puppet).ticks.is_empty()
+    });
+    assert!(driver.machine(puppet).ticks[0] >= at);
+    assert!(turns < 10, "{turns} turns for one timer");
+}
