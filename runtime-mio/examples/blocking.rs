@@ -48,7 +48,7 @@ fn drive<M: Machine>(
             let last = std::iter::from_fn(|| machine.poll());
             last.for_each(|output| {
                 if let Output::Event(event) = output {
-                    tell(event)
+                    tell(event);
                 }
             });
             return Ok(());
