@@ -45,6 +45,12 @@ fn drive<M: Machine>(
         if let Some(why) = closed {
             stream.shutdown(Shutdown::Both).ok();
             machine.handle(now(), Input::Closed { conn, why });
+            let last = std::iter::from_fn(|| machine.poll());
+            last.for_each(|output| {
+                if let Output::Event(event) = output {
+                    tell(event);
+                }
+            });
             return Ok(());
         }
         // 3. Sleep until something arrives or the machine wants to be woken.

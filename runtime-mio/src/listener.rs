@@ -115,7 +115,7 @@ impl<N: Net> Host<N> {
             match self.bind_socket(listener.0) {
                 Ok(socket) => return Ok((listener, socket)),
                 Err(taken) if taken.error.kind() == io::ErrorKind::AddrInUse && tries < PORT_TRIES => {
-                    tries += 1
+                    tries += 1;
                 }
                 Err(error) => return Err(error),
             }

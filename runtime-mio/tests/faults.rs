@@ -60,8 +60,8 @@ fn turn_until(driver: &mut MockDriver, seed: u64, done: impl Fn(&MockDriver) -> 
 /// Lines of random lengths, the last one `bye`.
 fn conversation(rng: &mut Rng) -> Vec<u8> {
     let mut said = Vec::new();
-    for n in 0..rng.below(12) {
-        said.extend(std::iter::repeat_n(b'a' + n as u8, rng.index(3_000)));
+    for letter in (b'a'..).take(rng.index(12)) {
+        said.extend(std::iter::repeat_n(letter, rng.index(3_000)));
         said.push(b'\n');
     }
     said.extend(b"bye\n");

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 
+use bytes::Buf;
 use egoist_core::kernel::{Class, ConnId, Input, Machine, Output, Time, Wake};
 use egoist_mio::{Driver, Setup};
 
@@ -52,7 +53,7 @@ impl Machine for Relay {
             Input::Received { conn, bytes } if conn == self.ends[0] => {
                 if !self.begun {
                     self.begun = true;
-                    bytes.split_to(1);
+                    bytes.advance(1);
                 }
                 let Some(to) = self.ends.get(1).copied() else { return };
                 while bytes.len() >= MESSAGE {
