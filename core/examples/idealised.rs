@@ -13,8 +13,9 @@ use std::{env, fs};
 
 use egoist_core::kernel::{Rng, Seed, Streams};
 use egoist_core::overlay::Cost;
+use egoist_core::overlay::LinkMode;
 use egoist_core::overlay::graph::{Graph, GraphBuilder};
-use egoist_core::overlay::judge::{Chosen, LinkMode, Truth};
+use egoist_core::overlay::judge::{Chosen, Truth};
 use egoist_core::overlay::wiring::{BestResponse, KRandom, Policy, Problem};
 
 const MAX_EPOCHS: u32 = 60;

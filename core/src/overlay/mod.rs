@@ -10,6 +10,8 @@ pub mod flood;
 pub mod graph;
 #[cfg(feature = "sim")]
 pub mod judge;
+#[cfg(feature = "sim")]
+mod lawful;
 pub mod link;
 mod machine;
 mod names;

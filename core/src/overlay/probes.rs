@@ -159,13 +159,13 @@ impl Probes {
         failed
     }
 
-    /// The machine slept for `by`: the silence is its own.
-    pub(super) fn forgive(&mut self, by: Duration) {
+    /// The machine slept for `by` until `now`: the silence is its own.
+    pub(super) fn forgive(&mut self, now: Time, by: Duration) {
         for peer in self.peers.values_mut() {
-            peer.heard = peer.heard + by;
+            peer.heard = (peer.heard + by).min(now);
         }
         for (sent, _) in &mut self.order {
-            *sent = *sent + by;
+            *sent = (*sent + by).min(now);
         }
     }
 }

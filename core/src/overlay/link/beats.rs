@@ -130,10 +130,10 @@ impl Beats {
         recovered
     }
 
-    /// The machine slept for `by`: the silence is its own.
-    pub fn forgive(&mut self, by: Duration) {
-        self.started = self.started + by;
-        self.heard_at = self.heard_at.map(|at| at + by);
+    /// The machine slept for `by` until `now`: the silence is its own.
+    pub fn forgive(&mut self, now: Time, by: Duration) {
+        self.started = (self.started + by).min(now);
+        self.heard_at = self.heard_at.map(|at| (at + by).min(now));
     }
 
     /// Whether the last two beats are missing.

@@ -1,7 +1,5 @@
 //! Records and claims that neighbours pass on: duplicate, hash, freshness, and on to the others.
 
-use bytes::Bytes;
-
 use super::Overlay;
 use crate::kernel::{Class, ConnId};
 use crate::overlay::database::{Change, Standing, Verdict};
@@ -33,14 +31,16 @@ impl Overlay {
             return self.bad_update(conn);
         }
         let Ok(body) = upt.parse_body() else { return self.bad_update(conn) };
-        self.duplicates.insert(self.now, upt.hash);
         if self.me().is_some_and(|me| me.id == source) {
+            self.duplicates.insert(self.now, upt.hash);
             return self.own_record_heard(&upt);
         }
         upt.age = age::arrived(upt.age, self.links.get(&from).map(|link| link.echo));
-        upt.body = Bytes::copy_from_slice(&upt.body);
-        let age = upt.age;
-        let verdict = self.database.offer(self.now, upt, &body);
+        let (age, hash) = (upt.age, upt.hash);
+        let verdict = self.database.offer(self.now, upt.detach(), &body);
+        if verdict.is_settled() {
+            self.duplicates.insert(self.now, hash);
+        }
         match verdict.taken() {
             Some(change) => self.taken(from, source, age, change),
             None if matches!(verdict, Verdict::Conflict { .. }) => self.answer_older(from, conn, source),

@@ -39,8 +39,10 @@ use originating::Origin;
 use starting::Life;
 use streams::{Conn, Dial};
 
-/// A node woken later than it asked by more than this was asleep, and takes nobody's silence for absence.
+/// A node woken later than it asked by more than this takes as much off everybody's silence.
 const LATE: Duration = Duration::from_millis(50);
+/// A node woken so late was asleep: it listens for as long again before it takes anybody's silence for absence.
+const ASLEEP: Duration = Duration::from_secs(1);
 
 /// What there is to do at a time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -223,23 +225,33 @@ impl Overlay {
         node
     }
 
+    /// Time has passed, and everything that arrived meanwhile was handed over before: timers run at this input alone, or
+    /// what they do would depend on how the bytes before it were split.
+    fn tick(&mut self) {
+        self.forgive_lateness();
+        self.fire();
+    }
+
     /// A machine that was woken late has slept: nobody else is to blame for the silence.
-    fn forgive_lateness(&mut self, now: Time) {
-        let late = self.timers.next().map_or(Duration::ZERO, |(due, _)| now.since(due));
+    fn forgive_lateness(&mut self) {
+        let mut late = self.timers.next().map_or(Duration::ZERO, |(due, _)| self.now.since(due));
         if late <= LATE {
             return;
         }
-        for link in self.links.values_mut() {
-            link.beats.forgive(late);
+        if late >= ASLEEP {
+            late += ASLEEP;
         }
-        self.probes.forgive(late);
+        for link in self.links.values_mut() {
+            link.beats.forgive(self.now, late);
+        }
+        self.probes.forgive(self.now, late);
         self.database.put_off(late);
         self.timers.put_off(late, Timer::awaits_others);
     }
 
     fn input(&mut self, input: Input<'_>) {
         match input {
-            Input::Tick => {}
+            Input::Tick => self.tick(),
             Input::Opened { conn, how, remote } => self.opened(conn, how, remote),
             Input::Received { conn, bytes } => self.received(conn, bytes),
             Input::Flushed { conn, n } => self.flushed(conn, n),
@@ -302,9 +314,7 @@ impl Machine for Overlay {
     fn handle(&mut self, now: Time, input: Input<'_>) {
         debug_assert!(now >= self.now, "time went back");
         self.now = self.now.max(now);
-        self.forgive_lateness(now);
         self.input(input);
-        self.fire();
         self.originate_if_due();
     }
 
@@ -327,6 +337,8 @@ impl Machine for Overlay {
         if !self.out.is_empty() {
             return Some(Wake { at: self.now, why: "output" });
         }
-        self.timers.next().map(|(at, timer)| Wake { at, why: timer.name() })
+        // What is due at this very time and did not run at a tick waits for the next one.
+        let soonest = self.now + Duration::from_micros(1);
+        self.timers.next().map(|(at, timer)| Wake { at: at.max(soonest), why: timer.name() })
     }
 }

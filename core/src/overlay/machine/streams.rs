@@ -161,6 +161,8 @@ impl Overlay {
                 Ok(None) => return,
                 Err(why) => self.misbehaved(conn, why),
             }
+            // After each frame, so that what is told does not depend on how many arrived together.
+            self.originate_if_due();
         }
     }
 

@@ -1,0 +1,265 @@
+//! How overlay nodes and bootstraps are tried by the [laws](crate::sim::laws).
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::{Ipv4Addr, SocketAddr};
+use core::time::Duration;
+
+use bytes::Bytes;
+use smallvec::smallvec;
+
+use super::bootstrap::Bootstrap;
+use super::config::{Bounds, Config, Periods};
+use super::event::Command;
+use super::machine::Overlay;
+use super::names::{Cost, Key, NodeId, Token};
+use super::wire::{
+    Ask, Attributes, Beat, Body, Capabilities, DataHead, Digest, Flow, Greeting, LinkAttributes, Listed,
+    ListedRole, Nack, Network, NodeName, Packet, Registration, Removal, Role, Sum, Teardown, Update, Upt,
+    emit_data,
+};
+use crate::kernel::{Rng, Seed};
+use crate::sim::laws::Lawful;
+
+/// So few peers that they meet themselves, each other and the specimen.
+const PEERS: u64 = 6;
+/// The specimen's own id is one of the peers'.
+const OWN: NodeId = NodeId(3);
+
+fn address(id: NodeId) -> SocketAddr {
+    let port = 7_000 + u16::try_from(id.0).unwrap_or(0);
+    SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)
+}
+
+fn name(id: NodeId) -> NodeName {
+    NodeName { addr: address(id), id: Some(id) }
+}
+
+fn network() -> Network {
+    Network::new("law").unwrap_or_else(|_| unreachable!("a valid name"))
+}
+
+fn specimen(seed: u64) -> Config {
+    Config {
+        id: Some(OWN),
+        k: 2,
+        bootstraps: vec![address(NodeId(90)), address(NodeId(91))],
+        periods: Periods {
+            ping: Duration::from_secs(5),
+            rewiring: Duration::from_secs(8),
+            remove: Duration::from_secs(6),
+            ..Periods::default()
+        },
+        bounds: Bounds {
+            in_degree: Some(2),
+            guests: 1,
+            watchers: 1,
+            strangers: 2,
+            hashes: 8,
+            ..Bounds::default()
+        },
+        ..Config::new(Seed::from_u64(seed), network(), address(OWN))
+    }
+}
+
+fn id(rng: &mut Rng) -> NodeId {
+    NodeId(u128::from(rng.below(PEERS)))
+}
+
+fn key(rng: &mut Rng) -> Key {
+    let number = |rng: &mut Rng| [1, 2, 3, u32::MAX - 1, u32::MAX][rng.index(5)];
+    Key { incarnation: number(rng), sequence: number(rng) }
+}
+
+fn token(rng: &mut Rng) -> Token {
+    Token(rng.below(3))
+}
+
+fn role(rng: &mut Rng) -> Role {
+    [Role::Chooser, Role::Chooser, Role::Guest, Role::Chosen, Role::Watcher][rng.index(5)]
+}
+
+fn greeting(rng: &mut Rng, peer: NodeId) -> Packet {
+    Packet::Lnk(Greeting {
+        version: if rng.percent(95) { 1 } else { 2 },
+        network: if rng.percent(95) {
+            network()
+        } else {
+            Network::new("other").unwrap_or_else(|_| network())
+        },
+        node: name(peer),
+        role: role(rng),
+        token: token(rng),
+        caps: Capabilities { start: rng.percent(80).then(|| key(rng).incarnation), other: Bytes::new() },
+    })
+}
+
+fn body(rng: &mut Rng, source: NodeId) -> Body {
+    let ids = (0..PEERS).map(|n| NodeId(u128::from(n))).filter(|id| *id != source);
+    let links = ids.filter(|_| rng.percent(40)).collect::<Vec<_>>();
+    let links = links.into_iter().map(|id| Listed {
+        id,
+        cost: Cost::from_micros(rng.below(200_000)),
+        role: [ListedRole::Out, ListedRole::In, ListedRole::Both][rng.index(3)],
+        attributes: LinkAttributes { bye: rng.percent(10), other: Bytes::new() },
+    });
+    let links = links.collect();
+    let attributes = Attributes { life: Some(180), free: Some(2), k: Some(2), ..Attributes::default() };
+    Body { updates: smallvec![Update { attributes, links }] }
+}
+
+fn update(rng: &mut Rng) -> Packet {
+    let source = id(rng);
+    let mut upt = Upt::originate(key(rng), name(source), 5, &body(rng, source));
+    if rng.percent(3) {
+        upt.hash.0 ^= 1;
+    }
+    Packet::Upt(upt)
+}
+
+fn beat(rng: &mut Rng) -> Beat {
+    Beat { token: token(rng), number: rng.below(9), heard: rng.below(9), held: rng.below(1_000) }
+}
+
+fn head(rng: &mut Rng, len: u32) -> DataHead {
+    let number = rng.below(4);
+    let flows = [
+        Flow::Data(number),
+        Flow::Echo(number),
+        Flow::Reply(number),
+        Flow::Unreachable(number),
+        Flow::Expired(number),
+    ];
+    let ttl = [0, 1, 2, 32, 255][rng.index(5)];
+    DataHead { flow: flows[rng.index(5)], source: id(rng), destination: id(rng), ttl, len }
+}
+
+fn range(rng: &mut Rng) -> Option<(NodeId, NodeId)> {
+    rng.percent(50).then(|| (NodeId(0), id(rng)))
+}
+
+fn packet(rng: &mut Rng, peer: NodeId) -> Packet {
+    let digest = Digest(rng.u128());
+    match rng.below(24) {
+        0..9 => update(rng),
+        9 => Packet::Sum(Sum { range: range(rng), count: 3, digest }),
+        10 => Packet::Ask(Ask { range: range(rng), have: vec![(id(rng), key(rng))] }),
+        11..14 => Packet::Hb(beat(rng)),
+        14 => Packet::Trd(Teardown { node: name(peer), reason: None }),
+        15 => greeting(rng, peer),
+        16 => Packet::Nack(Nack {
+            word: Bytes::from_static(b"LNK"),
+            reason: None,
+            nodes: smallvec![name(id(rng))],
+        }),
+        17 => Packet::Rmv(Removal::originate(key(rng), name(peer), id(rng), key(rng))),
+        18 => Packet::Ping(token(rng)),
+        19 => Packet::Pong(token(rng)),
+        20 => Packet::Net((0..rng.below(5)).map(|_| name(id(rng))).collect()),
+        21 => Packet::Unknown(Bytes::from_static(b"NEW")),
+        _ => Packet::Reg(Registration {
+            node: name(peer),
+            k: 2,
+            all: rng.percent(50),
+            over: true,
+            other: Bytes::new(),
+        }),
+    }
+}
+
+fn payload(rng: &mut Rng, into: &mut Vec<u8>) {
+    let len = [0usize, 1, 900, 3_000][rng.index(4)];
+    let head = head(rng, u32::try_from(len).unwrap_or(0));
+    into.extend_from_slice(&emit_data(&head, &vec![b'p'; len]));
+}
+
+/// One connection's bytes: mostly a greeting first, then whatever a neighbour may say, seldom rubbish.
+fn stream(rng: &mut Rng) -> Vec<u8> {
+    let peer = id(rng);
+    let mut bytes = Vec::new();
+    if rng.percent(90) {
+        bytes.extend_from_slice(&greeting(rng, peer).emit());
+    }
+    for _ in 0..rng.below(12) {
+        match rng.below(30) {
+            0 => bytes.extend_from_slice(b"UPT@nonsense\r\n"),
+            1 => bytes.extend_from_slice(&vec![b'x'; 16_380 + rng.index(8)]),
+            2..5 => payload(rng, &mut bytes),
+            _ => bytes.extend_from_slice(&packet(rng, peer).emit()),
+        }
+    }
+    bytes
+}
+
+fn datagram(rng: &mut Rng) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match rng.below(8) {
+        0..3 => bytes.extend_from_slice(&Packet::Hb(beat(rng)).emit()),
+        3 => bytes.extend_from_slice(&Packet::Ping(token(rng)).emit()),
+        4 => bytes.extend_from_slice(&Packet::Pong(token(rng)).emit()),
+        5..7 => payload(rng, &mut bytes),
+        _ => bytes.extend_from_slice(b"HB@0"),
+    }
+    bytes
+}
+
+fn command(rng: &mut Rng) -> Command {
+    let payload = Bytes::from(vec![b'c'; [0, 1, 65_536, 65_537][rng.index(4)]]);
+    match rng.below(12) {
+        0..6 => Command::Send { to: id(rng), payload },
+        6..11 => Command::Echo { to: id(rng), payload },
+        _ => Command::Leave,
+    }
+}
+
+impl Lawful for Overlay {
+    fn specimen(seed: u64) -> Self {
+        Overlay::new(specimen(seed))
+    }
+
+    fn stream(rng: &mut Rng) -> Vec<u8> {
+        stream(rng)
+    }
+
+    fn datagram(rng: &mut Rng) -> Option<Vec<u8>> {
+        Some(datagram(rng))
+    }
+
+    fn command(rng: &mut Rng) -> Option<Command> {
+        Some(command(rng))
+    }
+}
+
+impl Lawful for Bootstrap {
+    fn specimen(seed: u64) -> Self {
+        Bootstrap::new(specimen(seed))
+    }
+
+    fn stream(rng: &mut Rng) -> Vec<u8> {
+        stream(rng)
+    }
+
+    fn datagram(rng: &mut Rng) -> Option<Vec<u8>> {
+        Some(datagram(rng))
+    }
+
+    fn command(rng: &mut Rng) -> Option<Command> {
+        Some(command(rng))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::laws::laws;
+
+    #[test]
+    fn an_overlay_node_keeps_the_laws() {
+        laws::<Overlay>(1_000);
+    }
+
+    #[test]
+    fn a_bootstrap_keeps_the_laws() {
+        laws::<Bootstrap>(1_000);
+    }
+}
