@@ -247,7 +247,9 @@ impl Experiment {
                 let back = other.link(entry.id());
                 let accepted = match self.plan.links {
                     LinkMode::Mutual => back.is_some(),
-                    LinkMode::Directed => back.is_some_and(|b| matches!(b.role, ListedRole::In | ListedRole::Both)),
+                    LinkMode::Directed => {
+                        back.is_some_and(|b| matches!(b.role, ListedRole::In | ListedRole::Both))
+                    }
                 };
                 if accepted {
                     links.push((*from, *to));
