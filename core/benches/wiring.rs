@@ -17,7 +17,7 @@ fn main() {
     divan::main();
 }
 
-/// Nodes strewn over a plane with an access delay each; every node has chosen one hub near it and two others at random.
+/// Nodes strewn over a plane with an access delay each and detours of up to 60 % between them; every node has chosen one hub near it and two others at random.
 struct Overlay {
     delay: Vec<Vec<u32>>,
     chosen: Vec<Vec<u32>>,
@@ -28,12 +28,16 @@ impl Overlay {
         let mut rng = Streams::new(Seed::from_u64(1)).named("bench");
         let place = |rng: &mut Rng| [rng.below(100_000), rng.below(50_000), rng.below(10_000)];
         let places: Vec<[u64; 3]> = (0..nodes).map(|_| place(&mut rng)).collect();
-        let delay = |a: &[u64; 3], b: &[u64; 3]| {
-            let far = (a[0].abs_diff(b[0]).pow(2) + a[1].abs_diff(b[1]).pow(2)).isqrt();
-            u32::try_from(far + a[2] + b[2]).unwrap()
-        };
-        let delay: Vec<Vec<u32>> =
-            places.iter().map(|a| places.iter().map(|b| delay(a, b)).collect()).collect();
+        let mut delay = vec![vec![0; nodes]; nodes];
+        for i in 0..nodes {
+            for j in 0..i {
+                let (a, b) = (places[i], places[j]);
+                let far = (a[0].abs_diff(b[0]).pow(2) + a[1].abs_diff(b[1]).pow(2)).isqrt();
+                let cost = far * (100 + rng.below(61)) / 100 + a[2] + b[2];
+                delay[i][j] = u32::try_from(cost).unwrap();
+                delay[j][i] = delay[i][j];
+            }
+        }
         let hubs = nodes / 20;
         let choices = |me: usize| {
             let hub = (0..hubs).filter(|&h| h != me).min_by_key(|&h| delay[me][h]).unwrap();

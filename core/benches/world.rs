@@ -105,7 +105,7 @@ fn world(streams: bool) -> World<Beater> {
 }
 
 fn measure(bencher: divan::Bencher<'_, '_>, streams: bool) {
-    let span = Duration::from_secs(20);
+    let span = Duration::from_secs(200);
     let mut counted = world(streams);
     let before = counted.totals().events;
     counted.run_until(counted.now() + span, |_, _, ()| ());
@@ -118,12 +118,12 @@ fn measure(bencher: divan::Bencher<'_, '_>, streams: bool) {
         });
 }
 
-#[divan::bench(sample_count = 10, sample_size = 1)]
+#[divan::bench(sample_count = 5, sample_size = 1)]
 fn datagrams(bencher: divan::Bencher<'_, '_>) {
     measure(bencher, false);
 }
 
-#[divan::bench(sample_count = 10, sample_size = 1)]
+#[divan::bench(sample_count = 5, sample_size = 1)]
 fn connections(bencher: divan::Bencher<'_, '_>) {
     measure(bencher, true);
 }

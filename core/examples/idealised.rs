@@ -6,6 +6,7 @@
 //! `cargo run --release -p egoist-core --features sim --example idealised -- [FOLDER [SEEDS]]`, FOLDER holding the file and
 //! `planetlab/<slice>.tsv` (default `../shared/data/latency`).
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::Path;
 use std::{env, fs};
@@ -13,7 +14,7 @@ use std::{env, fs};
 use egoist_core::kernel::{Rng, Seed, Streams};
 use egoist_core::overlay::Cost;
 use egoist_core::overlay::graph::{Graph, GraphBuilder};
-use egoist_core::overlay::judge::{Chosen, Truth};
+use egoist_core::overlay::judge::{Chosen, LinkMode, Truth};
 use egoist_core::overlay::wiring::{BestResponse, KRandom, Policy, Problem};
 
 const MAX_EPOCHS: u32 = 60;
@@ -32,11 +33,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!(
         "links     k  ratio    reference  off by   worst set  epochs  k-random (reference)  largest gain"
     );
-    for k in [2, 3, 4, 5, 8] {
+    for k in out_degrees(&worlds) {
         report(&worlds, k, LinkMode::Directed, "best_response", seeds);
         report(&worlds, k, LinkMode::Mutual, "bidirectional_cap4k", seeds);
     }
     Ok(())
+}
+
+/// Those with reference figures.
+fn out_degrees(worlds: &[World]) -> BTreeSet<usize> {
+    let degrees = worlds.iter().filter_map(|world| world.reference.as_object());
+    degrees.flat_map(|by_degree| by_degree.keys()).filter_map(|k| k.parse().ok()).collect()
 }
 
 /// One set of nodes: the true delays, and the reference figures.

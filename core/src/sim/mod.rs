@@ -3,6 +3,7 @@
 //! A [`World`] runs any [`Machine`](crate::kernel::Machine) on an emulated network: delays from a [`Matrix`] (measured
 //! ones, or the built-in [`cities`]), jitter, loss, cut links, crashes, frozen processes, restarts. Everything follows
 //! from one seed, so that a run can be repeated to the byte. It knows no protocol.
+//! [`laws`] holds a machine to the contract on which such a driver relies.
 //!
 //! ```
 //! use egoist_core::kernel::{Input, Machine, Output, Port, Seed, Time, Wake};
@@ -45,6 +46,7 @@
 pub mod cities;
 mod counters;
 pub mod faults;
+pub mod laws;
 mod matrix;
 mod net;
 mod queue;

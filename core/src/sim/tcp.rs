@@ -75,8 +75,6 @@ pub(super) struct End {
     pub(super) wire: VecDeque<(u64, Segment)>,
     /// What waits for a cut to heal.
     pub(super) held: VecDeque<Segment>,
-    /// Nothing overtakes what arrives then.
-    pub(super) last_arrival: u64,
     /// Something from here met a dead host, which will say so if it comes back.
     pub(super) lost: bool,
     pub(super) rst_sent: bool,
@@ -95,7 +93,6 @@ impl End {
             outstanding: 0,
             wire: VecDeque::new(),
             held: VecDeque::new(),
-            last_arrival: 0,
             lost: false,
             rst_sent: false,
         }

@@ -36,3 +36,20 @@ impl Write for Trace {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_counts() {
+        let hash = |now, node, event| {
+            let mut trace = Trace::new();
+            trace.add(Time::from_micros(now), node, &Output::Event(event));
+            trace.hash()
+        };
+        assert_eq!(hash(1, 2, 'a'), hash(1, 2, 'a'));
+        let others = [hash(2, 2, 'a'), hash(1, 3, 'a'), hash(1, 2, 'b'), Trace::new().hash()];
+        assert!(!others.contains(&hash(1, 2, 'a')));
+    }
+}

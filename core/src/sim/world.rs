@@ -131,6 +131,7 @@ struct Node<M> {
     inbox: VecDeque<Delivery>,
     datagrams_waiting: usize,
     disk: BTreeMap<&'static str, Bytes>,
+    disk_fails: bool,
     counters: Counters,
 }
 
@@ -149,11 +150,27 @@ enum Event {
 /// What reaches a process, at once or when it thaws.
 enum Delivery {
     Datagram(Packet),
-    Segment { conn: Key, to: Side, segment: Segment },
-    Deadline { conn: Key },
-    Linger { conn: Key, side: Side },
-    Stored { ticket: Ticket },
-    Loaded { ticket: Ticket, value: Option<Bytes> },
+    Segment {
+        conn: Key,
+        to: Side,
+        segment: Segment,
+    },
+    Deadline {
+        conn: Key,
+    },
+    Linger {
+        conn: Key,
+        side: Side,
+    },
+    Stored {
+        ticket: Ticket,
+        ok: bool,
+    },
+    /// `None` where the disk failed.
+    Loaded {
+        ticket: Ticket,
+        value: Option<Option<Bytes>>,
+    },
 }
 
 /// What a drained machine hears at once of what it just asked for.
@@ -227,6 +244,7 @@ impl<M: Machine> World<M> {
             inbox: VecDeque::new(),
             datagrams_waiting: 0,
             disk: BTreeMap::new(),
+            disk_fails: false,
             counters: Counters::default(),
         });
         node

@@ -49,6 +49,12 @@ impl Verdict {
             Verdict::Same | Verdict::Older | Verdict::Full | Verdict::Refused(_) => None,
         }
     }
+
+    /// Whether the database now holds the update or one that goes before it. Only then may its hash enter the duplicate
+    /// cache: what did not fit or came too old may be taken when it comes again, by a shorter way or once there is room.
+    pub const fn is_settled(&self) -> bool {
+        !matches!(self, Verdict::Full | Verdict::Refused(_))
+    }
 }
 
 /// Why an update was refused.

@@ -4,6 +4,8 @@
 //! its source, key and body, and the order in which they are taken together does not matter. Who hears a
 //! [`Sum`] that differs from its own answers with the sums of sixteen parts of the range, or, once few records are
 //! left, with an [`Ask`]; who is asked sends what it holds newer, and asks back if something of the other's is newer.
+//! Keys are all that is asked for, so that two records under an equal key stay apart here until their source, which
+//! hears one of them, goes above both.
 
 use alloc::vec::Vec;
 use core::ops;

@@ -48,7 +48,8 @@ impl Duplicates {
     }
 
     /// An update was dealt with. Only a hash that was verified may be added, or a forger could keep the true update
-    /// out.
+    /// out, and only after a verdict that [is settled](super::super::database::Verdict::is_settled), or the cache would
+    /// decide.
     pub fn insert(&mut self, now: Time, verified: Hash) {
         self.0.insert(now, verified);
     }

@@ -150,6 +150,25 @@ mod tests {
         assert_eq!(bucket.next(), Some(at(1_200)));
     }
 
+    #[test]
+    fn one_link_asks_for_one_place() {
+        let mut bucket = Origination::new();
+        bucket.full = at(9_000);
+        for _ in 0..UNLISTED_LIMIT {
+            bucket.request(at(0), Urgency::Unlist(NodeId(1)));
+        }
+        assert!(bucket.take(at(0)).is_some());
+        bucket.request(at(1), Urgency::Unlist(NodeId(2)));
+        assert_eq!(bucket.next(), Some(at(1)));
+        for link in 0..UNLISTED_LIMIT as u128 {
+            bucket.request(at(1), Urgency::Unlist(NodeId(link)));
+        }
+        assert!(bucket.take(at(1)).is_some());
+        bucket.request(at(2), Urgency::Unlist(NodeId(1 << 64)));
+        assert!(bucket.next() > Some(at(2)), "past the limit it waits for the bucket");
+        assert!(bucket.unlisted.len() <= UNLISTED_LIMIT);
+    }
+
     proptest! {
         #[test]
         fn every_request_is_answered_within_a_second_and_the_rate_is_kept(

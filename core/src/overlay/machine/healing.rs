@@ -18,6 +18,9 @@ const FORGET: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// Remembered peers are written at most this often.
 const WRITE: Duration = Duration::from_secs(60);
 
+/// So many nodes of an overlay ask a bootstrap in one healing period.
+const ASKING: u64 = 8;
+
 #[derive(Clone, Copy, Debug)]
 struct Remembered {
     name: NodeName,
@@ -51,21 +54,23 @@ impl Overlay {
         self.age_peers(period);
         self.healing.turn = self.healing.turn.wrapping_add(1);
         let lost = self.lost();
-        let turns = lost.len() + self.config.bootstraps.len();
-        if turns == 0 {
-            return;
-        }
-        match lost.get(self.healing.turn % turns) {
+        match lost.get(self.healing.turn % (lost.len() + 1)) {
             Some(&id) => {
                 self.healing.asked.insert(id);
                 self.probes.learn(self.now, id);
                 self.probe(id);
             }
-            None => self.join(),
+            None if self.asks_bootstrap() => self.join(),
+            None => {}
         }
         if self.config.is_watcher() {
             self.form();
         }
+    }
+
+    /// One of the overlay's nodes asking a bootstrap is enough for all: a few of them do each time.
+    fn asks_bootstrap(&mut self) -> bool {
+        self.random.timing.below(self.database.len().max(1) as u64) < ASKING
     }
 
     /// Absent nodes, and remembered ones of whom there is no record.

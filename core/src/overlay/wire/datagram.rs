@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use memchr::memmem;
-use nom::bytes::complete::take_while;
+use nom::combinator::opt;
 
 use super::super::names::Token;
 use super::WireError;
-use super::lexis::{field, is_inline, token, whole, word};
+use super::lexis::{field, inline, token, whole, word};
 use super::limits::{DAT, HB, PING, PONG};
 use super::read::{beat, data_head};
 use super::value::{Beat, DataHead};
@@ -42,7 +42,7 @@ pub fn read_datagram(bytes: &[u8]) -> Result<Datagram, WireError> {
         PING => whole(field(token), fields).map(Datagram::Ping),
         PONG => whole(field(token), fields).map(Datagram::Pong),
         DAT => data(bytes),
-        _ => whole(take_while(is_inline), fields).map(|_| Datagram::Unknown),
+        _ => whole(opt(inline), fields).map(|_| Datagram::Unknown),
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::fmt::{self, Write};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use nom::bytes::complete::{tag, take, take_while_m_n};
+use nom::bytes::complete::{tag, take_while_m_n};
 use nom::combinator::{all_consuming, opt};
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
@@ -96,16 +96,18 @@ pub(super) fn list<'a, T>(
 
 /// A number of at most `DIGITS` digits without leading zeros.
 fn digits<const DIGITS: usize>(text: &[u8]) -> Read<'_, u64> {
-    let (rest, digits) = take_while_m_n(1, DIGITS, |b: u8| b.is_ascii_digit())(text)
-        .map_err(|_: nom::Err<WireError>| nom::Err::Failure(WireError::Syntax("a number is missing")))?;
-    if digits[0] == b'0' && digits.len() > 1 {
-        return fail(WireError::Syntax("a number has a leading zero"));
+    let end = text.iter().take(DIGITS + 1).take_while(|b| b.is_ascii_digit()).count();
+    let (digits, rest) = text.split_at(end);
+    match digits {
+        [] => return fail(WireError::Syntax("a number is missing")),
+        [b'0', _, ..] => return fail(WireError::Syntax("a number has a leading zero")),
+        _ => {}
     }
     let value = digits
         .iter()
         .try_fold(0u64, |value, digit| value.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
     match value {
-        Some(value) if rest.first().is_none_or(|b| !b.is_ascii_digit()) => Ok((rest, value)),
+        Some(value) if end <= DIGITS => Ok((rest, value)),
         _ => fail(WireError::Range("a number is too large")),
     }
 }
@@ -137,11 +139,12 @@ pub(super) fn at_most<'a, T: TryFrom<u32> + PartialOrd>(
     most: T,
     too_large: &'static str,
 ) -> impl FnMut(&'a [u8]) -> Read<'a, T> {
-    move |text| match number(text)? {
-        (text, value) => match T::try_from(value) {
+    move |text| {
+        let (text, value) = number(text)?;
+        match T::try_from(value) {
             Ok(value) if value <= most => Ok((text, value)),
             _ => fail(WireError::Range(too_large)),
-        },
+        }
     }
 }
 
@@ -152,22 +155,51 @@ pub(super) fn key(text: &[u8]) -> Read<'_, Key> {
     Ok((text, Key { incarnation, sequence }))
 }
 
-/// The value of a lower case hexadecimal digit.
-pub(super) const fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
+/// The value of each lower case hexadecimal digit; of any other octet, [`NO_DIGIT`].
+const NIBBLES: [u8; 256] = nibbles();
+const NO_DIGIT: u8 = 0x80;
+
+const fn nibbles() -> [u8; 256] {
+    let (mut table, digits, mut value) = ([NO_DIGIT; 256], b"0123456789abcdef", 0u8);
+    while value < 16 {
+        table[digits[value as usize] as usize] = value;
+        value += 1;
+    }
+    table
+}
+
+/// Whether an octet is a lower case hexadecimal digit.
+const fn is_digit(octet: u8) -> bool {
+    NIBBLES[octet as usize] != NO_DIGIT
+}
+
+/// What lower case hexadecimal digits stand for, sixteen at most; `None` if one is none. They are looked at without a
+/// branch each.
+fn unhex(digits: &[u8]) -> Option<u64> {
+    let (value, seen) = digits.iter().fold((0u64, 0u8), |(value, seen), digit| {
+        let nibble = NIBBLES[usize::from(*digit)];
+        (value << 4 | u64::from(nibble), seen | nibble)
+    });
+    (seen & NO_DIGIT == 0).then_some(value)
+}
+
+/// Between one and sixteen hexadecimal digits without leading zeros.
+pub(super) fn hex_number(text: &[u8]) -> Read<'_, u64> {
+    let (text, digits) = take_while_m_n(1, 16, is_digit).parse(text)?;
+    match unhex(digits) {
+        Some(value) if digits[0] != b'0' || digits.len() == 1 => Ok((text, value)),
+        _ => fail(WireError::Syntax("a number has a leading zero")),
     }
 }
 
 /// Sixteen hexadecimal digits.
 fn hex64(text: &[u8]) -> Read<'_, u64> {
-    let (text, digits) = take(16usize).parse(text)?;
-    let value = digits.iter().try_fold(0u64, |value, digit| Some(value << 4 | u64::from(nibble(*digit)?)));
-    match value {
-        Some(value) => Ok((text, value)),
-        None => fail(WireError::Syntax("a digit is not 0-9 or a-f")),
+    match text.split_first_chunk::<16>() {
+        Some((digits, rest)) => match unhex(digits) {
+            Some(value) => Ok((rest, value)),
+            None => fail(WireError::Syntax("a digit is not 0-9 or a-f")),
+        },
+        None => fail(WireError::Syntax("too few hexadecimal digits")),
     }
 }
 
@@ -264,6 +296,25 @@ fn writes_as(value: &impl fmt::Display, text: &[u8]) -> bool {
 pub(super) fn network(text: &[u8]) -> Read<'_, Network> {
     let (text, name) = take_while_m_n(1, NETWORK_LIMIT, is_lower).parse(text)?;
     Ok((text, Network(name.into())))
+}
+
+/// All that is left, which must be printable and without spaces. Every octet is looked at, so that the compiler can take
+/// many at once.
+pub(super) fn visible(text: &[u8]) -> Read<'_, &[u8]> {
+    if text.iter().fold(true, |all, b| all & is_visible(*b)) {
+        Ok((&text[text.len()..], text))
+    } else {
+        fail(WireError::Syntax("an octet of a body is not printable"))
+    }
+}
+
+/// All that is left, at least one octet and no end of line.
+pub(super) fn inline(text: &[u8]) -> Read<'_, &[u8]> {
+    match memchr::memchr2(b'\r', b'\n', text) {
+        None if !text.is_empty() => Ok((&text[text.len()..], text)),
+        None => Err(nom::Err::Error(WireError::Syntax("a piece is empty"))),
+        Some(_) => fail(WireError::Syntax("an end of line within a packet")),
+    }
 }
 
 /// A letter, digit or `-`, small only: in names of networks and attributes.

@@ -1,4 +1,121 @@
-//! The text that nodes exchange.
+//! The text that nodes exchange: read, checked, written, cut into pieces.
+//!
+//! [`read`] takes one line and answers a [`Packet`] or a [`WireError`], whatever the octets; what the packet keeps are
+//! slices of the line. [`read_datagram`] does so for UDP. A packet is a checked value: [`Packet::emit`] cannot fail, and
+//! each meaning has one text, so that **whatever is accepted is emitted as the same octets**. Numbers have no leading
+//! zeros, hexadecimal digits are small, addresses are in their canonical form, known attributes stand first and in one
+//! order, and attributes that this version does not know are kept as they were written.
+//!
+//! UPT is read in two steps, because most of what a flood brings is known already: [`read`] checks the fields, then
+//! [`Upt::verify`] the hash, then [`Upt::parse_body`] the body, all or none of it.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use egoist_core::overlay::wire::{Packet, WireError, read};
+//!
+//! let line = Bytes::from("TRD@10.0.0.1:4000@better");
+//! let Packet::Trd(teardown) = read(&line)? else { panic!("not TRD") };
+//! assert_eq!(teardown.node.to_string(), "10.0.0.1:4000");
+//! assert_eq!(Packet::Trd(teardown).emit(), "TRD@10.0.0.1:4000@better\r\n");
+//! assert!(read(&Bytes::from("TRD@10.0.0.1:04000")).is_err());
+//! # Ok::<(), WireError>(())
+//! ```
+//!
+//! # Grammar (RFC 5234; octets in quotes are case-sensitive)
+//!
+//! ```text
+//! line       = packet CRLF                   ; packet of at most PKT_LIMIT octets; a line up to MAX_LENGTH is read
+//! packet     = lnk / reg / net / over / upt / rmv / trd / nack / seg / sum / ask / ping / pong / hb / dat / unknown
+//!
+//! lnk        = "LNK@" version "@" network "@" named "@" role "@" token "@" [ caps ]
+//! reg        = "REG@" node "@" k [ "@" ext ]
+//! net        = "NET@" [ node *( "|" node ) ]                     ; at most NODES_LIMIT
+//! over       = "OVER@" [ record *( "#" record ) ]                ; at most NODES_LIMIT
+//! upt        = "UPT@" hash "@" key "@" named "@" age "@" body    ; hash over key "@" named "@" body
+//! rmv        = "RMV@" hash "@" key "@" named "@" claim           ; hash over key "@" named "@" claim
+//! trd        = "TRD@" node [ "@" reason ]
+//! nack       = "NACK@" refused [ "@" reason ] / "NACK@" refused "@" [ reason ] "@" node *3( "|" node )
+//! seg        = "SEG@" number "@" index "@" count "@" chunk       ; index below count
+//! sum        = "SUM@" [ range "@" ] number "@" 32HEX             ; how many records, and their digest
+//! ask        = "ASK@" [ range "@" ] [ have *( "|" have ) ]       ; ids ascending, at most NODES_LIMIT
+//! ping       = "PING@" token
+//! pong       = "PONG@" token
+//! hb         = "HB@" token "@" long "@" long "@" long            ; number from 1, last heard, microseconds held
+//! dat        = "DAT@" flow "@" id "@" id "@" ttl "@" len         ; then CRLF, len octets, CRLF
+//! unknown    = word [ "@" *inline ]                              ; any other word: counted and ignored
+//!
+//! body       = update *7( "**" update )                          ; each of another metric
+//! update     = attributes *( "|" link )                          ; at most LINKS_LIMIT, no node twice, not the source
+//! attributes = known and unknown items joined by ","             ; may be empty; in this order, each at most once:
+//!              "life=" number, "free=" number, "k=" number, "metric=" 1*16plain, *8( "addr=" address ), *other
+//! link       = id "," cost "," ( "o" / "i" / "b" ) [ ",bye" ] *( "," other )
+//! record     = named "," key "," age *( "|" link )
+//! claim      = id "," key                                        ; the victim, and its newest record known
+//! have       = id "," key
+//! caps       = "start=" number / other, joined by ","            ; start first
+//! ext        = "all" / "over" / other, joined by ","             ; in this order
+//! other      = 1*16lower [ "=" *text ]                           ; no name that is known in its place; at most
+//!                                                                ; OTHER_LIMIT octets in one place, commas included
+//!
+//! node       = address [ "~" id ]
+//! named      = address "~" id
+//! address    = IPv4address ":" port / "[" IPv6address "]" ":" port   ; IPv6 as RFC 5952 has it, without a zone
+//! id         = 32HEX
+//! hash       = 32HEX                        ; the first 128 bits of SHA-256
+//! token      = 16HEX
+//! range      = id "-" id                    ; the first not above the second
+//! key        = number "." number            ; incarnation and sequence, neither 0
+//! flow       = ( "d" / "e" / "r" / "u" / "x" ) 1*16HEX           ; without leading zeros
+//! role       = "o" / "g" / "w" / "i"
+//! network    = 1*32lower
+//! word       = 1*16( A-Z / DIGIT )          ; a letter first
+//! refused    = 1*16plain                    ; the word refused, or what stood in its place
+//! reason     = 1*64plain
+//! version, k, age = number                  ; age in milliseconds since the decision
+//! number     = 1*10DIGIT                    ; below 2^32, no leading zeros
+//! long       = 1*20DIGIT                    ; below 2^64, no leading zeros
+//! cost       = number                       ; 1 to 2^27 - 1 microseconds
+//! port       = number                       ; up to 65535
+//! ttl        = number                       ; up to 255
+//! len        = number                       ; up to PAYLOAD_LIMIT
+//! index, count = number                     ; up to PIECES_LIMIT
+//! chunk      = 1*inline
+//! HEX        = DIGIT / a-f
+//! lower      = a-z / DIGIT / "-"
+//! plain      = ALPHA / DIGIT / "-"
+//! text       = %x21-7E except "@" "#" "|" "," "*"
+//! inline     = any octet but CR and LF
+//! ```
+//!
+//! No field but the last may hold `@`, and no text a delimiter, so nothing is escaped. A UDP datagram is one packet; its
+//! last CRLF may be missing unless it is DAT.
+//!
+//! # The seed's constants
+//!
+//! | Constant | Value | Here |
+//! |---|---|---|
+//! | `BOOTSTRAP_PORT` | 61223 | [`BOOTSTRAP_PORT`], the default port of a bootstrap |
+//! | `PKT_LIMIT` | 8190 | [`PKT_LIMIT`]: 8192 with CRLF; a longer packet goes in SEG pieces ([`frames`]) |
+//! | `MAX_LENGTH` | 16384 | [`MAX_LENGTH`]: a longer line closes the connection |
+//! | `delimiter` | CRLF | the end of a line, nothing else is |
+//! | `PACKET_TYPE`, `UPDATE_HASH`, `UPDATE_ID`, `UPDATE_SRC` | 0, 1, 2, 3 | [`PACKET_TYPE`], [`UPDATE_HASH`], [`UPDATE_ID`], [`UPDATE_SRC`]: fields of UPT, and of RMV |
+//! | `PACK_DELIMITER` | `@` | [`PACK_DELIMITER`], between fields |
+//! | `OVERLAY_DELIMITER` | `#` | [`OVERLAY_DELIMITER`], between the records of OVER |
+//! | `NEIGHBOR_DELIMITER` | `\|` | [`NEIGHBOR_DELIMITER`], between links, and between nodes in a list |
+//! | `UPDT_DELIMITER` | `**` | [`UPDT_DELIMITER`], between the updates of a body |
+//! | `PORT_DELIMITER` | `:` | [`PORT_DELIMITER`], before a port |
+//! | `NET_PACKET`, `OVERLAY_PACKET` | NET, OVER | [`NET_PACKET`], [`OVERLAY_PACKET`]: the two answers to a registration |
+//! | `REGISTER`, `REMOVE`, `UPDATE`, `TEARDOWN`, `SEG`, `NACK` | REG, RMV, UPT, TRD, SEG, NACK | [`REGISTER`], [`REMOVE`], [`UPDATE`], [`TEARDOWN`], [`SEG`], [`NACK`] |
+//! | `HUGE_DELAY`, `maxint`, `MIL` | 2147482647, 2147483647, 1000 | none: "unmeasured" is no number, costs are microseconds up to [`Cost::MAX`](super::Cost::MAX) |
+//! | `PING_TIMEOUT` | 3 s | [`SEG_TIMEOUT`] is ten times that; the probe's own is configuration |
+//! | `PKT_IDS_LIMIT` | 5000 | the bound of the flood's duplicate cache ([`SeenCache`](crate::kernel::SeenCache)), not of a number on the wire |
+//! | `ERASE_HASH` | 300 s | how long that cache keeps an entry |
+//! | `BOOT_DELAY`, `PING_PERIOD`, `REMOVE_PERIOD`, `REWIRING_PERIOD` | 500, 35, 50, 60 | periods in the configuration of a node; nothing on the wire |
+//! | `NBR_CONNECTOR`, `NBR_FACTORY`, `NBR_IP`, `NBR_PORT`, `PING_FACTORY`, `PING_RESULTS` | names | none: they are keys of dictionaries, where there are typed fields here |
+//!
+//! The other bounds ([`LINKS_LIMIT`], [`MESSAGE_LIMIT`] and so on) are ours; each says its reason. A NET that asks for more
+//! than [`MESSAGE_LIMIT`] octets, about 19,000 nodes with an IPv4 address and 12,700 with the longest IPv6 address, and
+//! an OVER that does, are split by whoever sends them: both words may be said several times.
 
 mod attributes;
 mod body;

@@ -25,13 +25,23 @@ pub(super) fn put_number(out: &mut impl BufMut, number: u64) {
     out.put_slice(&digits[at..]);
 }
 
+/// The two hexadecimal digits of each octet.
+const PAIRS: [[u8; 2]; 256] = pairs();
+
+const fn pairs() -> [[u8; 2]; 256] {
+    let (mut pairs, digits, mut octet) = ([[0; 2]; 256], b"0123456789abcdef", 0);
+    while octet < 256 {
+        pairs[octet] = [digits[octet >> 4], digits[octet & 15]];
+        octet += 1;
+    }
+    pairs
+}
+
 /// Sixteen hexadecimal digits.
 pub(super) fn hex64(number: u64) -> [u8; 16] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut digits = [0; 16];
     for (pair, octet) in digits.chunks_exact_mut(2).zip(number.to_be_bytes()) {
-        pair[0] = DIGITS[usize::from(octet >> 4)];
-        pair[1] = DIGITS[usize::from(octet & 15)];
+        pair.copy_from_slice(&PAIRS[usize::from(octet)]);
     }
     digits
 }
@@ -43,9 +53,11 @@ const fn low_byte(n: u64) -> u8 {
 
 /// Thirty-two hexadecimal digits.
 pub(super) fn put_hex128(out: &mut impl BufMut, number: u128) {
-    for half in [number >> 64, number & u128::from(u64::MAX)] {
-        out.put_slice(&hex64(u64::try_from(half).unwrap_or(u64::MAX)));
+    let mut digits = [0; 32];
+    for (pair, octet) in digits.chunks_exact_mut(2).zip(number.to_be_bytes()) {
+        pair.copy_from_slice(&PAIRS[usize::from(octet)]);
     }
+    out.put_slice(&digits);
 }
 
 /// `host:port`.

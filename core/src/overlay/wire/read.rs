@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 use nom::Parser;
-use nom::bytes::complete::{tag, take, take_while, take_while_m_n};
+use nom::bytes::complete::{tag, take};
 use nom::character::complete::one_of;
 use nom::combinator::{opt, rest};
 use nom::sequence::terminated;
@@ -14,8 +14,8 @@ use super::WireError;
 use super::attributes::{capabilities, wishes};
 use super::body::links;
 use super::lexis::{
-    Read, at_most, fail, field, hex128, id, is_inline, is_visible, item, key, list, named, network, nibble,
-    node, nodes, number, number64, plain, range, token, whole, word,
+    Read, at_most, fail, field, hex_number, hex128, id, inline, item, key, list, named, network, node, nodes,
+    number, number64, plain, range, token, visible, whole, word,
 };
 use super::limits::{
     ALTERNATIVES_LIMIT, ASK, DAT, HB, LNK, MESSAGE_LIMIT, NACK, NAME_LIMIT, NEIGHBOR_DELIMITER, NET_PACKET,
@@ -57,7 +57,7 @@ pub fn read(line: &Bytes) -> Result<Packet, WireError> {
         REGISTER => whole(|text| registration(line, text), fields).map(Packet::Reg),
         NET_PACKET => whole(field(nodes(NODES_LIMIT)), fields).map(Packet::Net),
         OVERLAY_PACKET => whole(field(|text| over(line, text)), fields).map(Packet::Over),
-        _ => whole(take_while(is_inline), fields).map(|_| Packet::Unknown(line.clone())),
+        _ => whole(opt(inline), fields).map(|_| Packet::Unknown(line.clone())),
     }
 }
 
@@ -113,7 +113,7 @@ fn over<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Vec<Record>> {
 
 fn upt<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Upt> {
     let (text, (hash, key, source, age, body)) =
-        (field(hash), field(key), field(named), field(number), field(take_while(is_visible))).parse(text)?;
+        (field(hash), field(key), field(named), field(number), field(visible)).parse(text)?;
     Ok((text, Upt { hash, key, source, age, body: line.slice_ref(body) }))
 }
 
@@ -148,8 +148,7 @@ fn nack<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Nack> {
 fn segment<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Segment> {
     let piece = || at_most(PIECES_LIMIT, "a packet has too many pieces");
     let (text, (message, index, count, chunk)) =
-        (field(number), field(piece()), field(piece()), field(take_while_m_n(1, MESSAGE_LIMIT, is_inline)))
-            .parse(text)?;
+        (field(number), field(piece()), field(piece()), field(inline)).parse(text)?;
     if index >= count {
         return fail(WireError::Range("a piece is beyond the last"));
     }
@@ -203,11 +202,7 @@ pub(super) fn data_head(text: &[u8]) -> Read<'_, DataHead> {
 
 fn flow(text: &[u8]) -> Read<'_, Flow> {
     let (text, kind) = one_of("derux").parse(text)?;
-    let (text, digits) = take_while_m_n(1, 16, |b| nibble(b).is_some()).parse(text)?;
-    if digits[0] == b'0' && digits.len() > 1 {
-        return fail(WireError::Syntax("a number has a leading zero"));
-    }
-    let number = digits.iter().fold(0u64, |n, digit| n << 4 | u64::from(nibble(*digit).unwrap_or(0)));
+    let (text, number) = hex_number(text)?;
     let flow = match kind {
         'd' => Flow::Data,
         'e' => Flow::Echo,

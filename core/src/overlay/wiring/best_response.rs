@@ -25,7 +25,8 @@ impl BestResponse {
     fn start(&mut self, problem: &Problem<'_>) -> (i64, usize) {
         self.residual.fill(problem);
         let hops = self.residual.hops();
-        self.medians.start(&self.residual, problem.held().filter_map(|w| hops.binary_search(&w).ok()));
+        self.medians
+            .start(&self.residual, problem.held().filter_map(|w| hops.iter().position(|&hop| hop == w)));
         (self.medians.sum(), self.medians.chosen().len())
     }
 

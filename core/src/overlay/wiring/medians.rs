@@ -6,6 +6,7 @@
 //! are already part of every row.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::residual::Residual;
 use super::value::weight;
@@ -18,19 +19,29 @@ const MAX_SWAPS: usize = 100;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Medians {
     chosen: Vec<usize>,
+    /// The destinations, those of one slot side by side: so a pass adds up in registers.
     served: Vec<Served>,
-    /// What removing each chosen hop costs, and what it would cost with a candidate added; one entry more stands for the
-    /// free hops.
-    losses: Vec<i64>,
-    losses_beside: Vec<i64>,
+    /// What each slot serves; the last slot stands for the free hops.
+    slots: Vec<Slot>,
 }
 
 /// By which hop a destination is reached, and the weights of its delay over that hop and over the next best.
 #[derive(Clone, Copy, Debug)]
 struct Served {
+    column: usize,
     slot: usize,
     nearest: i64,
     second: i64,
+}
+
+/// The destinations that a hop serves.
+#[derive(Clone, Debug)]
+struct Slot {
+    served: Range<usize>,
+    /// What removing the hop costs.
+    loss: i64,
+    /// What removing it costs after the candidate in question was added.
+    loss_beside: i64,
 }
 
 /// A hop that would replace the one in `slot`, and the change of the sum of weights.
@@ -61,7 +72,9 @@ impl Medians {
 
     /// Adds the hop that helps most, of equals the lowest. False if there is none left.
     pub(super) fn add_best(&mut self, residual: &Residual) -> bool {
-        let best = self.others(residual).min_by_key(|&row| self.gain(residual.row(row)));
+        let best = self
+            .others(residual)
+            .min_by_key(|&row| (improvement(&self.served, residual.row(row)).0, residual.hops()[row]));
         if let Some(row) = best {
             self.chosen.push(row);
             self.assign(residual);
@@ -71,7 +84,7 @@ impl Medians {
 
     /// Gives up the hop that is missed least, of equals the earliest chosen.
     pub(super) fn drop_worst(&mut self, residual: &Residual) {
-        if let Some(slot) = (0..self.chosen.len()).min_by_key(|&slot| self.losses[slot]) {
+        if let Some(slot) = (0..self.chosen.len()).min_by_key(|&slot| self.slots[slot].loss) {
             self.chosen.remove(slot);
             self.assign(residual);
         }
@@ -89,12 +102,13 @@ impl Medians {
     /// Makes the swap that helps most, of equals the one that brings in the lowest hop. False if none helps.
     pub(super) fn swap_best(&mut self, residual: &Residual) -> bool {
         let mut best: Option<Swap> = None;
-        for row in 0..residual.hops().len() {
+        for (row, hop) in residual.hops().iter().enumerate() {
             if self.chosen.contains(&row) {
                 continue;
             }
+            let least = best.map_or((0, u32::MIN), |b| (b.change, residual.hops()[b.row]));
             let swap = self.best_swap_for(row, residual.row(row));
-            if swap.is_some_and(|s| s.change < best.map_or(0, |b| b.change)) {
+            if swap.is_some_and(|s| (s.change, *hop) < least) {
                 best = swap;
             }
         }
@@ -107,22 +121,15 @@ impl Medians {
 
     /// The place in which the hop of `row` would do best.
     fn best_swap_for(&mut self, row: usize, delays: &[u32]) -> Option<Swap> {
-        self.losses_beside.clone_from(&self.losses);
         let mut gain = 0;
-        for (served, &delay) in self.served.iter().zip(delays) {
-            let delay = weight(delay);
-            let closer = delay.min(served.nearest) - served.nearest;
-            gain += closer;
-            self.losses_beside[served.slot] += delay.min(served.second) - served.second - closer;
+        for slot in &mut self.slots {
+            let (nearer, second_nearer) = improvement(&self.served[slot.served.clone()], delays);
+            gain += nearer;
+            slot.loss_beside = slot.loss + second_nearer - nearer;
         }
-        let slots = 0..self.chosen.len();
-        let swaps = slots.map(|slot| Swap { slot, row, change: gain + self.losses_beside[slot] });
+        let replaceable = self.slots[..self.chosen.len()].iter().enumerate();
+        let swaps = replaceable.map(|(i, slot)| Swap { slot: i, row, change: gain + slot.loss_beside });
         swaps.min_by_key(|s| s.change)
-    }
-
-    /// The change of the sum if a hop with these delays is added: negative or zero.
-    fn gain(&self, delays: &[u32]) -> i64 {
-        self.served.iter().zip(delays).map(|(served, &d)| (weight(d) - served.nearest).min(0)).sum()
     }
 
     fn others(&self, residual: &Residual) -> impl Iterator<Item = usize> {
@@ -132,23 +139,33 @@ impl Medians {
     /// Finds each destination's nearest and second nearest hop anew.
     fn assign(&mut self, residual: &Residual) {
         let free = self.chosen.len();
+        let unserved = |(column, &d)| Served { column, slot: free, nearest: weight(d), second: weight(d) };
         self.served.clear();
-        self.served.extend(residual.base().iter().map(|&d| Served {
-            slot: free,
-            nearest: weight(d),
-            second: weight(d),
-        }));
+        self.served.extend(residual.base().iter().enumerate().map(unserved));
         for (slot, &row) in self.chosen.iter().enumerate() {
             for (served, &delay) in self.served.iter_mut().zip(residual.row(row)) {
                 served.offer(slot, weight(delay));
             }
         }
-        self.losses.clear();
-        self.losses.resize(free + 1, 0);
-        for served in &self.served {
-            self.losses[served.slot] += served.second - served.nearest;
+        self.served.sort_unstable_by_key(|s| s.slot);
+        self.slots.clear();
+        let mut end = 0;
+        for slot in 0..=free {
+            let begin = end;
+            end += self.served[begin..].partition_point(|s| s.slot == slot);
+            let loss = self.served[begin..end].iter().map(|s| s.second - s.nearest).sum();
+            self.slots.push(Slot { served: begin..end, loss, loss_beside: 0 });
         }
     }
+}
+
+/// How a hop with these delays would change the sums of the nearest and of the second nearest weights of some destinations:
+/// negative or zero.
+fn improvement(served: &[Served], delays: &[u32]) -> (i64, i64) {
+    served.iter().fold((0, 0), |(nearest, second), s| {
+        let delay = weight(delays[s.column]);
+        (nearest + (delay - s.nearest).min(0), second + (delay - s.second).min(0))
+    })
 }
 
 impl Served {

@@ -116,6 +116,11 @@ proptest! {
             let k = if policy.name() == "full-mesh" { eligible.len() } else { case.k };
             prop_assert_eq!(choice.links.len(), k.min(eligible.len()), "{}", policy.name());
             prop_assert!(choice.links.iter().all(|w| eligible.contains(w)), "{}", policy.name());
+            for &w in &choice.links {
+                let (i, present) = (w as usize, case.current.contains(&w));
+                prop_assert!(w != 0 && case.candidate[i] && case.delay[i].is_some(), "{}", policy.name());
+                prop_assert!(present || !case.free.contains(&w), "{} chose who chose it", policy.name());
+            }
             prop_assert!(choice.links.is_sorted_by(|a, b| a < b), "{}", policy.name());
             prop_assert_eq!(choice.held, held.len());
             prop_assert_eq!(choice.current, Evaluator::new().value(&problem, &held));

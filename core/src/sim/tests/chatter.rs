@@ -40,6 +40,8 @@ pub(super) enum Do {
     Store(Option<Vec<u8>>),
     Load,
     WakeAt(Time),
+    /// Read everything, say one last word on every connection, and fall silent.
+    Hush,
 }
 
 /// Says nothing by itself, or (with a period) talks at random to all it knows.
@@ -102,8 +104,17 @@ impl Chatter {
             }
             Do::Load => Output::Load { ticket: self.ticket(), key: "word" },
             Do::WakeAt(at) => return self.wake = Some(at),
+            Do::Hush => return self.hush(),
         };
         self.out.push_back(output);
+    }
+
+    fn hush(&mut self) {
+        (self.period, self.wake) = (None, None);
+        for conn in self.conns.clone() {
+            self.act(Do::Reading(conn, true));
+            self.act(Do::Send(conn, b"hush".to_vec()));
+        }
     }
 
     fn chat(&mut self, now: Time) {

@@ -8,10 +8,10 @@ use core::time::Duration;
 
 use proptest::prelude::*;
 
-use super::chatter::{Chatter, Heard};
+use super::chatter::{Chatter, Do, Heard};
 use crate::kernel::{ConnId, DialError, How, Output, Seed, Streams, Ticket, Time};
 use crate::sim::faults::{self, Action, Severity};
-use crate::sim::{Condition, Config, Jitter, Trace, World, strategies};
+use crate::sim::{Config, Jitter, Trace, World, node_at, strategies};
 
 const NODES: usize = 4;
 const SEVERITY: Severity =
@@ -20,13 +20,13 @@ const DELAY: u64 = 4_000;
 
 struct Run {
     heard: Vec<(Time, usize, Heard)>,
-    /// Tickets of dials by node, with the number of the start that asked.
-    dials: Vec<(usize, Ticket)>,
+    /// How many dials were asked for.
+    dials: usize,
     hash: u64,
     world: World<Chatter>,
 }
 
-/// Talkers under faults, then ten seconds in which everything is right again and everybody still talks.
+/// Talkers under faults; then everything is right again, all talk for ten seconds, then say a last word.
 fn run(seed: u64, actions: &[Action], window: usize) -> Run {
     let jitter = Jitter::Uniform { max: Duration::from_millis(3) };
     let config = Config { jitter, window, ..Config::default() };
@@ -35,57 +35,83 @@ fn run(seed: u64, actions: &[Action], window: usize) -> Run {
         world.add(|boot| Chatter::talking(boot, NODES + 1, Duration::from_millis(20)));
         world.start(node, Time::from_millis(node as u64));
     }
-    let seen = Rc::new(RefCell::new((Trace::new(), Vec::new())));
+    let seen = Rc::new(RefCell::new((Trace::new(), 0)));
     let sink = Rc::clone(&seen);
     world.observe(move |now, node, output| {
         let (trace, dials) = &mut *sink.borrow_mut();
         trace.add(now, node, output);
-        if let Output::Dial { ticket, .. } = output {
-            dials.push((node, *ticket));
-        }
+        *dials += usize::from(matches!(output, Output::Dial { .. }));
     });
     let mut heard = Vec::new();
     faults::play(&mut world, actions, |at, node, h| heard.push((at, node, h)));
     faults::recover(&mut world);
-    world.run_until(world.now() + Duration::from_secs(10), |at, node, h| heard.push((at, node, h)));
-    assert!((0..NODES).all(|node| world.condition(node) == Condition::Running));
-    let (trace, dials) = seen.replace((Trace::new(), Vec::new()));
-    Run { heard, dials, hash: trace.hash(), world }
+    let mut run = Run { heard, dials: 0, hash: 0, world };
+    run.pass(Duration::from_secs(10));
+    for node in 0..NODES {
+        assert_eq!(run.world.command(node, Do::Hush), Some(Ok(())));
+    }
+    run.pass(Duration::from_secs(100));
+    (run.hash, run.dials) = (seen.borrow().0.hash(), seen.borrow().1);
+    run
+}
+
+impl Run {
+    fn pass(&mut self, time: Duration) {
+        let heard = &mut self.heard;
+        self.world.run_until(self.world.now() + time, |at, node, h| heard.push((at, node, h)));
+    }
 }
 
 /// One end of a connection, as its process saw it.
 #[derive(Default)]
 struct Seen {
     node: usize,
+    peer: usize,
     opened: u32,
     closed: u32,
-    sent: Vec<u8>,
+    /// Its process has ended.
+    dead: bool,
+    sent: Vec<(Time, u8)>,
     flushed: usize,
-    received: Vec<u8>,
+    received: Vec<(Time, u8)>,
+}
+
+impl Seen {
+    fn is_open(&self) -> bool {
+        self.closed == 0 && !self.dead
+    }
+
+    fn hear(&mut self, at: Time, heard: &Heard) {
+        assert!(!self.dead && self.closed == 0, "{heard:?} after the end");
+        assert_eq!(self.opened, u32::from(!matches!(heard, Heard::Opened(..))), "{heard:?} out of turn");
+        match heard {
+            Heard::Opened(_, _, remote) => {
+                self.opened += 1;
+                self.peer = node_at(*remote).unwrap().0;
+            }
+            Heard::Closed(..) => self.closed += 1,
+            Heard::Sent(_, bytes) => self.sent.extend(bytes.iter().map(|b| (at, *b))),
+            Heard::Received(_, bytes) => self.received.extend(bytes.iter().map(|b| (at, *b))),
+            Heard::Flushed(_, n) => self.flushed += n,
+            _ => {}
+        }
+    }
 }
 
 fn ends(run: &Run) -> BTreeMap<ConnId, Seen> {
     let mut ends = BTreeMap::<ConnId, Seen>::new();
-    for (_, node, heard) in &run.heard {
-        let (Heard::Opened(conn, ..)
-        | Heard::Received(conn, _)
-        | Heard::Flushed(conn, _)
-        | Heard::Closed(conn, _)
-        | Heard::Sent(conn, _)) = heard
-        else {
-            continue;
-        };
-        let end = ends.entry(*conn).or_default();
-        assert_eq!(end.closed, 0, "{heard:?} after the end");
-        assert_eq!(end.opened, u32::from(!matches!(heard, Heard::Opened(..))), "{heard:?}");
-        assert!(end.opened == 0 || end.node == *node);
-        end.node = *node;
+    for (at, node, heard) in &run.heard {
         match heard {
-            Heard::Opened(..) => end.opened += 1,
-            Heard::Closed(..) => end.closed += 1,
-            Heard::Sent(_, bytes) => end.sent.extend(bytes),
-            Heard::Received(_, bytes) => end.received.extend(bytes),
-            Heard::Flushed(_, n) => end.flushed += n,
+            Heard::Opened(conn, ..)
+            | Heard::Received(conn, _)
+            | Heard::Flushed(conn, _)
+            | Heard::Closed(conn, _)
+            | Heard::Sent(conn, _) => {
+                let end = ends.entry(*conn).or_insert_with(|| Seen { node: *node, ..Seen::default() });
+                assert_eq!(end.node, *node);
+                end.hear(*at, heard);
+            }
+            Heard::Started(_) => ends.values_mut().filter(|e| e.node == *node).for_each(|e| e.dead = true),
             _ => {}
         }
     }
@@ -97,20 +123,49 @@ fn other(conn: ConnId) -> ConnId {
     ConnId(conn.0 ^ 1)
 }
 
-fn check(run: &Run) -> Result<(), TestCaseError> {
+fn check_bytes(run: &Run) -> Result<(), TestCaseError> {
     let ends = ends(run);
     for (conn, end) in &ends {
-        if let Some(peer) = ends.get(&other(*conn)) {
-            prop_assert!(peer.sent.starts_with(&end.received), "what arrives is what was sent, in order");
-            // One that has closed is not told of what is flushed after.
-            prop_assert!(peer.closed == 1 || end.received.len() <= peer.flushed, "flushed before it arrives");
-        } else {
-            prop_assert!(end.received.is_empty());
-        }
         prop_assert!(end.flushed <= end.sent.len());
+        let Some(peer) = ends.get(&other(*conn)) else {
+            prop_assert!(end.received.is_empty());
+            continue;
+        };
+        prop_assert_eq!((end.peer, peer.peer), (peer.node, end.node));
+        prop_assert!(end.received.len() <= peer.sent.len());
+        for ((sent, byte), (received, same)) in peer.sent.iter().zip(&end.received) {
+            prop_assert_eq!(byte, same, "what arrives is what was sent, in order");
+            prop_assert!(
+                *received >= *sent + Duration::from_micros(DELAY),
+                "nothing arrives before its delay"
+            );
+        }
+        // One that has asked for a close is not told of what is flushed after.
+        prop_assert!(!peer.is_open() || end.received.len() <= peer.flushed, "flushed before it arrives");
     }
-    for window in run.heard.windows(2) {
-        prop_assert!(window[0].0 <= window[1].0, "time goes forward");
+    prop_assert!(run.heard.windows(2).all(|w| w[0].0 <= w[1].0), "time goes forward");
+    Ok(())
+}
+
+/// Once a word was said on every connection, nobody holds half of one; and all that was sent has arrived.
+fn check_pairs(run: &Run) -> Result<(), TestCaseError> {
+    let ends = ends(run);
+    for (conn, end) in ends.iter().filter(|(_, end)| end.is_open()) {
+        let peer = ends.get(&other(*conn));
+        prop_assert!(peer.is_some_and(Seen::is_open), "{:?} of node {} is half open", conn, end.node);
+        prop_assert!(peer.is_some_and(|peer| end.received.len() == peer.sent.len() / 2 * 2));
+    }
+    let open = ends.values().filter(|end| end.is_open()).count();
+    prop_assert_eq!(run.world.connections() * 2, open, "the world remembers nothing else");
+    Ok(())
+}
+
+/// A crash is heard at the other end of every connection, once.
+fn check_crash(run: &mut Run) -> Result<(), TestCaseError> {
+    run.world.kill(0);
+    run.pass(Duration::from_secs(1));
+    for (conn, end) in ends(run).iter().filter(|(_, end)| end.peer == 0 && end.node != 0) {
+        prop_assert!(!end.is_open(), "{:?} of node {} was not told", conn, end.node);
     }
     Ok(())
 }
@@ -129,7 +184,7 @@ fn check_dials(run: &Run) -> Result<(), TestCaseError> {
         }
     }
     prop_assert!(answers.values().all(|n| *n == 1), "one answer each: {answers:?}");
-    prop_assert!(answers.len() <= run.dials.len());
+    prop_assert!(answers.len() <= run.dials);
     Ok(())
 }
 
@@ -137,11 +192,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn laws_hold_under_faults(seed: u64, window in 5usize..200, actions in strategies::actions(SEVERITY, 0..40)) {
-        let first = run(seed, &actions, window);
-        check(&first)?;
+    fn laws_hold_under_faults(seed: u64, window in 20usize..200, actions in strategies::actions(SEVERITY, 0..40)) {
+        let mut first = run(seed, &actions, window);
+        check_bytes(&first)?;
+        check_pairs(&first)?;
         check_dials(&first)?;
         prop_assert_eq!(first.hash, run(seed, &actions, window).hash, "the same seed, the same trace");
+        check_crash(&mut first)?;
     }
 }
 

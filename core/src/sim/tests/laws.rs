@@ -212,6 +212,38 @@ fn an_end_waits_for_the_reader() {
 }
 
 #[test]
+fn who_goes_on_talking_to_a_closed_end_is_reset() {
+    let mut pair = Pair::new(Config::default());
+    let (a, b) = pair.connect();
+    pair.tell(1, Do::Reading(b, false));
+    pair.tell(0, Do::Close(a, CloseHow::Flush));
+    assert_eq!(pair.pass(5_000_000), [(1_000_000, 0, Heard::Closed(a, Closed::ByUs))]);
+    pair.tell(1, Do::Send(b, b"still there?".to_vec()));
+    assert_eq!(
+        pair.pass(5_000_000),
+        [(0, 1, Heard::Flushed(b, 12)), (BACK + THERE, 1, Heard::Closed(b, Closed::Broken))]
+    );
+}
+
+#[test]
+fn a_dial_that_timed_out_in_a_frozen_process_is_taken_back() {
+    let mut pair = Pair::new(Config::default());
+    pair.tell(0, Do::Dial(address(1), pair.world.now() + Duration::from_millis(39)));
+    pair.world.freeze(0);
+    let heard = pair.pass(100_000);
+    let [(50_000, 1, Heard::Opened(b, ..))] = heard[..] else { panic!("the host has answered: {heard:?}") };
+    pair.world.thaw(0);
+    assert_eq!(
+        pair.pass(100_000),
+        [
+            (0, 0, Heard::DialFailed(Ticket(1), DialError::TimedOut)),
+            (THERE, 1, Heard::Closed(b, Closed::Broken)),
+        ]
+    );
+    assert_eq!(pair.world.connections(), 0);
+}
+
+#[test]
 fn a_close_gives_up_on_a_peer_that_never_reads() {
     let mut pair = Pair::new(Config { window: 2, ..Config::default() });
     let (a, b) = pair.connect();
@@ -265,6 +297,18 @@ fn a_dial_to_a_host_that_comes_back_goes_on() {
     else {
         panic!("{heard:?}");
     };
+}
+
+#[test]
+fn a_dialler_that_loses_power_behind_a_cut_leaves_nothing() {
+    let mut pair = Pair::new(Config::default());
+    pair.tell(0, Do::Dial(address(1), Time::MAX));
+    pair.pass(THERE + 1);
+    pair.world.cut(0, 1);
+    let heard = pair.pass(BACK);
+    let [(_, 0, Heard::Opened(..))] = heard[..] else { panic!("{heard:?}") };
+    pair.world.halt(0);
+    assert_eq!((pair.world.connections(), pair.pass(9_000_000)), (0, vec![]));
 }
 
 #[test]
@@ -329,6 +373,12 @@ fn a_disk_answers_late_and_forgets_what_it_had_not_answered() {
     let loaded = |value: Option<&[u8]>| (1_000, 0, Heard::Loaded(value.map(<[u8]>::to_vec)));
     assert_eq!(pair.pass(2_000), [(0, 0, Heard::Started(2)), loaded(Some(b"one"))]);
     assert_eq!(pair.world.stored(0, "word").map(|v| &v[..]), Some(&b"one"[..]));
+    pair.world.break_disk(0);
+    pair.tell(0, Do::Store(Some(b"three".to_vec())));
+    assert_eq!(pair.pass(2_000), [(1_000, 0, Heard::Stored(false))]);
+    pair.world.mend_disk(0);
+    pair.tell(0, Do::Load);
+    assert_eq!(pair.pass(2_000), [loaded(Some(b"one"))]);
     pair.world.restart(0, Restart::Forgetting);
     pair.tell(0, Do::Load);
     assert_eq!(pair.pass(2_000), [(0, 0, Heard::Started(3)), loaded(None)]);

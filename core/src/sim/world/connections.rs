@@ -44,10 +44,10 @@ impl<M: Machine> World<M> {
         if self.net.is_cut(a, b) {
             return end.held.push_back(segment);
         }
-        let at = self.now.as_micros().saturating_add(self.net.delay(a, b)).max(end.last_arrival);
-        let alone = end.wire.back().is_none_or(|(last, _)| *last != at);
+        let last = end.wire.back().map_or(0, |(at, _)| *at);
+        let at = self.now.as_micros().saturating_add(self.net.delay(a, b)).max(last);
         end.wire.push_back((at, segment));
-        end.last_arrival = at;
+        let alone = at != last;
         if alone {
             self.queue.push(at, Event::Segment { conn: key, from });
         }

@@ -162,7 +162,7 @@ impl<M: Machine> World<M> {
         let n = self.flow(key, side);
         match self.follow_ups.back_mut() {
             Some(FollowUp::Flushed { conn, side: s, n: before }) if (*conn, *s) == (key, side) => {
-                *before += n
+                *before += n;
             }
             _ if n > 0 => self.follow_ups.push_back(FollowUp::Flushed { conn: key, side, n }),
             _ => {}

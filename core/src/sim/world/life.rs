@@ -75,6 +75,16 @@ impl<M: Machine> World<M> {
         self.drain(node);
     }
 
+    /// From now on a node's stores and loads fail; what it had stored stays.
+    pub fn break_disk(&mut self, node: usize) {
+        self.nodes[node].disk_fails = true;
+    }
+
+    /// From now on a node's stores and loads work again.
+    pub fn mend_disk(&mut self, node: usize) {
+        self.nodes[node].disk_fails = false;
+    }
+
     /// Makes the machine and runs it.
     pub(super) fn boot(&mut self, node: usize) {
         let (now, seed) = (self.now, self.seed.child(node as u64));
@@ -129,11 +139,16 @@ impl<M: Machine> World<M> {
 
     fn vanish(&mut self, key: Key, side: Side, node: usize) {
         let Some(c) = self.conns.get_mut(key) else { return };
-        if c.node(side) == node {
-            c.end_mut(side).leave();
-            c.end_mut(side).held.clear();
-            self.forget(key);
+        if c.node(side) != node {
+            return;
         }
+        c.end_mut(side).leave();
+        let held = mem::take(&mut c.end_mut(side).held);
+        if held.iter().any(|segment| matches!(segment, Segment::Ack)) {
+            // The acceptor's process will never hear of it.
+            c.end_mut(side.other()).leave();
+        }
+        self.forget(key);
     }
 
     /// A host answers again: peers that had sent to it in vain hear that it knows nothing of their connections, and
@@ -161,9 +176,13 @@ impl<M: Machine> World<M> {
             Delivery::Segment { conn, to, segment } => self.take_segment(conn, to, segment),
             Delivery::Deadline { conn } => self.dial_timed_out(conn),
             Delivery::Linger { conn, side } => self.lingered(conn, side),
-            Delivery::Stored { ticket } => self.feed(node, Input::Stored { ticket, ok: true }),
+            Delivery::Stored { ticket, ok } => self.feed(node, Input::Stored { ticket, ok }),
             Delivery::Loaded { ticket, value } => {
-                let value = value.as_deref().map_or(Loaded::Absent, Loaded::Value);
+                let value = match &value {
+                    Some(Some(value)) => Loaded::Value(value),
+                    Some(None) => Loaded::Absent,
+                    None => Loaded::Failed,
+                };
                 self.feed(node, Input::Loaded { ticket, value });
             }
         }
@@ -176,16 +195,17 @@ impl<M: Machine> World<M> {
             return;
         }
         let ticket = job.ticket;
+        let works = !n.disk_fails;
         let done = match job.what {
-            Disk::Load(key) => Delivery::Loaded { ticket, value: n.disk.get(key).cloned() },
+            Disk::Load(key) => Delivery::Loaded { ticket, value: works.then(|| n.disk.get(key).cloned()) },
             Disk::Store(ops) => {
-                for op in ops {
+                for op in ops.into_iter().filter(|_| works) {
                     match op.value {
                         Some(value) => n.disk.insert(op.key, value),
                         None => n.disk.remove(op.key),
                     };
                 }
-                Delivery::Stored { ticket }
+                Delivery::Stored { ticket, ok: works }
             }
         };
         self.now_or_later(node, done);

@@ -7,6 +7,9 @@ use super::super::super::flood::{Duplicates, ERASE_HASH, PKT_IDS_LIMIT};
 use super::*;
 use crate::kernel::KeyedState;
 
+/// More messages than ten updates and the answers to older news can cause among five relays.
+const ENOUGH: usize = 10_000;
+
 /// A node that floods: a database behind a duplicate cache.
 struct Relay {
     database: Database,
@@ -24,8 +27,11 @@ impl Relay {
         if self.duplicates.contains(Time::ZERO, upt.hash) {
             return None;
         }
-        self.duplicates.insert(Time::ZERO, upt.hash);
-        Some(draft.offer(Time::ZERO, &mut self.database))
+        let verdict = draft.offer(Time::ZERO, &mut self.database);
+        if verdict.is_settled() {
+            self.duplicates.insert(Time::ZERO, upt.hash);
+        }
+        Some(verdict)
     }
 }
 
@@ -67,8 +73,10 @@ fn flood(drafts: &[Draft], relays: usize, cache: usize, order: &[prop::sample::I
         known.insert(draft.upt().hash, draft.clone());
         flying.push((None, i % relays, draft.clone()));
     }
-    let mut steps = order.iter().cycle();
-    while let Some(step) = steps.next().filter(|_| !flying.is_empty()) {
+    for step in order.iter().cycle().take(ENOUGH) {
+        if flying.is_empty() {
+            return nodes;
+        }
         let (from, to, draft) = flying.remove(step.index(flying.len()));
         match nodes[to].hear(&draft) {
             Some(Verdict::Older | Verdict::Conflict { taken: None }) => {
@@ -82,7 +90,7 @@ fn flood(drafts: &[Draft], relays: usize, cache: usize, order: &[prop::sample::I
             _ => {}
         }
     }
-    nodes
+    panic!("flooding goes on");
 }
 
 proptest! {
@@ -125,6 +133,17 @@ proptest! {
             Standing::Conflict => matches!(verdict, Verdict::Conflict { .. }),
         }, "{standing:?} {verdict:?}");
     }
+}
+
+#[test]
+fn the_cache_does_not_keep_out_what_may_still_be_taken() {
+    let mut relay = Relay::new(PKT_IDS_LIMIT);
+    assert_eq!(relay.hear(&draft(1, 1).aged(180_000)), Some(Verdict::Refused(Refusal::Expired)));
+    assert!(relay.hear(&draft(1, 1)).and_then(|verdict| verdict.taken()).is_some(), "by a shorter way");
+    relay.database = Database::new(Limits { records: 0, ..Limits::default() });
+    assert_eq!(relay.hear(&draft(2, 1)), Some(Verdict::Full));
+    relay.database = Database::default();
+    assert!(relay.hear(&draft(2, 1)).and_then(|verdict| verdict.taken()).is_some(), "once there is room");
 }
 
 #[test]

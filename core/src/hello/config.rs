@@ -1,0 +1,143 @@
+//! What a node is told when it is made.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use super::addresses::dialable;
+use super::message::MAX_ROWS;
+use crate::kernel::Backlog;
+
+/// Every period and bound of a [`Hello`](super::Hello).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// Where others reach this node; told to every peer, never dialled. `None` if nobody can.
+    pub address: Option<SocketAddr>,
+    /// Dialled at start and retried for ever.
+    pub bootstrap: Vec<SocketAddr>,
+    /// From one ping to the next; the article's 60 s.
+    pub ping_period: Duration,
+    /// A peer that owes a pong for so many ping periods is dead; 2.
+    pub missed_pongs: u32,
+    /// How long a connection may go without hello; 10 s, for a round trip on a bad path and a slow peer.
+    pub hello_timeout: Duration,
+    /// How long a dial may take; 10 s.
+    pub dial_timeout: Duration,
+    /// The pause after the first failure; each further one doubles it. 1 s.
+    pub retry_min: Duration,
+    /// The longest pause between two attempts; 5 min.
+    pub retry_max: Duration,
+    /// A learned address is forgotten after so many failures in a row; 5, a minute of trying.
+    pub give_up_after: u32,
+    /// Woken later than this, a node takes the silence for its own sleep; 1 s, above what a busy host oversleeps.
+    pub oversleep: Duration,
+    /// Addresses are dialled while fewer peers are up; 32.
+    pub want_peers: usize,
+    /// Peers at once; 128, each costs a connection and at most `backlog`.
+    pub max_peers: usize,
+    /// Accepted connections that have not said hello; 32.
+    pub max_greeting: usize,
+    /// Dials, and dialled connections without hello, at once; 8, so that a list of victims is no flood.
+    pub max_dials: usize,
+    /// Addresses remembered beside `bootstrap`; 1,024, about 100 KiB.
+    pub max_known: usize,
+    /// Rows sent and heeded in one addr; 100, at most [`MAX_ROWS`].
+    pub max_rows: usize,
+    /// What may wait for one peer; 64 KiB at the driver and 256 KiB here, as a ping can ask for little and getaddr for
+    /// 12 KiB.
+    pub backlog: Backlog,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            address: None,
+            bootstrap: Vec::new(),
+            ping_period: Duration::from_secs(60),
+            missed_pongs: 2,
+            hello_timeout: Duration::from_secs(10),
+            dial_timeout: Duration::from_secs(10),
+            retry_min: Duration::from_secs(1),
+            retry_max: Duration::from_secs(300),
+            give_up_after: 5,
+            oversleep: Duration::from_secs(1),
+            want_peers: 32,
+            max_peers: 128,
+            max_greeting: 32,
+            max_dials: 8,
+            max_known: 1024,
+            max_rows: 100,
+            backlog: Backlog { control: 256 << 10, bulk: 0, ..Backlog::default() },
+        }
+    }
+}
+
+/// A configuration that no node can run with.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Nobody can dial this address.
+    #[error("{0} is not an address that others can dial: name an IP address and a port")]
+    Address(SocketAddr),
+    /// A period below a millisecond would keep a processor busy.
+    #[error("{0} is below one millisecond")]
+    TooShort(&'static str),
+    /// A bound of zero leaves nothing to run.
+    #[error("{0} is zero")]
+    Zero(&'static str),
+    /// The pauses are in the wrong order.
+    #[error("retry_min is greater than retry_max")]
+    RetryOrder,
+    /// More rows than fit in a line.
+    #[error("max_rows is {0}; a line holds {MAX_ROWS}")]
+    Rows(usize),
+}
+
+impl Config {
+    /// Whether a node can run with this.
+    ///
+    /// # Errors
+    /// The first field found that it cannot run with.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.check_addresses()?;
+        self.check_periods()?;
+        self.check_bounds()
+    }
+
+    fn check_addresses(&self) -> Result<(), ConfigError> {
+        match self.address.iter().chain(&self.bootstrap).find(|addr| !dialable(**addr)) {
+            Some(addr) => Err(ConfigError::Address(*addr)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_periods(&self) -> Result<(), ConfigError> {
+        let periods = [
+            ("ping_period", self.ping_period),
+            ("hello_timeout", self.hello_timeout),
+            ("dial_timeout", self.dial_timeout),
+            ("retry_min", self.retry_min),
+            ("oversleep", self.oversleep),
+        ];
+        match periods.iter().find(|(_, d)| *d < Duration::from_millis(1)) {
+            Some((name, _)) => Err(ConfigError::TooShort(name)),
+            None if self.retry_min > self.retry_max => Err(ConfigError::RetryOrder),
+            None => Ok(()),
+        }
+    }
+
+    fn check_bounds(&self) -> Result<(), ConfigError> {
+        let bounds = [
+            ("missed_pongs", self.missed_pongs as usize),
+            ("give_up_after", self.give_up_after as usize),
+            ("max_peers", self.max_peers),
+            ("max_greeting", self.max_greeting),
+            ("max_dials", self.max_dials),
+            ("max_rows", self.max_rows),
+        ];
+        match bounds.iter().find(|(_, n)| *n == 0) {
+            Some((name, _)) => Err(ConfigError::Zero(name)),
+            None if self.max_rows > MAX_ROWS => Err(ConfigError::Rows(self.max_rows)),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What a user may ask for and is told.
+
+use core::net::SocketAddr;
+
+use super::message::NodeId;
+use crate::kernel::{ConnId, DialError, Why};
+
+/// What a user may ask of a [`Hello`](super::Hello).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Dial an address now, and again like a learned one if that fails.
+    Connect {
+        /// Where to.
+        addr: SocketAddr,
+    },
+    /// Close every connection and open no other.
+    Leave,
+}
+
+/// The answer to a [`Command`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reply {
+    /// It is being dialled; [`Event::PeerUp`] or [`Event::DialFailed`] follows.
+    Dialing,
+    /// Gone.
+    Left {
+        /// How many peers there were.
+        peers: usize,
+    },
+}
+
+/// Why a [`Command`] was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Unspecified, multicast or without a port.
+    #[error("nobody can be dialled there: name the IP address and the port of one host")]
+    NotDialable,
+    /// The address is this node's own.
+    #[error("the address is this node's own")]
+    OwnAddress,
+    /// A connection to it is open or being opened.
+    #[error("it is connected, or being connected, already")]
+    Already,
+    /// As many dials, peers or addresses as the configuration allows.
+    #[error("as many dials, peers or addresses as are allowed: try again later")]
+    NoRoom,
+    /// The node has left.
+    #[error("the node has left")]
+    HasLeft,
+}
+
+/// What a user is told unasked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// A peer said hello.
+    PeerUp {
+        /// Its connection.
+        conn: ConnId,
+        /// What it calls itself.
+        id: NodeId,
+        /// The connection's other end.
+        remote: SocketAddr,
+        /// Whether we dialled it.
+        dialed: bool,
+    },
+    /// A peer's connection ended.
+    PeerDown {
+        /// The connection.
+        conn: ConnId,
+        /// What it called itself.
+        id: NodeId,
+        /// Why.
+        why: Why,
+    },
+    /// A peer named an address that was not known.
+    AddressLearned {
+        /// The address.
+        addr: SocketAddr,
+        /// Who is said to listen there.
+        id: Option<NodeId>,
+    },
+    /// A dial came to nothing.
+    DialFailed {
+        /// Where to.
+        addr: SocketAddr,
+        /// What went wrong.
+        why: DialError,
+    },
+    /// This node answered its own dial; the address is never dialled again.
+    SelfFound {
+        /// The address.
+        addr: SocketAddr,
+    },
+    /// A connection was closed because its other end broke a rule.
+    Misbehaved {
+        /// The connection.
+        conn: ConnId,
+        /// Its other end.
+        remote: SocketAddr,
+        /// What it did.
+        what: &'static str,
+    },
+}
+
+/// What a node has met and not acted on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counters {
+    /// Messages with an unknown `msgtype`.
+    pub unknown: u64,
+    /// Messages before hello, and hellos after it.
+    pub out_of_place: u64,
+    /// Pongs that nobody had asked for.
+    pub unasked_pongs: u64,
+    /// Connections closed because of what came over them.
+    pub misbehaved: u64,
+}

@@ -1,0 +1,250 @@
+//! The contract of [`Machine`] as laws that any machine can be held to.
+//!
+//! A machine says what its peers and users may do ([`Lawful`]); [`laws`] makes up scripts of inputs from that, plausible
+//! and implausible ones, and holds the machine to every law over each of them. `core/LAWS.md` lists the laws.
+//!
+//! A script is composed by driving a machine: connections open, dials are answered, bytes arrive in pieces, are flushed,
+//! connections end, stores are answered, commands are given, and time passes, on time, early and late. Its inputs
+//! depend on the outputs that the driver had seen, so every later run of the same script is one that a driver could
+//! make. All of it follows from the case's number: `law 5 …: case 17` is run again by [`case::<M>(17)`](case).
+
+mod bench;
+#[cfg(test)]
+mod broken;
+mod script;
+mod trace;
+
+use core::fmt::Debug;
+use core::time::Duration;
+
+use self::bench::Bench;
+use self::script::{Script, compose};
+use crate::kernel::{Fault, Input, Machine, Output, Rng, Seed, Streams};
+
+/// A machine that can be held to the laws.
+pub trait Lawful: Machine<Event: Debug + PartialEq, Command: Clone> + Sized {
+    /// How often the machine may wake itself in a second of silence, for law 8.
+    const WAKES_PER_SECOND: u32 = 200;
+
+    /// Octets of a connection that may be unflushed at the driver, for law 7; a specimen with a smaller bound says so.
+    const IN_FLIGHT: usize = 64 << 10;
+
+    /// A machine at [`Time::ZERO`](crate::kernel::Time::ZERO), the same for the same seed. Small bounds and short periods are met sooner.
+    fn specimen(seed: u64) -> Self;
+
+    /// The bytes of one connection, as a good peer or a bad one sends them.
+    fn stream(rng: &mut Rng) -> Vec<u8>;
+
+    /// A datagram, good or bad; `None` if the machine has no use for any.
+    fn datagram(_rng: &mut Rng) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Something that a user asks for; `None` if there is nothing to ask.
+    fn command(_rng: &mut Rng) -> Option<Self::Command> {
+        None
+    }
+}
+
+/// Holds `M` to every law, over `cases` scripts.
+///
+/// # Panics
+/// A law is broken; the message names it, the case and the step.
+pub fn laws<M: Lawful>(cases: u32) {
+    for number in 0..u64::from(cases) {
+        case::<M>(number);
+    }
+}
+
+/// Holds `M` to every law over the script of one number.
+///
+/// # Panics
+/// A law is broken.
+pub fn case<M: Lawful>(number: u64) {
+    let case = Case::<M>::compose(number);
+    for law in all() {
+        law(&case);
+    }
+}
+
+/// A script, and what the machine did when it was composed.
+struct Case<M: Lawful> {
+    number: u64,
+    script: Script<M>,
+}
+
+type Law<M> = fn(&Case<M>);
+
+/// The laws in the order of their numbers.
+const fn all<M: Lawful>() -> [Law<M>; 10] {
+    [
+        draining_seldom_changes_nothing,
+        splitting_bytes_changes_nothing,
+        same_inputs_same_outputs,
+        poll_timeout_is_now_or_later,
+        outputs_name_what_is_open,
+        no_whole_frame_is_left,
+        little_is_in_flight,
+        silence_lets_sleep,
+        who_slept_convicts_nobody,
+        nothing_before_loaded,
+    ]
+}
+
+impl<M: Lawful> Case<M> {
+    fn compose(number: u64) -> Self {
+        Case { number, script: compose(number) }
+    }
+
+    fn rng(&self, purpose: &str) -> Rng {
+        Streams::new(Seed::from_u64(self.number)).named(purpose)
+    }
+
+    fn bench(&self) -> Bench<M> {
+        Bench::new(M::specimen(self.number))
+    }
+
+    /// Runs the script on a fresh machine and holds what it says, as it says it, against what it said before.
+    fn rerun(&self, law: &str, mut split: Option<Rng>, drain: impl Fn(bool) -> bool) -> Bench<M> {
+        let mut bench = self.bench();
+        self.agree(law, &mut bench, 0);
+        for (n, step) in self.script.steps.iter().enumerate() {
+            bench.apply(step, split.as_mut());
+            if drain(step.drain) {
+                bench.drain();
+                self.agree(law, &mut bench, n);
+            }
+        }
+        if bench.outputs != self.script.outputs || bench.answers != self.script.answers {
+            self.broken(
+                law,
+                self.script.steps.len(),
+                &"something is missing at the end, or a command was answered otherwise",
+            );
+        }
+        bench
+    }
+
+    fn agree(&self, law: &str, bench: &mut Bench<M>, step: usize) {
+        let (is, was) = (&bench.outputs, &self.script.outputs);
+        let from = core::mem::replace(&mut bench.agreed, is.len());
+        for (n, output) in is.iter().enumerate().skip(from) {
+            if was.get(n) != Some(output) {
+                self.broken(law, step, &format_args!("output {n} is {output:?}, was {:?}", was.get(n)));
+            }
+        }
+    }
+
+    /// # Panics
+    /// Always.
+    fn broken(&self, law: &str, step: usize, what: &dyn core::fmt::Display) -> ! {
+        let at = self.script.steps.get(step).map(|step| (step.at, step.act.name()));
+        panic!("law {law}: case {}, step {step} {at:?}: {what}", self.number)
+    }
+}
+
+/// Law 1: draining after each input, or after several inputs of the same time, gives the same outputs.
+fn draining_seldom_changes_nothing<M: Lawful>(case: &Case<M>) {
+    case.rerun("1 (draining seldom changes nothing)", None, |_| true);
+}
+
+/// Law 2: bytes split anywhere give the same outputs.
+fn splitting_bytes_changes_nothing<M: Lawful>(case: &Case<M>) {
+    case.rerun("2 (splitting bytes changes nothing)", Some(case.rng("law 2")), |drain| drain);
+}
+
+/// Law 3: the same seed and the same inputs give the same outputs.
+fn same_inputs_same_outputs<M: Lawful>(case: &Case<M>) {
+    case.rerun("3 (same inputs, same outputs)", None, |drain| drain);
+}
+
+/// Law 4: `poll_timeout` is the last time given while `poll` would return something, and strictly later once drained.
+fn poll_timeout_is_now_or_later<M: Lawful>(case: &Case<M>) {
+    let mut bench = case.bench();
+    for (n, step) in case.script.steps.iter().enumerate() {
+        bench.apply(step, None);
+        if step.drain {
+            bench.drain();
+        }
+        if let Some(odd) = bench.odd_timeout {
+            case.broken("4 (poll_timeout is now or later)", n, &odd);
+        }
+    }
+}
+
+/// Law 5: an output names only what is open: nothing is sent or done to a connection after `Close` or `Closed`, it is
+/// closed at most once, and no ticket is used twice.
+fn outputs_name_what_is_open<M: Lawful>(case: &Case<M>) {
+    if let Err((step, what)) = trace::names_what_is_open(&trace::record(&case.script, case.bench())) {
+        case.broken("5 (outputs name what is open)", step, &what);
+    }
+}
+
+/// Law 6: no whole frame is left in a buffer while reading is on: presented again as it is, nothing more is taken from
+/// it and nothing is said.
+fn no_whole_frame_is_left<M: Lawful>(case: &Case<M>) {
+    let mut bench = case.bench();
+    for (n, step) in case.script.steps.iter().enumerate() {
+        bench.apply(step, None);
+        bench.drain();
+        if let Some(left) = step.act.fed().and_then(|conn| bench.present_again(conn)) {
+            case.broken("6 (no whole frame is left)", n, &left);
+        }
+    }
+}
+
+/// Law 7: at most [`Lawful::IN_FLIGHT`] octets of a connection, or one frame if that is larger, are unflushed at the driver.
+fn little_is_in_flight<M: Lawful>(case: &Case<M>) {
+    if let Err((step, what)) =
+        trace::little_is_in_flight(&trace::record(&case.script, case.bench()), M::IN_FLIGHT)
+    {
+        case.broken("7 (little is in flight)", step, &what);
+    }
+}
+
+/// Law 8: woken only when it asks to be, in silence, a machine does not spin.
+fn silence_lets_sleep<M: Lawful>(case: &Case<M>) {
+    let (mut bench, end) = (case.script.played(case.bench()), case.script.steps.len());
+    let from = bench.now;
+    for _ in 0..M::WAKES_PER_SECOND {
+        let Some(wake) = bench.machine.poll_timeout() else { return };
+        if wake.at <= bench.now {
+            case.broken("8 (silence lets sleep)", end, &format_args!("asks for {wake:?} again"));
+        }
+        bench.give(wake.at, Input::Tick);
+        bench.drain();
+    }
+    let slept = bench.now.since(from);
+    if slept < Duration::from_secs(1) {
+        let woken = M::WAKES_PER_SECOND;
+        case.broken("8 (silence lets sleep)", end, &format_args!("woken {woken} times within {slept:?}"));
+    }
+}
+
+/// Law 9: a machine that is woken hours late closes nobody for absence (a fault of the peer or the network) at that very
+/// wake.
+fn who_slept_convicts_nobody<M: Lawful>(case: &Case<M>) {
+    let mut rng = case.rng("law 9");
+    let cut = rng.index(case.script.steps.len() + 1);
+    let mut bench = case.script.played_until(case.bench(), cut);
+    bench.flush_all();
+    let Some(wake) = bench.machine.poll_timeout() else { return };
+    let said = bench.outputs.len();
+    bench.give(wake.at + rng.between(HOUR, 12 * HOUR), Input::Tick);
+    bench.drain();
+    for output in &bench.outputs[said..] {
+        if matches!(output, Output::Close { why, .. } if matches!(why.fault, Fault::Peer | Fault::Network)) {
+            case.broken("9 (who slept convicts nobody)", cut, &format_args!("{output:?} after {wake:?}"));
+        }
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// Law 10: a machine that asks for its state at construction sends and dials nothing before that has come, and before
+/// what it stores upon it is durable.
+fn nothing_before_loaded<M: Lawful>(case: &Case<M>) {
+    if let Err((step, what)) = trace::nothing_before_loaded(&trace::record(&case.script, case.bench())) {
+        case.broken("10 (nothing before loaded)", step, &what);
+    }
+}

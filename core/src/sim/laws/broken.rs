@@ -1,0 +1,331 @@
+//! A small machine that keeps every law, and ten that each break one: a law that catches nothing holds nothing.
+
+use core::net::{Ipv4Addr, SocketAddr};
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::{Bytes, BytesMut};
+
+use super::*;
+use crate::kernel::{
+    Class, CloseHow, ConnId, How, LineScanner, Outbox, StoreOp, Terminator, Ticket, Time, Timers, Wake, Why,
+};
+
+const OWN: Why = Why { fault: Fault::Nobody, what: "asked to" };
+const LONG: Why = Why { fault: Fault::Peer, what: "a line is too long" };
+const SILENT: Why = Why { fault: Fault::Peer, what: "silent" };
+const BEAT: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(25);
+const OVERSLEEP: Duration = Duration::from_secs(1);
+
+/// Loads and stores a counter of starts, then keeps one connection dialled and answers lines on all: `quit` closes,
+/// `stop` turns reading off for a while, `big` asks for much, anything else is echoed. `FLAW` is the number of the law
+/// that it breaks; 0 for none.
+struct Small<const FLAW: u8> {
+    now: Time,
+    outputs: VecDeque<Output<String>>,
+    conns: BTreeMap<ConnId, Conn>,
+    work: Timers<Work>,
+    absence: Timers<ConnId>,
+    tickets: u64,
+    started: bool,
+    dialed: Option<ConnId>,
+    one_more_wake: bool,
+}
+
+struct Conn {
+    scanner: LineScanner,
+    outbox: Outbox,
+    reading: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Work {
+    Beat(ConnId),
+    Resume(ConnId),
+    Dial,
+}
+
+static ENTROPY: AtomicU64 = AtomicU64::new(0);
+
+impl<const FLAW: u8> Small<FLAW> {
+    fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+
+    fn advance(&mut self, now: Time) {
+        let next =
+            self.work.next().map(|(at, _)| at).into_iter().chain(self.absence.next().map(|(at, _)| at)).min();
+        let late = now.since(next.map_or(now, |at| at.max(self.now)));
+        if late > OVERSLEEP && FLAW != 9 {
+            self.absence.put_off(late + OVERSLEEP, |_| true);
+        }
+        self.now = now;
+    }
+
+    fn dial(&mut self) {
+        let ticket = self.ticket();
+        let to = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1);
+        self.outputs.push_back(Output::Dial { ticket, to, deadline: self.now + BEAT });
+    }
+
+    fn tick(&mut self) {
+        for conn in self.absence.fire(self.now) {
+            self.close(conn, SILENT);
+        }
+        for work in self.work.fire(self.now) {
+            match work {
+                Work::Beat(conn) => {
+                    self.work.set(Work::Beat(conn), self.now + BEAT);
+                    self.send(conn, Bytes::from_static(b"beat\n"));
+                }
+                Work::Resume(conn) => self.read(conn, true),
+                Work::Dial => self.dial(),
+            }
+        }
+        self.one_more_wake = FLAW == 8;
+    }
+
+    fn opened(&mut self, conn: ConnId, how: How) {
+        let scanner = LineScanner::new(Terminator::Lf, 60);
+        self.conns.insert(conn, Conn { scanner, outbox: Outbox::default(), reading: true });
+        if matches!(how, How::Dialed(_)) {
+            self.dialed = Some(conn);
+        }
+        self.absence.set(conn, self.now + SILENCE);
+        if self.started {
+            self.work.set(Work::Beat(conn), self.now + BEAT);
+        } else {
+            self.read(conn, false);
+        }
+    }
+
+    fn read(&mut self, conn: ConnId, on: bool) {
+        if let Some(open) = self.conns.get_mut(&conn) {
+            open.reading = on;
+            self.outputs.push_back(Output::Reading { conn, on });
+        }
+    }
+
+    fn received(&mut self, conn: ConnId, bytes: &mut BytesMut) {
+        if FLAW == 2 {
+            self.outputs.push_back(Output::Event(format!("{} octets", bytes.len())));
+        }
+        while let Some(open) = self.conns.get_mut(&conn).filter(|open| open.reading) {
+            match open.scanner.next_line(bytes) {
+                Ok(Some(line)) => self.heard(conn, &line),
+                Ok(None) => break,
+                Err(_) => self.close(conn, LONG),
+            }
+            if FLAW == 6 {
+                break;
+            }
+        }
+    }
+
+    fn heard(&mut self, conn: ConnId, line: &[u8]) {
+        self.absence.set(conn, self.now + SILENCE);
+        match line {
+            b"quit" => {
+                self.close(conn, OWN);
+                if FLAW == 5 {
+                    let frame = Bytes::from_static(b"bye\n");
+                    self.outputs.push_back(Output::Send { conn, frame, class: Class::Urgent, solo: false });
+                }
+            }
+            b"stop" => {
+                self.read(conn, false);
+                self.work.set(Work::Resume(conn), self.now + BEAT / 2);
+            }
+            b"big" => self.send(conn, Bytes::from(vec![b'x'; 40 << 10])),
+            _ => self.echo(conn, line),
+        }
+    }
+
+    fn echo(&mut self, conn: ConnId, line: &[u8]) {
+        if FLAW == 3 {
+            let drawn = ENTROPY.fetch_add(1, Ordering::Relaxed);
+            self.outputs.push_back(Output::Event(format!("draws {drawn}")));
+        }
+        if FLAW == 1 && self.outputs.is_empty() {
+            self.outputs.push_back(Output::Event("the queue was empty".into()));
+        }
+        self.send(conn, Bytes::copy_from_slice(line));
+    }
+
+    fn send(&mut self, conn: ConnId, frame: Bytes) {
+        let Some(open) = self.conns.get_mut(&conn) else { return };
+        if FLAW == 7 {
+            self.outputs.push_back(Output::Send { conn, frame, class: Class::Bulk, solo: false });
+            return;
+        }
+        let _ = open.outbox.push(Class::Bulk, frame, |_| ());
+        self.pump(conn);
+    }
+
+    fn pump(&mut self, conn: ConnId) {
+        let Some(open) = self.conns.get_mut(&conn) else { return };
+        while let Some((class, frame)) = open.outbox.pop() {
+            self.outputs.push_back(Output::Send { conn, frame, class, solo: false });
+        }
+    }
+
+    fn close(&mut self, conn: ConnId, why: Why) {
+        if self.conns.contains_key(&conn) {
+            self.gone(conn);
+            self.outputs.push_back(Output::Close { conn, how: CloseHow::Flush, why });
+        }
+    }
+
+    fn gone(&mut self, conn: ConnId) {
+        self.conns.remove(&conn);
+        self.absence.cancel(conn);
+        self.work.cancel(Work::Beat(conn));
+        self.work.cancel(Work::Resume(conn));
+        if self.dialed == Some(conn) {
+            self.dialed = None;
+            self.work.set(Work::Dial, self.now + BEAT);
+        }
+    }
+
+    fn loaded(&mut self) {
+        let ticket = self.ticket();
+        let value = Some(Bytes::from_static(b"1"));
+        self.outputs.push_back(Output::Store { ticket, ops: vec![StoreOp { key: "starts", value }] });
+    }
+
+    fn stored(&mut self, ok: bool) {
+        if !ok {
+            return self.outputs.push_back(Output::Event("cannot keep state".into()));
+        }
+        self.started = true;
+        self.dial();
+        for conn in self.conns.keys().copied().collect::<Vec<_>>() {
+            self.read(conn, true);
+            self.work.set(Work::Beat(conn), self.now + BEAT);
+        }
+    }
+}
+
+impl<const FLAW: u8> Machine for Small<FLAW> {
+    type Command = ();
+    type Reply = ();
+    type Refusal = ();
+    type Event = String;
+
+    fn handle(&mut self, now: Time, input: Input<'_>) {
+        self.advance(now);
+        match input {
+            Input::Tick => self.tick(),
+            Input::Opened { conn, how, .. } => self.opened(conn, how),
+            Input::Received { conn, bytes } => self.received(conn, bytes),
+            Input::Flushed { conn, n } => {
+                if let Some(open) = self.conns.get_mut(&conn).filter(|_| FLAW != 7) {
+                    open.outbox.flushed(n);
+                    self.pump(conn);
+                }
+            }
+            Input::Closed { conn, .. } => {
+                if self.conns.contains_key(&conn) {
+                    self.gone(conn);
+                }
+            }
+            Input::DialFailed { .. } => self.work.set(Work::Dial, now + BEAT),
+            Input::Loaded { .. } => self.loaded(),
+            Input::Stored { ok, .. } => self.stored(ok),
+            Input::Datagram { .. } => {}
+        }
+    }
+
+    fn command(&mut self, now: Time, (): ()) -> Result<(), ()> {
+        self.advance(now);
+        self.outputs.push_back(Output::Event(format!("{} are open", self.conns.len())));
+        Ok(())
+    }
+
+    fn poll(&mut self) -> Option<Output<String>> {
+        self.outputs.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Wake> {
+        if !self.outputs.is_empty() && FLAW != 4 {
+            return Some(Wake { at: self.now, why: "output" });
+        }
+        let soon = self.now + Duration::from_micros(1);
+        if self.one_more_wake {
+            return Some(Wake { at: soon, why: "nothing" });
+        }
+        let absent = self.absence.next().map(|(at, _)| at);
+        let at = self.work.next().map(|(at, _)| at).into_iter().chain(absent).min()?;
+        Some(Wake { at: at.max(soon), why: "timer" })
+    }
+}
+
+impl<const FLAW: u8> Lawful for Small<FLAW> {
+    fn specimen(_seed: u64) -> Self {
+        let mut small = Small {
+            now: Time::ZERO,
+            outputs: VecDeque::new(),
+            conns: BTreeMap::new(),
+            work: Timers::new(),
+            absence: Timers::new(),
+            tickets: 0,
+            started: false,
+            dialed: None,
+            one_more_wake: false,
+        };
+        let ticket = small.ticket();
+        small.outputs.push_back(Output::Load { ticket, key: "starts" });
+        if FLAW == 10 {
+            small.dial();
+        }
+        small
+    }
+
+    fn stream(rng: &mut Rng) -> Vec<u8> {
+        let words: [&[u8]; 6] = [b"hello\n", b"quit\n", b"stop\r\n", b"big\n", b"\n", &[b'x'; 50]];
+        (0..rng.below(12)).flat_map(|_| words[rng.index(words.len())].iter().copied()).collect()
+    }
+
+    fn command(_rng: &mut Rng) -> Option<()> {
+        Some(())
+    }
+}
+
+#[test]
+fn a_sound_machine_keeps_every_law() {
+    laws::<Small<0>>(1_000);
+}
+
+/// Holds a machine to one law over many scripts.
+fn hold<M: Lawful>(law: usize) {
+    for number in 0..500 {
+        all::<M>()[law - 1](&Case::compose(number));
+    }
+}
+
+macro_rules! caught {
+    ($($name:ident: $law:literal $text:literal,)*) => {$(
+        #[test]
+        #[should_panic(expected = $text)]
+        fn $name() {
+            hold::<Small<$law>>($law);
+        }
+    )*};
+}
+
+caught! {
+    an_event_that_depends_on_the_queue_is_caught: 1 "law 1 (",
+    an_event_for_each_read_is_caught: 2 "law 2 (",
+    global_entropy_is_caught: 3 "law 3 (",
+    a_timer_before_queued_output_is_caught: 4 "law 4 (",
+    a_frame_after_close_is_caught: 5 "law 5 (",
+    one_line_for_each_read_is_caught: 6 "law 6 (",
+    sending_past_the_window_is_caught: 7 "law 7 (",
+    a_wake_every_microsecond_is_caught: 8 "law 8 (",
+    conviction_after_sleep_is_caught: 9 "law 9 (",
+    a_dial_before_the_state_is_there_is_caught: 10 "law 10 (",
+}

@@ -1,0 +1,86 @@
+//! The relay as a machine on the driver.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use bytes::Buf;
+use egoist_core::kernel::{Class, ConnId, Input, Machine, Output, Time, Wake};
+use egoist_mio::{Driver, Setup};
+
+use crate::{MESSAGE, WINDOW};
+
+pub(crate) fn relay(tell: Box<dyn FnOnce(SocketAddr) + Send>) {
+    let mut driver = Driver::new().unwrap();
+    let setup = Setup { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Setup::default() };
+    let bound = driver.bind(&setup).unwrap();
+    tell(bound.listeners()[0]);
+    driver.add(bound, Relay::default(), |host, ()| host.stop());
+    driver.run().unwrap();
+}
+
+/// Sends the messages of the connection that opened first to the one that opened second.
+#[derive(Default)]
+struct Relay {
+    ends: Vec<ConnId>,
+    begun: bool,
+    paused: bool,
+    unflushed: usize,
+    now: Time,
+    out: VecDeque<Output<()>>,
+}
+
+impl Relay {
+    fn pause_or_resume(&mut self) {
+        let pause = self.unflushed > WINDOW;
+        if pause != self.paused {
+            self.paused = pause;
+            self.out.push_back(Output::Reading { conn: self.ends[0], on: !pause });
+        }
+    }
+}
+
+impl Machine for Relay {
+    type Command = Infallible;
+    type Reply = Infallible;
+    type Refusal = Infallible;
+    type Event = ();
+
+    fn handle(&mut self, now: Time, input: Input<'_>) {
+        self.now = now;
+        match input {
+            Input::Opened { conn, .. } => self.ends.push(conn),
+            Input::Received { conn, bytes } if conn == self.ends[0] => {
+                if !self.begun {
+                    self.begun = true;
+                    bytes.advance(1);
+                }
+                let Some(to) = self.ends.get(1).copied() else { return };
+                while bytes.len() >= MESSAGE {
+                    let frame = bytes.split_to(MESSAGE).freeze();
+                    self.unflushed += frame.len();
+                    self.out.push_back(Output::Send { conn: to, frame, class: Class::Bulk, solo: false });
+                }
+                self.pause_or_resume();
+            }
+            Input::Flushed { n, .. } => {
+                self.unflushed -= n;
+                self.pause_or_resume();
+            }
+            Input::Closed { conn, .. } if conn != self.ends[0] => self.out.push_back(Output::Event(())),
+            _ => {}
+        }
+    }
+
+    fn command(&mut self, _: Time, command: Infallible) -> Result<Infallible, Infallible> {
+        match command {}
+    }
+
+    fn poll(&mut self) -> Option<Output<()>> {
+        self.out.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Wake> {
+        (!self.out.is_empty()).then_some(Wake { at: self.now, why: "output" })
+    }
+}
