@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
 use egoist_core::kernel::Seed;
+use egoist_core::overlay::database::Limits;
 use egoist_core::overlay::wire::Network;
 use egoist_core::overlay::{self, Config, LinkMode, PolicyKind};
 
@@ -90,20 +91,21 @@ impl Periods {
 impl Bounds {
     /// The machine's bounds.
     pub(crate) fn limits(&self) -> overlay::Bounds {
-        let mut bounds = overlay::Bounds::default();
-        bounds.in_degree = match self.in_degree_cap {
-            InDegreeCap::Auto => None,
-            InDegreeCap::None => Some(usize::MAX),
-            InDegreeCap::At(cap) => Some(cap as usize),
-        };
-        bounds.guests = self.guest_slots as usize;
-        bounds.watchers = self.watcher_slots as usize;
-        bounds.strangers = self.max_strangers as usize;
-        bounds.database.records = self.max_records;
-        bounds.remembered = self.max_remembered as usize;
-        bounds.payload = self.max_payload as usize;
-        bounds.hashes = self.pkt_ids_limit as usize;
-        bounds
+        let defaults = overlay::Bounds::default();
+        overlay::Bounds {
+            in_degree: match self.in_degree_cap {
+                InDegreeCap::Auto => None,
+                InDegreeCap::None => Some(usize::MAX),
+                InDegreeCap::At(cap) => Some(cap as usize),
+            },
+            guests: self.guest_slots as usize,
+            watchers: self.watcher_slots as usize,
+            strangers: self.max_strangers as usize,
+            database: Limits { records: self.max_records, ..defaults.database },
+            remembered: self.max_remembered as usize,
+            payload: self.max_payload as usize,
+            hashes: self.pkt_ids_limit as usize,
+        }
     }
 }
 

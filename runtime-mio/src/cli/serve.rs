@@ -115,7 +115,7 @@ impl Ground {
         let key = driver.add(bound, make(config), move |host, event| heard.borrow_mut().event(host, event));
         if let Some(path) = &home.control {
             let handler = move |host: &mut Host<MioNet>, request, responder| {
-                Desk::request(&asked, key, host, request, responder)
+                Desk::request(&asked, key, host, request, responder);
             };
             driver
                 .serve_control(path, handler)
