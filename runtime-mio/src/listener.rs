@@ -56,6 +56,12 @@ impl<N: Net> Bound<N> {
         self.listeners.iter().map(|(addr, _)| *addr).collect()
     }
 
+    /// The same sockets with another folder for the machine's state: for who names the folder after the port that was
+    /// free.
+    pub fn with_state(self, folder: Option<PathBuf>) -> Self {
+        Bound { store: Store::new(folder), ..self }
+    }
+
     /// Where the datagram sockets are bound, by [`Port`].
     pub fn udp(&self) -> Vec<SocketAddr> {
         self.datagrams.iter().map(|(addr, _)| *addr).collect()

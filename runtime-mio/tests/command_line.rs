@@ -1,9 +1,10 @@
 //! The program as its users run it: answers, exit codes and what is said on standard error.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use egoist_mio::control::{Request, Responder};
 use egoist_mio::{Driver, Handle};
@@ -74,7 +75,7 @@ fn respond(request: &Request, responder: Responder, mut stop: impl FnMut()) {
     };
     match request.action.as_str() {
         "overlay.path" | "overlay.ping" | "overlay.send" if !known => {
-            responder.error("unknown-node", "no such node is known")
+            responder.error("unknown-node", "no such node is known");
         }
         "overlay.ping" => responder.ok(with(json!({"rtt_ms": 1.5}))),
         "overlay.send" => {
@@ -100,7 +101,7 @@ fn respond(request: &Request, responder: Responder, mut stop: impl FnMut()) {
 fn wrong_usage_is_one_line_and_exit_code_2() {
     let base = tempfile::tempdir().unwrap();
     for (args, said) in [
-        (vec!["nope"], "egoist: unrecognized subcommand 'nope': egoist: see 'egoist --help'\n"),
+        (vec!["xyzzy"], "egoist: unrecognized subcommand 'xyzzy': egoist: see 'egoist --help'\n"),
         (
             vec!["status", "--nod", "1"],
             "egoist: unexpected argument '--nod' found: egoist status: a similar argument exists: '--node' (see 'egoist status --help')\n",
@@ -177,6 +178,60 @@ fn a_node_answers() {
     assert_eq!(ask(&["leave"]), "127.0.0.1:61300 3f2a2233 has left\n");
     drop(node);
     assert_eq!(failure(base.path(), &["leave", "--control", control]).0, 1);
+}
+
+/// A process that lives on: killed when dropped.
+struct Running {
+    child: Child,
+    address: String,
+}
+
+impl Running {
+    fn start(base: &Path, args: &[&str]) -> Running {
+        let mut child =
+            command(base, &[args, &["--json", "-q", "-q"]].concat()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let beginning: Value = serde_json::from_str(&line).unwrap();
+        Running { address: beginning["address"].as_str().unwrap().to_owned(), child }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn nodes_find_each_other_and_leave() {
+    let base = tempfile::tempdir().unwrap();
+    let bootstrap = Running::start(base.path(), &["bootstrap", "--listen", "127.0.0.1:0"]);
+    let joined = ["node", "--bootstrap", &bootstrap.address];
+    let (a, mut b) = (Running::start(base.path(), &joined), Running::start(base.path(), &joined));
+
+    let said = failure(base.path(), &["status"]).1;
+    assert!(said.starts_with("egoist: 3 nodes run, which one is meant: "), "{said}");
+    let (code, said) = failure(base.path(), &["node", "--listen", &a.address]);
+    let holder = format!("egoist: this node runs already, as process {}: ", a.child.id());
+    assert_eq!((code, said.starts_with(&holder)), (1, true), "{said}");
+
+    let path = ["path", &b.address, "--node", &a.address];
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !egoist(base.path(), &path).status.success() {
+        assert!(Instant::now() < deadline, "no path within 20 s");
+        thread::sleep(Duration::from_millis(20));
+    }
+    let pinged = answer(base.path(), &["ping", &b.address, "-c", "1", "-s", "60000", "--node", &a.address]);
+    assert!(pinged.contains("1 of 1 came back"), "{pinged}");
+    let status: Value =
+        serde_json::from_str(&answer(base.path(), &["status", "--json", "--node", &a.address])).unwrap();
+    assert_eq!((&status["nodes_reachable"], &status["pid"]), (&json!(1), &json!(a.child.id())));
+
+    let left = answer(base.path(), &["leave", "--node", &b.address]);
+    assert!(left.starts_with(&b.address) && left.ends_with(" has left\n"), "{left}");
+    assert!(b.child.wait().unwrap().success());
 }
 
 #[test]

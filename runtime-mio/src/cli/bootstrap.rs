@@ -1,10 +1,16 @@
 //! `egoist bootstrap`: whom newcomers ask for the overlay.
 
-use clap::Parser;
+use clap::{ArgMatches, Parser};
+use egoist_core::overlay::{PolicyKind, bootstrap};
 
 use super::config::ConfigFile;
+use super::failure::Outcome;
+use super::logging::Talk;
+use super::serve::{Ground, draw_seed};
+use super::session::Session;
 use super::settings::{Bounds, Pace, Periods, Place};
 use super::state::StateArgs;
+use super::verb::Verb;
 
 /// Run a bootstrap, which tells newcomers who is in the overlay
 #[derive(Parser, Debug)]
@@ -21,15 +27,30 @@ without it. Several may run; each node answers newcomers as well."
 )]
 pub(crate) struct Bootstrap {
     #[command(flatten)]
-    pub(crate) file: ConfigFile,
+    file: ConfigFile,
     #[command(flatten)]
-    pub(crate) place: Place,
+    place: Place,
     #[command(flatten)]
-    pub(crate) periods: Periods,
+    periods: Periods,
     #[command(flatten)]
-    pub(crate) pace: Pace,
+    pace: Pace,
     #[command(flatten)]
-    pub(crate) bounds: Bounds,
+    bounds: Bounds,
     #[command(flatten)]
-    pub(crate) state: StateArgs,
+    state: StateArgs,
+}
+
+impl Verb for Bootstrap {
+    const TALK: Talk = Talk::News;
+
+    fn run(self, _: &ArgMatches, session: &mut Session<'_>) -> Outcome {
+        self.place.check()?;
+        self.pace.warn();
+        let ground = Ground::take(self.place.listen, &self.state)?;
+        let mut config = self.place.plan(ground.address, &self.place.bootstrap, draw_seed()?)?;
+        (config.policy, config.k) = (PolicyKind::Watch, 0);
+        config.periods = self.periods.paced(self.pace.pace);
+        config.bounds = self.bounds.limits();
+        ground.run(config, bootstrap::Bootstrap::new, session)
+    }
 }

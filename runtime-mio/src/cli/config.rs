@@ -55,8 +55,7 @@ pub(crate) struct Config {
 
 impl Verb for Config {
     fn run(self, matches: &ArgMatches, session: &mut Session<'_>) -> Outcome {
-        self.settings.place.network()?;
-        self.settings.place.advertised()?;
+        self.settings.place.check()?;
         if session.json { session.json_line(&as_json(matches)) } else { session.text(&as_toml(matches)) }
     }
 }

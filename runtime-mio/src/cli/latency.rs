@@ -1,9 +1,14 @@
-//! Which delays `demo` and `sim` run on: the flags.
+//! Which delays `demo` and `sim` run on.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
+use egoist_core::kernel::Seed;
+use egoist_core::sim::{self, Matrix, MatrixError};
+
+use super::failure::{Failure, Outcome};
 
 /// Delays and nodes.
 #[derive(Args, Clone, Debug)]
@@ -40,6 +45,54 @@ pub(crate) enum NodeChoice {
     These(Vec<usize>),
 }
 
+/// The nodes chosen, and the delays between them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Sample {
+    /// Which rows they were, in the matrix's order of nodes.
+    pub(crate) rows: Vec<usize>,
+    /// The round trips between them.
+    pub(crate) matrix: Matrix,
+    /// How many zeros of the file stand for something below its resolution and were replaced.
+    pub(crate) mended: usize,
+}
+
+impl LatencyArgs {
+    /// Reads the file, if one is given, and chooses its nodes.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no matrix, or has not the nodes asked for.
+    pub(crate) fn load(&self, seed: Seed) -> Outcome<Option<Sample>> {
+        let Some(path) = &self.latency else { return Ok(None) };
+        let text = fs::read_to_string(path).map_err(|e| {
+            Failure::io("cannot read the latencies", path.display(), &e).try_this("see 'egoist sim --help'")
+        })?;
+        let unit = match self.unit {
+            Unit::Ms => sim::Unit::Millis,
+            Unit::S => sim::Unit::Secs,
+        };
+        let whole = Matrix::parse(&text, unit).map_err(|e| wrong(path, &e))?;
+        self.choose(&whole, seed).map(Some).map_err(|e| wrong(path, &e))
+    }
+
+    /// The nodes chosen of a matrix.
+    ///
+    /// # Errors
+    /// It has not the nodes asked for.
+    pub(crate) fn choose(&self, whole: &Matrix, seed: Seed) -> Result<Sample, MatrixError> {
+        let rows = match &self.nodes {
+            None => (0..whole.len()).collect(),
+            Some(NodeChoice::Draw(n)) => whole.draw(*n, seed)?,
+            Some(NodeChoice::These(rows)) => rows.clone(),
+        };
+        Ok(Sample { matrix: whole.select(&rows)?, rows, mended: whole.mended() })
+    }
+}
+
+/// The error says what and what to do; the file is where.
+fn wrong(path: &Path, error: &MatrixError) -> Failure {
+    Failure::new(error.to_string()).at(path.display())
+}
+
 impl FromStr for NodeChoice {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
@@ -64,5 +117,36 @@ mod tests {
         for bad in ["", ",", "3,,4", "-1", "3;4", "a,b", "1.5"] {
             assert!(bad.parse::<NodeChoice>().is_err(), "{bad}");
         }
+    }
+
+    fn args(latency: &Path, nodes: &str) -> LatencyArgs {
+        LatencyArgs { latency: Some(latency.to_owned()), unit: Unit::S, nodes: Some(nodes.parse().unwrap()) }
+    }
+
+    #[test]
+    fn nodes_are_chosen_of_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("m.tsv");
+        fs::write(&path, "9\t0.01\t0\n0.02\t9\t0.03\n0.04\t0.05\t9\n").unwrap();
+        let load = |nodes| args(&path, nodes).load(Seed::from_u64(1)).map(Option::unwrap);
+        let sample = load("2,0").unwrap();
+        assert_eq!(
+            (sample.rows.as_slice(), sample.matrix.round_trip(0, 1), sample.mended),
+            (&[2, 0][..], 40_000, 1)
+        );
+        assert_eq!(load("2").unwrap(), load("2").unwrap());
+        for nodes in ["4", "3,", "1,1"] {
+            let said = load(nodes).unwrap_err().to_string();
+            assert!(said.contains("asked for") && said.ends_with("m.tsv"), "{said}");
+        }
+        fs::write(&path, "0 1\n2").unwrap();
+        assert!(load("2").unwrap_err().to_string().starts_with("egoist: line 2 has 1 entries"));
+        assert!(
+            args(&dir.path().join("none"), "2")
+                .load(Seed::from_u64(1))
+                .unwrap_err()
+                .to_string()
+                .contains("cannot read")
+        );
     }
 }

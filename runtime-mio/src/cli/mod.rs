@@ -4,6 +4,7 @@ mod bootstrap;
 mod config;
 mod control;
 mod demo;
+mod desk;
 mod duration;
 mod failure;
 mod hello;
@@ -17,9 +18,11 @@ mod node;
 mod path;
 mod payload;
 mod ping;
+mod plan;
 mod progress;
 mod routes;
 mod send;
+mod serve;
 mod session;
 mod settings;
 mod sim;
@@ -28,6 +31,7 @@ mod status;
 mod table;
 mod units;
 mod verb;
+mod views;
 
 use std::env;
 use std::ffi::OsString;
@@ -44,7 +48,15 @@ use verb::{Entry, entry};
 /// Every command, under its heading in the help.
 fn commands() -> Vec<(&'static str, Vec<Entry>)> {
     vec![
-        ("Run", vec![entry::<leave::Leave>(), entry::<config::Config>()]),
+        (
+            "Run",
+            vec![
+                entry::<bootstrap::Bootstrap>(),
+                entry::<node::Node>(),
+                entry::<leave::Leave>(),
+                entry::<config::Config>(),
+            ],
+        ),
         (
             "Ask a running node",
             vec![
@@ -161,14 +173,8 @@ mod tests {
     use super::*;
     use clap::CommandFactory as _;
 
-    fn waiting() -> [Command; 5] {
-        [
-            node::Node::command(),
-            bootstrap::Bootstrap::command(),
-            hello::Hello::command(),
-            demo::Demo::command(),
-            sim::Sim::command(),
-        ]
+    fn waiting() -> [Command; 3] {
+        [hello::Hello::command(), demo::Demo::command(), sim::Sim::command()]
     }
 
     #[test]

@@ -1,9 +1,15 @@
 //! `egoist node`: a node of the overlay.
 
-use clap::Parser;
+use clap::{ArgMatches, Parser};
+use egoist_core::overlay::Overlay;
 
 use super::config::{ConfigFile, Settings};
+use super::failure::Outcome;
+use super::logging::Talk;
+use super::serve::{Ground, draw_seed};
+use super::session::Session;
 use super::state::StateArgs;
+use super::verb::Verb;
 
 /// Run a node of the overlay, until SIGINT, SIGTERM or 'egoist leave'
 #[derive(Parser, Debug)]
@@ -19,9 +25,25 @@ There is no authentication: whoever reaches the port can take part. Keep to loop
 )]
 pub(crate) struct Node {
     #[command(flatten)]
-    pub(crate) file: ConfigFile,
+    file: ConfigFile,
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    settings: Settings,
     #[command(flatten)]
-    pub(crate) state: StateArgs,
+    state: StateArgs,
+}
+
+impl Verb for Node {
+    const TALK: Talk = Talk::News;
+
+    fn run(self, _: &ArgMatches, session: &mut Session<'_>) -> Outcome {
+        let Settings { place, wiring, periods, pace, bounds } = &self.settings;
+        place.check()?;
+        pace.warn();
+        let ground = Ground::take(place.listen, &self.state)?;
+        let mut config = place.plan(ground.address, &place.bootstraps(), draw_seed()?)?;
+        wiring.apply(&mut config);
+        config.periods = periods.paced(pace.pace);
+        config.bounds = bounds.limits();
+        ground.run(config, Overlay::new, session)
+    }
 }

@@ -281,7 +281,28 @@ fn share(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "write a number from 0 to below 1, as in 0.01".to_owned())
 }
 
+impl Pace {
+    /// Says what a pace above 1 means.
+    pub(crate) fn warn(self) {
+        if self.pace > 1 {
+            tracing::warn!(
+                pace = self.pace,
+                "periods are divided for an experiment: more traffic, less patience"
+            );
+        }
+    }
+}
+
 impl Place {
+    /// Whether everything is there that must be.
+    ///
+    /// # Errors
+    /// As [`Place::network`] and [`Place::advertised`].
+    pub(crate) fn check(&self) -> Outcome {
+        self.network()?;
+        self.advertised().map(drop)
+    }
+
     /// The overlay's name.
     ///
     /// # Errors

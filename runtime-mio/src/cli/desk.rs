@@ -1,0 +1,253 @@
+//! What a running node answers on its control socket.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use egoist_core::overlay::{Command, Config, Event, NodeId, Overlay, Refusal, Reply};
+use egoist_mio::control::{Request, Responder};
+use egoist_mio::net::MioNet;
+use egoist_mio::{Host, Key};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::control::codes;
+use super::leave::LeaveReport;
+use super::listen::Delivered;
+use super::payload::Payload;
+use super::ping::Echo;
+use super::send::SendReport;
+use super::serve::Member;
+use super::views::{self, Facts};
+
+/// The longest that an echo is waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+/// Who waits for what.
+pub(crate) struct Desk<M> {
+    key: Option<Key<M>>,
+    facts: Facts,
+    echoes: BTreeMap<u64, (String, Responder)>,
+    listeners: Vec<Responder>,
+    leaving: Vec<Responder>,
+    /// Why the node cannot go on.
+    pub(crate) fatal: Option<&'static str>,
+}
+
+/// Why a request is refused: a code and a sentence.
+type Refused = (&'static str, String);
+
+/// What `overlay.path`, `overlay.ping` and `overlay.send` are about.
+#[derive(Deserialize)]
+struct With {
+    to: String,
+    #[serde(default)]
+    size: usize,
+    #[serde(default)]
+    wait_ms: u64,
+    payload: Option<Payload>,
+}
+
+impl<M: Member> Desk<M> {
+    pub(crate) fn new(config: &Config, started: Instant) -> Self {
+        let facts = Facts::new(config, started);
+        let (listeners, leaving) = (Vec::new(), Vec::new());
+        Desk { key: None, facts, echoes: BTreeMap::new(), listeners, leaving, fatal: None }
+    }
+
+    /// Answers a request about the machine behind `key`, now or when what it waits for happens.
+    pub(crate) fn request(
+        desk: &Rc<RefCell<Self>>,
+        key: Key<M>,
+        host: &mut Host<MioNet>,
+        request: Request,
+        responder: Responder,
+    ) {
+        desk.borrow_mut().key = Some(key);
+        let node = host.machine(key).overlay();
+        match request.action.as_str() {
+            "overlay.status" => responder.ok(views::status(node, host.now(), &desk.borrow().facts)),
+            "overlay.neighbors" => responder.ok(views::neighbors(node, host.now())),
+            "overlay.routes" => responder.ok(views::routes(node)),
+            "overlay.listen" => desk.borrow_mut().listen(responder),
+            "overlay.leave" => desk.borrow_mut().leave(key, host, responder),
+            "overlay.path" => answer(responder, Self::path(node, request.with)),
+            "overlay.ping" => Self::ping(desk, key, host, request.with, responder),
+            "overlay.send" => answer(responder, Self::send(key, host, request.with)),
+            other => responder.error("unknown-verb", &format!("an overlay node does not know '{other}'")),
+        }
+    }
+
+    fn path(node: &Overlay, with: Value) -> Result<Value, Refused> {
+        let to = whom(node, &with_of(with)?.to)?;
+        let path = views::path(node, to).ok_or_else(|| refused(Refusal::Unreachable))?;
+        serde_json::to_value(path).map_err(|e| ("internal", e.to_string()))
+    }
+
+    fn send(key: Key<M>, host: &mut Host<MioNet>, with: Value) -> Result<Value, Refused> {
+        let with = with_of(with)?;
+        let octets = with.payload.as_ref().and_then(Payload::octets);
+        let octets =
+            octets.ok_or_else(|| ("bad-request", "there is no payload, as text or hex".to_owned()))?;
+        let to = whom(host.machine(key).overlay(), &with.to)?;
+        let count = u32::try_from(octets.len()).unwrap_or(u32::MAX);
+        host.command(key, Command::Send { to, payload: Bytes::from(octets) }).map_err(refused)?;
+        let node = host.machine(key).overlay();
+        let address = views::address(node, to);
+        let report =
+            SendReport { id: to.to_string(), address, next_hop: views::next_hop(node, to), octets: count };
+        serde_json::to_value(report).map_err(|e| ("internal", e.to_string()))
+    }
+
+    fn ping(
+        desk: &Rc<RefCell<Self>>,
+        key: Key<M>,
+        host: &mut Host<MioNet>,
+        with: Value,
+        responder: Responder,
+    ) {
+        let longest = desk.borrow().facts.payload;
+        match Self::echo(key, host, with, longest) {
+            Err((code, message)) => responder.error(code, &message),
+            Ok((number, address, wait)) => {
+                desk.borrow_mut().echoes.insert(number, (address, responder));
+                let desk = Rc::clone(desk);
+                host.after(wait, move |_| {
+                    if let Some((_, responder)) = desk.borrow_mut().echoes.remove(&number) {
+                        responder.error(codes::TIMEOUT, "no answer in time");
+                    }
+                });
+            }
+        }
+    }
+
+    /// Sends an echo: its number, whom it goes to, and how long it may take.
+    fn echo(
+        key: Key<M>,
+        host: &mut Host<MioNet>,
+        with: Value,
+        longest: usize,
+    ) -> Result<(u64, String, Duration), Refused> {
+        let with = with_of(with)?;
+        let to = whom(host.machine(key).overlay(), &with.to)?;
+        let address = views::address(host.machine(key).overlay(), to);
+        if with.size > longest {
+            return Err(refused(Refusal::TooLong));
+        }
+        match host
+            .command(key, Command::Echo { to, payload: Bytes::from(vec![0; with.size]) })
+            .map_err(refused)?
+        {
+            Reply::Sent(number) => {
+                Ok((number, address, Duration::from_millis(with.wait_ms).min(LONGEST_WAIT)))
+            }
+            Reply::Leaving => Err(refused(Refusal::NotRunning)),
+        }
+    }
+
+    fn listen(&mut self, responder: Responder) {
+        self.listeners.retain(Responder::is_open);
+        self.listeners.push(responder);
+    }
+
+    fn leave(&mut self, key: Key<M>, host: &mut Host<MioNet>, responder: Responder) {
+        self.leaving.push(responder);
+        let refused = host.command(key, Command::Leave).is_err();
+        if refused && self.facts.id.is_none() {
+            self.end(host);
+        }
+    }
+
+    /// What the node tells.
+    pub(crate) fn event(&mut self, host: &mut Host<MioNet>, event: Event) {
+        match event {
+            Event::Started { id, incarnation } => {
+                self.facts.id = Some(id);
+                tracing::info!(%id, incarnation, "started");
+            }
+            Event::Fatal { what } => {
+                self.fatal = Some(what);
+                host.stop();
+            }
+            Event::Delivered { from, payload } => self.delivered(host, from, &payload),
+            Event::Echoed { number, from, after, .. } => self.echoed(number, from, after),
+            Event::Undelivered { number, why, .. } => self.undelivered(number, why),
+            Event::Left => self.end(host),
+            Event::LinkUp { peer, address } => tracing::info!(?peer, %address, "link up"),
+            Event::LinkDown { peer, why } => tracing::info!(?peer, %why, "link down"),
+            Event::Suspected { peer } => tracing::warn!(?peer, "suspected: it is silent"),
+            Event::Recovered { peer } => tracing::info!(?peer, "recovered"),
+            Event::Rewired { added, removed } => tracing::info!(?added, ?removed, "rewired"),
+            Event::Misbehaved { remote, why } => tracing::warn!(%remote, %why, "a peer broke a rule"),
+            Event::Impostor { address } => tracing::error!(%address, "another node lives under this id"),
+        }
+    }
+
+    fn delivered(&mut self, host: &Host<MioNet>, from: NodeId, payload: &Bytes) {
+        let address = self.key.map(|key| views::address(host.machine(key).overlay(), from));
+        let arrived = Delivered { id: from.to_string(), address, payload: Payload::new(payload.to_vec()) };
+        self.listeners.retain(|listener| listener.event(&arrived));
+    }
+
+    fn echoed(&mut self, number: u64, from: NodeId, after: Duration) {
+        if let Some((address, responder)) = self.echoes.remove(&number) {
+            responder.ok(Echo { id: from.to_string(), address, rtt_ms: views::ms(after) });
+        }
+    }
+
+    fn undelivered(&mut self, number: u64, why: &'static str) {
+        if let Some((_, responder)) = self.echoes.remove(&number) {
+            responder.error(why, &format!("on its way: {why}"));
+        }
+    }
+
+    fn end(&mut self, host: &mut Host<MioNet>) {
+        let id = self.facts.id.map(|id| id.to_string()).unwrap_or_default();
+        for responder in self.leaving.drain(..) {
+            responder.ok(LeaveReport { id: id.clone(), address: self.facts.address.to_string() });
+        }
+        for listener in self.listeners.drain(..) {
+            listener.ok(json!({}));
+        }
+        host.stop();
+    }
+}
+
+fn answer(responder: Responder, result: Result<Value, Refused>) {
+    match result {
+        Ok(value) => responder.ok(value),
+        Err((code, message)) => responder.error(code, &message),
+    }
+}
+
+fn with_of(with: Value) -> Result<With, Refused> {
+    serde_json::from_value(with).map_err(|e| ("bad-request", e.to_string()))
+}
+
+fn refused(refusal: Refusal) -> Refused {
+    let code = match refusal {
+        Refusal::Unknown => codes::UNKNOWN_NODE,
+        Refusal::Unreachable => codes::UNREACHABLE,
+        Refusal::TooLong => "too-long",
+        Refusal::Busy => "busy",
+        Refusal::NotRunning => "not-running",
+    };
+    (code, refusal.to_string())
+}
+
+/// The node that an address or the beginning of an id names.
+fn whom(node: &Overlay, to: &str) -> Result<NodeId, Refused> {
+    let named = |n: &egoist_core::overlay::NodeView| {
+        n.address.to_string() == to || to.len() >= 4 && n.id.to_string().starts_with(to)
+    };
+    let all: Vec<_> = node.nodes().into_iter().filter(named).collect();
+    let present: Vec<_> = all.iter().filter(|n| !n.absent).collect();
+    match (present.as_slice(), all.as_slice()) {
+        ([one], _) => Ok(one.id),
+        ([], [one]) => Ok(one.id),
+        ([], []) => Err(refused(Refusal::Unknown)),
+        _ => Err(("ambiguous", "several nodes are called so: give more digits".to_owned())),
+    }
+}

@@ -1,0 +1,142 @@
+//! From what is configured to what the overlay's machine takes.
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+
+use egoist_core::kernel::Seed;
+use egoist_core::overlay::database::Limits;
+use egoist_core::overlay::wire::Network;
+use egoist_core::overlay::{self, Config, LinkMode, PolicyKind};
+
+use super::failure::{Failure, Outcome};
+use super::settings::{Bounds, HostPort, InDegreeCap, Links, Periods, Place, Policy, Wiring};
+
+impl Place {
+    /// The machine's configuration for a node that is bound to `bound`, with the defaults for all but its place.
+    ///
+    /// # Errors
+    /// The name or an address is missing, or no bootstrap's name can be resolved.
+    pub(crate) fn plan(&self, bound: SocketAddr, bootstraps: &[HostPort], seed: Seed) -> Outcome<Config> {
+        let network =
+            Network::new(self.network()?).map_err(|e| Failure::usage(e.to_string()).at("--network"))?;
+        let mut addresses = self.advertised()?.iter().copied();
+        let mut config = Config::new(seed, network, addresses.next().unwrap_or(bound));
+        config.more_addresses = addresses.collect();
+        config.id = self.id;
+        config.bootstraps = resolve(bootstraps)?;
+        Ok(config)
+    }
+}
+
+/// The addresses of all bootstraps; a name that cannot be resolved is passed over while there is another.
+fn resolve(bootstraps: &[HostPort]) -> Outcome<Vec<SocketAddr>> {
+    let mut addresses = Vec::new();
+    let mut unresolved = None;
+    for bootstrap in bootstraps {
+        match bootstrap.as_str().to_socket_addrs() {
+            Ok(found) => addresses.extend(found),
+            Err(error) => {
+                tracing::warn!(%bootstrap, %error, "a bootstrap's name cannot be resolved");
+                unresolved = Some(Failure::io("cannot resolve a bootstrap's name", bootstrap, &error));
+            }
+        }
+    }
+    match unresolved {
+        Some(failure) if addresses.is_empty() => {
+            Err(failure.try_this("give an IP address, or try again later"))
+        }
+        _ => Ok(addresses),
+    }
+}
+
+impl Wiring {
+    /// Puts the choice of neighbours into `config`.
+    pub(crate) fn apply(&self, config: &mut Config) {
+        config.k = self.k as usize;
+        config.policy = match self.policy {
+            Policy::BestResponse => PolicyKind::BestResponse,
+            Policy::KRandom => PolicyKind::KRandom,
+            Policy::FullMesh => PolicyKind::FullMesh,
+        };
+        config.links = match self.links {
+            Links::Mutual => LinkMode::Mutual,
+            Links::Directed => LinkMode::Directed,
+        };
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to a million")]
+        let millionths = (self.eps * 1e6).round() as u32;
+        config.eps_ppm = millionths;
+    }
+}
+
+impl Periods {
+    /// The periods of a node that lives `pace` times as fast.
+    pub(crate) fn paced(&self, pace: u32) -> overlay::Periods {
+        overlay::Periods {
+            ping: self.ping_period,
+            ping_timeout: self.ping_timeout,
+            rewiring: self.rewiring_period,
+            remove: self.remove_period,
+            erase_hash: self.erase_hash,
+            boot_delay: self.boot_delay,
+            heartbeat: self.heartbeat,
+            exchange: self.exchange_period,
+            heal: self.heal_period,
+            greeting: self.greeting_timeout,
+            announce_delay: self.announce_delay,
+            ..overlay::Periods::default()
+        }
+        .paced(pace)
+    }
+}
+
+impl Bounds {
+    /// The machine's bounds.
+    pub(crate) fn limits(&self) -> overlay::Bounds {
+        let defaults = overlay::Bounds::default();
+        overlay::Bounds {
+            in_degree: match self.in_degree_cap {
+                InDegreeCap::Auto => None,
+                InDegreeCap::None => Some(usize::MAX),
+                InDegreeCap::At(cap) => Some(cap as usize),
+            },
+            guests: self.guest_slots as usize,
+            watchers: self.watcher_slots as usize,
+            strangers: self.max_strangers as usize,
+            database: Limits { records: self.max_records, ..defaults.database },
+            remembered: self.max_remembered as usize,
+            payload: self.max_payload as usize,
+            hashes: self.pkt_ids_limit as usize,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Args, Command};
+
+    fn defaults<A: Args>() -> A {
+        let command = A::augment_args(Command::new("node").no_binary_name(true));
+        A::from_arg_matches(&command.get_matches_from(Vec::<&str>::new())).unwrap()
+    }
+
+    #[test]
+    fn the_defaults_are_the_machines() {
+        assert_eq!(defaults::<Periods>().paced(1), overlay::Periods::default());
+        assert_eq!(defaults::<Bounds>().limits(), overlay::Bounds::default());
+        let bound = "127.0.0.1:4001".parse().unwrap();
+        let mut config = defaults::<Place>().plan(bound, &[], Seed::from_u64(1)).unwrap();
+        let machines = Config::new(Seed::from_u64(1), Network::new("loopback").unwrap(), bound);
+        assert_eq!(config, machines);
+        config.k = 0;
+        defaults::<Wiring>().apply(&mut config);
+        assert_eq!(config, machines);
+    }
+
+    #[test]
+    fn bootstraps_are_resolved_as_far_as_they_can_be() {
+        let named = |names: &[&str]| resolve(&names.iter().map(|n| n.parse().unwrap()).collect::<Vec<_>>());
+        assert_eq!(named(&["127.0.0.1:7"]).unwrap(), ["127.0.0.1:7".parse().unwrap()]);
+        assert_eq!(named(&["nowhere.invalid:7", "127.0.0.1:7"]).unwrap().len(), 1);
+        assert!(named(&["nowhere.invalid:7"]).unwrap_err().to_string().contains("nowhere.invalid:7"));
+    }
+}

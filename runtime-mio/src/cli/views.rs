@@ -1,0 +1,193 @@
+//! What a node knows, as reports for people and programs.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use egoist_core::kernel::Time;
+use egoist_core::overlay::link::{Carrier, Mine};
+use egoist_core::overlay::wire::ListedRole;
+use egoist_core::overlay::{self, Config, LinkMode, NeighborView, NodeId, Overlay, PolicyKind, RouteView};
+
+use super::neighbors::{LinkRole, LinkState, NeighborRow, NeighborsReport};
+use super::path::{Hop, PathReport};
+use super::routes::{RouteRow, RouteState, RoutesReport};
+use super::status::{Phase, StatusReport};
+
+/// What a node is told at its start and says in its status.
+pub(crate) struct Facts {
+    network: String,
+    /// Where others dial it.
+    pub(crate) address: SocketAddr,
+    policy: &'static str,
+    links: &'static str,
+    k: usize,
+    eps_ppm: u32,
+    /// The most octets that a payload may have.
+    pub(crate) payload: usize,
+    started: Instant,
+    /// Its id, once it has one.
+    pub(crate) id: Option<NodeId>,
+}
+
+impl Facts {
+    pub(crate) fn new(config: &Config, started: Instant) -> Self {
+        Facts {
+            network: config.network.to_string(),
+            address: config.address,
+            policy: match config.policy {
+                PolicyKind::BestResponse => "best-response",
+                PolicyKind::KRandom => "k-random",
+                PolicyKind::FullMesh => "full-mesh",
+                PolicyKind::Watch => "watch",
+            },
+            links: match config.links {
+                LinkMode::Mutual => "mutual",
+                LinkMode::Directed => "directed",
+            },
+            k: config.k,
+            eps_ppm: config.eps_ppm,
+            payload: config.bounds.payload,
+            started,
+            id: None,
+        }
+    }
+}
+
+/// Milliseconds.
+pub(crate) fn ms(length: Duration) -> f64 {
+    us(u64::try_from(length.as_micros()).unwrap_or(u64::MAX))
+}
+
+#[allow(clippy::cast_precision_loss, reason = "shown to people and read as a float")]
+fn us(micros: u64) -> f64 {
+    micros as f64 / 1000.0
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// The node in short.
+pub(crate) fn status(node: &Overlay, now: Time, facts: &Facts) -> StatusReport {
+    let view = node.status();
+    let (phase, next) = match view.phase {
+        overlay::Phase::Starting => (Phase::Starting, None),
+        overlay::Phase::Alone => (Phase::Alone, None),
+        overlay::Phase::Joining => (Phase::Joining, None),
+        overlay::Phase::Measuring => (Phase::Measuring, None),
+        overlay::Phase::Deciding { next } => (Phase::Wired, Some(next.since(now).as_secs_f64())),
+        overlay::Phase::Watching => (Phase::Watching, None),
+        overlay::Phase::Leaving => (Phase::Leaving, None),
+    };
+    let mean = u64::try_from(view.reachable).ok().and_then(|n| view.total_cost.checked_div(n));
+    StatusReport {
+        id: view.id.map(|id| id.to_string()),
+        address: facts.address.to_string(),
+        network: facts.network.clone(),
+        phase,
+        next_decision_s: next,
+        policy: facts.policy.to_owned(),
+        k: count(facts.k),
+        links: facts.links.to_owned(),
+        eps: f64::from(facts.eps_ppm) / 1e6,
+        out_degree: count(view.out_degree),
+        in_degree: count(view.in_degree),
+        nodes_known: count(view.known.saturating_sub(1)),
+        nodes_reachable: count(view.reachable),
+        cost_ms: mean.map(us),
+        incarnation: view.key.map(|key| key.incarnation),
+        uptime_s: facts.started.elapsed().as_secs(),
+        pid: std::process::id(),
+    }
+}
+
+/// The links, by address.
+pub(crate) fn neighbors(node: &Overlay, now: Time) -> NeighborsReport {
+    let mut views = node.neighbors();
+    views.sort_unstable_by_key(|view| view.address);
+    NeighborsReport(views.iter().map(|view| neighbor(view, now)).collect())
+}
+
+fn neighbor(view: &NeighborView, now: Time) -> NeighborRow {
+    let state = if view.suspected {
+        LinkState::Suspected
+    } else if view.mine == Mine::Leaving {
+        LinkState::Leaving
+    } else {
+        LinkState::Up
+    };
+    NeighborRow {
+        id: view.id.to_string(),
+        address: view.address.to_string(),
+        role: view.listed.map(|role| match role {
+            ListedRole::Out => LinkRole::Out,
+            ListedRole::In => LinkRole::In,
+            ListedRole::Both => LinkRole::Both,
+        }),
+        state,
+        rtt_ms: view.rtt.map(ms),
+        rtt_var_ms: view.deviation.map(ms),
+        heard_ms_ago: view.heard.map(ms),
+        carrier: match view.carrier {
+            Carrier::Udp => "udp".to_owned(),
+            Carrier::Tcp => "tcp".to_owned(),
+        },
+        up_s: now.since(view.since).as_secs(),
+    }
+}
+
+/// The ways to all others, by address.
+pub(crate) fn routes(node: &Overlay) -> RoutesReport {
+    let mut views = node.routes();
+    views.sort_unstable_by_key(|view| view.address);
+    RoutesReport(views.iter().map(|view| route(node, view)).collect())
+}
+
+fn route(node: &Overlay, view: &RouteView) -> RouteRow {
+    RouteRow {
+        id: view.id.to_string(),
+        address: view.address.to_string(),
+        next_hop: view.next_hop.map(|hop| address(node, hop)),
+        cost_ms: view.cost.map(|cost| us(cost.into())),
+        direct_ms: view.direct.map(|cost| us(cost.micros().into())),
+        hops: view.hops.map(count),
+        state: match (view.absent, view.cost) {
+            (true, _) => RouteState::Absent,
+            (false, Some(_)) => RouteState::Reachable,
+            (false, None) => RouteState::Unreachable,
+        },
+    }
+}
+
+/// The path to a node, if one leads there.
+pub(crate) fn path(node: &Overlay, to: NodeId) -> Option<PathReport> {
+    let view = node.path(to)?;
+    let hops = view.hops.windows(2).map(|pair| {
+        let ((_, before), (id, total)) = (pair[0], pair[1]);
+        Hop {
+            id: id.to_string(),
+            address: address(node, id),
+            link_ms: us(total.saturating_sub(before).into()),
+            total_ms: us(total.into()),
+        }
+    });
+    let direct = node.routes().into_iter().find(|route| route.id == to).and_then(|route| route.direct);
+    Some(PathReport {
+        id: to.to_string(),
+        address: address(node, to),
+        cost_ms: view.hops.last().map_or(0.0, |(_, total)| us((*total).into())),
+        hops: hops.collect(),
+        direct_ms: direct.map(|cost| us(cost.micros().into())),
+    })
+}
+
+/// Where a node of the database listens; its id where it is not there.
+pub(crate) fn address(node: &Overlay, id: NodeId) -> String {
+    node.database().get(id).map_or_else(|| id.to_string(), |entry| entry.name().addr.to_string())
+}
+
+/// The neighbour through which a node is reached, by address.
+pub(crate) fn next_hop(node: &Overlay, to: NodeId) -> String {
+    let hop = node.routes().into_iter().find(|route| route.id == to).and_then(|route| route.next_hop);
+    hop.map_or_else(super::units::dash, |hop| address(node, hop))
+}
