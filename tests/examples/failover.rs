@@ -161,7 +161,11 @@ fn run(binary: &Path, nodes: &mut [Node], trials: u16, all: usize) {
         }
         nodes[victim].process = start(binary, "node", &address, &bootstrap(), &nodes[victim].folder);
         let back = wait(nodes, Some(victim), with);
-        if trial % 2 == 1 { deleted.add(back) } else { kept.add(back) }
+        if trial % 2 == 1 {
+            deleted.add(back)
+        } else {
+            kept.add(back)
+        }
         rest(nodes, all);
         signal(&nodes[victim].process, "STOP");
         stopped.add(wait(nodes, Some(victim), without));
