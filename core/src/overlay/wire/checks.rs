@@ -22,7 +22,10 @@ pub fn line(octets: &[u8]) {
     assert!(octets.starts_with(packet.word().as_bytes()));
     assert_eq!(read(&emitted.slice(..octets.len())).as_ref(), Ok(&packet));
     match &packet {
-        Packet::Upt(upt) => record(upt),
+        Packet::Upt(upt) => {
+            assert_eq!(upt.frame(upt.age), emitted);
+            record(upt);
+        }
         Packet::Rmv(removal) => {
             let true_one =
                 Removal::originate(removal.key, removal.reporter, removal.victim, removal.victim_key);
