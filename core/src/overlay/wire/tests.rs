@@ -177,7 +177,7 @@ proptest! {
         let mut script = String::new();
         for (message, index, count, octet, pass) in steps {
             let line = match pass {
-                0 => format!("+{}\n", 4_000 * index),
+                0 => format!("+{}\n", 5 * index),
                 _ => format!("SEG@{message}@{index}@{count}@{octet}\n"),
             };
             script.push_str(&line);
