@@ -71,7 +71,7 @@ impl Overlay {
 
     /// Tells the record if it is due and the bucket has room; called at the end of every input.
     pub(super) fn originate_if_due(&mut self) {
-        if !self.origin.dirty || self.me().is_none() || self.config.is_watcher() {
+        if !self.origin.dirty || !self.may_originate() || self.config.is_watcher() {
             return;
         }
         let statement = self.statement();

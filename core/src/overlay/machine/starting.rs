@@ -50,7 +50,7 @@ impl Life {
     /// Who the node is, once that is durable.
     pub(super) fn me(self) -> Option<Me> {
         match self {
-            Life::Running(me) | Life::Leaving(me) => Some(me),
+            Life::CatchingUp(_, me) | Life::Running(me) | Life::Leaving(me) => Some(me),
             _ => None,
         }
     }
@@ -151,6 +151,7 @@ impl Overlay {
         self.start_exchanging();
         self.start_choosing();
         self.join();
+        self.hear_strangers();
     }
 
     pub(super) fn fatal(&mut self, what: &'static str) {
@@ -160,6 +161,11 @@ impl Overlay {
 
     pub(super) fn me(&self) -> Option<Me> {
         self.life.me()
+    }
+
+    /// Whether the record may be told: not before its incarnation is durable, and not after the end.
+    pub(super) fn may_originate(&self) -> bool {
+        matches!(self.life, Life::Running(_) | Life::Leaving(_))
     }
 
     pub(super) fn is_running(&self) -> bool {

@@ -105,6 +105,9 @@ impl Overlay {
     fn accepted(&mut self, conn: ConnId, remote: SocketAddr) {
         self.conns.insert(conn, Conn::new(Kind::Stranger, remote));
         self.strangers.push_back(conn);
+        if self.me().is_none() {
+            self.out.push_back(Output::Reading { conn, on: false });
+        }
         if self.strangers.len() > self.config.bounds.strangers
             && let Some(oldest) = self.strangers.pop_front()
         {
@@ -113,6 +116,13 @@ impl Overlay {
                 CloseHow::Abort,
                 Why { fault: Fault::Own, what: "too many have not said what they are" },
             );
+        }
+    }
+
+    /// The node knows who it is: those who came before hear it now.
+    pub(super) fn hear_strangers(&mut self) {
+        for &conn in &self.strangers {
+            self.out.push_back(Output::Reading { conn, on: true });
         }
     }
 
@@ -171,6 +181,9 @@ impl Overlay {
             bytes.clear();
             return Ok(None);
         };
+        if self.life.me().is_none() {
+            return Ok(None);
+        }
         if let Some((head, payload)) = state.payload {
             let Ok(octets) = payload.take(bytes) else { return Err(peer_fault("a payload without its end")) };
             if octets.is_some() {
