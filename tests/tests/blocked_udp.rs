@@ -1,0 +1,44 @@
+//! An overlay whose datagrams all vanish: links carry the heartbeats, and short connections measure.
+
+use std::time::Duration;
+
+use egoist_core::kernel::Seed;
+use egoist_core::overlay::experiment::{Experiment, Plan};
+use egoist_core::overlay::link::Carrier;
+use egoist_core::overlay::wiring::Caution;
+use egoist_core::overlay::{LinkMode, PolicyKind};
+use egoist_core::sim::cities;
+
+fn plan() -> Plan {
+    Plan {
+        k: 2,
+        policy: PolicyKind::BestResponse,
+        links: LinkMode::Mutual,
+        eps_ppm: 10_000,
+        guarding: Caution::Quiet,
+        lag: Duration::ZERO,
+        pace: 1,
+        epochs: 4,
+        seed: 5,
+    }
+}
+
+#[test]
+fn without_datagrams_the_overlay_forms_on_tcp_alone() {
+    let cities = cities::matrix();
+    let rows = cities.draw(10, Seed::from_u64(2)).expect("ten cities");
+    let matrix = cities.select(&rows).expect("they are there");
+    let mut experiment = Experiment::new(plan(), &matrix);
+    experiment.world().set_loss(1_000_000);
+    let last = std::iter::from_fn(|| experiment.next_epoch()).last().expect("four epochs");
+    assert_eq!(last.judgement.unreachable_pairs, 0);
+    assert!(last.judgement.cost_ratio.expect("all are reached") < 1.3, "{last:?}");
+    for (node, member) in experiment.members() {
+        for neighbor in member.neighbors() {
+            assert_eq!(neighbor.carrier, Carrier::Tcp, "node {node}");
+            assert!(!neighbor.suspected, "node {node}");
+        }
+        let unmeasured = member.routes().iter().filter(|route| route.direct.is_none()).count();
+        assert_eq!(unmeasured, 0, "node {node} measured everybody");
+    }
+}
