@@ -13,6 +13,7 @@ mod leave;
 mod listen;
 mod live;
 mod logging;
+mod names;
 mod neighbors;
 mod node;
 mod path;
@@ -55,6 +56,7 @@ fn commands() -> Vec<(&'static str, Vec<Entry>)> {
                 entry::<node::Node>(),
                 entry::<leave::Leave>(),
                 entry::<config::Config>(),
+                entry::<hello::Hello>(),
             ],
         ),
         (
@@ -173,8 +175,8 @@ mod tests {
     use super::*;
     use clap::CommandFactory as _;
 
-    fn waiting() -> [Command; 3] {
-        [hello::Hello::command(), demo::Demo::command(), sim::Sim::command()]
+    fn waiting() -> [Command; 2] {
+        [demo::Demo::command(), sim::Sim::command()]
     }
 
     #[test]
