@@ -1,4 +1,5 @@
-//! `core/API.md`: every name of the original program stands in it, and all that it names exists.
+//! `core/API.md`: every name of the original program stands in it, and all that it names exists; so do the bounds in
+//! `ARCHITECTURE.md`.
 
 #[path = "api_table/seeds.rs"]
 mod seeds;
@@ -72,6 +73,16 @@ fn every_test_exists() {
     let missing: Vec<String> =
         rows().into_iter().flat_map(|row| row.tests).filter(|path| !sources::tests(&root(), path)).collect();
     assert!(missing.is_empty(), "no test is called {missing:#?}");
+}
+
+#[test]
+fn every_bound_of_the_architecture_exists() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (_, table) = text.split_once("\n## Bounds\n").expect("a section on bounds");
+    let named: Vec<String> = table.lines().filter(|line| line.starts_with("| `")).flat_map(quoted).collect();
+    assert!(named.len() > 50, "{} bounds", named.len());
+    let missing: Vec<&String> = named.iter().filter(|path| !sources::defines(&root(), path)).collect();
+    assert!(missing.is_empty(), "nothing in the sources is called {missing:#?}");
 }
 
 #[test]
