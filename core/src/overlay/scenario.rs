@@ -28,6 +28,8 @@ use crate::sim::{self, Boot, Condition, Jitter, Matrix, Sites, World};
 pub const SETTLING: u32 = 2;
 /// News is on its way at any time: within so long after the stated time there is a moment without.
 const QUIET: Duration = Duration::from_secs(5);
+/// Those who start again have so long to begin before anybody goes for good.
+pub const STARTING: Duration = Duration::from_secs(1);
 /// How often the oracles are asked then.
 const ASKED: Duration = Duration::from_millis(100);
 /// The shortest round trip of a terrain, in microseconds.
@@ -118,7 +120,13 @@ impl Scenario {
     pub fn rules(&self) -> Rules {
         let config = self.config(Seed::from_u64(0), sim::address(0));
         let k = (self.policy != PolicyKind::FullMesh).then_some(self.k);
-        Rules { links: self.links, k, in_degree: config.in_degree_cap(), guests: config.bounds.guests }
+        Rules {
+            links: self.links,
+            k,
+            in_degree: config.in_degree_cap(),
+            guests: config.bounds.guests,
+            connects: self.policy != PolicyKind::KRandom,
+        }
     }
 
     /// Runs it to the stated time and asks the oracles.
@@ -131,6 +139,7 @@ impl Scenario {
         world.run_until(Time::ZERO + joined, |_, _, _| ());
         faults::play(&mut world, &self.faults, |_, _, _| ());
         faults::recover(&mut world);
+        world.run_until(world.now() + STARTING, |_, _, _| ());
         self.depart(&mut world);
         let stated = world.now() + Periods::default().rewiring * SETTLING;
         world.run_until(stated, |_, _, _| ());
@@ -196,7 +205,8 @@ impl Scenario {
         }
     }
 
-    fn depart(&self, world: &mut World<Member>) {
+    /// Has those go who go for good.
+    pub fn depart(&self, world: &mut World<Member>) {
         for (node, how) in &self.departures {
             match how {
                 Departure::Kill => world.kill(*node),
