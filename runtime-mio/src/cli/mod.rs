@@ -8,6 +8,7 @@ mod desk;
 mod duration;
 mod failure;
 mod hello;
+mod jury;
 mod latency;
 mod leave;
 mod listen;
@@ -26,6 +27,7 @@ mod serve;
 mod session;
 mod settings;
 mod sim;
+mod stage;
 mod state;
 mod status;
 mod table;
@@ -48,6 +50,7 @@ use verb::{Entry, entry};
 /// Every command, under its heading in the help.
 fn commands() -> Vec<(&'static str, Vec<Entry>)> {
     vec![
+        ("Try", vec![entry::<demo::Demo>(), entry::<sim::Sim>()]),
         (
             "Run",
             vec![
@@ -88,11 +91,9 @@ fn run(args: Vec<OsString>, out: &mut dyn io::Write) -> Outcome {
     let entry = entries
         .find(|e| e.command.get_name() == name)
         .ok_or_else(|| Failure::usage("there is no such command"))?;
-    logging::start(
-        entry.talk,
-        i16::from(matches.get_count("verbose")) - i16::from(matches.get_count("quiet")),
-    )?;
-    (entry.run)(of_command, &mut Session { json: matches.get_flag("json"), out })
+    let quiet = matches.get_count("quiet");
+    logging::start(entry.talk, i16::from(matches.get_count("verbose")) - i16::from(quiet))?;
+    (entry.run)(of_command, &mut Session { json: matches.get_flag("json"), quiet: quiet > 0, out })
 }
 
 /// Reads the command line, and once more with the configuration file's values for defaults where it names one.
@@ -173,8 +174,8 @@ mod tests {
     use super::*;
     use clap::CommandFactory as _;
 
-    fn waiting() -> [Command; 3] {
-        [hello::Hello::command(), demo::Demo::command(), sim::Sim::command()]
+    fn waiting() -> [Command; 1] {
+        [hello::Hello::command()]
     }
 
     #[test]
