@@ -57,10 +57,10 @@ impl Bench {
         while let Some(output) = self.node.poll() {
             match output {
                 Output::Load { ticket, .. } => {
-                    self.node.handle(self.now, Input::Loaded { ticket, value: Loaded::Absent })
+                    self.node.handle(self.now, Input::Loaded { ticket, value: Loaded::Absent });
                 }
                 Output::Store { ticket, .. } => {
-                    self.node.handle(self.now, Input::Stored { ticket, ok: true })
+                    self.node.handle(self.now, Input::Stored { ticket, ok: true });
                 }
                 _ => {}
             }

@@ -1,4 +1,140 @@
-//! Egoist's protocols as pure state machines.
+//! Egoist's protocols as pure state machines: time, bytes and random seeds come in, frames and wishes go out.
+//!
+//! Nothing here reads a clock, opens a socket, starts a thread or draws a number that does not follow from the seed it
+//! was given. That is left to a *driver*: the event loop of the package `egoist-mio`, the simulator in `sim`, or one of
+//! your own, which is a loop of five steps.
+//!
+//! # The run loop
+//!
+//! Every protocol is a [`Machine`](kernel::Machine), and every driver of one does this:
+//!
+//! 1. build the machine; it may want something done at once;
+//! 2. do what it wants, until it wants no more ([`poll`](kernel::Machine::poll));
+//! 3. sleep until [`poll_timeout`](kernel::Machine::poll_timeout), or until something arrives;
+//! 4. hand over what has arrived;
+//! 5. then tell the time, and go on with 2.
+//!
+//! Here it is with a node of the overlay, driven by hand. Nobody answers where its bootstrap should be, and somebody
+//! probes it after a while:
+//!
+//! ```
+//! # #[cfg(feature = "overlay")] {
+//! use std::collections::BTreeMap;
+//!
+//! use bytes::Bytes;
+//! use egoist_core::kernel::{DialError, Input, Loaded, Machine, Output, Port, Seed, Time};
+//! use egoist_core::overlay::{Config, Event, Overlay, Phase, wire::Network};
+//!
+//! // What a real driver has instead: files, and sockets.
+//! let mut files: BTreeMap<&str, Bytes> = BTreeMap::new();
+//! let (mut dials, mut answers, mut started) = (0, Vec::new(), None);
+//! let mut arrives = Some((Time::from_secs(5), b"PING@00000000000000aa\r\n"));
+//!
+//! // 1. Build it: here it wants to load its state.
+//! let (name, here) = (Network::new("example").unwrap(), "127.0.0.1:61300".parse().unwrap());
+//! let config = Config {
+//!     bootstraps: vec!["127.0.0.1:61223".parse().unwrap()],
+//!     ..Config::new(Seed::from_u64(7), name, here)
+//! };
+//! let mut node = Overlay::new(config);
+//! let mut now = Time::ZERO;
+//!
+//! while now < Time::from_secs(10) {
+//!     // 2. Do what it wants, until it wants no more. Answers may be given at once or later.
+//!     while let Some(output) = node.poll() {
+//!         match output {
+//!             Output::Load { ticket, key } => {
+//!                 let value = files.get(key).map_or(Loaded::Absent, |octets| Loaded::Value(octets));
+//!                 node.handle(now, Input::Loaded { ticket, value });
+//!             }
+//!             Output::Store { ticket, ops } => {
+//!                 for op in ops {
+//!                     match op.value {
+//!                         Some(octets) => files.insert(op.key, octets),
+//!                         None => files.remove(op.key),
+//!                     };
+//!                 }
+//!                 node.handle(now, Input::Stored { ticket, ok: true });
+//!             }
+//!             Output::Dial { ticket, .. } => {
+//!                 dials += 1;
+//!                 node.handle(now, Input::DialFailed { ticket, why: DialError::Refused });
+//!             }
+//!             Output::Datagram { payload, .. } => answers.push(payload),
+//!             Output::Event(Event::Started { id, incarnation }) => started = Some((id, incarnation)),
+//!             // With a connection open there would be Send, Reading and Close as well.
+//!             other => println!("{other:?}"),
+//!         }
+//!     }
+//!     // 3. Sleep until it wants to be woken, or something arrives.
+//!     let wake = node.poll_timeout().expect("a node without neighbours looks for some").at;
+//!     assert!(wake > now, "drained, so it is later than now");
+//!     now = arrives.map_or(wake, |(at, _)| wake.min(at));
+//!     // 4. Hand over what has arrived.
+//!     if let Some((_, bytes)) = arrives.take_if(|(at, _)| *at <= now) {
+//!         let from = "127.0.0.1:61301".parse().unwrap();
+//!         node.handle(now, Input::Datagram { port: Port(0), from, bytes });
+//!     }
+//!     // 5. Then tell the time.
+//!     node.handle(now, Input::Tick);
+//! }
+//!
+//! assert_eq!(started, node.id().map(|id| (id, 1)));
+//! assert_eq!(answers, ["PONG@00000000000000aa\r\n"]);
+//! assert!(dials >= 3, "the bootstrap is asked again");
+//! assert_eq!(node.phase(), Phase::Alone);
+//! assert!(files.contains_key("identity"), "the next start is incarnation 2 of the same node");
+//! # }
+//! ```
+//!
+//! # What holds between a machine and its driver
+//!
+//! Of the machine:
+//!
+//! - **`handle` cannot fail.** What a peer does wrong becomes [`Output::Close`](kernel::Output::Close) and an event.
+//! - **`poll_timeout` is the last time given while `poll` would return something, and strictly later, or never, once
+//!   drained.** A driver that sleeps exactly that long is always right, and never spins.
+//! - **The order of draining and the splitting of bytes change nothing.** Several inputs before a drain, or bytes that
+//!   arrive one at a time, give the same outputs.
+//! - **The same seed and the same inputs give the same outputs,** to the byte and on every machine: a recording can be
+//!   replayed.
+//! - **What is due runs at [`Input::Tick`](kernel::Input::Tick) alone.** An input that arrives first is heard first.
+//! - **A machine woken late convicts nobody.** It puts off what waits for others by the time that it slept itself.
+//! - **Who sheds holds the queue.** At most 64 KiB of a connection, or one frame if that is larger, are with the driver
+//!   and unflushed; the rest waits in the machine, by [`Class`](kernel::Class).
+//! - **Nothing is said before the state is durable.** A machine that keeps state asks for it at construction.
+//!
+//! Of the driver:
+//!
+//! - **Time never goes back, and bytes that have arrived are handed over before the time that has passed.**
+//! - **Each connection ends with one `Closed`, each ticket is answered once.** A machine's own `Close` is answered too.
+//! - **A buffer stays the driver's.** The machine takes whole frames off its front; what is left is presented again with
+//!   more, and when reading is turned on again even without more.
+//! - **What was flushed is reported.** Without [`Input::Flushed`](kernel::Input::Flushed) a machine soon sends no more.
+//!
+//! `LAWS.md` beside this crate's manifest numbers those that are the machine's; `sim::laws` holds any machine to them.
+//!
+//! # Features
+//!
+//! | feature | what it brings |
+//! |---|---|
+//! | `overlay` (default) | [`overlay`]: the self-optimising overlay, its bootstrap, its wire and its wiring policies |
+//! | `hello` | `hello`: the small hello / ping / addr network |
+//! | `std` | the standard library: nothing but what `sim` needs |
+//! | `sim` (needs `std`) | `sim`: worlds of machines in simulated time, faults, laws; with `overlay` also experiments and judgement on true delays |
+//! | `strategies` (needs `sim`) | [proptest](https://docs.rs/proptest) strategies for packets and faults |
+//!
+#![doc = "**`no_std`**: without `std` and what needs it the crate is `#![no_std]` and asks for an allocator alone. It \
+          holds no unsafe code."]
+//!
+//! # Where to look next
+//!
+//! - [`kernel`]: the contract in full, and the parts that protocols are made of.
+//! - [`overlay`]: what a node does, and its way through the files; [`overlay::wire`] for the grammar.
+//! - `API.md`: every name of the original program and what became of it; `ARCHITECTURE.md` at the repository's root: the
+//!   whole in one picture, and every bound with its reason.
+//! - `runtime-mio/examples/blocking.rs` in the repository: the loop above on a blocking socket.
+
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 

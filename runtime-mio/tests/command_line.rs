@@ -1,38 +1,17 @@
 //! The program as its users run it: answers, exit codes and what is said on standard error.
 
-use std::io::{BufRead, BufReader, Read};
+mod program;
+
+use std::io::Read;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Stdio;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use egoist_mio::control::{Request, Responder};
 use egoist_mio::{Driver, Handle};
+use program::{Running, answer, command, egoist, failure};
 use serde_json::{Value, json};
-
-fn egoist(base: &Path, args: &[&str]) -> Output {
-    command(base, args).output().unwrap()
-}
-
-fn command(base: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_egoist"));
-    command.args(args).env("XDG_STATE_HOME", base).env_remove("EGOIST_LOG").stdin(Stdio::null());
-    command
-}
-
-/// The exit code and what was said on standard error.
-fn failure(base: &Path, args: &[&str]) -> (i32, String) {
-    let output = egoist(base, args);
-    assert!(output.stdout.is_empty(), "{output:?}");
-    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
-}
-
-/// What was said on standard output by a command that ends well and says nothing else.
-fn answer(base: &Path, args: &[&str]) -> String {
-    let output = egoist(base, args);
-    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
 
 /// A control socket that answers as a node would.
 struct Node {
@@ -178,30 +157,6 @@ fn a_node_answers() {
     assert_eq!(ask(&["leave"]), "127.0.0.1:61300 3f2a2233 has left\n");
     drop(node);
     assert_eq!(failure(base.path(), &["leave", "--control", control]).0, 1);
-}
-
-/// A process that lives on: killed when dropped.
-struct Running {
-    child: Child,
-    address: String,
-}
-
-impl Running {
-    fn start(base: &Path, args: &[&str]) -> Running {
-        let mut child =
-            command(base, &[args, &["--json", "-q", "-q"]].concat()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let beginning: Value = serde_json::from_str(&line).unwrap();
-        Running { address: beginning["address"].as_str().unwrap().to_owned(), child }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 #[test]

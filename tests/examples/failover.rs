@@ -10,89 +10,13 @@
 //! kept and with its state deleted in turn, a stopped one continued; it is back once all others have a route to it.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use egoist_tests::processes::{Node, binary};
 
 const POLL: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(60);
-const BASE_PORT: u16 = 21_400;
-
-/// A node's process and its control socket.
-struct Node {
-    address: String,
-    folder: PathBuf,
-    process: Child,
-    control: Option<BufReader<UnixStream>>,
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        signal(&self.process, "CONT");
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn signal(process: &Child, name: &str) {
-    let _ = Command::new("kill").arg(format!("-{name}")).arg(process.id().to_string()).status();
-}
-
-fn start(binary: &Path, verb: &str, address: &str, bootstrap: &str, folder: &Path) -> Child {
-    let mut command = Command::new(binary);
-    command.args(["-q", "-q", verb, "--listen", address, "--state"]).arg(folder);
-    if verb == "node" {
-        command.args(["--bootstrap", bootstrap]);
-    }
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts")
-}
-
-impl Node {
-    fn new(binary: &Path, verb: &str, number: u16, folder: &Path) -> Self {
-        let address = format!("127.0.0.1:{}", BASE_PORT + number);
-        let folder = folder.join(number.to_string());
-        let process = start(binary, verb, &address, &bootstrap(), &folder);
-        Node { address, folder, process, control: None }
-    }
-
-    /// Addresses of those to whom the node has a route; `None` while it does not answer.
-    fn reached(&mut self) -> Option<Vec<String>> {
-        let routes = self.ask("overlay.routes")?;
-        let rows = routes.get("routes").unwrap_or(&routes).as_array()?;
-        let reached = rows.iter().filter(|row| !row["cost_ms"].is_null());
-        Some(reached.filter_map(|row| Some(row["address"].as_str()?.to_owned())).collect())
-    }
-
-    fn ask(&mut self, action: &str) -> Option<Value> {
-        if self.control.is_none() {
-            let stream = UnixStream::connect(self.folder.join("control.sock")).ok()?;
-            stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
-            self.control = Some(BufReader::new(stream));
-        }
-        let answer = self.exchange(action);
-        if answer.is_none() {
-            self.control = None;
-        }
-        answer
-    }
-
-    fn exchange(&mut self, action: &str) -> Option<Value> {
-        let control = self.control.as_mut()?;
-        writeln!(control.get_mut(), r#"{{"id":1,"do":"{action}","with":{{}}}}"#).ok()?;
-        let mut line = String::new();
-        control.read_line(&mut line).ok()?;
-        let mut answer: Value = serde_json::from_str(&line).ok()?;
-        Some(answer["ok"].take()).filter(|ok| !ok.is_null())
-    }
-}
-
-fn bootstrap() -> String {
-    format!("127.0.0.1:{BASE_PORT}")
-}
 
 /// Waits until `done` holds for every node but `victim`; how long that took.
 fn wait(nodes: &mut [Node], victim: Option<usize>, done: impl Fn(&[String]) -> bool) -> Option<Duration> {
@@ -127,11 +51,10 @@ impl Times {
 fn main() {
     let mut args = std::env::args().skip(1).filter_map(|a| a.parse::<u16>().ok());
     let (count, trials) = (args.next().unwrap_or(16), args.next().unwrap_or(20));
-    let binary = std::env::current_exe().expect("a path").ancestors().nth(2).expect("target").join("egoist");
-    assert!(binary.exists(), "{} is missing: cargo build --release first", binary.display());
+    let binary = binary();
     let folder = tempfile::tempdir().expect("a folder");
-    let _bootstrap = Node::new(&binary, "bootstrap", 0, folder.path());
-    let mut nodes: Vec<Node> = (1..=count).map(|n| Node::new(&binary, "node", n, folder.path())).collect();
+    let _bootstrap = Node::start(&binary, "bootstrap", 0, folder.path());
+    let mut nodes: Vec<Node> = (1..=count).map(|n| Node::start(&binary, "node", n, folder.path())).collect();
     let all = usize::from(count) - 1;
     let joined = wait(&mut nodes, None, |r| r.len() == all);
     println!("{count} nodes joined and reach each other after {} ms", joined.unwrap_or(PATIENCE).as_millis());
@@ -152,14 +75,13 @@ fn run(binary: &Path, nodes: &mut [Node], trials: u16, all: usize) {
         let address = nodes[victim].address.clone();
         let without = |r: &[String]| r.len() == all - 1 && !r.contains(&address);
         let with = |r: &[String]| r.len() == all && r.contains(&address);
-        signal(&nodes[victim].process, "KILL");
+        nodes[victim].signal("KILL");
         killed.add(wait(nodes, Some(victim), without));
-        let _ = nodes[victim].process.wait();
-        nodes[victim].control = None;
+        nodes[victim].kill();
         if trial % 2 == 1 {
             let _ = fs::remove_dir_all(&nodes[victim].folder);
         }
-        nodes[victim].process = start(binary, "node", &address, &bootstrap(), &nodes[victim].folder);
+        nodes[victim].restart(binary);
         let back = wait(nodes, Some(victim), with);
         if trial % 2 == 1 {
             deleted.add(back)
@@ -167,10 +89,10 @@ fn run(binary: &Path, nodes: &mut [Node], trials: u16, all: usize) {
             kept.add(back)
         }
         rest(nodes, all);
-        signal(&nodes[victim].process, "STOP");
+        nodes[victim].signal("STOP");
         stopped.add(wait(nodes, Some(victim), without));
         std::thread::sleep(Duration::from_secs(3));
-        signal(&nodes[victim].process, "CONT");
+        nodes[victim].signal("CONT");
         continued.add(wait(nodes, Some(victim), with));
         rest(nodes, all);
         eprintln!("trial {} of {trials}", trial + 1);

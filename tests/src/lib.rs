@@ -1,1 +1,3 @@
 //! Shared ground of the cross-package tests.
+
+pub mod processes;

@@ -26,6 +26,9 @@ pub enum Command {
         /// At most [`Bounds::payload`](super::Bounds::payload) octets.
         payload: Bytes,
     },
+    /// Ask these bootstraps from now on, in the place of those known before: their names may stand for other addresses
+    /// now. A node without a link asks one at once.
+    Bootstraps(Vec<SocketAddr>),
     /// Withdraw, tell the neighbours and close every link; [`Event::Left`] follows.
     Leave,
 }
@@ -35,6 +38,8 @@ pub enum Command {
 pub enum Reply {
     /// On its way, with this number.
     Sent(u64),
+    /// The bootstraps are noted.
+    Noted,
     /// Leaving.
     Leaving,
 }

@@ -205,9 +205,10 @@ fn datagram(rng: &mut Rng) -> Vec<u8> {
 
 fn command(rng: &mut Rng) -> Command {
     let payload = Bytes::from(vec![b'c'; [0, 1, 65_536, 65_537][rng.index(4)]]);
-    match rng.below(12) {
+    match rng.below(13) {
         0..6 => Command::Send { to: id(rng), payload },
         6..11 => Command::Echo { to: id(rng), payload },
+        11 => Command::Bootstraps(vec![address(NodeId(90 + u128::from(rng.below(3))))]),
         _ => Command::Leave,
     }
 }

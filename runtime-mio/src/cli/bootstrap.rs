@@ -51,6 +51,6 @@ impl Verb for Bootstrap {
         (config.policy, config.k) = (PolicyKind::Watch, 0);
         config.periods = self.periods.paced(self.pace.pace);
         config.bounds = self.bounds.limits();
-        ground.run(config, bootstrap::Bootstrap::new, session)
+        ground.join(config, bootstrap::Bootstrap::new, &self.place.bootstrap, session)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -143,7 +144,7 @@ impl<M: Member> Desk<M> {
             Reply::Sent(number) => {
                 Ok((number, address, Duration::from_millis(with.wait_ms).min(LONGEST_WAIT)))
             }
-            Reply::Leaving => Err(refused(Refusal::NotRunning)),
+            Reply::Leaving | Reply::Noted => Err(refused(Refusal::NotRunning)),
         }
     }
 
@@ -239,15 +240,14 @@ fn refused(refusal: Refusal) -> Refused {
 
 /// The node that an address or the beginning of an id names.
 fn whom(node: &Overlay, to: &str) -> Result<NodeId, Refused> {
-    let named = |n: &egoist_core::overlay::NodeView| {
-        n.address.to_string() == to || to.len() >= 4 && n.id.to_string().starts_with(to)
-    };
-    let all: Vec<_> = node.nodes().into_iter().filter(named).collect();
-    let present: Vec<_> = all.iter().filter(|n| !n.absent).collect();
-    match (present.as_slice(), all.as_slice()) {
-        ([one], _) => Ok(one.id),
-        ([], [one]) => Ok(one.id),
-        ([], []) => Err(refused(Refusal::Unknown)),
-        _ => Err(("ambiguous", "several nodes are called so: give more digits".to_owned())),
+    let refused = || refused(Refusal::Unknown);
+    match to.parse::<SocketAddr>() {
+        Ok(address) => views::at(node, address).ok_or_else(refused),
+        Err(_) if to.len() < 4 => Err(refused()),
+        Err(_) => match views::beginning_with(node, to).as_slice() {
+            [] => Err(refused()),
+            [one] => Ok(*one),
+            _ => Err(("ambiguous", "several nodes are called so: give more digits".to_owned())),
+        },
     }
 }

@@ -29,15 +29,23 @@ pub(crate) struct Leave {
 
 impl Verb for Leave {
     fn run(self, _: &ArgMatches, session: &mut Session<'_>) -> Outcome {
-        let mut client = self.target.connect()?;
-        let report: LeaveReport = client.ask("overlay.leave", json!({}))?;
-        if !client.wait_for_end()? {
-            return Err(Failure::new("the node is leaving and has not ended yet")
-                .at(&report.address)
-                .try_this("see its log"));
-        }
-        session.show(&report)
+        leave(&self.target, "overlay.leave", session)
     }
+}
+
+/// Asks a node to leave, and waits until it has ended.
+///
+/// # Errors
+/// It cannot be reached, or does not end in time.
+pub(crate) fn leave(target: &Target, verb: &str, session: &mut Session<'_>) -> Outcome {
+    let mut client = target.connect()?;
+    let report: LeaveReport = client.ask(verb, json!({}))?;
+    if !client.wait_for_end()? {
+        return Err(Failure::new("the node is leaving and has not ended yet")
+            .at(&report.address)
+            .try_this("see its log"));
+    }
+    session.show(&report)
 }
 
 /// A node that leaves: its answer to `overlay.leave`, after which it closes the connection when it has left.

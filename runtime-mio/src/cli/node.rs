@@ -40,10 +40,11 @@ impl Verb for Node {
         place.check()?;
         pace.warn();
         let ground = Ground::take(place.listen, &self.state)?;
-        let mut config = place.plan(ground.address, &place.bootstraps(), draw_seed()?)?;
+        let bootstraps = place.bootstraps();
+        let mut config = place.plan(ground.address, &bootstraps, draw_seed()?)?;
         wiring.apply(&mut config);
         config.periods = periods.paced(pace.pace);
         config.bounds = bounds.limits();
-        ground.run(config, Overlay::new, session)
+        ground.join(config, Overlay::new, &bootstraps, session)
     }
 }

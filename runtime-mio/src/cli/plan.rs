@@ -1,6 +1,6 @@
 //! From what is configured to what the overlay's machine takes.
 
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::SocketAddr;
 
 use egoist_core::kernel::Seed;
 use egoist_core::overlay::database::Limits;
@@ -11,10 +11,11 @@ use super::failure::{Failure, Outcome};
 use super::settings::{Bounds, HostPort, InDegreeCap, Links, Periods, Place, Policy, Wiring};
 
 impl Place {
-    /// The machine's configuration for a node that is bound to `bound`, with the defaults for all but its place.
+    /// The machine's configuration for a node that is bound to `bound`, with the defaults for all but its place. Of the
+    /// bootstraps it has those given by address; names are for [`names::follow`](super::names::follow).
     ///
     /// # Errors
-    /// The name or an address is missing, or no bootstrap's name can be resolved.
+    /// The name or an address is missing.
     pub(crate) fn plan(&self, bound: SocketAddr, bootstraps: &[HostPort], seed: Seed) -> Outcome<Config> {
         let network =
             Network::new(self.network()?).map_err(|e| Failure::usage(e.to_string()).at("--network"))?;
@@ -22,29 +23,8 @@ impl Place {
         let mut config = Config::new(seed, network, addresses.next().unwrap_or(bound));
         config.more_addresses = addresses.collect();
         config.id = self.id;
-        config.bootstraps = resolve(bootstraps)?;
+        config.bootstraps = bootstraps.iter().filter_map(HostPort::address).collect();
         Ok(config)
-    }
-}
-
-/// The addresses of all bootstraps; a name that cannot be resolved is passed over while there is another.
-fn resolve(bootstraps: &[HostPort]) -> Outcome<Vec<SocketAddr>> {
-    let mut addresses = Vec::new();
-    let mut unresolved = None;
-    for bootstrap in bootstraps {
-        match bootstrap.as_str().to_socket_addrs() {
-            Ok(found) => addresses.extend(found),
-            Err(error) => {
-                tracing::warn!(%bootstrap, %error, "a bootstrap's name cannot be resolved");
-                unresolved = Some(Failure::io("cannot resolve a bootstrap's name", bootstrap, &error));
-            }
-        }
-    }
-    match unresolved {
-        Some(failure) if addresses.is_empty() => {
-            Err(failure.try_this("give an IP address, or try again later"))
-        }
-        _ => Ok(addresses),
     }
 }
 
@@ -133,10 +113,10 @@ mod tests {
     }
 
     #[test]
-    fn bootstraps_are_resolved_as_far_as_they_can_be() {
-        let named = |names: &[&str]| resolve(&names.iter().map(|n| n.parse().unwrap()).collect::<Vec<_>>());
-        assert_eq!(named(&["127.0.0.1:7"]).unwrap(), ["127.0.0.1:7".parse().unwrap()]);
-        assert_eq!(named(&["nowhere.invalid:7", "127.0.0.1:7"]).unwrap().len(), 1);
-        assert!(named(&["nowhere.invalid:7"]).unwrap_err().to_string().contains("nowhere.invalid:7"));
+    fn only_addresses_are_dialled_as_they_are_written() {
+        let bootstraps = ["127.0.0.1:7", "nowhere.invalid:7", "[::1]:8"].map(|b| b.parse().unwrap());
+        let bound = "127.0.0.1:4001".parse().unwrap();
+        let config = defaults::<Place>().plan(bound, &bootstraps, Seed::from_u64(1)).unwrap();
+        assert_eq!(config.bootstraps, ["127.0.0.1:7".parse().unwrap(), "[::1]:8".parse().unwrap()]);
     }
 }

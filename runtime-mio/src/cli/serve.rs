@@ -1,21 +1,26 @@
-//! A running node of the overlay: the machine in the event loop, its control socket, its end.
+//! A running node: the machine in the event loop, its control socket, its end.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use egoist_core::kernel::{Machine, Seed};
 use egoist_core::overlay::bootstrap::Bootstrap;
 use egoist_core::overlay::{Command, Config, Event, Overlay, Refusal, Reply};
+use egoist_mio::control::{Request, Responder};
 use egoist_mio::net::MioNet;
 use egoist_mio::{Bound, Driver, Host, Key, Setup};
 use serde::Serialize;
 
 use super::desk::Desk;
 use super::failure::{Failure, Outcome};
+use super::names;
 use super::session::Session;
+use super::settings::HostPort;
 use super::state::{Home, StateArgs};
 
 /// A machine of the overlay: a node, or a bootstrap around one.
@@ -93,42 +98,113 @@ impl Ground {
         Ok(Ground { driver, bound, home, address })
     }
 
-    /// Runs a member until it has left.
+    /// Adds the machine; what it tells goes to `on_event`.
+    pub(crate) fn settle<M: Machine + 'static>(
+        mut self,
+        machine: M,
+        on_event: impl FnMut(&mut Host<MioNet>, M::Event) + 'static,
+    ) -> Settled<M> {
+        let key = self.driver.add(self.bound, machine, on_event);
+        Settled { driver: self.driver, key, home: self.home, address: self.address }
+    }
+
+    /// Runs a member of the overlay until it has left. Bootstraps given by name are looked up as it runs.
     ///
     /// # Errors
     /// The control socket cannot be served, the loop fails, or the member's state is lost to it.
-    pub(crate) fn run<M: Member>(
+    pub(crate) fn join<M: Member>(
         self,
         config: Config,
         make: impl FnOnce(Config) -> M,
+        bootstraps: &[HostPort],
         session: &mut Session<'_>,
     ) -> Outcome {
-        let Ground { mut driver, bound, home, address } = self;
-        let beginning = Beginning {
-            address,
-            network: config.network.to_string(),
-            state: home.folder.clone(),
-            control: home.control.clone(),
-        };
         let desk = Rc::new(RefCell::new(Desk::new(&config, Instant::now())));
         let (heard, asked) = (Rc::clone(&desk), Rc::clone(&desk));
-        let key = driver.add(bound, make(config), move |host, event| heard.borrow_mut().event(host, event));
-        if let Some(path) = &home.control {
-            let handler = move |host: &mut Host<MioNet>, request, responder| {
-                Desk::request(&asked, key, host, request, responder);
-            };
-            driver
+        let (network, known) = (config.network.to_string(), config.bootstraps.clone());
+        let mut settled = self.settle(make(config), move |host, event| heard.borrow_mut().event(host, event));
+        let key = settled.key;
+        settled.serve(
+            move |host, request, responder| Desk::request(&asked, key, host, request, responder),
+            move |host| leave(host, key),
+        )?;
+        names::follow(&mut settled.driver, bootstraps, &Newcomer { key, known, named: Arc::default() });
+        let folder = settled.home.folder.clone().unwrap_or_else(|| PathBuf::from("--no-state"));
+        settled.run(network, session)?;
+        let fatal = desk.borrow().fatal;
+        fatal.map_or(Ok(()), |what| Err(Failure::new(what).at(folder.display())))
+    }
+}
+
+/// A machine in its loop.
+pub(crate) struct Settled<M> {
+    driver: Driver,
+    pub(crate) key: Key<M>,
+    home: Home,
+    address: SocketAddr,
+}
+
+impl<M: Machine + 'static> Settled<M> {
+    /// The loop, to put more into it.
+    pub(crate) fn host(&mut self) -> &mut Host<MioNet> {
+        &mut self.driver
+    }
+
+    /// Answers requests on the control socket, if there is to be one, and calls `leave` on SIGINT and SIGTERM.
+    ///
+    /// # Errors
+    /// The socket cannot be bound, or signals not be waited for.
+    pub(crate) fn serve(
+        &mut self,
+        handler: impl FnMut(&mut Host<MioNet>, Request, Responder) + 'static,
+        leave: impl FnOnce(&mut Host<MioNet>) + 'static,
+    ) -> Outcome {
+        if let Some(path) = &self.home.control {
+            self.driver
                 .serve_control(path, handler)
                 .map_err(|e| Failure::io("cannot serve the control socket", path.display(), &e))?;
         }
-        driver
-            .on_signal(move |host| leave(host, key))
-            .map_err(|e| Failure::io("cannot wait for signals", "SIGTERM", &e))?;
-        session.show(&beginning)?;
-        driver.run().map_err(|e| Failure::io("the event loop failed", address, &e))?;
-        let fatal = desk.borrow().fatal;
-        let folder = home.folder.as_deref().unwrap_or(std::path::Path::new("--no-state"));
-        fatal.map_or(Ok(()), |what| Err(Failure::new(what).at(folder.display())))
+        self.driver.on_signal(leave).map_err(|e| Failure::io("cannot wait for signals", "SIGTERM", &e))
+    }
+
+    /// Says where the node is, and runs until it stops.
+    ///
+    /// # Errors
+    /// Standard output cannot be written, or the loop fails.
+    pub(crate) fn run(mut self, network: String, session: &mut Session<'_>) -> Outcome {
+        let Home { folder: state, control, .. } = &self.home;
+        let (state, control) = (state.clone(), control.clone());
+        session.show(&Beginning { address: self.address, network, state, control })?;
+        self.driver.run().map_err(|e| Failure::io("the event loop failed", self.address, &e))
+    }
+}
+
+/// A member whose bootstraps have names.
+struct Newcomer<M> {
+    key: Key<M>,
+    /// The bootstraps given by address.
+    known: Vec<SocketAddr>,
+    /// What the others' names stood for last.
+    named: Arc<Mutex<BTreeMap<String, Vec<SocketAddr>>>>,
+}
+
+impl<M> Clone for Newcomer<M> {
+    fn clone(&self) -> Self {
+        Newcomer { key: self.key, known: self.known.clone(), named: Arc::clone(&self.named) }
+    }
+}
+
+impl<M: Member> names::Seeker for Newcomer<M> {
+    fn seeks(&self, host: &Host<MioNet>) -> bool {
+        host.machine(self.key).overlay().neighbors().is_empty()
+    }
+
+    fn found(&self, host: &mut Host<MioNet>, name: &str, addresses: Vec<SocketAddr>) {
+        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        named.insert(name.to_owned(), addresses);
+        let all = self.known.iter().chain(named.values().flatten()).copied().collect();
+        // One who is leaving needs them no more.
+        let _ = host.command(self.key, Command::Bootstraps(all));
     }
 }
 

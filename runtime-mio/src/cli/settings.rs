@@ -228,6 +228,11 @@ impl FromStr for InDegreeCap {
 pub(crate) struct HostPort(String);
 
 impl HostPort {
+    /// The address, if it is one and no name.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.0.parse().ok()
+    }
+
     /// As it is written, for a resolver.
     pub(crate) fn as_str(&self) -> &str {
         &self.0

@@ -92,7 +92,7 @@ pub(crate) fn status(node: &Overlay, now: Time, facts: &Facts) -> StatusReport {
         eps: f64::from(facts.eps_ppm) / 1e6,
         out_degree: count(view.out_degree),
         in_degree: count(view.in_degree),
-        nodes_known: count(view.known.saturating_sub(1)),
+        nodes_known: count(node.nodes().iter().filter(|n| !n.absent && Some(n.id) != view.id).count()),
         nodes_reachable: count(view.reachable),
         cost_ms: mean.map(us),
         incarnation: view.key.map(|key| key.incarnation),
@@ -179,6 +179,25 @@ pub(crate) fn path(node: &Overlay, to: NodeId) -> Option<PathReport> {
         hops: hops.collect(),
         direct_ms: direct.map(|cost| us(cost.micros().into())),
     })
+}
+
+/// The node that listens at an address. While a node that lost its state is there under its old id as well, that is the
+/// one which is reached, and of several the one whose record came last.
+pub(crate) fn at(node: &Overlay, address: SocketAddr) -> Option<NodeId> {
+    let reached: Vec<_> = node.routes().iter().filter(|r| r.cost.is_some()).map(|r| r.id).collect();
+    let there = node.database().entries().filter(|entry| entry.name().addr == address);
+    let last = there.max_by_key(|e| (!e.is_absent(), reached.contains(&e.id()), e.received()));
+    last.map(|entry| entry.id())
+}
+
+/// The nodes whose ids begin so: those that are there, or else those that were.
+pub(crate) fn beginning_with(node: &Overlay, digits: &str) -> Vec<NodeId> {
+    let mut named: Vec<_> =
+        node.nodes().into_iter().filter(|n| n.id.to_string().starts_with(digits)).collect();
+    if named.iter().any(|n| !n.absent) {
+        named.retain(|n| !n.absent);
+    }
+    named.into_iter().map(|n| n.id).collect()
 }
 
 /// Where a node of the database listens; its id where it is not there.

@@ -168,11 +168,10 @@ impl Overlay {
     fn probe_failed(&mut self, id: NodeId) {
         let failed = self.probes.get(id).map_or(0, |p| p.failed);
         let absent = self.database.get(id).is_some_and(Entry::is_absent);
-        if failed == 1 && !absent && self.is_running() && self.tcp_probes() < TCP_PROBES {
-            if let Some(to) = self.address_of(id) {
-                self.dial(Dial::Probe { id }, to);
-                return;
-            }
+        let tcp = failed == 1 && !absent && self.is_running() && self.tcp_probes() < TCP_PROBES;
+        if let Some(to) = self.address_of(id).filter(|_| tcp) {
+            self.dial(Dial::Probe { id }, to);
+            return;
         }
         self.unreached(id);
     }

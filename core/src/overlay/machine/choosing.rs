@@ -11,11 +11,13 @@ use super::{Overlay, Timer};
 use crate::kernel::Time;
 use crate::overlay::bootstrap::WATCHED;
 use crate::overlay::config::{Config, PolicyKind};
-use crate::overlay::database::Change;
+use crate::overlay::database::{Change, Entry};
 use crate::overlay::graph::{Graph, GraphBuilder};
 use crate::overlay::link::{Link, Mine};
 use crate::overlay::names::NodeId;
-use crate::overlay::wiring::{BestResponse, FullMesh, Hysteresis, KRandom, Policy, QuietGuard, Verdict};
+use crate::overlay::wiring::{
+    BestResponse, Extent, FullMesh, Hysteresis, KRandom, Policy, QuietGuard, Verdict,
+};
 
 /// Nodes without a link are probed this long before a decision, so that their answers are fresh when it comes.
 const PREPARE: Duration = Duration::from_millis(1_500);
@@ -42,6 +44,8 @@ pub(super) struct Choosing {
     pub(super) graph: Graph,
     pub(super) next_epoch: Option<Time>,
     pub(super) measured_at: Option<Time>,
+    /// How far the node looked around in this epoch.
+    extent: Extent,
     unchosen: u32,
 }
 
@@ -72,6 +76,7 @@ impl Choosing {
             graph: Graph::default(),
             next_epoch: None,
             measured_at: None,
+            extent: Extent::Nothing,
             unchosen: 0,
         }
     }
@@ -117,8 +122,9 @@ impl Overlay {
         self.schedule_epoch(if late.is_zero() { grid + period } else { self.now + period });
         self.choosing.refused.clear();
         self.notice_unchosen();
+        let extent = core::mem::take(&mut self.choosing.extent);
+        self.choosing.hysteresis.epoch_ended(extent);
         self.decide_when_quiet();
-        self.choosing.hysteresis.epoch_ended();
     }
 
     /// With directed links nobody reaches a node that nobody chose. After two periods it makes itself known again: its
@@ -148,8 +154,14 @@ impl Overlay {
             return self.again_in(BUSY);
         }
         match self.choosing.guard.verdict(self.now, &mut self.random.wiring) {
-            Verdict::Go => self.decide(),
-            Verdict::GoOneLink => self.decide_one_link(),
+            Verdict::Go => {
+                self.choosing.extent = Extent::Everything;
+                self.decide();
+            }
+            Verdict::GoOneLink => {
+                self.choosing.extent = self.choosing.extent.max(Extent::OneLink);
+                self.decide_one_link();
+            }
             Verdict::Wait(at) => {
                 self.counters.waited += 1;
                 self.timers.set(Timer::Again, at);
@@ -182,7 +194,7 @@ impl Overlay {
     fn strangers_by_name(&self) -> Vec<NodeId> {
         let me = self.me().map(|me| me.id);
         let known =
-            self.database.entries().filter(|e| !e.is_absent() && !e.links().is_empty()).map(|e| e.id());
+            self.database.entries().filter(|e| !e.is_absent() && !e.links().is_empty()).map(Entry::id);
         let mut ids: Vec<NodeId> = known.chain(self.joining.names()).chain(self.remembered()).collect();
         ids.sort_unstable();
         ids.dedup();

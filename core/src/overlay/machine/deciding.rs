@@ -12,6 +12,7 @@ use crate::overlay::event::Event;
 use crate::overlay::graph::Graph;
 use crate::overlay::link::{Link, Mine};
 use crate::overlay::names::{Cost, NodeId};
+use crate::overlay::probes::Measured;
 use crate::overlay::wiring::{Choice, Problem};
 
 /// A node without an effective edge counts only while an answer of its is at most this old.
@@ -180,7 +181,7 @@ impl Overlay {
             let present = !entry.is_absent() && (edged[dense] || link.is_some() || self.answered_lately(id));
             view.destination[dense] = present && dense != me as usize;
             view.delay[dense] =
-                link.and_then(Link::cost).or_else(|| self.probes.get(id).and_then(|p| p.cost()));
+                link.and_then(Link::cost).or_else(|| self.probes.get(id).and_then(Measured::cost));
             view.candidate[dense] = view.destination[dense] && self.may_be_chosen(entry, link);
             let dense = u32::try_from(dense).ok()?;
             match link {

@@ -70,7 +70,7 @@ impl Overlay {
             frames.push(frame);
         }
         for frame in frames {
-            self.send(conn, Class::Control, frame);
+            self.send_encoded(conn, Class::Control, &frame);
         }
         if !whole {
             let sum = self.database.sum(ask.range);

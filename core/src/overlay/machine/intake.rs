@@ -72,7 +72,7 @@ impl Overlay {
             .map(|link| link.conn)
             .collect();
         for conn in others {
-            self.send(conn, Class::Control, frame.clone());
+            self.send_encoded(conn, Class::Control, &frame);
         }
     }
 
@@ -84,7 +84,7 @@ impl Overlay {
         let Some(entry) = self.database.get(source) else { return };
         let frame = entry.upt().frame(entry.age(self.now));
         if self.links.contains_key(&from) {
-            self.send(conn, Class::Control, frame);
+            self.send_encoded(conn, Class::Control, &frame);
         }
     }
 
@@ -98,7 +98,7 @@ impl Overlay {
             Superseded::Sequence => self.origin.again(),
             Superseded::Incarnation(incarnation) => self.reincarnate(incarnation),
             Superseded::Exhausted => {
-                self.fatal("a record with the greatest key lives under this node's id: take another id")
+                self.fatal("a record with the greatest key lives under this node's id: take another id");
             }
         }
     }
@@ -127,7 +127,7 @@ impl Overlay {
             self.links.values().filter(|l| l.peer != from).map(|l| l.conn).collect();
         let frame = packet.emit();
         for conn in others {
-            self.send(conn, Class::Control, frame.clone());
+            self.send_encoded(conn, Class::Control, &frame);
         }
     }
 

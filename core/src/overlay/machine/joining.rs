@@ -1,12 +1,15 @@
 //! Coming in: bootstraps asked until somebody answers, and the names that they tell.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::starting::Life;
 use super::streams::{Dial, no_fault, peer_fault};
 use super::{Overlay, Timer};
 use crate::kernel::{Class, CloseHow, ConnId, Time};
+use crate::overlay::event::{Refusal, Reply};
 use crate::overlay::link::Link;
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::{NodeName, Packet, Registration};
@@ -102,6 +105,19 @@ impl Overlay {
         self.join_later(ALONE);
     }
 
+    /// The bootstraps are found elsewhere from now on. Nothing is said before the state is durable.
+    pub(super) fn bootstraps_moved(&mut self, addresses: Vec<SocketAddr>) -> Result<Reply, Refusal> {
+        if matches!(self.life, Life::Leaving(_) | Life::Over) {
+            return Err(Refusal::NotRunning);
+        }
+        self.config.bootstraps = addresses;
+        if !self.has_company() {
+            self.joining.tries = 0;
+            self.join();
+        }
+        Ok(Reply::Noted)
+    }
+
     fn has_company(&self) -> bool {
         self.links.values().any(Link::live)
     }
@@ -157,5 +173,40 @@ impl Overlay {
     /// A name that led nowhere is forgotten, unless a record stands behind it.
     pub(super) fn forget_name(&mut self, id: NodeId) {
         self.joining.names.remove(&id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Input, Loaded, Machine, Output, Seed};
+    use crate::overlay::wire::Network;
+    use crate::overlay::{Command, Config};
+
+    fn dials(node: &mut Overlay) -> Vec<SocketAddr> {
+        let mut dials = Vec::new();
+        while let Some(output) = node.poll() {
+            match output {
+                Output::Dial { to, .. } => dials.push(to),
+                Output::Load { ticket, .. } => {
+                    node.handle(Time::ZERO, Input::Loaded { ticket, value: Loaded::Absent });
+                }
+                Output::Store { ticket, .. } => node.handle(Time::ZERO, Input::Stored { ticket, ok: true }),
+                _ => {}
+            }
+        }
+        dials
+    }
+
+    #[test]
+    fn bootstraps_that_move_are_asked_where_they_are() {
+        let at = |port| SocketAddr::from(([192, 0, 2, 1], port));
+        let mut node = Overlay::new(Config::new(Seed::from_u64(1), Network::new("n").unwrap(), at(1)));
+        assert_eq!(node.command(Time::ZERO, Command::Bootstraps(Vec::new())), Ok(Reply::Noted));
+        assert_eq!(dials(&mut node), []);
+        assert_eq!(node.command(Time::ZERO, Command::Bootstraps(alloc::vec![at(2)])), Ok(Reply::Noted));
+        assert_eq!(dials(&mut node), [at(2)]);
+        assert_eq!(node.command(Time::ZERO, Command::Leave), Ok(Reply::Leaving));
+        assert_eq!(node.command(Time::ZERO, Command::Bootstraps(Vec::new())), Err(Refusal::NotRunning));
     }
 }

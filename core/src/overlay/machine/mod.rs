@@ -323,6 +323,7 @@ impl Machine for Overlay {
         let reply = match command {
             Command::Send { to, payload } => self.send_payload(to, payload),
             Command::Echo { to, payload } => self.send_echo(to, payload),
+            Command::Bootstraps(addresses) => self.bootstraps_moved(addresses),
             Command::Leave => self.leave(),
         };
         self.originate_if_due();

@@ -124,7 +124,7 @@ impl Overlay {
         self.forwarding.graph_changed();
         let conns: Vec<ConnId> = self.links.values().map(|l| l.conn).collect();
         for conn in conns {
-            self.send(conn, Class::Control, frame.clone());
+            self.send_encoded(conn, Class::Control, &frame);
         }
         let next = refresh.next(self.now, self.database.len(), &mut self.random.timing);
         self.timers.set(Timer::Refresh, next);

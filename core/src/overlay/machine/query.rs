@@ -10,6 +10,7 @@ use crate::overlay::database::Database;
 use crate::overlay::graph::{Graph, GraphBuilder};
 use crate::overlay::link::{Carrier, Link, Mine, Theirs};
 use crate::overlay::names::{Cost, Key, NodeId};
+use crate::overlay::probes::Measured;
 use crate::overlay::routes::{ShortestPaths, Tree};
 use crate::overlay::wire::ListedRole;
 
@@ -230,7 +231,7 @@ impl Overlay {
             next_hop: tree.first_hop(dense).map(|hop| self.database.index().ids()[hop as usize]),
             cost: tree.distance(dense),
             hops: tree.path(dense).map(|path| path.len() - 1),
-            direct: link.or_else(|| self.probes.get(id).and_then(|p| p.cost())),
+            direct: link.or_else(|| self.probes.get(id).and_then(Measured::cost)),
             absent: entry.is_absent(),
         })
     }

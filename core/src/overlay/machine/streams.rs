@@ -306,6 +306,14 @@ impl Overlay {
         }
     }
 
+    /// Sends a packet that is encoded already, in pieces where it is too long for one: one encoding for all neighbours.
+    pub(super) fn send_encoded(&mut self, conn: ConnId, class: Class, packet: &Bytes) {
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        for frame in wire::cut(packet.clone(), &mut state.message) {
+            self.send(conn, class, frame);
+        }
+    }
+
     /// Octets that wait for `conn`, for back-pressure towards senders.
     pub(super) fn backlog(&self, conn: ConnId) -> usize {
         self.conns.get(&conn).map_or(0, |c| c.outbox.waiting())

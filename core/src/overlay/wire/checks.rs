@@ -22,7 +22,10 @@ pub fn line(octets: &[u8]) {
     assert!(octets.starts_with(packet.word().as_bytes()));
     assert_eq!(read(&emitted.slice(..octets.len())).as_ref(), Ok(&packet));
     match &packet {
-        Packet::Upt(upt) => record(upt),
+        Packet::Upt(upt) => {
+            assert_eq!(upt.frame(upt.age), emitted);
+            record(upt);
+        }
         Packet::Rmv(removal) => {
             let true_one =
                 Removal::originate(removal.key, removal.reporter, removal.victim, removal.victim_key);
@@ -83,7 +86,7 @@ pub fn datagram(octets: &[u8]) {
 }
 
 /// Pieces as a link would take them, beside a plain model. The octets are a script: a line `+` and a number lets so many
-/// milliseconds pass, any other is read as a packet, of which SEG counts.
+/// seconds pass, any other is read as a packet, of which SEG counts. (Whole seconds, so that ends of time-outs are met.)
 ///
 /// # Panics
 /// Reassembly and model differ.
@@ -91,8 +94,8 @@ pub fn segments(script: &[u8]) {
     let (mut now, mut reassembly, mut model) = (Time::ZERO, Reassembly::new(), Model::default());
     for line in script.split(|b| *b == b'\n') {
         if let Some(number) = line.strip_prefix(b"+") {
-            let millis = core::str::from_utf8(number).ok().and_then(|text| text.parse::<u16>().ok());
-            now = now + Duration::from_millis(u64::from(millis.unwrap_or(0)));
+            let secs = core::str::from_utf8(number).ok().and_then(|text| text.parse::<u8>().ok());
+            now = now + Duration::from_secs(u64::from(secs.unwrap_or(0)));
             assert_eq!(reassembly.expire(now), model.expire(now));
         } else if let Ok(Packet::Seg(segment)) = read(&Bytes::copy_from_slice(line)) {
             let expected = model.push(now, &segment);

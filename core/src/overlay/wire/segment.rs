@@ -50,18 +50,15 @@ fn piece(message: u32, index: u16, count: u16, chunk: &[u8]) -> Bytes {
 
 /// What a peer did wrong with pieces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{}", self.what())]
 pub enum SegError {
     /// Two pieces of a packet say different counts.
-    #[error("the number of a packet's pieces changed")]
     Count,
     /// The same piece came twice with different octets.
-    #[error("a piece came again with other octets")]
     Conflict,
     /// More than [`UNFINISHED_LIMIT`] packets are incomplete.
-    #[error("too many packets are incomplete")]
     Packets,
     /// The incomplete packets are above [`REASSEMBLY_LIMIT`].
-    #[error("the incomplete packets are too long")]
     Octets,
 }
 

@@ -177,7 +177,7 @@ proptest! {
         let mut script = String::new();
         for (message, index, count, octet, pass) in steps {
             let line = match pass {
-                0 => format!("+{}\n", 4_000 * index),
+                0 => format!("+{}\n", 5 * index),
                 _ => format!("SEG@{message}@{index}@{count}@{octet}\n"),
             };
             script.push_str(&line);
@@ -382,6 +382,27 @@ fn a_body_is_taken_whole_or_not_at_all() {
 }
 
 #[test]
+fn known_attributes_have_one_order() {
+    let known = ["life=1", "free=1", "k=1", "metric=m", "addr=1.2.3.4:5", "x=1"];
+    for (at, first) in known.iter().enumerate() {
+        for (place, second) in known.iter().enumerate() {
+            let good = at < place || at == place && ["addr=1.2.3.4:5", "x=1"].contains(first);
+            assert_eq!(body(&format!("{first},{second}")).is_ok(), good, "{first},{second}");
+        }
+    }
+}
+
+#[test]
+fn a_payload_is_as_long_as_announced() {
+    for (len, payload, good) in
+        [(2, "hi", true), (0, "", true), (1, "hi", false), (3, "hi", false), (2, "hi\r\n", false)]
+    {
+        let datagram = format!("DAT@d1@{ID}@{ID}@1@{len}\r\n{payload}\r\n");
+        assert_eq!(read_datagram(datagram.as_bytes()).is_ok(), good, "{len} {payload}");
+    }
+}
+
+#[test]
 fn lists_end_at_their_bounds() {
     let links = |n: usize| (0..n).map(|n| format!("|{},1,o", id(n))).collect::<String>();
     assert_eq!(body(&links(LINKS_LIMIT)).unwrap().updates[0].links.len(), LINKS_LIMIT);
@@ -452,11 +473,15 @@ fn reassembly_is_bounded_in_packets_octets_and_age() {
     let mut largest = Reassembly::new();
     let packet = Packet::Unknown(Bytes::from(format!("XYZ@{}", "x".repeat(MESSAGE_LIMIT - 4))));
     let frames = frames(&packet, &mut u32::MAX.saturating_sub(1));
-    let whole = frames.iter().map(|frame| read(&frame.slice(..frame.len() - 2))).map(|piece| match piece {
-        Ok(Packet::Seg(segment)) => largest.push(at, segment),
-        _ => panic!("no SEG"),
-    });
-    assert_eq!(whole.last().unwrap().unwrap().map(|whole| read_reassembled(&whole)), Some(Ok(packet)));
+    for _ in 0..2 {
+        let whole =
+            frames.iter().map(|frame| read(&frame.slice(..frame.len() - 2))).map(|piece| match piece {
+                Ok(Packet::Seg(segment)) => largest.push(at, segment),
+                _ => panic!("no SEG"),
+            });
+        let whole = whole.last().unwrap().unwrap().map(|whole| read_reassembled(&whole));
+        assert_eq!(whole, Some(Ok(packet.clone())), "a complete packet gives its room back");
+    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ mod value;
 pub use best_response::BestResponse;
 pub use full_mesh::FullMesh;
 pub use guard::{Caution, LagEstimator, QuietGuard, Verdict};
-pub use hysteresis::{Hysteresis, SETTLING_EPOCHS};
+pub use hysteresis::{Extent, Hysteresis, SETTLING_EPOCHS};
 pub use k_closest::KClosest;
 pub use k_random::KRandom;
 pub use k_regular::KRegular;

@@ -1,0 +1,100 @@
+//! The program in processes of its own, with its state under a folder of the test's.
+#![allow(dead_code, reason = "each test file uses its part of it")]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Between two looks at something that is waited for.
+const LOOK: Duration = Duration::from_millis(20);
+
+pub(crate) fn egoist(base: &Path, args: &[&str]) -> Output {
+    command(base, args).output().unwrap()
+}
+
+pub(crate) fn command(base: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_egoist"));
+    command.args(args).env("XDG_STATE_HOME", base).env_remove("EGOIST_LOG").stdin(Stdio::null());
+    command
+}
+
+/// The exit code and what was said on standard error.
+pub(crate) fn failure(base: &Path, args: &[&str]) -> (i32, String) {
+    let output = egoist(base, args);
+    assert!(output.stdout.is_empty(), "{output:?}");
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// What was said on standard output by a command that ends well and says nothing else.
+pub(crate) fn answer(base: &Path, args: &[&str]) -> String {
+    let output = egoist(base, args);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The same as JSON.
+pub(crate) fn json(base: &Path, args: &[&str]) -> Value {
+    serde_json::from_str(&answer(base, &[args, &["--json"]].concat())).unwrap()
+}
+
+/// Looks until `done`; how long that took.
+///
+/// # Panics
+/// If it takes longer than `at_most`.
+pub(crate) fn within(at_most: Duration, what: &str, mut done: impl FnMut() -> bool) -> Duration {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < at_most, "not within {at_most:?}: {what}");
+        thread::sleep(LOOK);
+    }
+    start.elapsed()
+}
+
+/// A process that lives on: killed when dropped.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) address: String,
+}
+
+impl Running {
+    pub(crate) fn start(base: &Path, args: &[&str]) -> Running {
+        let mut child =
+            command(base, &[args, &["--json", "-q", "-q"]].concat()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let beginning: Value = serde_json::from_str(&line).unwrap();
+        Running { address: beginning["address"].as_str().unwrap().to_owned(), child }
+    }
+
+    /// Kills it without a warning.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        let mut status = None;
+        within(Duration::from_secs(10), "the process ends", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,113 @@
+//! Real processes of the program, asked over their control sockets.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// The bootstrap's port on loopback; node n has the n-th after it.
+pub const BASE_PORT: u16 = 21_400;
+
+/// A node's process and its control socket. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Node {
+    /// Where it listens.
+    pub address: String,
+    /// Its state.
+    pub folder: PathBuf,
+    process: Child,
+    control: Option<BufReader<UnixStream>>,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.signal("CONT");
+        self.kill();
+    }
+}
+
+fn spawn(binary: &Path, verb: &str, address: &str, folder: &Path) -> Child {
+    let mut command = Command::new(binary);
+    command.args(["-q", "-q", verb, "--listen", address, "--state"]).arg(folder);
+    if verb == "node" {
+        command.args(["--bootstrap", &format!("127.0.0.1:{BASE_PORT}")]);
+    }
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts")
+}
+
+impl Node {
+    /// Starts `egoist VERB` as the `number`-th, with its state in a folder of its own under `folder`.
+    pub fn start(binary: &Path, verb: &str, number: u16, folder: &Path) -> Self {
+        let address = format!("127.0.0.1:{}", BASE_PORT + number);
+        let folder = folder.join(number.to_string());
+        let process = spawn(binary, verb, &address, &folder);
+        Node { address, folder, process, control: None }
+    }
+
+    /// Starts a killed node again, on the state that is there.
+    pub fn restart(&mut self, binary: &Path) {
+        self.control = None;
+        self.process = spawn(binary, "node", &self.address, &self.folder);
+    }
+
+    /// SIGKILL, and the end awaited.
+    pub fn kill(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
+    /// Sends a signal by its name without SIG.
+    pub fn signal(&self, name: &str) {
+        let _ = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Addresses of those to whom the node has a route; `None` while it does not answer.
+    pub fn reached(&mut self) -> Option<Vec<String>> {
+        let routes = self.ask("overlay.routes")?;
+        let rows = routes.get("routes").unwrap_or(&routes).as_array()?;
+        let reached = rows.iter().filter(|row| !row["cost_ms"].is_null());
+        Some(reached.filter_map(|row| Some(row["address"].as_str()?.to_owned())).collect())
+    }
+
+    /// The answer to one request; `None` if there was none.
+    pub fn ask(&mut self, action: &str) -> Option<Value> {
+        if self.control.is_none() {
+            let stream = UnixStream::connect(self.folder.join("control.sock")).ok()?;
+            stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
+            self.control = Some(BufReader::new(stream));
+        }
+        let answer = self.exchange(action);
+        if answer.is_none() {
+            self.control = None;
+        }
+        answer
+    }
+
+    fn exchange(&mut self, action: &str) -> Option<Value> {
+        let control = self.control.as_mut()?;
+        writeln!(control.get_mut(), r#"{{"id":1,"do":"{action}","with":{{}}}}"#).ok()?;
+        let mut line = String::new();
+        control.read_line(&mut line).ok()?;
+        let mut answer: Value = serde_json::from_str(&line).ok()?;
+        Some(answer["ok"].take()).filter(|ok| !ok.is_null())
+    }
+}
+
+/// The program, beside the running example.
+///
+/// # Panics
+/// If it was not built.
+pub fn binary() -> PathBuf {
+    let example = std::env::current_exe().expect("a running program has a path");
+    let binary = example.ancestors().nth(2).expect("it lies in target/PROFILE/examples").join("egoist");
+    assert!(binary.exists(), "{} is missing: cargo build --release first", binary.display());
+    binary
+}
