@@ -71,8 +71,12 @@ mod lawful;
 pub mod link;
 mod machine;
 mod names;
+#[cfg(feature = "sim")]
+pub mod oracle;
 mod probes;
 pub mod routes;
+#[cfg(feature = "sim")]
+pub mod scenario;
 pub mod wire;
 pub mod wiring;
 

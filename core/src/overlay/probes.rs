@@ -130,11 +130,11 @@ impl Probes {
         Some((id, rtt))
     }
 
-    /// A link to `id` measured the way: as good as an answer.
-    pub(super) fn heard(&mut self, now: Time, id: NodeId, rtt: Option<Smoothed>) {
+    /// A link to `id` measured the way, and heard it last at `at`: as good as an answer then.
+    pub(super) fn heard(&mut self, at: Time, id: NodeId, rtt: Option<Smoothed>) {
         if let Some(peer) = self.peers.get_mut(&id) {
-            peer.heard = now;
-            peer.answered = Some(now);
+            peer.heard = peer.heard.max(at);
+            peer.answered = peer.answered.max(Some(at));
             peer.failed = 0;
             peer.rtt = rtt.or(peer.rtt);
         }

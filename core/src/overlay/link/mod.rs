@@ -101,6 +101,11 @@ impl Link {
         self.mine == Mine::No && self.theirs == Theirs::No && !self.watching
     }
 
+    /// Whether nothing but the flood goes over it: neither side chose it.
+    pub fn idle(&self) -> bool {
+        self.mine == Mine::No && !self.chosen_by_peer() && !self.watching
+    }
+
     /// Whether beats come.
     pub fn live(&self) -> bool {
         !self.beats.suspected()

@@ -191,6 +191,13 @@ impl Overlay {
     /// `id` answered neither way.
     pub(super) fn unreached(&mut self, id: NodeId) {
         self.suit_unreached(id);
+        self.healing.given_up(id);
+        if self.database.get(id).is_none() && !self.links.contains_key(&id) {
+            // Nothing but hearsay stands behind it: the next one who names it brings it back.
+            self.probes.forget(id);
+            self.forget_name(id);
+            return;
+        }
         let long = self.probes.get(id).is_some_and(|p| self.now.since(p.heard) >= self.config.periods.remove);
         if long && !self.links.contains_key(&id) && !self.has_edge(id) {
             self.mark_absent(id);
@@ -198,7 +205,7 @@ impl Overlay {
     }
 
     /// Whether an edge leads to or from `id`.
-    fn has_edge(&self, id: NodeId) -> bool {
+    pub(super) fn has_edge(&self, id: NodeId) -> bool {
         let mode = self.config.links;
         let Some(entry) = self.database.get(id) else { return false };
         entry.links().iter().any(|link| {

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use super::starting::Life;
 use super::suits::{Settle, Suit};
 use super::{Overlay, Timer};
 use crate::kernel::Time;
@@ -92,9 +93,9 @@ impl Overlay {
         self.timers.set(Timer::Again, self.now + LONELY);
     }
 
-    /// The first link is up: measure everybody, then decide for the first time; epochs follow at a phase of their own.
+    /// The first link into the overlay is up, whoever chose it: measure everybody, then decide for the first time; epochs follow at a phase of their own.
     pub(super) fn start_measuring(&mut self) {
-        if self.choosing.measured_at.is_some() || self.config.is_watcher() {
+        if self.choosing.measured_at.is_some() || self.config.is_watcher() || !self.has_company() {
             return;
         }
         let first = self.now + self.config.periods.ping_timeout + MEASURING;
@@ -142,9 +143,9 @@ impl Overlay {
     /// Decides, unless others are rewiring at this moment.
     pub(super) fn decide_when_quiet(&mut self) {
         if !self.is_running() {
-            return;
+            return self.again_once_durable();
         }
-        if self.config.is_watcher() || !self.links.values().any(Link::live) {
+        if self.config.is_watcher() || !self.has_company() {
             return self.form();
         }
         if self.choosing.measured_at.is_none_or(|at| at > self.now) {
@@ -169,6 +170,13 @@ impl Overlay {
         }
     }
 
+    /// A later incarnation is being made durable: what was due meanwhile must not be forgotten.
+    fn again_once_durable(&mut self) {
+        if matches!(self.life, Life::CatchingUp(..)) {
+            self.again_in(BUSY);
+        }
+    }
+
     pub(super) fn again_in(&mut self, wait: Duration) {
         self.timers.set_earlier(Timer::Again, self.now + wait);
     }
@@ -176,8 +184,9 @@ impl Overlay {
     /// The seed's formOverlay: first neighbours, at random, before anything is measured.
     pub(super) fn form(&mut self) {
         let wanted = if self.config.is_watcher() { WATCHED } else { self.config.k };
-        let have = self.links.values().filter(|l| l.mine == Mine::Chosen || l.watching).count()
-            + self.choosing.suits.len();
+        // A suspected neighbour may stay silent: its place is filled now, and given back if it returns.
+        let held = |l: &&Link| l.live() && (l.mine == Mine::Chosen || l.watching);
+        let have = self.links.values().filter(held).count() + self.choosing.suits.len();
         let mut names = self.strangers_by_name();
         self.random.sampling.shuffle(&mut names);
         for id in names.into_iter().take(wanted.saturating_sub(have)) {
@@ -220,7 +229,7 @@ impl Overlay {
         if !self.is_running() {
             return;
         }
-        if self.links.values().any(Link::live) {
+        if self.has_company() {
             let wait = self.random.wiring.between(Duration::from_micros(1), REPAIR_SPREAD);
             self.timers.set_earlier(Timer::Repair, self.now + wait);
         } else {
@@ -231,9 +240,9 @@ impl Overlay {
     /// Replaces lost choices on the view as it is now.
     pub(super) fn repair(&mut self) {
         if !self.is_running() {
-            return;
+            return self.again_once_durable();
         }
-        if self.links.values().any(Link::live) { self.refill() } else { self.form() }
+        if self.has_company() { self.refill() } else { self.form() }
     }
 
     /// Somebody else's record has changed.

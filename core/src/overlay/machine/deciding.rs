@@ -86,7 +86,8 @@ impl Overlay {
         let Some(mut view) = self.view() else { return };
         let courted: Vec<u32> =
             self.choosing.suits.keys().filter_map(|id| self.database.index().of(*id)).collect();
-        let missing = self.wanted(&view).saturating_sub(view.current.len() + courted.len());
+        let missing =
+            self.wanted(&view).saturating_sub(view.current.len() + self.choosing.places_courted(&self.links));
         if missing == 0 {
             return;
         }

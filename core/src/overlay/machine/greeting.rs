@@ -65,7 +65,7 @@ impl Overlay {
         if self.open_link_stays(id, greeting) {
             return Err("duplicate");
         }
-        if self.choosing.courts(id) && me.id < id {
+        if self.dials_suit(id) && me.id < id {
             return Err("crossing");
         }
         Ok(id)
@@ -101,7 +101,12 @@ impl Overlay {
                     self.suit_succeeded(id);
                 }
             }
-            Err(reason) => self.refuse_link(conn, reason),
+            Err(reason) => {
+                self.refuse_link(conn, reason);
+                if mine == Mine::Chosen {
+                    self.choice_lost(id);
+                }
+            }
         }
     }
 
@@ -210,12 +215,15 @@ impl Overlay {
         self.tokens.insert(my_token, id);
         self.links.insert(id, link);
         self.emit(Event::LinkUp { peer: id, address: greeting.node.addr });
-        self.remember(greeting.node);
         self.forget_name(id);
-        self.probes.learn(self.now, id);
+        if theirs != Theirs::Watching {
+            self.remember(greeting.node);
+            self.probes.learn(self.now, id);
+        }
         self.beat(id);
         self.watch_silence(id);
         self.compare(id);
+        self.start_measuring();
         self.origin.touch();
     }
 
@@ -243,7 +251,7 @@ impl Overlay {
                     self.timers.set(Timer::Guest(id), until);
                 }
                 self.greet(conn, role, token);
-                self.role_confirmed(id);
+                self.start_measuring();
                 self.origin.touch();
             }
             Err(reason) => {
@@ -269,21 +277,29 @@ impl Overlay {
     /// A guest's epoch is over: it has a regular place by now, or has to go.
     pub(super) fn guest_over(&mut self, id: NodeId) {
         let room = self.free_slots() != Some(0);
+        let lonely = self.database.get(id).is_none_or(|entry| entry.links().len() <= 1);
+        let next = self.now + self.config.periods.rewiring;
         let Some(link) = self.links.get_mut(&id) else { return };
-        if !matches!(link.theirs, Theirs::Guest { .. }) {
-            return;
-        }
-        link.theirs = if room { Theirs::Chosen } else { Theirs::No };
-        self.origin.touch();
-        if !room {
+        let Theirs::Guest { until } = link.theirs else { return };
+        // Where this node chose the guest, the link stays anyway; one with no other link has a second epoch to find one.
+        let stays = link.mine != Mine::No || (lonely && until <= link.since + self.config.periods.rewiring);
+        if room {
+            link.theirs = Theirs::Chosen;
+        } else if stays {
+            link.theirs = Theirs::Guest { until: next };
+            self.timers.set(Timer::Guest(id), next);
+        } else {
+            link.theirs = Theirs::No;
             self.teardown(id, "guest");
         }
+        self.origin.touch();
     }
 
     /// TRD: gives up our side of a link; it closes once neither side chooses it.
     pub(super) fn teardown(&mut self, id: NodeId, reason: &'static str) {
         let Some(me) = self.me() else { return };
         let node = self.my_name(me);
+        self.keep_old(id);
         let Some(link) = self.links.get_mut(&id) else { return };
         link.mine = Mine::No;
         let (conn, useless) = (link.conn, link.useless());
@@ -310,27 +326,34 @@ impl Overlay {
     /// Closes a link in good order.
     pub(super) fn part(&mut self, id: NodeId, why: Why) {
         if let Some(conn) = self.links.get(&id).map(|l| l.conn) {
-            self.drop_link(id, why);
             self.hang_up(conn, CloseHow::Flush, why);
+            self.suitor_lost(id, why);
         }
     }
 
     /// A link's connection is gone.
     pub(super) fn link_lost(&mut self, id: NodeId, conn: ConnId, why: Why) {
         if self.links.get(&id).is_some_and(|link| link.conn == conn) {
-            let chosen = self.drop_link(id, why);
-            if chosen {
-                self.choice_lost(id);
-            }
+            self.suitor_lost(id, why);
         }
+    }
+
+    /// A link is gone that we may have chosen, or were about to.
+    fn suitor_lost(&mut self, id: NodeId, why: Why) {
+        if self.drop_link(id, why) {
+            self.choice_lost(id);
+        }
+        self.ask_elsewhere(id);
     }
 
     /// Forgets a link; whether it was one that we chose.
     fn drop_link(&mut self, id: NodeId, why: Why) -> bool {
         let Some(link) = self.links.remove(&id) else { return false };
         self.tokens.remove(&link.my_token);
-        self.probes.heard(self.now, id, link.rtt.filter(|_| link.live()));
-        for timer in [Timer::Silence(id), Timer::Remove(id), Timer::Guest(id), Timer::Settle(id)] {
+        if let Some(at) = link.beats.heard_at() {
+            self.probes.heard(at, id, link.rtt.filter(|_| link.live()));
+        }
+        for timer in [Timer::Silence(id), Timer::Remove(id), Timer::Guest(id)] {
             self.timers.cancel(timer);
         }
         if link.announced.is_some() {

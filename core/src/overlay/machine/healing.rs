@@ -37,6 +37,13 @@ pub(super) struct Healing {
     unwritten: Duration,
 }
 
+impl Healing {
+    /// One who was asked for did not answer.
+    pub(super) fn given_up(&mut self, id: NodeId) {
+        self.asked.remove(&id);
+    }
+}
+
 impl Overlay {
     pub(super) fn start_healing(&mut self) {
         let period = self.config.periods.heal;
@@ -85,7 +92,9 @@ impl Overlay {
 
     /// One who was lost answered: a guest link brings both databases together.
     pub(super) fn healed(&mut self, id: NodeId) {
-        if self.healing.asked.remove(&id) && self.is_running() && !self.links.contains_key(&id) {
+        // By now its record may have come another way, with links that lead to it.
+        let lost = self.healing.asked.remove(&id) && !self.links.contains_key(&id) && !self.has_edge(id);
+        if lost && self.is_running() {
             let role = if self.config.is_watcher() { Role::Watcher } else { Role::Guest };
             self.court_as(id, role, None);
         }

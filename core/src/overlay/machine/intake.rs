@@ -51,6 +51,7 @@ impl Overlay {
     fn taken(&mut self, from: NodeId, source: NodeId, age: u32, change: Change) {
         self.counters.taken += 1;
         self.probes.learn(self.now, source);
+        self.forget_name(source);
         self.watch_expiry();
         self.relay(from, source);
         if change.touches_routes() {

@@ -10,7 +10,6 @@ use super::streams::{Dial, no_fault, peer_fault};
 use super::{Overlay, Timer};
 use crate::kernel::{Class, CloseHow, ConnId, Time};
 use crate::overlay::event::{Refusal, Reply};
-use crate::overlay::link::Link;
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::{NodeName, Packet, Registration};
 
@@ -118,8 +117,9 @@ impl Overlay {
         Ok(Reply::Noted)
     }
 
-    fn has_company(&self) -> bool {
-        self.links.values().any(Link::live)
+    /// Whether a live link leads into the overlay; one to somebody who only watches does not.
+    pub(super) fn has_company(&self) -> bool {
+        self.links.values().any(|link| link.live() && !link.idle())
     }
 
     pub(super) fn bootstrap_failed(&mut self, _addr: SocketAddr) {

@@ -166,7 +166,7 @@ impl Overlay {
         if self.config.is_watcher() {
             return Phase::Watching;
         }
-        if !self.links.values().any(Link::live) {
+        if !self.has_company() {
             let alone = self.database.len() <= 1 && self.joining.names().next().is_none();
             return if alone { Phase::Alone } else { Phase::Joining };
         }

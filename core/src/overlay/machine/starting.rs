@@ -106,7 +106,7 @@ impl Overlay {
     /// A record with a later incarnation of this node was heard: its own state is behind. It says nothing more until it
     /// has caught up and that is durable.
     pub(super) fn reincarnate(&mut self, incarnation: u32) {
-        if let Life::Running(me) = self.life {
+        if let Life::Running(me) | Life::CatchingUp(_, me) = self.life {
             let me = Me { incarnation, ..me };
             let ticket = self.store_identity(me);
             self.life = Life::CatchingUp(ticket, me);

@@ -159,7 +159,8 @@ impl Overlay {
         match self.dials.remove(&ticket) {
             Some(Dial::Link { to, .. }) => self.suit_failed_at(to),
             Some(Dial::Boot(addr)) => self.bootstrap_failed(addr),
-            Some(Dial::Probe { .. } | Dial::Abandoned) | None => {}
+            Some(Dial::Probe { id }) => self.unreached(id),
+            Some(Dial::Abandoned) | None => {}
         }
     }
 

@@ -1,14 +1,16 @@
 //! From a choice to a link: probe once more, dial, greet; then the link that it replaces goes.
 
+use alloc::collections::BTreeMap;
 use core::time::Duration;
 
+use super::choosing::Choosing;
 use super::streams::Dial;
 use super::{Overlay, Timer};
 use crate::kernel::Time;
 use crate::overlay::event::Event;
 use crate::overlay::link::{Link, Mine};
 use crate::overlay::names::NodeId;
-use crate::overlay::wire::{NodeName, Role};
+use crate::overlay::wire::{ListedRole, NodeName, Role};
 
 /// An answer so old needs no further probe before the dial.
 const FRESH: Duration = Duration::from_secs(3);
@@ -54,13 +56,21 @@ enum Settling {
     Spreading,
 }
 
+impl Choosing {
+    /// How many suits will fill a place that is free: all but those that replace a link still there.
+    pub(super) fn places_courted(&self, links: &BTreeMap<NodeId, Link>) -> usize {
+        let holds = |id: NodeId| links.get(&id).is_some_and(|l| l.live() && l.mine == Mine::Chosen);
+        self.suits.values().filter(|suit| !suit.replaces.is_some_and(holds)).count()
+    }
+}
+
 impl Overlay {
     /// Begins a suit; when it succeeds, the link to `replaces` goes.
     pub(super) fn court(&mut self, id: NodeId, replaces: Option<NodeId>) {
-        let role = match self.links.is_empty() {
+        let role = match self.has_company() {
             _ if self.config.is_watcher() => Role::Watcher,
-            true => Role::Guest,
-            false => Role::Chooser,
+            true => Role::Chooser,
+            false => Role::Guest,
         };
         self.court_as(id, role, replaces);
     }
@@ -93,6 +103,11 @@ impl Overlay {
         }
     }
 
+    /// Whether a connection to `id` that is to become a link is on its way.
+    pub(super) fn dials_suit(&self, id: NodeId) -> bool {
+        self.choosing.suits.get(&id).is_some_and(|s| s.stage == Stage::Dialed)
+    }
+
     fn dial_suit(&mut self, id: NodeId) {
         let Some(role) = self.choosing.suits.get(&id).map(|s| s.role) else { return };
         match self.name_of(id) {
@@ -118,6 +133,17 @@ impl Overlay {
 
     pub(super) fn suit_overdue(&mut self, id: NodeId) {
         self.suit_lost(id);
+    }
+
+    /// The link on which a role was asked for is gone: the question goes over a connection of its own.
+    pub(super) fn ask_elsewhere(&mut self, id: NodeId) {
+        if !self.is_running() {
+            return;
+        }
+        if let Some(suit) = self.choosing.suits.get_mut(&id).filter(|s| s.stage == Stage::Asked) {
+            suit.stage = Stage::Dialed;
+            self.dial_suit(id);
+        }
     }
 
     /// The connection to one whom we courted came to nothing.
@@ -167,7 +193,6 @@ impl Overlay {
     pub(super) fn suit_succeeded(&mut self, id: NodeId) {
         let suit = self.choosing.suits.remove(&id);
         self.timers.cancel(Timer::Suit(id));
-        self.start_measuring();
         let Some(suit) = suit else { return };
         if self.config.is_watcher() {
             return;
@@ -217,11 +242,12 @@ impl Overlay {
 
     /// The record of `source` has changed: it may list a link that waits for that.
     pub(super) fn check_settled(&mut self, source: NodeId) {
-        let Some(settle) = self.choosing.settles.get_mut(&source) else { return };
+        let Some(settle) = self.choosing.settles.get(&source).copied() else { return };
         let Some(me) = self.life.me().map(|me| me.id) else { return };
-        let lists_me = self.database.get(source).is_some_and(|entry| entry.link(me).is_some());
+        let lists_me = self.database.get(source).and_then(|entry| entry.link(me));
+        let lists_me = lists_me.is_some_and(|link| !self.directed() || link.role != ListedRole::Out);
         if lists_me && matches!(settle.stage, Settling::Listing { .. }) {
-            settle.stage = Settling::Spreading;
+            self.choosing.settles.insert(source, Settle { stage: Settling::Spreading, ..settle });
             let lag = self.choosing.guard.lag(self.now);
             self.settle(source, self.now + lag);
         }
@@ -229,15 +255,27 @@ impl Overlay {
 
     /// The new link did not come to stand: the old one stays.
     pub(super) fn unsettle(&mut self, id: NodeId) {
-        let Some(settle) = self.choosing.settles.remove(&id) else { return };
-        self.timers.cancel(Timer::Settle(id));
-        if let Some(old) = self.links.get_mut(&settle.replaces).filter(|l| l.mine == Mine::Leaving) {
-            old.mine = Mine::Chosen;
-            self.origin.touch();
+        if !self.keep_old(id) {
+            return;
         }
         if self.links.get(&id).is_some_and(|l| l.mine == Mine::Chosen) {
             self.choosing.refused.insert(id);
             self.teardown(id, "not-listed");
         }
+        // The old one may be gone as well by now.
+        if self.is_running() {
+            self.timers.set_earlier(Timer::Repair, self.now + Duration::from_millis(1));
+        }
+    }
+
+    /// The link that `id` was to replace stays; whether there was one.
+    pub(super) fn keep_old(&mut self, id: NodeId) -> bool {
+        let Some(settle) = self.choosing.settles.remove(&id) else { return false };
+        self.timers.cancel(Timer::Settle(id));
+        if let Some(old) = self.links.get_mut(&settle.replaces).filter(|l| l.mine == Mine::Leaving) {
+            old.mine = Mine::Chosen;
+            self.origin.touch();
+        }
+        true
     }
 }

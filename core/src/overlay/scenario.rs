@@ -1,0 +1,221 @@
+//! Scenarios: an overlay on a random network, joins, a few faults, recovery; after a stated time the
+//! [oracles](super::oracle) must hold.
+//!
+//! A scenario is a value: it runs the same to the byte each time. With the feature `strategies`, proptest draws and
+//! shrinks them.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+#[cfg(feature = "strategies")]
+pub mod strategies;
+
+use super::bootstrap::Bootstrap;
+use super::config::{Config, Periods, PolicyKind};
+use super::database::LinkMode;
+use super::event::Command;
+use super::experiment::Member;
+use super::machine::Overlay;
+use super::oracle::{self, Difference, Rules};
+use super::wire::Network;
+use crate::kernel::{Rng, Seed, Streams, Time};
+use crate::sim::faults::{self, Action};
+use crate::sim::{self, Boot, Condition, Jitter, Matrix, Sites, World};
+
+/// Periods of rewiring from the recovery until the oracles must hold.
+pub const SETTLING: u32 = 2;
+/// News is on its way at any time: within so long after the stated time there is a moment without.
+const QUIET: Duration = Duration::from_secs(5);
+/// Those who start again have so long to begin before anybody goes for good.
+pub const STARTING: Duration = Duration::from_secs(1);
+/// How often the oracles are asked then.
+const ASKED: Duration = Duration::from_millis(100);
+/// The shortest round trip of a terrain, in microseconds.
+const NEAREST: u64 = 1_000;
+/// The longest.
+const FARTHEST: u64 = 300_000;
+
+/// How delays relate to each other. Round trips are from 1 to 300 ms.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Terrain {
+    /// Points in a square, a delay in proportion to each distance.
+    Plane,
+    /// Drawn for each pair.
+    Symmetric,
+    /// Drawn for each direction.
+    Asymmetric,
+}
+
+impl Terrain {
+    /// Round trips among `nodes`.
+    fn matrix(self, nodes: usize, rng: &mut Rng) -> Matrix {
+        let points: Vec<(u64, u64)> = (0..nodes).map(|_| (rng.below(1_000), rng.below(1_000))).collect();
+        let mut micros = vec![0; nodes * nodes];
+        for i in 0..nodes {
+            for j in 0..nodes {
+                let drawn = NEAREST + rng.below(FARTHEST - NEAREST + 1);
+                let trip = match self {
+                    Terrain::Plane => along(points[i], points[j]),
+                    Terrain::Symmetric if j < i => u64::from(micros[j * nodes + i]),
+                    Terrain::Symmetric | Terrain::Asymmetric => drawn,
+                };
+                micros[i * nodes + j] = u32::try_from(trip).unwrap_or(u32::MAX);
+            }
+        }
+        Matrix::from_micros(nodes, micros)
+    }
+}
+
+/// A round trip between two points of a square of 1,000 by 1,000.
+fn along(a: (u64, u64), b: (u64, u64)) -> u64 {
+    let square = a.0.abs_diff(b.0).pow(2) + a.1.abs_diff(b.1).pow(2);
+    NEAREST + square.isqrt() * (FARTHEST - NEAREST) / 1_415
+}
+
+/// How a node goes for good, once everything else has recovered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Departure {
+    /// Its process is killed.
+    Kill,
+    /// Its host falls silent.
+    Halt,
+    /// It leaves in good order.
+    Leave,
+}
+
+/// An overlay, what happens to it, and how long it then has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Scenario {
+    /// From which everything else follows: delays, losses, what nodes draw.
+    pub seed: u64,
+    /// When each node joins; as many as there are nodes. The bootstrap, the node after the last, is there from the start.
+    pub joins: Vec<Duration>,
+    /// How many neighbours each node chooses.
+    pub k: usize,
+    /// How.
+    pub policy: PolicyKind,
+    /// Which way links are used.
+    pub links: LinkMode,
+    /// The delays.
+    pub terrain: Terrain,
+    /// The most that is added to each message's delay.
+    pub jitter: Duration,
+    /// Datagrams lost until the recovery, in a million.
+    pub loss_per_million: u32,
+    /// What goes wrong after the last join; nodes are counted with the bootstrap.
+    pub faults: Vec<Action>,
+    /// Who goes for good at the recovery, and how.
+    pub departures: Vec<(usize, Departure)>,
+}
+
+impl Scenario {
+    /// How many overlay nodes there are, the bootstrap aside.
+    pub fn nodes(&self) -> usize {
+        self.joins.len()
+    }
+
+    /// What the oracles hold the members to.
+    pub fn rules(&self) -> Rules {
+        let config = self.config(Seed::from_u64(0), sim::address(0));
+        let k = (self.policy != PolicyKind::FullMesh).then_some(self.k);
+        Rules {
+            links: self.links,
+            k,
+            in_degree: config.in_degree_cap(),
+            guests: config.bounds.guests,
+            connects: self.policy != PolicyKind::KRandom,
+        }
+    }
+
+    /// Runs it to the stated time and asks the oracles.
+    ///
+    /// # Errors
+    /// What was still wrong when the time was over.
+    pub fn run(&self) -> Result<(), Difference> {
+        let mut world = self.world();
+        let joined = self.joins.iter().max().copied().unwrap_or_default();
+        world.run_until(Time::ZERO + joined, |_, _, _| ());
+        faults::play(&mut world, &self.faults, |_, _, _| ());
+        faults::recover(&mut world);
+        world.run_until(world.now() + STARTING, |_, _, _| ());
+        self.depart(&mut world);
+        let stated = world.now() + Periods::default().rewiring * SETTLING;
+        world.run_until(stated, |_, _, _| ());
+        let mut outcome = Ok(());
+        let judge = |world: &World<Member>| {
+            outcome = self.judge(world);
+            outcome.is_ok()
+        };
+        world.run_until_done(stated + QUIET, ASKED, judge, |_, _, _| ());
+        outcome
+    }
+
+    /// Asks the oracles about those who are to be there.
+    ///
+    /// # Errors
+    /// The first difference.
+    pub fn judge(&self, world: &World<Member>) -> Result<(), Difference> {
+        let gone = |node| self.departures.iter().any(|(departed, _)| *departed == node);
+        let members: Vec<(usize, &Overlay)> = (0..self.nodes())
+            .filter(|node| !gone(*node))
+            .filter_map(|node| Some((node, world.machine(node)?.node()?)))
+            .collect();
+        oracle::all(&members, &self.rules())
+    }
+
+    /// The world before anything has happened in it.
+    pub fn world(&self) -> World<Member> {
+        let nodes = self.nodes();
+        let seed = Seed::from_u64(self.seed);
+        let mut rng = Streams::new(seed).named("terrain");
+        let matrix = self.terrain.matrix(nodes, &mut rng);
+        let rows: Vec<usize> = (0..nodes).chain([0]).collect();
+        let sites = Sites::new(matrix, rows).unwrap_or_else(|_| unreachable!("rows of the matrix"));
+        let jitter = match self.jitter {
+            Duration::ZERO => Jitter::None,
+            max => Jitter::Uniform { max },
+        };
+        let config = sim::Config { jitter, loss_per_million: self.loss_per_million, ..Default::default() };
+        let mut world = World::new(config, sites, seed);
+        for join in &self.joins {
+            let scenario = self.clone();
+            let node = world
+                .add(move |boot: Boot| Member::Node(Overlay::new(scenario.config(boot.seed, boot.address))));
+            world.start(node, Time::ZERO + *join);
+        }
+        let scenario = self.clone();
+        let bootstrap = world.add(move |boot: Boot| {
+            let config = scenario.config(boot.seed, boot.address);
+            Member::Bootstrap(Bootstrap::new(Config { bootstraps: Vec::new(), ..config }))
+        });
+        world.start(bootstrap, Time::ZERO);
+        world
+    }
+
+    fn config(&self, seed: Seed, address: SocketAddr) -> Config {
+        let network = Network::new("scenario").unwrap_or_else(|_| unreachable!("a valid name"));
+        Config {
+            k: self.k,
+            policy: self.policy,
+            links: self.links,
+            bootstraps: vec![sim::address(self.nodes())],
+            ..Config::new(seed, network, address)
+        }
+    }
+
+    /// Has those go who go for good.
+    pub fn depart(&self, world: &mut World<Member>) {
+        for (node, how) in &self.departures {
+            match how {
+                Departure::Kill => world.kill(*node),
+                Departure::Halt => world.halt(*node),
+                Departure::Leave if world.condition(*node) == Condition::Running => {
+                    let _ = world.command(*node, Command::Leave);
+                }
+                Departure::Leave => {}
+            }
+        }
+    }
+}
