@@ -206,8 +206,8 @@ pub(crate) fn address(node: &Overlay, id: NodeId) -> String {
     node.database().get(id).map_or_else(|| id.to_string(), |entry| entry.name().addr.to_string())
 }
 
-/// The neighbour through which a node is reached, by address.
-pub(crate) fn next_hop(node: &Overlay, to: NodeId) -> String {
+/// The neighbour through which a node is reached, by address; none without a path.
+pub(crate) fn next_hop(node: &Overlay, to: NodeId) -> Option<String> {
     let hop = node.routes().into_iter().find(|route| route.id == to).and_then(|route| route.next_hop);
-    hop.map_or_else(super::units::dash, |hop| address(node, hop))
+    hop.map(|hop| address(node, hop))
 }
