@@ -21,6 +21,7 @@ use super::payload::Payload;
 use super::ping::Echo;
 use super::send::SendReport;
 use super::serve::Member;
+use super::units;
 use super::views::{self, Facts};
 
 /// The longest that an echo is waited for.
@@ -94,11 +95,15 @@ impl<M: Member> Desk<M> {
             octets.ok_or_else(|| ("bad-request", "there is no payload, as text or hex".to_owned()))?;
         let to = whom(host.machine(key).overlay(), &with.to)?;
         let count = u32::try_from(octets.len()).unwrap_or(u32::MAX);
-        host.command(key, Command::Send { to, payload: Bytes::from(octets) }).map_err(refused)?;
         let node = host.machine(key).overlay();
-        let address = views::address(node, to);
-        let report =
-            SendReport { id: to.to_string(), address, next_hop: views::next_hop(node, to), octets: count };
+        let (address, hop) = (views::address(node, to), views::next_hop(node, to));
+        // Forwarding may know a path for a moment longer than it leads there; who asks is told what holds now.
+        if hop.is_none() && node.id() != Some(to) {
+            return Err(refused(Refusal::Unreachable));
+        }
+        host.command(key, Command::Send { to, payload: Bytes::from(octets) }).map_err(refused)?;
+        let next_hop = hop.unwrap_or_else(units::dash);
+        let report = SendReport { id: to.to_string(), address, next_hop, octets: count };
         serde_json::to_value(report).map_err(|e| ("internal", e.to_string()))
     }
 

@@ -158,7 +158,8 @@ fn answer(
             responder.ok(LeaveReport { id, address: address.to_string() });
         }
         other => {
-            responder.error("unknown-verb", &format!("a node of the hello protocol does not know '{other}'"))
+            let message = format!("a node of the hello protocol does not know '{other}'");
+            responder.error("unknown-verb", &message);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use egoist_core::kernel::Time;
+use egoist_core::overlay::database::Entry;
 use egoist_core::overlay::link::{Carrier, Mine};
 use egoist_core::overlay::wire::ListedRole;
 use egoist_core::overlay::{self, Config, LinkMode, NeighborView, NodeId, Overlay, PolicyKind, RouteView};
@@ -187,7 +188,7 @@ pub(crate) fn at(node: &Overlay, address: SocketAddr) -> Option<NodeId> {
     let reached: Vec<_> = node.routes().iter().filter(|r| r.cost.is_some()).map(|r| r.id).collect();
     let there = node.database().entries().filter(|entry| entry.name().addr == address);
     let last = there.max_by_key(|e| (!e.is_absent(), reached.contains(&e.id()), e.received()));
-    last.map(|entry| entry.id())
+    last.map(Entry::id)
 }
 
 /// The nodes whose ids begin so: those that are there, or else those that were.
@@ -205,8 +206,8 @@ pub(crate) fn address(node: &Overlay, id: NodeId) -> String {
     node.database().get(id).map_or_else(|| id.to_string(), |entry| entry.name().addr.to_string())
 }
 
-/// The neighbour through which a node is reached, by address.
-pub(crate) fn next_hop(node: &Overlay, to: NodeId) -> String {
+/// The neighbour through which a node is reached, by address; none without a path.
+pub(crate) fn next_hop(node: &Overlay, to: NodeId) -> Option<String> {
     let hop = node.routes().into_iter().find(|route| route.id == to).and_then(|route| route.next_hop);
-    hop.map_or_else(super::units::dash, |hop| address(node, hop))
+    hop.map(|hop| address(node, hop))
 }
