@@ -84,9 +84,9 @@ fn run(binary: &Path, nodes: &mut [Node], trials: u16, all: usize) {
         nodes[victim].restart(binary);
         let back = wait(nodes, Some(victim), with);
         if trial % 2 == 1 {
-            deleted.add(back)
+            deleted.add(back);
         } else {
-            kept.add(back)
+            kept.add(back);
         }
         rest(nodes, all);
         nodes[victim].signal("STOP");

@@ -1,26 +1,14 @@
 //! An overlay whose datagrams all vanish: links carry the heartbeats, and short connections measure.
 
-use std::time::Duration;
-
 use egoist_core::kernel::Seed;
 use egoist_core::overlay::experiment::{Experiment, Plan};
 use egoist_core::overlay::link::Carrier;
-use egoist_core::overlay::wiring::Caution;
-use egoist_core::overlay::{LinkMode, PolicyKind};
 use egoist_core::sim::cities;
 
 fn plan() -> Plan {
-    Plan {
-        k: 2,
-        policy: PolicyKind::BestResponse,
-        links: LinkMode::Mutual,
-        eps_ppm: 10_000,
-        guarding: Caution::Quiet,
-        lag: Duration::ZERO,
-        pace: 1,
-        epochs: 4,
-        seed: 5,
-    }
+    let mut plan = Plan::new(4, 5);
+    plan.node.k = 2;
+    plan
 }
 
 #[test]

@@ -8,15 +8,14 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::bootstrap::Bootstrap;
-use super::config::{Config, PolicyKind};
-use super::database::{Entry, LinkMode};
+use super::config::Config;
 use super::event::{Command, Event, Refusal, Reply};
-use super::judge::{Chosen, Judgement, Truth};
+use super::judge::{self, Chosen, Judgement, Truth};
 use super::machine::Overlay;
-use super::names::NodeId;
-use super::wire::{ListedRole, Network};
-use super::wiring::Caution;
+use super::wire::Network;
 use crate::kernel::{Input, Machine, Output, Seed, Streams, Time, Wake};
 use crate::sim::{self, Boot, Matrix, Sites, World};
 
@@ -81,24 +80,21 @@ impl Machine for Member {
 /// What to run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
-    /// How many neighbours each node chooses.
-    pub k: usize,
-    /// How.
-    pub policy: PolicyKind,
-    /// Which way links are used.
-    pub links: LinkMode,
-    /// The hysteresis after the first eight epochs, in millionths.
-    pub eps_ppm: u32,
-    /// Whether nodes wait for a quiet moment.
-    pub guarding: Caution,
-    /// The time from a decision until the others see it.
-    pub lag: Duration,
-    /// By how much the periods are divided.
-    pub pace: u32,
+    /// How every node is configured, its periods already divided by the pace. Seed, id, addresses and bootstraps are
+    /// taken from the world instead.
+    pub node: Config,
     /// How many epochs.
     pub epochs: u32,
     /// From which everything random follows.
     pub seed: u64,
+}
+
+impl Plan {
+    /// So many epochs of nodes with the default configuration.
+    pub fn new(epochs: u32, seed: u64) -> Self {
+        let network = Network::new("sim").unwrap_or_else(|_| unreachable!("a valid name"));
+        Plan { node: Config::new(Seed::from_u64(seed), network, sim::address(0)), epochs, seed }
+    }
 }
 
 /// An epoch as measured at its end.
@@ -130,24 +126,19 @@ pub struct Experiment {
     plan: Plan,
     world: World<Member>,
     truth: Truth,
-    nodes: usize,
-    period: Duration,
     epoch: u32,
 }
 
 /// The configuration of a simulated node.
-fn config(plan: &Plan, boot: Boot, bootstrap: SocketAddr) -> Config {
-    let network = Network::new("sim").unwrap_or_else(|_| unreachable!("a valid name"));
-    let mut config = Config::new(boot.seed, network, boot.address);
-    config.k = plan.k;
-    config.policy = plan.policy;
-    config.links = plan.links;
-    config.eps_ppm = plan.eps_ppm;
-    config.guarding = plan.guarding;
-    config.periods = config.periods.paced(plan.pace);
-    config.periods.announce_delay = plan.lag;
-    config.bootstraps = vec![bootstrap];
-    config
+fn config(node: &Config, boot: Boot, bootstraps: Vec<SocketAddr>) -> Config {
+    Config {
+        seed: boot.seed,
+        id: None,
+        address: boot.address,
+        more_addresses: SmallVec::new(),
+        bootstraps,
+        ..node.clone()
+    }
 }
 
 impl Experiment {
@@ -164,19 +155,16 @@ impl Experiment {
         let bootstrap = sim::address(nodes);
         let mut joins = Streams::new(seed).named("joins");
         for _ in 0..nodes {
-            let plan = plan.clone();
-            let node = world.add(move |boot| Member::Node(Overlay::new(config(&plan, boot, bootstrap))));
+            let member = plan.node.clone();
+            let make = move |boot| Member::Node(Overlay::new(config(&member, boot, vec![bootstrap])));
+            let node = world.add(make);
             world.start(node, Time::ZERO + joins.between(Duration::from_micros(1), JOINING));
         }
-        let watcher = plan.clone();
-        let at = world.add(move |boot| {
-            let config = Config { bootstraps: Vec::new(), ..config(&watcher, boot, bootstrap) };
-            Member::Bootstrap(Bootstrap::new(config))
-        });
+        let watcher = plan.node.clone();
+        let at = world.add(move |boot| Member::Bootstrap(Bootstrap::new(config(&watcher, boot, Vec::new()))));
         world.start(at, Time::ZERO);
-        let period = config_period(&plan);
         let truth = Truth::new(nodes, |i, j| matrix.round_trip(i, j));
-        Experiment { plan, world, truth, nodes, period, epoch: 0 }
+        Experiment { plan, world, truth, epoch: 0 }
     }
 
     /// The next epoch, run to its end; `None` after the last.
@@ -185,26 +173,26 @@ impl Experiment {
             return None;
         }
         self.epoch += 1;
-        let end = Time::ZERO + JOINING + self.period * self.epoch;
-        let mut rewired = vec![0u32; self.nodes + 1];
+        let end = Time::ZERO + JOINING + self.plan.node.periods.rewiring * self.epoch;
+        let mut rewired = vec![false; self.world.len()];
         let mut links = 0;
         self.world.run_until(end, |_, node, event| {
             if let Event::Rewired { added, removed } = event {
-                rewired[node] += 1;
+                rewired[node] = true;
                 links += u32::try_from(added.len().max(removed.len())).unwrap_or(u32::MAX);
             }
         });
         Some(Epoch {
             epoch: self.epoch,
             judgement: self.judge(),
-            rewired_nodes: u32::try_from(rewired.iter().filter(|n| **n > 0).count()).unwrap_or(u32::MAX),
+            rewired_nodes: u32::try_from(rewired.iter().filter(|r| **r).count()).unwrap_or(u32::MAX),
             rewired_links: links,
         })
     }
 
     /// The wiring as it is now, on the true delays.
     pub fn judge(&self) -> Judgement {
-        self.truth.judge(&self.effective_links(), self.plan.links)
+        self.truth.judge(&self.effective_links(), self.plan.node.links)
     }
 
     /// The true delays.
@@ -223,7 +211,7 @@ impl Experiment {
         let originated: u64 = self.members().map(|(_, m)| m.counters().originated).sum();
         let minutes = self.world.now().as_secs_f64() / 60.0;
         #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
-        let rate = originated as f64 / self.nodes as f64 / minutes;
+        let rate = originated as f64 / self.truth.nodes() as f64 / minutes;
         Traffic {
             frames: totals.frames + totals.datagrams_sent,
             bytes: totals.frame_bytes + totals.datagram_bytes,
@@ -231,40 +219,55 @@ impl Experiment {
         }
     }
 
-    /// Who chose whom, where the link is in effect: both current records list it.
+    /// Who chose whom, where the link is in effect.
     pub fn effective_links(&self) -> Vec<Chosen> {
-        let own: Vec<(u32, &Entry)> = self
-            .members()
-            .filter_map(|(node, m)| Some((u32::try_from(node).ok()?, m.database().get(m.id()?)?)))
-            .collect();
-        let mut by_id: Vec<(NodeId, u32, &Entry)> = own.iter().map(|(node, e)| (e.id(), *node, *e)).collect();
-        by_id.sort_unstable_by_key(|(id, ..)| *id);
-        let find = |id: NodeId| by_id.binary_search_by_key(&id, |(id, ..)| *id).ok().map(|at| &by_id[at]);
-        let mut links = Vec::new();
-        for (from, entry) in &own {
-            for link in entry.links().iter().filter(|link| link.is_chosen()) {
-                let Some((_, to, other)) = find(link.id) else { continue };
-                let back = other.link(entry.id());
-                let accepted = match self.plan.links {
-                    LinkMode::Mutual => back.is_some(),
-                    LinkMode::Directed => {
-                        back.is_some_and(|b| matches!(b.role, ListedRole::In | ListedRole::Both))
-                    }
-                };
-                if accepted {
-                    links.push((*from, *to));
-                }
-            }
-        }
-        links
+        let members = self.members().filter_map(|(node, m)| Some((u32::try_from(node).ok()?, m)));
+        judge::effective_links(members, self.plan.node.links)
     }
 
     /// The overlay nodes that run.
     pub fn members(&self) -> impl Iterator<Item = (usize, &Overlay)> + '_ {
-        (0..self.nodes).filter_map(|node| Some((node, self.world.machine(node)?.node()?)))
+        (0..self.truth.nodes()).filter_map(|node| Some((node, self.world.machine(node)?.node()?)))
     }
 }
 
-fn config_period(plan: &Plan) -> Duration {
-    super::config::Periods::default().paced(plan.pace).rewiring
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::overlay::config::PolicyKind;
+
+    /// Eight places on a line.
+    fn line() -> Matrix {
+        let micros = (0..64u32).map(|at| (at / 8).abs_diff(at % 8) * 20_000).collect();
+        Matrix::from_micros(8, micros)
+    }
+
+    fn run(plan: Plan) -> (Vec<Epoch>, Traffic) {
+        let mut experiment = Experiment::new(plan, &line());
+        let epochs = core::iter::from_fn(|| experiment.next_epoch()).collect();
+        (epochs, experiment.traffic())
+    }
+
+    #[test]
+    fn the_seed_decides_everything() {
+        let (epochs, traffic) = run(Plan::new(3, 1));
+        assert_eq!(epochs.iter().map(|e| e.epoch).collect::<Vec<_>>(), [1, 2, 3]);
+        let last = epochs[2].judgement;
+        assert!(last.unreachable_pairs == 0 && last.cost_ratio.is_some_and(|r| r < 1.1), "{last:?}");
+        assert!(traffic.frames > 0 && traffic.updates_per_node_per_minute > 0.0, "{traffic:?}");
+        assert_eq!(run(Plan::new(3, 1)), (epochs, traffic));
+        assert_ne!(run(Plan::new(3, 2)).1, traffic);
+    }
+
+    #[test]
+    fn nodes_are_configured_as_planned() {
+        let mut plan = Plan::new(1, 1);
+        plan.node.policy = PolicyKind::FullMesh;
+        plan.node.periods = plan.node.periods.paced(2);
+        let mut experiment = Experiment::new(plan, &line());
+        let end = experiment.next_epoch().unwrap();
+        assert_eq!(end.judgement.cost_ratio, Some(1.0));
+        assert_eq!(experiment.world().now(), Time::from_secs(40));
+        assert_eq!(experiment.next_epoch(), None);
+    }
 }

@@ -2,13 +2,16 @@
 //!
 //! Sums are exact integers in microseconds; a ratio is formed at the end.
 
+use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::database::LinkMode;
+use super::database::{Entry, LinkMode};
 use super::graph::{Graph, GraphBuilder};
-use super::names::Cost;
+use super::machine::Overlay;
+use super::names::{Cost, NodeId};
 use super::routes::{ShortestPaths, UNREACHABLE};
+use super::wire::ListedRole;
 use super::wiring::{BestResponse, Policy, Problem};
 use crate::kernel::{Rng, Seed, Streams};
 
@@ -18,14 +21,48 @@ const RANDOM_DRAWS: u64 = 20;
 /// A link that is in effect: who chose, and who was chosen. A list has each once.
 pub type Chosen = (u32, u32);
 
+/// Who chose whom among these nodes, where the link is in effect: the current records of both ends list it. The nodes
+/// are named by the numbers they come with.
+pub fn effective_links<'a>(
+    nodes: impl IntoIterator<Item = (u32, &'a Overlay)>,
+    usage: LinkMode,
+) -> Vec<Chosen> {
+    let own = |(number, node): (u32, &'a Overlay)| Some((number, node.database().get(node.id()?)?));
+    let records: Vec<(u32, &Entry)> = nodes.into_iter().filter_map(own).collect();
+    let by_id: BTreeMap<NodeId, (u32, &Entry)> = records.iter().map(|r| (r.1.id(), *r)).collect();
+    let mut links = Vec::new();
+    for (chooser, record) in records {
+        for link in record.links().iter().filter(|link| link.is_chosen()) {
+            let Some((chosen, other)) = by_id.get(&link.id) else { continue };
+            let accepted = other.link(record.id()).is_some_and(|back| match usage {
+                LinkMode::Mutual => true,
+                LinkMode::Directed => matches!(back.role, ListedRole::In | ListedRole::Both),
+            });
+            if accepted {
+                links.push((chooser, *chosen));
+            }
+        }
+    }
+    links
+}
+
 /// The true delays among the nodes, and what the full mesh of all links makes of them.
 #[derive(Clone, Debug)]
 pub struct Truth {
     nodes: usize,
     /// From row to column.
     delay: Vec<Cost>,
-    /// The lengths of the full mesh's shortest paths over all ordered pairs together.
-    full_mesh: u64,
+    /// For each node the lengths of the full mesh's shortest paths to all others together.
+    full_mesh: Vec<u64>,
+}
+
+/// What it costs a node to reach the others.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct IndividualCost {
+    /// The mean length of its shortest paths, in microseconds.
+    pub mean_micros: f64,
+    /// That over the same in the full mesh.
+    pub ratio: f64,
 }
 
 /// What a wiring is worth on the true delays.
@@ -50,10 +87,11 @@ impl Truth {
     pub fn new(nodes: usize, delay: impl Fn(usize, usize) -> u32) -> Self {
         let entry = |i, j| Cost::from_micros(if i == j { 0 } else { delay(i, j).into() });
         let delay = (0..nodes * nodes).map(|at| entry(at / nodes, at % nodes)).collect();
-        let mut truth = Truth { nodes, delay, full_mesh: 0 };
+        let mut truth = Truth { nodes, delay, full_mesh: Vec::new() };
         let all = |u| (0..truth.indices().end).map(move |v| (u, v));
         let links: Vec<Chosen> = truth.indices().flat_map(all).collect();
-        truth.full_mesh = truth.reach(&truth.graph(&links, LinkMode::Directed)).total;
+        let full_mesh = truth.graph(&links, LinkMode::Directed);
+        truth.full_mesh = truth.reach_each(&full_mesh).map(|reach| reach.total).collect();
         truth
     }
 
@@ -65,7 +103,7 @@ impl Truth {
     /// The mean of the full mesh's shortest paths over ordered pairs, in microseconds; none without a pair.
     pub fn full_mesh_mean(&self) -> Option<f64> {
         let pairs = self.nodes * self.nodes.checked_sub(1)?;
-        (pairs > 0).then(|| ratio(self.full_mesh, pairs as u64))
+        (pairs > 0).then(|| ratio(self.full_mesh_total(), pairs as u64))
     }
 
     /// Judges the wiring of these links.
@@ -81,6 +119,21 @@ impl Truth {
         }
     }
 
+    /// What each node pays with the wiring of these links; none for one that does not reach all others, or has none.
+    ///
+    /// # Panics
+    /// If a link names no node.
+    pub fn individual_costs(&self, links: &[Chosen], usage: LinkMode) -> Vec<Option<IndividualCost>> {
+        let graph = self.graph(links, usage);
+        let cost = |(reach, least): (Reach, &u64)| {
+            (reach.unreachable == 0 && *least > 0).then(|| IndividualCost {
+                mean_micros: ratio(reach.total, self.nodes as u64 - 1),
+                ratio: ratio(reach.total, *least),
+            })
+        };
+        self.reach_each(&graph).zip(&self.full_mesh).map(cost).collect()
+    }
+
     /// The mean cost ratio of 20 connected wirings in which every node chooses `k` others at random, each equally likely;
     /// with mutual links none that has chosen it, as long as there are others. As in the papers, a draw that is not
     /// connected gets a ring: everybody's last choice becomes its successor. (At 490 nodes and three directed links
@@ -93,7 +146,7 @@ impl Truth {
             self.ratio(reach)?;
             total += reach.total;
         }
-        Some(ratio(total, RANDOM_DRAWS * self.full_mesh))
+        Some(ratio(total, RANDOM_DRAWS * self.full_mesh_total()))
     }
 
     /// The largest share of its own cost that any node would save by its best response, the others staying as they are:
@@ -166,25 +219,34 @@ impl Truth {
         builder.build()
     }
 
-    fn reach(&self, graph: &Graph) -> Reach {
+    /// What each node reaches.
+    fn reach_each(&self, graph: &Graph) -> impl Iterator<Item = Reach> {
         let (mut paths, mut dist) = (ShortestPaths::new(), Vec::new());
-        let mut reach = Reach { unreachable: 0, total: 0 };
-        for u in self.indices() {
+        self.indices().map(move |u| {
             dist.clear();
             dist.resize(self.nodes, UNREACHABLE);
             paths.improve(graph, [(u, 0)], &mut dist);
-            for &d in &dist {
-                match d {
-                    UNREACHABLE => reach.unreachable += 1,
-                    d => reach.total += u64::from(d),
-                }
-            }
-        }
-        reach
+            dist.iter().fold(Reach::default(), |reach, d| match *d {
+                UNREACHABLE => Reach { unreachable: reach.unreachable + 1, ..reach },
+                d => Reach { total: reach.total + u64::from(d), ..reach },
+            })
+        })
+    }
+
+    fn reach(&self, graph: &Graph) -> Reach {
+        self.reach_each(graph).fold(Reach::default(), |a, b| Reach {
+            unreachable: a.unreachable + b.unreachable,
+            total: a.total + b.total,
+        })
     }
 
     fn ratio(&self, reach: Reach) -> Option<f64> {
-        (reach.unreachable == 0 && self.full_mesh > 0).then(|| ratio(reach.total, self.full_mesh))
+        let least = self.full_mesh_total();
+        (reach.unreachable == 0 && least > 0).then(|| ratio(reach.total, least))
+    }
+
+    fn full_mesh_total(&self) -> u64 {
+        self.full_mesh.iter().sum()
     }
 
     fn choosers(&self, links: &[Chosen]) -> Vec<u32> {
@@ -204,8 +266,8 @@ impl Truth {
     }
 }
 
-/// All ordered pairs: how many have no path, and the delays of the others together.
-#[derive(Clone, Copy)]
+/// Ordered pairs: how many have no path, and the delays of the others together.
+#[derive(Clone, Copy, Default)]
 struct Reach {
     unreachable: u64,
     total: u64,
@@ -242,7 +304,7 @@ mod tests {
 
     #[test]
     fn the_full_mesh_goes_around_slow_paths() {
-        assert_eq!(line().full_mesh, 2 * (10 + 20 + 30 + 10 + 20 + 10));
+        assert_eq!(line().full_mesh_total(), 2 * (10 + 20 + 30 + 10 + 20 + 10));
         assert_eq!(line().full_mesh_mean(), Some(200.0 / 12.0));
         assert_eq!(Truth::new(1, |_, _| 9).full_mesh_mean(), None);
         assert_eq!(Truth::new(0, |_, _| 9).full_mesh_mean(), None);
@@ -256,6 +318,18 @@ mod tests {
         let directed = line().judge(&links, LinkMode::Directed);
         assert_eq!(directed, Judgement { cost_ratio: None, unreachable_pairs: 6, max_in_degree: 1 });
         assert_eq!(line().nash_gap(&links, LinkMode::Directed, 1, 4), None);
+    }
+
+    #[test]
+    fn each_node_has_its_own_cost() {
+        let costs = line().individual_costs(&[(0, 1), (2, 1), (3, 2)], LinkMode::Mutual);
+        let means: Vec<_> = costs.iter().map(|c| c.unwrap().mean_micros).collect();
+        assert_eq!(means, [20.0, 40.0 / 3.0, 40.0 / 3.0, 20.0]);
+        let detour = line().individual_costs(&[(0, 1), (1, 2), (0, 3)], LinkMode::Mutual);
+        assert_eq!(detour[3].map(|c| c.ratio), Some((100.0 + 110.0 + 120.0) / 60.0));
+        let cut = line().individual_costs(&[(0, 1), (2, 3)], LinkMode::Mutual);
+        assert_eq!(cut, [None; 4]);
+        assert_eq!(Truth::new(1, |_, _| 9).individual_costs(&[], LinkMode::Mutual), [None]);
     }
 
     #[test]

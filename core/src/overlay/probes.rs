@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::ops::Bound;
 use core::time::Duration;
 
-use super::link::Smoothed;
+use super::link::{Heard, Smoothed};
 use super::names::{Cost, NodeId, Token};
 use crate::kernel::Time;
 
@@ -118,7 +118,7 @@ impl Probes {
     }
 
     /// An answer came: whose it is and the round trip; `None` for a token that nobody waits for.
-    pub(super) fn answered(&mut self, now: Time, token: Token) -> Option<(NodeId, Duration)> {
+    pub(super) fn answered(&mut self, now: Time, token: Token, when: Heard) -> Option<(NodeId, Duration)> {
         let Waiting { id, sent } = self.waiting.remove(&token)?;
         let peer = self.peers.get_mut(&id)?;
         let rtt = now.since(sent);
@@ -126,7 +126,9 @@ impl Probes {
         peer.failed = 0;
         peer.heard = now;
         peer.answered = Some(now);
-        Smoothed::sample(&mut peer.rtt, rtt);
+        if when == Heard::InTime {
+            Smoothed::sample(&mut peer.rtt, rtt);
+        }
         Some((id, rtt))
     }
 
@@ -207,8 +209,11 @@ mod tests {
         let id = NodeId(7);
         probes.learn(Time::ZERO, id);
         probes.sent(Time::from_millis(10), id, Token(1));
-        assert_eq!(probes.answered(Time::from_millis(50), Token(1)), Some((id, Duration::from_millis(40))));
-        assert_eq!(probes.answered(Time::from_millis(50), Token(1)), None);
+        assert_eq!(
+            probes.answered(Time::from_millis(50), Token(1), Heard::InTime),
+            Some((id, Duration::from_millis(40)))
+        );
+        assert_eq!(probes.answered(Time::from_millis(50), Token(1), Heard::InTime), None);
         assert_eq!(probes.get(id).unwrap().cost(), Some(Cost::from_micros(40_000)));
         for token in [2, 3] {
             probes.sent(Time::from_millis(100), id, Token(token));

@@ -26,6 +26,9 @@ use crate::sim::{self, Boot, Condition, Jitter, Matrix, Sites, World};
 
 /// Periods of rewiring from the recovery until the oracles must hold.
 pub const SETTLING: u32 = 2;
+/// As many where each node has one directed link: only a ring through everybody connects them, and it is found choice
+/// by choice.
+pub const RING: u32 = 6;
 /// News is on its way at any time: within so long after the stated time there is a moment without.
 const QUIET: Duration = Duration::from_secs(5);
 /// Those who start again have so long to begin before anybody goes for good.
@@ -129,6 +132,12 @@ impl Scenario {
         }
     }
 
+    /// How long after the recovery the oracles must hold.
+    pub fn settling(&self) -> Duration {
+        let ring = self.k == 1 && self.links == LinkMode::Directed;
+        Periods::default().rewiring * if ring { RING } else { SETTLING }
+    }
+
     /// Runs it to the stated time and asks the oracles.
     ///
     /// # Errors
@@ -141,7 +150,7 @@ impl Scenario {
         faults::recover(&mut world);
         world.run_until(world.now() + STARTING, |_, _, _| ());
         self.depart(&mut world);
-        let stated = world.now() + Periods::default().rewiring * SETTLING;
+        let stated = world.now() + self.settling();
         world.run_until(stated, |_, _, _| ());
         let mut outcome = Ok(());
         let judge = |world: &World<Member>| {

@@ -2,13 +2,34 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::{self, IsTerminal as _};
+use std::time::Duration;
 
-use clap::Parser;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Parser};
+use egoist_core::kernel::{Seed, Time};
+use egoist_core::overlay::Config;
+use egoist_core::overlay::wire::Network;
+use egoist_core::sim::cities::{self, CITIES};
 use serde::Serialize;
 
 use super::config::ConfigFile;
-use super::latency::LatencyArgs;
+use super::failure::{Failure, Outcome};
+use super::jury::Jury;
+use super::latency::{LatencyArgs, NodeChoice, Sample, check_pace};
+use super::live::{DemoView, Screen};
+use super::progress::Progress;
+use super::session::Session;
 use super::settings::{Bounds, Periods, Wiring};
+use super::stage::Stage;
+use super::verb::Verb;
+
+/// `--once` waits for so many epochs at most.
+const EPOCHS: u32 = 15;
+/// Nodes join within the first epoch, and within this time at the longest.
+const JOINING: Duration = Duration::from_secs(10);
+/// Between two drawings of the table.
+const FRAME: Duration = Duration::from_millis(250);
 
 /// Watch an overlay organise itself: a bootstrap and nodes in one process, on real loopback sockets
 #[derive(Parser, Debug)]
@@ -48,6 +69,140 @@ pub(crate) struct Demo {
     pub(crate) bounds: Bounds,
 }
 
+impl Verb for Demo {
+    fn run(self, matches: &ArgMatches, session: &mut Session<'_>) -> Outcome {
+        let sample = self.sample(matches.value_source("nodes"))?;
+        let node = self.node();
+        let largest = Duration::from_micros(sample.matrix.largest().into()) / self.pace;
+        check_pace(self.pace, node.periods.rewiring, largest)?;
+        if self.delays.latency.is_some() {
+            self.delays.notes(&sample).iter().for_each(|note| session.note(note));
+        }
+        let seed = Seed::from_u64(self.seed);
+        let joining = JOINING.min(node.periods.rewiring);
+        let jury = Jury::new(&node, self.names(&sample), &sample.matrix, seed);
+        let stage = Stage::new(&node, seed, &sample.matrix, self.pace, joining)?;
+        let report = self.watch(stage, &jury, joining, session)?;
+        session.show(&report)?;
+        if self.once { report.verdict() } else { Ok(()) }
+    }
+}
+
+impl Demo {
+    /// The nodes and their delays. Where so many as by default are not there, all are taken.
+    fn sample(&self, nodes_from: Option<ValueSource>) -> Outcome<Sample> {
+        let whole = self.delays.read()?.unwrap_or_else(cities::matrix);
+        let mut delays = self.delays.clone();
+        if let (Some(ValueSource::DefaultValue), Some(NodeChoice::Draw(n))) = (nodes_from, &mut delays.nodes)
+        {
+            *n = whole.len().min(*n);
+        }
+        delays.choose(&whole, Seed::from_u64(self.seed))
+    }
+
+    fn names(&self, sample: &Sample) -> Vec<String> {
+        let city = |row: &usize| CITIES[*row].name.to_owned();
+        let rows = sample.rows.iter();
+        if self.delays.latency.is_some() {
+            rows.map(ToString::to_string).collect()
+        } else {
+            rows.map(city).collect()
+        }
+    }
+
+    /// How every node is configured, but for its seed and address.
+    fn node(&self) -> Config {
+        let network = Network::new("demo").unwrap_or_else(|_| unreachable!("a valid name"));
+        let mut node = Config::new(Seed::from_u64(self.seed), network, ([127, 0, 0, 1], 0).into());
+        self.wiring.apply(&mut node);
+        node.periods = self.periods.paced(self.pace);
+        node.bounds = self.bounds.limits();
+        node.announce_floor /= self.pace;
+        node
+    }
+
+    /// Lets the overlay live and shows how it does, until it is to end; what came of it.
+    fn watch(
+        &self,
+        mut stage: Stage,
+        jury: &Jury,
+        joining: Duration,
+        session: &mut Session<'_>,
+    ) -> Outcome<DemoReport> {
+        let mut audience = Audience::new(self.once, session);
+        let (joined, period) = (Time::ZERO + joining, self.periods.paced(self.pace).rewiring);
+        let (mut epochs, mut settled) = (0, false);
+        loop {
+            let end = joined + period * (epochs + 1);
+            stage.run_until(audience.next_look(stage.now()).map_or(end, |look| look.min(end)))?;
+            let over = stage.now() >= end;
+            if over {
+                epochs += 1;
+                settled = jury.settled(&stage, joined);
+            }
+            let current = if over || stage.now() < joined { epochs } else { epochs + 1 };
+            let view = jury.view(&stage, current, settled);
+            let last = stage.interrupted() || (self.once && over && (settled || epochs >= EPOCHS));
+            audience.look(&view, Moment { over, last }, session)?;
+            if last {
+                return Ok(DemoReport::new(view, epochs));
+            }
+        }
+    }
+}
+
+/// Who watches, and how.
+enum Audience {
+    /// A terminal: the table is redrawn in place.
+    Live(Screen),
+    /// A file or pipe: a line for each epoch, the table at the end.
+    Lines,
+    /// A program, which waits for the report; a terminal may show how long.
+    Program(Option<Progress>),
+}
+
+/// When a view is.
+#[derive(Clone, Copy)]
+struct Moment {
+    /// At the end of an epoch.
+    over: bool,
+    /// There is none after it.
+    last: bool,
+}
+
+impl Audience {
+    fn new(once: bool, session: &Session<'_>) -> Self {
+        let progress = || Progress::new("organising", EPOCHS.into(), session.quiet);
+        match (session.json, io::stdout().is_terminal()) {
+            (true, _) => Self::Program(once.then(progress)),
+            (false, true) => Self::Live(Screen::default()),
+            (false, false) => Self::Lines,
+        }
+    }
+
+    /// When something is to be shown before the epoch ends.
+    fn next_look(&self, now: Time) -> Option<Time> {
+        matches!(self, Self::Live(_)).then(|| now + FRAME)
+    }
+
+    fn look(&mut self, view: &DemoView, moment: Moment, session: &mut Session<'_>) -> Outcome {
+        match self {
+            Self::Live(screen) => screen.draw(view, session.out)?,
+            Self::Lines => {
+                if moment.over {
+                    session.text(&view.headline())?;
+                }
+                if moment.last {
+                    session.text(&view.table().to_string())?;
+                }
+            }
+            Self::Program(Some(progress)) if moment.over => progress.at(view.epoch.into(), view.standing()),
+            Self::Program(_) => {}
+        }
+        Ok(())
+    }
+}
+
 /// What came of a demo.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub(crate) struct DemoReport {
@@ -70,10 +225,34 @@ pub(crate) struct DemoReport {
 }
 
 impl DemoReport {
-    /// Whether everybody is reached, and for less than with random neighbours.
-    pub(crate) fn is_good(&self) -> bool {
-        let below = |(cost, random)| cost < random;
-        self.unreachable_pairs == 0 && self.cost_ratio.zip(self.k_random_ratio).is_none_or(below)
+    fn new(end: DemoView, epochs: u32) -> Self {
+        DemoReport {
+            nodes: end.nodes.len(),
+            k: end.k,
+            settled: end.settled,
+            epochs,
+            cost_ratio: end.cost_ratio,
+            k_random_ratio: end.k_random_ratio,
+            unreachable_pairs: end.unreachable_pairs,
+            wiring: end.nodes.into_iter().map(|row| (row.name, row.neighbours)).collect(),
+        }
+    }
+
+    /// Whether everybody is reached, and for less than with random neighbours, unless these make a full mesh already.
+    ///
+    /// # Errors
+    /// It is not so.
+    fn verdict(&self) -> Outcome {
+        if self.unreachable_pairs > 0 {
+            let pairs = self.unreachable_pairs;
+            return Err(Failure::new(format!("{pairs} pairs of nodes do not reach each other")));
+        }
+        match self.cost_ratio.zip(self.k_random_ratio) {
+            Some((cost, random)) if cost >= random && cost > 1.0 => Err(Failure::new(format!(
+                "the cost, {cost:.3} of a full mesh, is not below that of random neighbours, {random:.3}"
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -114,9 +293,11 @@ mod tests {
 
     #[test]
     fn what_is_good() {
-        assert!(report().is_good());
-        assert!(!DemoReport { unreachable_pairs: 1, cost_ratio: None, ..report() }.is_good());
-        assert!(!DemoReport { cost_ratio: Some(1.4), ..report() }.is_good());
+        assert!(report().verdict().is_ok());
+        assert!(DemoReport { unreachable_pairs: 1, cost_ratio: None, ..report() }.verdict().is_err());
+        assert!(DemoReport { cost_ratio: Some(1.4), ..report() }.verdict().is_err());
+        let full = DemoReport { cost_ratio: Some(1.0), k_random_ratio: Some(1.0), ..report() };
+        assert!(full.verdict().is_ok());
         assert_eq!(
             report().to_string(),
             "2 nodes, k = 1: settled after 4 epochs, cost 1.020 of a full mesh (random neighbours: 1.400)"

@@ -1,14 +1,16 @@
 //! Which delays `demo` and `sim` run on.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use egoist_core::kernel::Seed;
 use egoist_core::sim::{self, Matrix, MatrixError};
 
 use super::failure::{Failure, Outcome};
+use super::units;
 
 /// Delays and nodes.
 #[derive(Args, Clone, Debug)]
@@ -62,35 +64,88 @@ impl LatencyArgs {
     /// # Errors
     /// The file cannot be read, is no matrix, or has not the nodes asked for.
     pub(crate) fn load(&self, seed: Seed) -> Outcome<Option<Sample>> {
+        self.read()?.map(|whole| self.choose(&whole, seed)).transpose()
+    }
+
+    /// Reads the whole file, if one is given.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no matrix.
+    pub(crate) fn read(&self) -> Outcome<Option<Matrix>> {
         let Some(path) = &self.latency else { return Ok(None) };
         let text = fs::read_to_string(path).map_err(|e| {
-            Failure::io("cannot read the latencies", path.display(), &e).try_this("see 'egoist sim --help'")
+            Failure::io("cannot read the latencies", path.display(), &e)
+                .try_this("give --latency a text file of round-trip times, see 'egoist sim --help'")
         })?;
         let unit = match self.unit {
             Unit::Ms => sim::Unit::Millis,
             Unit::S => sim::Unit::Secs,
         };
-        let whole = Matrix::parse(&text, unit).map_err(|e| wrong(path, &e))?;
-        self.choose(&whole, seed).map(Some).map_err(|e| wrong(path, &e))
+        Matrix::parse(&text, unit).map(Some).map_err(|e| self.wrong(&e))
     }
 
     /// The nodes chosen of a matrix.
     ///
     /// # Errors
     /// It has not the nodes asked for.
-    pub(crate) fn choose(&self, whole: &Matrix, seed: Seed) -> Result<Sample, MatrixError> {
+    pub(crate) fn choose(&self, whole: &Matrix, seed: Seed) -> Outcome<Sample> {
         let rows = match &self.nodes {
-            None => (0..whole.len()).collect(),
-            Some(NodeChoice::Draw(n)) => whole.draw(*n, seed)?,
-            Some(NodeChoice::These(rows)) => rows.clone(),
+            None => Ok((0..whole.len()).collect()),
+            Some(NodeChoice::Draw(n)) => whole.draw(*n, seed),
+            Some(NodeChoice::These(rows)) => Ok(rows.clone()),
         };
-        Ok(Sample { matrix: whole.select(&rows)?, rows, mended: whole.mended() })
+        let rows = rows.map_err(|e| self.wrong(&e))?;
+        let matrix = whole.select(&rows).map_err(|e| self.wrong(&e))?;
+        Ok(Sample { matrix, rows, mended: whole.mended() })
+    }
+
+    /// What a reader of results on `sample` should know: which nodes were drawn, and what is odd about the delays.
+    pub(crate) fn notes(&self, sample: &Sample) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(NodeChoice::Draw(_)) = self.nodes {
+            let rows: Vec<String> = sample.rows.iter().map(ToString::to_string).collect();
+            let comma = if rows.len() == 1 { "," } else { "" };
+            notes.push(format!("drew --nodes {}{comma}", rows.join(",")));
+        }
+        if sample.mended > 0 {
+            let zeros = sample.mended;
+            notes.push(format!("zeros in the file, taken for half the smallest other delay: {zeros}"));
+        }
+        if !sample.matrix.is_symmetric() {
+            notes.push(
+                "the two directions of a pair differ: nodes measure the mean of both, while the cost ratio is taken \
+                 on each direction's own delay"
+                    .to_owned(),
+            );
+        }
+        notes
+    }
+
+    /// The error says what and what to do; the file is where.
+    fn wrong(&self, error: &MatrixError) -> Failure {
+        let place = self.latency.as_ref().map(|path| path.display().to_string());
+        Failure::new(error.to_string()).at(place.unwrap_or_else(|| "the built-in cities".to_owned()))
     }
 }
 
-/// The error says what and what to do; the file is where.
-fn wrong(path: &Path, error: &MatrixError) -> Failure {
-    Failure::new(error.to_string()).at(path.display())
+/// An epoch has to be so many times as long as the largest delay: nodes that decide on delays measured long ago, or
+/// while the news of others is on its way, show the pace and not the overlay.
+const EPOCH_IN_DELAYS: u32 = 60;
+
+/// Whether an epoch is long enough for the delays once both are divided as they will be.
+///
+/// # Errors
+/// It is not, at a pace above 1.
+pub(crate) fn check_pace(pace: u32, epoch: Duration, largest: Duration) -> Outcome {
+    if pace == 1 || epoch >= largest * EPOCH_IN_DELAYS {
+        return Ok(());
+    }
+    let [epoch, largest] = [epoch, largest].map(|length| units::millis(length.as_secs_f64() * 1e3));
+    Err(Failure::usage(format!(
+        "an epoch of {epoch} is below {EPOCH_IN_DELAYS} times the largest delay, {largest}"
+    ))
+    .at(format!("--pace {pace}"))
+    .try_this("give a longer --rewiring-period, or leave far nodes out with --nodes"))
 }
 
 impl FromStr for NodeChoice {
@@ -98,7 +153,10 @@ impl FromStr for NodeChoice {
     fn from_str(text: &str) -> Result<Self, String> {
         let looks = |_| "write a number, as in 16, or a list with commas, as in 3,17,42".to_owned();
         if !text.contains(',') {
-            return text.parse().map(Self::Draw).map_err(looks);
+            return match text.parse().map_err(looks)? {
+                0 => Err("at least one node".to_owned()),
+                n => Ok(Self::Draw(n)),
+            };
         }
         let list = text.strip_suffix(',').unwrap_or(text).split(',');
         list.map(|number| number.trim().parse().map_err(looks)).collect::<Result<_, _>>().map(Self::These)
@@ -108,13 +166,40 @@ impl FromStr for NodeChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn what_is_odd_is_said() {
+        let whole = Matrix::parse("0 0 9\n5 0 9\n9 9 0", sim::Unit::Millis).unwrap();
+        let notes = |nodes: Option<&str>| {
+            let nodes = nodes.map(|n| n.parse().unwrap());
+            let args = LatencyArgs { latency: None, unit: Unit::Ms, nodes };
+            args.notes(&args.choose(&whole, Seed::from_u64(1)).unwrap())
+        };
+        let all = notes(Some("3"));
+        assert_eq!(all[0], "drew --nodes 0,1,2");
+        assert_eq!(all[1], "zeros in the file, taken for half the smallest other delay: 1");
+        assert!(all[2].starts_with("the two directions"));
+        assert_eq!(notes(None), all[1..]);
+        assert_eq!(notes(Some("1,2")), all[1..2]);
+        assert!(notes(Some("1"))[0].ends_with(','));
+    }
+
+    #[test]
+    fn an_epoch_is_long_beside_the_delays() {
+        let (short, long) = (Duration::from_millis(2_999), Duration::from_secs(3));
+        let delay = Duration::from_millis(50);
+        assert!(check_pace(20, long, delay).is_ok() && check_pace(1, short, delay).is_ok());
+        let said = check_pace(20, short, delay).unwrap_err().to_string();
+        assert!(said.starts_with("egoist: an epoch of 3.00 s is below 60 times"), "{said}");
+    }
 
     #[test]
     fn nodes_are_a_number_or_a_list() {
         assert_eq!("16".parse(), Ok(NodeChoice::Draw(16)));
         assert_eq!("3,".parse(), Ok(NodeChoice::These(vec![3])));
         assert_eq!("3, 17,42".parse(), Ok(NodeChoice::These(vec![3, 17, 42])));
-        for bad in ["", ",", "3,,4", "-1", "3;4", "a,b", "1.5"] {
+        for bad in ["", "0", ",", "3,,4", "-1", "3;4", "a,b", "1.5"] {
             assert!(bad.parse::<NodeChoice>().is_err(), "{bad}");
         }
     }

@@ -49,17 +49,23 @@ impl DemoView {
         let seconds = self.elapsed.as_secs_f64();
         let mut line =
             format!("epoch {:>2}  {seconds:5.1} s  {} nodes, k = {}", self.epoch, self.nodes.len(), self.k);
-        match self.cost_ratio {
-            Some(ratio) => line += &format!("  cost {ratio:.3} of a full mesh"),
-            None => line += &format!("  {} pairs unreachable", self.unreachable_pairs),
-        }
+        line += &format!("  {}", self.standing());
         if let Some(random) = self.k_random_ratio {
             line += &format!(" (random neighbours: {random:.3})");
         }
         line + if self.settled { "  settled" } else { "" }
     }
 
-    fn table(&self) -> Table {
+    /// What it costs, or what is missing.
+    pub(crate) fn standing(&self) -> String {
+        match self.cost_ratio {
+            Some(ratio) => format!("cost {ratio:.3} of a full mesh"),
+            None => format!("{} pairs unreachable", self.unreachable_pairs),
+        }
+    }
+
+    /// Who chose whom, and what it costs.
+    pub(crate) fn table(&self) -> Table {
         use Side::{Left, Right};
         let mut table = Table::new(&[
             ("NODE", Left),

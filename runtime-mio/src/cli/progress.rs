@@ -1,6 +1,11 @@
 //! How far something that takes long has come: a bar on standard error, in a terminal only.
 
+use std::time::Duration;
+
 use indicatif::{ProgressBar, ProgressStyle};
+
+/// How often the times that it tells are brought up to date.
+const TICK: Duration = Duration::from_millis(200);
 
 /// A bar; it is gone once dropped.
 #[derive(Debug)]
@@ -17,6 +22,9 @@ impl Progress {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_prefix(what);
+        if !bar.is_hidden() {
+            bar.enable_steady_tick(TICK);
+        }
         Progress(bar)
     }
 

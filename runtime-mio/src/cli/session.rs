@@ -1,7 +1,7 @@
 //! What every command is given: where its answer goes, and in which form.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{self, Write};
 
 use serde::Serialize;
 
@@ -11,6 +11,8 @@ use super::failure::{Failure, Outcome};
 pub(crate) struct Session<'a> {
     /// Whether answers are JSON, one value a line.
     pub(crate) json: bool,
+    /// Whether nothing is to be said but answers and failures.
+    pub(crate) quiet: bool,
     /// Where answers go: standard output.
     pub(crate) out: &'a mut dyn Write,
 }
@@ -19,6 +21,13 @@ impl Session<'_> {
     /// Gives an answer: as JSON on one line, or as a table for people.
     pub(crate) fn show<T: Serialize + Display>(&mut self, answer: &T) -> Outcome {
         if self.json { self.json_line(answer) } else { self.text(&answer.to_string()) }
+    }
+
+    /// Says beside the answer, on standard error, what its reader should know.
+    pub(crate) fn note(&self, what: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr(), "egoist: {what}");
+        }
     }
 
     /// Writes a value as JSON on one line.

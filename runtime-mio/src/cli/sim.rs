@@ -1,15 +1,25 @@
 //! `egoist sim`: the same machines in simulated time.
 
 use std::fmt;
+use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{ArgMatches, Parser, ValueEnum};
+use egoist_core::kernel::Seed;
+use egoist_core::overlay::experiment::{self, Epoch, Experiment, Plan};
+use egoist_core::overlay::judge::Judgement;
+use egoist_core::overlay::wiring::Caution;
+use egoist_core::sim::Matrix;
 use serde::Serialize;
 
 use super::config::ConfigFile;
-use super::latency::LatencyArgs;
+use super::failure::{Failure, Outcome};
+use super::latency::{LatencyArgs, check_pace};
+use super::progress::Progress;
+use super::session::Session;
 use super::settings::{Bounds, Periods, Wiring};
 use super::table::{Side, Table};
 use super::units;
+use super::verb::Verb;
 
 /// Run the nodes' own code in simulated time, on measured latencies
 #[derive(Parser, Debug)]
@@ -49,6 +59,71 @@ pub(crate) struct Sim {
     pub(crate) periods: Periods,
     #[command(flatten)]
     pub(crate) bounds: Bounds,
+}
+
+impl Verb for Sim {
+    fn run(self, _: &ArgMatches, session: &mut Session<'_>) -> Outcome {
+        let sample = self.delays.load(Seed::from_u64(self.seed))?.ok_or_else(|| {
+            Failure::usage("there are no latencies").at("--latency").try_this("give the path of a file")
+        })?;
+        let plan = self.plan();
+        let largest = Duration::from_micros(sample.matrix.largest().into());
+        check_pace(self.pace, plan.node.periods.rewiring, largest)?;
+        self.delays.notes(&sample).iter().for_each(|note| session.note(note));
+        let report = self.simulate(plan, &sample.matrix, session.quiet);
+        session.show(&report)
+    }
+}
+
+impl Sim {
+    fn plan(&self) -> Plan {
+        let mut plan = Plan::new(self.epochs, self.seed);
+        self.wiring.apply(&mut plan.node);
+        plan.node.periods = self.periods.paced(self.pace);
+        plan.node.bounds = self.bounds.limits();
+        plan.node.guarding = match self.quiet_guard {
+            Switch::On => Caution::Quiet,
+            Switch::Off => Caution::Off,
+        };
+        plan
+    }
+
+    fn simulate(&self, plan: Plan, matrix: &Matrix, quiet: bool) -> SimReport {
+        let progress = Progress::new("simulating", self.epochs.into(), quiet);
+        let mut experiment = Experiment::new(plan, matrix);
+        let mut epochs = Vec::new();
+        while let Some(epoch) = experiment.next_epoch() {
+            let row = EpochRow::from(epoch);
+            progress
+                .at(row.epoch.into(), row.cost_ratio.map_or_else(units::dash, |r| format!("cost {r:.3}")));
+            epochs.push(row);
+        }
+        let Judgement { cost_ratio, unreachable_pairs, max_in_degree } = experiment.judge();
+        let experiment::Traffic { frames, bytes, updates_per_node_per_minute } = experiment.traffic();
+        SimReport {
+            nodes: matrix.len(),
+            k: self.wiring.k,
+            policy: self.wiring.policy.to_string(),
+            links: self.wiring.links.to_string(),
+            eps: self.wiring.eps,
+            seed: self.seed,
+            epochs,
+            end: End { cost_ratio, unreachable_pairs, max_in_degree: max_in_degree.into() },
+            traffic: Traffic { frames, bytes, updates_per_node_per_minute },
+        }
+    }
+}
+
+impl From<Epoch> for EpochRow {
+    fn from(epoch: Epoch) -> Self {
+        EpochRow {
+            epoch: epoch.epoch,
+            cost_ratio: epoch.judgement.cost_ratio,
+            unreachable_pairs: epoch.judgement.unreachable_pairs,
+            rewired_nodes: epoch.rewired_nodes.into(),
+            rewired_links: epoch.rewired_links.into(),
+        }
+    }
 }
 
 /// Whether something is done.
@@ -93,9 +168,9 @@ pub(crate) struct EpochRow {
     pub(crate) cost_ratio: Option<f64>,
     /// Ordered pairs without a path.
     pub(crate) unreachable_pairs: u64,
-    /// Nodes that chose otherwise than an epoch before.
+    /// Nodes that changed whom they choose during it.
     pub(crate) rewired_nodes: u64,
-    /// Links among their choices that were not there an epoch before.
+    /// Choices that they changed.
     pub(crate) rewired_links: u64,
 }
 

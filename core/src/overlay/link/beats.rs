@@ -28,6 +28,16 @@ pub enum Carrier {
     Tcp,
 }
 
+/// Whether a beat was looked at when it came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Heard {
+    /// It was.
+    InTime,
+    /// The machine slept, and the beat lay in a buffer for nobody knows how long: it is a sign of life and measures
+    /// nothing, neither here nor, by its echo, there.
+    Late,
+}
+
 /// One link's heartbeats.
 #[derive(Clone, Debug)]
 pub struct Beats {
@@ -37,6 +47,8 @@ pub struct Beats {
     times: VecDeque<Time>,
     heard: u64,
     heard_at: Option<Time>,
+    /// The last beat heard came in time: an echo of it measures the way.
+    echoes: bool,
     in_a_row: u32,
     suspected: bool,
     carrier: Carrier,
@@ -52,6 +64,7 @@ impl Beats {
             times: VecDeque::new(),
             heard: 0,
             heard_at: None,
+            echoes: false,
             in_a_row: 0,
             suspected: false,
             carrier: Carrier::Udp,
@@ -67,11 +80,11 @@ impl Beats {
         self.times.push_back(now);
         let held = self.heard_at.map_or(Duration::ZERO, |at| now.since(at));
         let held = u64::try_from(held.as_micros()).unwrap_or(u64::MAX);
-        Beat { token, number: self.sent, heard: self.heard, held }
+        Beat { token, number: self.sent, heard: if self.echoes { self.heard } else { 0 }, held }
     }
 
     /// A beat was heard: the round trip that its echo tells, if it tells a new one.
-    pub fn hear(&mut self, now: Time, beat: &Beat) -> Option<Duration> {
+    pub fn hear(&mut self, now: Time, beat: &Beat, when: Heard) -> Option<Duration> {
         if beat.number <= self.heard {
             return None;
         }
@@ -79,7 +92,8 @@ impl Beats {
         self.in_a_row = if next { self.in_a_row.saturating_add(1) } else { 1 };
         self.heard = beat.number;
         self.heard_at = Some(now);
-        self.round_trip(now, beat)
+        self.echoes = when == Heard::InTime;
+        self.echoes.then(|| self.round_trip(now, beat))?
     }
 
     fn round_trip(&self, now: Time, beat: &Beat) -> Option<Duration> {
@@ -182,9 +196,9 @@ mod tests {
         let mut now = Time::ZERO;
         for _ in 0..100 {
             let beat = a.beat(now, Token(1));
-            b.hear(now + there, &beat);
+            b.hear(now + there, &beat, Heard::InTime);
             let answer = b.beat(now + there + Duration::from_millis(90), Token(2));
-            let rtt = a.hear(now + there + Duration::from_millis(90) + back, &answer);
+            let rtt = a.hear(now + there + Duration::from_millis(90) + back, &answer, Heard::InTime);
             assert_eq!(rtt, Some(there + back));
             now = now + PERIOD;
         }
@@ -195,14 +209,14 @@ mod tests {
         let mut a = Beats::new(Time::ZERO, PERIOD);
         a.beat(Time::from_millis(10), Token(1));
         let beat = |number, heard, held| Beat { token: Token(1), number, heard, held };
-        assert_eq!(a.hear(Time::from_millis(20), &beat(1, 7, 0)), None, "never sent");
+        assert_eq!(a.hear(Time::from_millis(20), &beat(1, 7, 0), Heard::InTime), None, "never sent");
         assert_eq!(
-            a.hear(Time::from_millis(20), &beat(2, 1, u64::MAX)),
+            a.hear(Time::from_millis(20), &beat(2, 1, u64::MAX), Heard::InTime),
             None,
             "held longer than it was away"
         );
-        assert_eq!(a.hear(Time::from_millis(20), &beat(2, 1, 0)), None, "said before");
-        assert_eq!(a.hear(Time::from_millis(20), &beat(u64::MAX, u64::MAX, 0)), None);
+        assert_eq!(a.hear(Time::from_millis(20), &beat(2, 1, 0), Heard::InTime), None, "said before");
+        assert_eq!(a.hear(Time::from_millis(20), &beat(u64::MAX, u64::MAX, 0), Heard::InTime), None);
     }
 
     #[test]
@@ -210,13 +224,13 @@ mod tests {
         let mut a = Beats::new(Time::ZERO, PERIOD);
         assert_eq!(a.deadline(None), Time::from_secs(3));
         let beat = |number| Beat { token: Token(1), number, heard: 0, held: 0 };
-        a.hear(Time::from_millis(100), &beat(1));
+        a.hear(Time::from_millis(100), &beat(1), Heard::InTime);
         assert_eq!(a.deadline(None), Time::from_millis(850));
         let shaky = Smoothed::first(Duration::from_secs(2));
         assert_eq!(a.deadline(Some(&shaky)), Time::from_millis(1_100), "never later than a second");
         a.suspect();
         for (number, done) in [(2, false), (4, false), (5, false), (6, true)] {
-            a.hear(Time::from_millis(900), &beat(number));
+            a.hear(Time::from_millis(900), &beat(number), Heard::InTime);
             assert_eq!(a.recover(), done, "beat {number}");
         }
         assert!(!a.suspected());

@@ -3,7 +3,7 @@
 mod beats;
 mod smoothed;
 
-pub use beats::{Beats, Carrier};
+pub use beats::{Beats, Carrier, Heard};
 pub use smoothed::Smoothed;
 
 use core::time::Duration;

@@ -8,8 +8,7 @@ use super::{Overlay, Timer, UDP};
 use crate::kernel::{Class, Fault, Output, Why};
 use crate::overlay::database::Entry;
 use crate::overlay::event::Event;
-use crate::overlay::link::Carrier;
-use crate::overlay::link::Mine;
+use crate::overlay::link::{Carrier, Heard, Mine};
 use crate::overlay::names::{NodeId, Token};
 use crate::overlay::wire::{self, Beat, Packet};
 
@@ -54,9 +53,10 @@ impl Overlay {
             self.counters.stray_datagrams += 1;
             return;
         };
+        let pace = if self.is_late() { Heard::Late } else { Heard::InTime };
         let Some(link) = self.links.get_mut(&id) else { return };
         let first = !link.beats.ever_heard();
-        let rtt = link.beats.hear(self.now, &beat);
+        let rtt = link.beats.hear(self.now, &beat, pace);
         let unmeasured = link.rtt.is_none();
         if let Some(rtt) = rtt {
             link.measured(rtt);
@@ -152,7 +152,8 @@ impl Overlay {
     }
 
     pub(super) fn pong(&mut self, token: Token) {
-        match self.probes.answered(self.now, token) {
+        let when = if self.is_late() { Heard::Late } else { Heard::InTime };
+        match self.probes.answered(self.now, token, when) {
             Some((id, _)) => self.reached(id),
             None => self.counters.stray_datagrams += 1,
         }

@@ -236,7 +236,9 @@ impl Overlay {
             Role::Chosen => true,
         };
         if known {
-            self.role_confirmed(id);
+            if greeting.role != Role::Watcher {
+                self.role_confirmed(id);
+            }
             return;
         }
         match self.admission(greeting.role) {

@@ -232,6 +232,11 @@ impl Overlay {
         self.fire();
     }
 
+    /// Whether the machine should have been woken before now: what arrives lay in buffers, and its delay measures nothing.
+    fn is_late(&self) -> bool {
+        self.timers.next().is_some_and(|(due, _)| self.now.since(due) > LATE)
+    }
+
     /// A machine that was woken late has slept: nobody else is to blame for the silence.
     fn forgive_lateness(&mut self) {
         let mut late = self.timers.next().map_or(Duration::ZERO, |(due, _)| self.now.since(due));

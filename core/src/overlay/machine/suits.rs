@@ -159,13 +159,15 @@ impl Overlay {
         }
     }
 
-    /// A role asked for on an open link is granted.
+    /// A role asked for on an open link is granted. What is granted after the suit was given up is given back: the
+    /// other end counts this node among those who chose it.
     pub(super) fn role_confirmed(&mut self, id: NodeId) {
+        let Some(link) = self.links.get_mut(&id) else { return };
         if self.choosing.suits.get(&id).is_some_and(|s| s.stage == Stage::Asked) {
-            if let Some(link) = self.links.get_mut(&id) {
-                link.mine = Mine::Chosen;
-            }
+            link.mine = Mine::Chosen;
             self.suit_succeeded(id);
+        } else if link.mine == Mine::No {
+            self.teardown(id, "too-late");
         }
     }
 
