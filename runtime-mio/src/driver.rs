@@ -14,8 +14,6 @@ use crate::net::{MioNet, Net, Ready};
 const ROUNDS: usize = 8;
 /// How often in a turn the poller is asked for more when it returned a full batch.
 const POLLS: usize = 8;
-/// Below this, what a shim holds is waited for without sleeping: pollers sleep whole milliseconds.
-const COARSE: Duration = Duration::from_millis(1);
 
 /// Drives machines of any kinds on one set of sockets. It is also its [`Host`].
 ///
@@ -138,11 +136,8 @@ impl<N: Net> Host<N> {
             return Some(Duration::ZERO);
         }
         self.refresh();
-        let Some((at, alarm)) = self.timers.next() else { return max };
-        let mut wait = at.since(self.now);
-        if matches!(alarm, Alarm::Release(_) | Alarm::ReleaseDatagrams | Alarm::Connect(_)) {
-            wait = if wait < COARSE { Duration::ZERO } else { wait - COARSE };
-        }
+        let Some((at, _)) = self.timers.next() else { return max };
+        let wait = at.since(self.now);
         Some(max.map_or(wait, |max| max.min(wait)))
     }
 

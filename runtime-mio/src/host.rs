@@ -238,6 +238,7 @@ impl<N: Net> Host<N> {
     /// Holds back what machines send as `shim` says, from now on.
     pub fn set_shim(&mut self, shim: impl Shim + 'static) {
         self.shim = Some(Box::new(shim));
+        self.net.be_precise();
     }
 
     /// The driver's bounds.

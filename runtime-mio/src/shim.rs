@@ -26,8 +26,7 @@ pub enum Peer {
 /// Says how long what a machine sends is held before it is written. What is held counts as not flushed, and comes out
 /// first in, first out for each connection or destination. A dial begins after twice the delay, about a round trip.
 ///
-/// While something is held, the driver waits for the last part of a millisecond without sleeping: a poller's clock is
-/// too coarse for small delays.
+/// A driver with a shim keeps time to the microsecond where the system can, at the price of another system call a turn.
 pub trait Shim {
     /// The delay from a machine to a peer.
     fn delay(&mut self, from: MachineId, to: Peer) -> Duration;

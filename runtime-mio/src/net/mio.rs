@@ -10,14 +10,21 @@ use mio::net::{TcpListener, TcpStream, UdpSocket};
 use mio::{Events, Interest, Poll, Registry, Waker};
 use socket2::{Domain, Protocol, Socket, Type};
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::alarm::Alarm;
 use super::{Listener, Net, Poller, Ready, Stream, Token, Udp, WakeUp};
 
 /// How many sockets one poll reports; more are reported by the next.
 const BATCH: usize = 1024;
 /// How many connections the operating system holds until they are accepted.
 const BACKLOG: i32 = 1024;
+/// Tokens from here on are the poller's own.
+const FIRST_OWN: usize = usize::MAX - 1;
 /// The waker's token, which no socket ever has.
 const WAKER: mio::Token = mio::Token(usize::MAX);
+/// The alarm's token, likewise.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const ALARM: mio::Token = mio::Token(FIRST_OWN);
 
 const _: () = assert!(usize::BITS == 64, "a token needs 64 bits to name a socket once and never again");
 
@@ -27,6 +34,8 @@ pub struct MioNet {
     events: Events,
     waker: Arc<Waker>,
     start: Instant,
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    alarm: Option<Alarm>,
 }
 
 impl MioNet {
@@ -37,7 +46,14 @@ impl MioNet {
     pub fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        Ok(MioNet { poll, events: Events::with_capacity(BATCH), waker, start: Instant::now() })
+        Ok(MioNet {
+            poll,
+            events: Events::with_capacity(BATCH),
+            waker,
+            start: Instant::now(),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            alarm: None,
+        })
     }
 
     /// Where further sources are registered.
@@ -54,11 +70,15 @@ pub(crate) const fn for_mio(token: Token) -> mio::Token {
 
 impl Poller for MioNet {
     fn poll(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<bool> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let (Some(alarm), Some(wait)) = (&self.alarm, timeout.filter(|wait| !wait.is_zero())) {
+            alarm.set(wait)?;
+        }
         self.poll.poll(&mut self.events, timeout)?;
         let mut seen = 0;
         for event in &self.events {
             seen += 1;
-            if event.token() != WAKER {
+            if event.token().0 < FIRST_OWN {
                 ready.push(Ready {
                     token: Token(event.token().0 as u64),
                     readable: event.is_readable() || event.is_read_closed() || event.is_error(),
@@ -67,6 +87,14 @@ impl Poller for MioNet {
             }
         }
         Ok(seen == BATCH)
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn be_precise(&mut self) {
+        match Alarm::new(self.poll.registry(), ALARM) {
+            Ok(alarm) => self.alarm = Some(alarm),
+            Err(error) => tracing::warn!(%error, "timers may be a millisecond late"),
+        }
     }
 
     fn now(&self) -> Time {

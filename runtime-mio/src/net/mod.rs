@@ -3,6 +3,8 @@
 //! [`MioNet`] is the real one. [`mock::MockNet`] is a network inside the process that cuts reads and writes short,
 //! interrupts calls, runs out of descriptors and makes up stale readiness, all from a seed.
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod alarm;
 mod mio;
 pub mod mock;
 
@@ -44,6 +46,10 @@ pub trait Poller {
     /// # Errors
     /// [`Interrupted`](io::ErrorKind::Interrupted) is no failure; anything else is the end of the loop.
     fn poll(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<bool>;
+
+    /// Has timeouts end to the microsecond from now on, as far as the system can, at the price of another system call a
+    /// poll. Until then they may end a millisecond late.
+    fn be_precise(&mut self) {}
 
     /// The monotonic time since this poller was made.
     fn now(&self) -> Time;
