@@ -259,7 +259,8 @@ impl DemoReport {
 impl fmt::Display for DemoReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ended = if self.settled { "settled after" } else { "not settled within" };
-        write!(f, "{} nodes, k = {}: {ended} {} epochs", self.nodes, self.k, self.epochs)?;
+        let epochs = if self.epochs == 1 { "epoch" } else { "epochs" };
+        write!(f, "{} nodes, k = {}: {ended} {} {epochs}", self.nodes, self.k, self.epochs)?;
         match self.cost_ratio {
             Some(cost) => write!(f, ", cost {cost:.3} of a full mesh")?,
             None => write!(f, ", {} pairs unreachable", self.unreachable_pairs)?,

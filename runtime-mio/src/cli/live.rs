@@ -47,9 +47,8 @@ impl DemoView {
     /// The line that sums it up.
     pub(crate) fn headline(&self) -> String {
         let seconds = self.elapsed.as_secs_f64();
-        let mut line =
-            format!("epoch {:>2}  {seconds:5.1} s  {} nodes, k = {}", self.epoch, self.nodes.len(), self.k);
-        line += &format!("  {}", self.standing());
+        let phase = if self.epoch == 0 { "joining ".to_owned() } else { format!("epoch {:>2}", self.epoch) };
+        let mut line = format!("{phase}  {seconds:5.1} s  {}", self.standing());
         if let Some(random) = self.k_random_ratio {
             line += &format!(" (random neighbours: {random:.3})");
         }
@@ -115,7 +114,8 @@ impl Screen {
         let lines = lines(view, columns, rows);
         let mut text = String::new();
         if self.drawn > 0 {
-            text += &format!("\x1b[{}A", self.drawn);
+            // To the first column as well: what the user typed may have moved the cursor.
+            text += &format!("\x1b[{}A\r", self.drawn);
         }
         for line in &lines {
             text.extend([line, "\x1b[K\n"]);
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn the_table_tells_who_chose_whom() {
         let text = "\
-epoch  3    9.5 s  3 nodes, k = 2  4 pairs unreachable (random neighbours: 1.400)
+epoch  3    9.5 s  4 pairs unreachable (random neighbours: 1.400)
 NODE    ADDRESS             COST  OF FULL MESH  CHOSE
 Zürich  127.0.0.1:61300  81.2 ms         1.020  Oslo, Rio
 Rio     127.0.0.1:61300        -             -
@@ -188,10 +188,9 @@ Oslo    127.0.0.1:61300  9.00 ms         1.020  Rio";
             k_random_ratio: None,
             ..view()
         };
-        assert_eq!(
-            settled.headline(),
-            "epoch  3    9.5 s  3 nodes, k = 2  cost 1.021 of a full mesh  settled"
-        );
+        assert_eq!(settled.headline(), "epoch  3    9.5 s  cost 1.021 of a full mesh  settled");
+        let joining = DemoView { epoch: 0, ..settled };
+        assert!(joining.headline().starts_with("joining     9.5 s  cost"));
     }
 
     #[test]
@@ -211,7 +210,7 @@ Oslo    127.0.0.1:61300  9.00 ms         1.020  Rio";
         assert!(first > 0);
         assert!(!String::from_utf8(out.clone()).unwrap().contains("\x1b[5A"));
         screen.draw_within(&view(), 80, 24, &mut out).unwrap();
-        assert!(out[first..].starts_with(b"\x1b[5A") && out.ends_with(b"\x1b[J"));
+        assert!(out[first..].starts_with(b"\x1b[5A\r") && out.ends_with(b"\x1b[J"));
         screen.draw(&view(), &mut out).unwrap();
     }
 }

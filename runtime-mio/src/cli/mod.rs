@@ -174,7 +174,6 @@ fn template(groups: &[(&str, Vec<Entry>)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_definitions_hold() {
