@@ -129,6 +129,11 @@ impl Beats {
         self.started = now;
     }
 
+    /// The peer carries its beats on the link: so do we.
+    pub fn answer_in_kind(&mut self) {
+        self.carrier = Carrier::Tcp;
+    }
+
     /// Suspects the peer from now on.
     pub fn suspect(&mut self) {
         self.suspected = true;

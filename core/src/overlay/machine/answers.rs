@@ -23,7 +23,7 @@ impl Overlay {
             Packet::Nack(nack) => self.link_refused(id, &nack),
             Packet::Sum(sum) => self.summed(id, &sum),
             Packet::Ask(ask) => self.asked(id, &ask),
-            Packet::Hb(beat) => self.heard_beat(beat),
+            Packet::Hb(beat) => self.heard_beat_on_link(id, beat),
             Packet::Dat(head) => self.expect_payload(conn, head),
             Packet::Ping(token) => self.send_packet(conn, Class::Urgent, &Packet::Pong(token)),
             Packet::Pong(token) => self.pong(token),

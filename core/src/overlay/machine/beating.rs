@@ -48,6 +48,14 @@ impl Overlay {
         Some(SocketAddr::new(remote.ip(), link.name.addr.port()))
     }
 
+    /// A beat on the link itself says that the peer hears no datagrams of ours: it is answered the same way.
+    pub(super) fn heard_beat_on_link(&mut self, id: NodeId, beat: Beat) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.beats.answer_in_kind();
+        }
+        self.heard_beat(beat);
+    }
+
     pub(super) fn heard_beat(&mut self, beat: Beat) {
         let Some(id) = self.tokens.get(&beat.token).copied() else {
             self.counters.stray_datagrams += 1;
