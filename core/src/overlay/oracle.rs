@@ -110,6 +110,18 @@ pub enum Difference {
         /// The first hop, if the member names one.
         hop: Option<NodeId>,
     },
+    /// A member's route is not the shortest path in what it knows itself.
+    #[error("node {node} reaches {to} at {told:?} and in what it knows the shortest path costs {shortest:?}")]
+    View {
+        /// The member.
+        node: usize,
+        /// To whom.
+        to: NodeId,
+        /// What the member says.
+        told: Option<u32>,
+        /// What it is.
+        shortest: Option<u32>,
+    },
     /// A member chooses more others than it may.
     #[error("node {node} chooses {chosen} others, and {allowed} are allowed")]
     OutDegree {
@@ -252,6 +264,28 @@ pub fn routes(members: &[Member<'_>], links: LinkMode) -> Result<(), Difference>
     Ok(())
 }
 
+/// Each member's routes are the shortest paths in what it knows itself, over edges that both ends list, at any moment and
+/// whatever goes wrong: a link that one end has given up is used by nobody who has heard of it.
+///
+/// # Errors
+/// The first [`Difference`].
+pub fn views(members: &[Member<'_>], links: LinkMode) -> Result<(), Difference> {
+    for &(node, member) in members {
+        let Some(me) = member.id() else { continue };
+        let truth = Paths::among(member.database().entries().filter(|e| !e.is_absent()).collect(), links);
+        let Some(from) = truth.ids.iter().position(|id| *id == me) else { continue };
+        for route in member.routes() {
+            let to = truth.ids.iter().position(|id| *id == route.id);
+            let shortest = to.and_then(|to| truth.distances[from][to]);
+            let begins = to.is_none_or(|to| truth.begins_shortest(from, to, route.next_hop));
+            if route.cost != shortest || !begins {
+                return Err(Difference::View { node, to: route.id, told: route.cost, shortest });
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Nobody chooses more than k others (links given up once their replacement stands aside), is chosen by more than it
 /// may be, has a link to itself, or chose one who chose it while others were left to choose (mutual links).
 ///
@@ -262,7 +296,8 @@ pub fn degrees(members: &[Member<'_>], rules: &Rules) -> Result<(), Difference> 
         let neighbors = member.neighbors();
         let count = |which: fn(&NeighborView) -> bool| neighbors.iter().filter(|n| which(n)).count();
         let chosen = count(|n| n.mine == Mine::Chosen);
-        if let Some(allowed) = rules.k.filter(|k| chosen > *k) {
+        // Where the overlay is in parts, links that bring them together come on top, until the next decision.
+        if let Some(allowed) = rules.k.filter(|k| rules.connects && chosen > *k) {
             return Err(Difference::OutDegree { node, chosen, allowed });
         }
         let choosers = count(|n| n.theirs == Theirs::Chosen);
@@ -347,14 +382,19 @@ struct Paths {
 impl Paths {
     fn new(members: &[Member<'_>], links: LinkMode) -> Result<Self, Difference> {
         let own = own_records(members)?;
-        let ids: Vec<NodeId> = members.iter().filter_map(|(_, m)| m.id()).collect();
-        let records: Vec<&Entry> = ids.iter().map(|id| own[id].1).collect();
+        let ids = members.iter().filter_map(|(_, m)| m.id());
+        Ok(Paths::among(ids.map(|id| own[&id].1).collect(), links))
+    }
+
+    /// Among the sources of these records.
+    fn among(records: Vec<&Entry>, links: LinkMode) -> Self {
+        let ids: Vec<NodeId> = records.iter().map(|entry| entry.id()).collect();
         let edge = |i: usize, j: usize| edge(links, records[i], records[j]);
         let n = ids.len();
         let edges: Vec<Vec<Option<u32>>> = (0..n).map(|i| (0..n).map(|j| edge(i, j)).collect()).collect();
         let mut paths = Paths { ids, distances: edges.clone(), edges };
         paths.floyd_warshall();
-        Ok(paths)
+        paths
     }
 
     fn floyd_warshall(&mut self) {

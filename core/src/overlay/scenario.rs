@@ -33,6 +33,8 @@ pub const RING: u32 = 6;
 const QUIET: Duration = Duration::from_secs(5);
 /// Those who start again have so long to begin before anybody goes for good.
 pub const STARTING: Duration = Duration::from_secs(1);
+/// How often what nodes make of what they know is looked at on the way there.
+const VIEWED: Duration = Duration::from_secs(1);
 /// How often the oracles are asked then.
 const ASKED: Duration = Duration::from_millis(100);
 /// The shortest round trip of a terrain, in microseconds.
@@ -144,14 +146,18 @@ impl Scenario {
     /// What was still wrong when the time was over.
     pub fn run(&self) -> Result<(), Difference> {
         let mut world = self.world();
-        let joined = self.joins.iter().max().copied().unwrap_or_default();
-        world.run_until(Time::ZERO + joined, |_, _, _| ());
-        faults::play(&mut world, &self.faults, |_, _, _| ());
+        self.pass(&mut world, self.joins.iter().max().copied().unwrap_or_default())?;
+        for action in &self.faults {
+            match action {
+                Action::Wait { time } => self.pass(&mut world, *time)?,
+                _ => faults::play(&mut world, core::slice::from_ref(action), |_, _, _| ()),
+            }
+        }
         faults::recover(&mut world);
-        world.run_until(world.now() + STARTING, |_, _, _| ());
+        self.pass(&mut world, STARTING)?;
         self.depart(&mut world);
-        let stated = world.now() + self.settling();
-        world.run_until(stated, |_, _, _| ());
+        self.pass(&mut world, self.settling())?;
+        let stated = world.now();
         let mut outcome = Ok(());
         let judge = |world: &World<Member>| {
             outcome = self.judge(world);
@@ -161,17 +167,29 @@ impl Scenario {
         outcome
     }
 
+    /// Lets time pass and looks at what everybody makes of what it knows: that is right at any time.
+    fn pass(&self, world: &mut World<Member>, time: Duration) -> Result<(), Difference> {
+        let end = world.now() + time;
+        while world.now() < end {
+            world.run_until(end.min(world.now() + VIEWED), |_, _, _| ());
+            oracle::views(&self.members(world), self.links)?;
+        }
+        Ok(())
+    }
+
+    /// Those who run and are to stay.
+    fn members<'a>(&self, world: &'a World<Member>) -> Vec<(usize, &'a Overlay)> {
+        let gone = |node| self.departures.iter().any(|(departed, _)| *departed == node);
+        let stay = (0..self.nodes()).filter(|node| !gone(*node));
+        stay.filter_map(|node| Some((node, world.machine(node)?.node()?))).collect()
+    }
+
     /// Asks the oracles about those who are to be there.
     ///
     /// # Errors
     /// The first difference.
     pub fn judge(&self, world: &World<Member>) -> Result<(), Difference> {
-        let gone = |node| self.departures.iter().any(|(departed, _)| *departed == node);
-        let members: Vec<(usize, &Overlay)> = (0..self.nodes())
-            .filter(|node| !gone(*node))
-            .filter_map(|node| Some((node, world.machine(node)?.node()?)))
-            .collect();
-        oracle::all(&members, &self.rules())
+        oracle::all(&self.members(world), &self.rules())
     }
 
     /// The world before anything has happened in it.
