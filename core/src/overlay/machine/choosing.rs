@@ -47,7 +47,7 @@ pub(super) struct Choosing {
     pub(super) measured_at: Option<Time>,
     /// How far the node looked around in this epoch.
     extent: Extent,
-    unchosen: u32,
+    pub(super) unchosen: u32,
 }
 
 impl fmt::Debug for Choosing {

@@ -16,6 +16,8 @@ mod query;
 mod starting;
 mod streams;
 mod suits;
+#[cfg(test)]
+mod tests;
 
 pub use query::{NeighborView, NodeView, PathView, Phase, RouteView, StatusView};
 

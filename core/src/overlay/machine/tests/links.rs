@@ -1,0 +1,191 @@
+//! Links: who gets one, which of two stays, and how they end.
+
+use core::time::Duration;
+
+use super::{Bench, ME, is_nack, is_trd};
+use crate::kernel::{How, Input, Machine, Port};
+use crate::overlay::database::LinkMode;
+use crate::overlay::event::Event;
+use crate::overlay::wire::{ListedRole, Packet, Role};
+
+#[test]
+fn a_link_ends_once_neither_side_chooses_it() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    bench.greet(conns[0], Role::Chooser);
+    bench.tear_down(conns[0]);
+    assert!(!bench.closed(conns[0]), "the node itself still chooses it");
+    let chooser = bench.accept(50, Role::Chooser);
+    assert_eq!(bench.choosers(), [50]);
+    bench.tear_down(chooser);
+    assert!(bench.closed(chooser));
+}
+
+#[test]
+fn a_full_node_refuses_and_names_neighbours_with_room() {
+    let (mut bench, _) = Bench::settled(|config| config.bounds.in_degree = Some(1));
+    bench.accept(50, Role::Chooser);
+    let refused = bench.accept(51, Role::Chooser);
+    assert_eq!(bench.choosers(), [50]);
+    let named = bench.peers[&refused].said.iter().find_map(|p| match p {
+        Packet::Nack(nack) => Some(nack.nodes.iter().filter_map(|n| n.id).map(|id| id.0).collect::<Vec<_>>()),
+        _ => None,
+    });
+    assert_eq!(named, Some(vec![1, 2]), "50 has said nothing of its room yet");
+    assert!(bench.closed(refused));
+}
+
+#[test]
+fn a_guest_finds_a_door_in_a_full_node_and_has_two_epochs() {
+    let (mut bench, _) = Bench::settled(|config| config.bounds.in_degree = Some(0));
+    let epoch = bench.node.config.periods.rewiring;
+    let guest = bench.accept(50, Role::Guest);
+    assert_eq!(bench.choosers(), [], "no regular place");
+    bench.pass(epoch + Duration::from_secs(1));
+    assert!(!bench.closed(guest), "a guest without another link has a second epoch");
+    bench.pass(epoch);
+    assert!(bench.closed(guest) && bench.said(guest, is_trd) == 1);
+}
+
+#[test]
+fn a_guest_with_another_link_goes_after_one_epoch() {
+    let (mut bench, _) = Bench::settled(|config| config.bounds.in_degree = Some(0));
+    let guest = bench.accept(50, Role::Guest);
+    bench.record(guest, 50, &[(3, ListedRole::Out), (ME, ListedRole::Out)], 8);
+    bench.pass(bench.node.config.periods.rewiring + Duration::from_secs(1));
+    assert!(bench.closed(guest));
+}
+
+#[test]
+fn only_so_many_guests_are_let_in() {
+    let (mut bench, _) = Bench::settled(|config| config.bounds.in_degree = Some(0));
+    for id in [50, 51] {
+        let guest = bench.accept(id, Role::Guest);
+        assert!(!bench.closed(guest));
+    }
+    let third = bench.accept(52, Role::Guest);
+    assert!(bench.closed(third) && bench.said(third, is_nack) == 1);
+}
+
+#[test]
+fn of_crossing_dials_the_lower_ones_stays_and_the_node_is_the_lower() {
+    let mut bench = Bench::new();
+    bench.node.learn_names(&[super::name(200)]);
+    bench.pass(Duration::from_secs(2));
+    let mine = bench.reach(200);
+    let theirs = bench.accept(200, Role::Chooser);
+    assert!(bench.closed(theirs) && bench.said(theirs, is_nack) == 1);
+    bench.greet(mine, Role::Chooser);
+    assert!(!bench.closed(mine));
+    assert_eq!((bench.chosen(), bench.choosers()), (vec![200], vec![200]));
+}
+
+#[test]
+fn of_crossing_dials_the_lower_ones_stays_and_the_node_is_the_higher() {
+    let mut bench = Bench::new();
+    bench.node.learn_names(&[super::name(5)]);
+    bench.pass(Duration::from_secs(2));
+    let mine = bench.reach(5);
+    let theirs = bench.accept(5, Role::Chooser);
+    assert!(bench.closed(mine) && !bench.closed(theirs));
+    assert_eq!((bench.chosen(), bench.choosers()), (vec![5], vec![5]), "both have what they wanted");
+}
+
+#[test]
+fn who_is_only_being_probed_may_connect_first() {
+    let mut bench = Bench::new();
+    bench.silent.insert(200);
+    bench.node.learn_names(&[super::name(200)]);
+    bench.pass(Duration::from_secs(2));
+    assert_eq!(bench.dialled(), [], "the probe has no answer");
+    let theirs = bench.accept(200, Role::Chooser);
+    assert!(!bench.closed(theirs), "there is no other connection that could stay");
+    assert_eq!(bench.chosen(), [200]);
+}
+
+#[test]
+fn another_node_at_the_address_is_no_link() {
+    let mut bench = Bench::new();
+    bench.node.learn_names(&[super::name(5)]);
+    bench.pass(Duration::from_secs(2));
+    let conn = bench.reach(5);
+    bench.peers.get_mut(&conn).unwrap().id = 6;
+    bench.greet(conn, Role::Chosen);
+    assert!(bench.closed(conn));
+    assert!(bench.node.neighbors().is_empty());
+}
+
+#[test]
+fn a_node_that_started_again_takes_over_its_old_link() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    let same = bench.accept(1, Role::Chooser);
+    assert!(bench.closed(same), "the old link beats and the start is no later");
+    let conn = bench.open(1, How::Accepted(Port(0)));
+    let caps = crate::overlay::wire::Capabilities { start: Some(2), other: bytes::Bytes::new() };
+    let greeting = crate::overlay::wire::Greeting {
+        version: 1,
+        network: super::network(),
+        node: super::name(1),
+        role: Role::Chooser,
+        token: crate::overlay::names::Token(77),
+        caps,
+    };
+    bench.say(conn, &Packet::Lnk(greeting));
+    assert!(bench.closed(conns[0]) && !bench.closed(conn));
+    assert_eq!((bench.chosen(), bench.choosers()), (vec![1, 2], vec![1]), "the node's own choice stands");
+}
+
+#[test]
+fn a_role_granted_after_the_suit_is_over_is_given_back() {
+    let (mut bench, _) = Bench::settled(|config| config.links = LinkMode::Directed);
+    let conn = bench.accept(50, Role::Chooser);
+    bench.greet(conn, Role::Chosen);
+    assert_eq!(bench.said(conn, is_trd), 1, "50 believes that it was chosen");
+    assert_eq!(bench.chosen(), [1, 2]);
+}
+
+#[test]
+fn a_question_on_a_link_that_closes_is_asked_again() {
+    let (mut bench, _) = Bench::settled(|config| config.links = LinkMode::Directed);
+    let conn = bench.accept(50, Role::Chooser);
+    bench.node.court(crate::overlay::names::NodeId(50), None);
+    bench.tear_down(conn);
+    bench.drain();
+    assert!(bench.closed(conn), "neither had chosen the other");
+    bench.answer(50);
+    assert!(bench.chosen().contains(&50));
+}
+
+#[test]
+fn a_node_that_slept_convicts_nobody_and_measures_nothing_by_what_lay_in_buffers() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    let before = bench.node.neighbors()[0].rtt;
+    bench.events.clear();
+    bench.now = bench.now + Duration::from_secs(20);
+    bench.beat_all();
+    bench.handle(Input::Tick);
+    bench.pass(Duration::from_secs(5));
+    assert!(!bench.events.iter().any(|e| matches!(e, Event::Suspected { .. } | Event::LinkDown { .. })));
+    let after = bench.node.neighbors()[0].rtt;
+    assert!(after.unwrap() < before.unwrap() + Duration::from_millis(300), "{before:?} {after:?}");
+}
+
+#[test]
+fn silence_is_suspected_unlisted_and_forgiven() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    assert_eq!(bench.lists(), [1, 2]);
+    bench.silent.insert(1);
+    bench.pass(Duration::from_millis(1_100));
+    assert_eq!(bench.lists(), [2], "within a second");
+    bench.silent.clear();
+    bench.pass(Duration::from_millis(1_500));
+    assert!(bench.lists().contains(&1), "three beats in a row are enough");
+}
+
+#[test]
+fn a_silent_link_is_closed_in_the_end() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    bench.silent.insert(1);
+    bench.pass(bench.node.config.periods.remove + Duration::from_secs(2));
+    assert!(bench.closed(conns[0]));
+    assert_eq!(bench.node.poll_timeout().map(|wake| wake.at > bench.now), Some(true));
+}

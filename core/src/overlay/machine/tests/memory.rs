@@ -1,0 +1,78 @@
+//! What a node keeps of others, and that it lets go.
+
+use core::time::Duration;
+
+use super::{Bench, ME, name};
+use crate::overlay::names::NodeId;
+use crate::overlay::wire::{ListedRole, Role};
+
+#[test]
+fn names_that_lead_nowhere_are_forgotten() {
+    let mut bench = Bench::new();
+    let names: Vec<_> = (1..40).map(name).collect();
+    bench.silent.extend(1..40);
+    bench.node.learn_names(&names);
+    for _ in 0..200 {
+        bench.pass(Duration::from_secs(1));
+        for id in bench.dialled() {
+            bench.refuse_dial(id);
+        }
+    }
+    assert_eq!(bench.node.joining.names().count(), 0);
+    assert!((1..40).all(|id| bench.node.probes.get(NodeId(id)).is_none()), "and measured no more");
+    assert!(bench.node.choosing.suits.is_empty());
+}
+
+#[test]
+fn a_name_gives_way_to_the_record() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    bench.node.learn_names(&[name(9)]);
+    bench.record(conns[0], 9, &[(1, ListedRole::Both)], 8);
+    assert!(!bench.node.joining.names().any(|id| id == NodeId(9)));
+    assert!(bench.node.name_of(NodeId(9)).is_some());
+}
+
+#[test]
+fn an_absent_node_that_answers_is_linked_with_and_its_mark_goes() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    bench.record(conns[0], 9, &[], 8);
+    bench.node.mark_absent(NodeId(9));
+    bench.pass(bench.node.config.periods.heal * 4);
+    assert!(!bench.node.database().get(NodeId(9)).unwrap().is_absent());
+    assert_eq!(bench.dialled(), [9], "both databases are to come together");
+}
+
+#[test]
+fn one_who_came_back_another_way_is_not_linked_with_out_of_turn() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    bench.silent.insert(9);
+    bench.record(conns[0], 9, &[], 8);
+    bench.node.mark_absent(NodeId(9));
+    bench.pass(bench.node.config.periods.heal * 4);
+    bench.silent.clear();
+    bench.record(conns[0], 1, &[(2, ListedRole::Both), (9, ListedRole::Both), (ME, ListedRole::In)], 8);
+    bench.record(conns[0], 9, &[(1, ListedRole::Both)], 8);
+    bench.pass(bench.node.config.periods.heal * 2);
+    assert_eq!(bench.dialled(), []);
+}
+
+#[test]
+fn a_day_of_comers_and_goers_leaves_nothing_behind() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    for round in 0..60u128 {
+        let id = 200 + round;
+        let conn = bench.accept(id, Role::Chooser);
+        bench.record(conn, id, &[(ME, ListedRole::Out)], 8);
+        bench.pass(Duration::from_secs(1));
+        bench.silent.insert(id);
+        if round % 2 == 0 { bench.hang_up(conn) } else { bench.tear_down(conn) }
+    }
+    bench.pass(Duration::from_secs(20));
+    for id in bench.dialled() {
+        bench.refuse_dial(id);
+    }
+    let node = &bench.node;
+    assert!(node.tokens.len() == node.links.len() && node.links.len() < 6, "{}", node.links.len());
+    assert!(node.conns.len() < 12 && node.choosing.settles.is_empty() && node.choosing.suits.len() <= 2);
+    assert!(node.timers.len() < 40, "{}", node.timers.len());
+}

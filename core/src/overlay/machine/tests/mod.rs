@@ -1,0 +1,338 @@
+//! A single node driven by hand: the peers around it are this harness.
+
+mod choices;
+mod links;
+mod memory;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::net::{Ipv4Addr, SocketAddr};
+use core::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use smallvec::smallvec;
+
+use super::Overlay;
+use crate::kernel::{
+    Closed, ConnId, DialError, How, Input, Loaded, Machine, Output, Port, Seed, Ticket, Time,
+};
+use crate::overlay::config::Config;
+use crate::overlay::event::Event;
+use crate::overlay::link::{Mine, Theirs};
+use crate::overlay::names::{Cost, Key, NodeId, Token};
+use crate::overlay::wire::{
+    self, Attributes, Beat, Body, Capabilities, Datagram, Greeting, LinkAttributes, Listed, ListedRole, Nack,
+    Network, NodeName, Packet, Role, Teardown, Update, Upt,
+};
+
+/// The node's own id: some peers are below it, some above.
+const ME: u128 = 100;
+const BEAT: Duration = Duration::from_millis(250);
+
+fn address(id: u128) -> SocketAddr {
+    SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 7_000 + u16::try_from(id).unwrap())
+}
+
+fn name(id: u128) -> NodeName {
+    NodeName { addr: address(id), id: Some(NodeId(id)) }
+}
+
+fn network() -> Network {
+    Network::new("test").unwrap()
+}
+
+/// A connection to a peer, as the peer sees it.
+struct Peer {
+    id: u128,
+    /// The node's token: what the peer puts into its beats.
+    token: Option<Token>,
+    beats: u64,
+    /// The last beat heard from the node, and when.
+    heard: u64,
+    heard_at: Time,
+    said: Vec<Packet>,
+    closed: bool,
+}
+
+/// The node, the time, and everybody around.
+struct Bench {
+    node: Overlay,
+    now: Time,
+    last_conn: u64,
+    peers: BTreeMap<ConnId, Peer>,
+    dials: Vec<(Ticket, SocketAddr)>,
+    events: Vec<Event>,
+    /// These answer neither beats nor probes.
+    silent: BTreeSet<u128>,
+    sequence: u32,
+}
+
+impl Bench {
+    /// A node with two choices that runs; it knows nobody.
+    fn new() -> Self {
+        Bench::with(|_| ())
+    }
+
+    fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::new(Seed::from_u64(1), network(), address(ME));
+        (config.id, config.k) = (Some(NodeId(ME)), 2);
+        change(&mut config);
+        let mut bench = Bench {
+            node: Overlay::new(config),
+            now: Time::ZERO,
+            last_conn: 0,
+            peers: BTreeMap::new(),
+            dials: Vec::new(),
+            events: Vec::new(),
+            silent: BTreeSet::new(),
+            sequence: 0,
+        };
+        bench.drain();
+        assert!(bench.events.iter().any(|e| matches!(e, Event::Started { .. })));
+        bench
+    }
+
+    fn handle(&mut self, input: Input<'_>) {
+        self.node.handle(self.now, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.node.poll() {
+            match output {
+                Output::Dial { ticket, to, .. } => self.dials.push((ticket, to)),
+                Output::Send { conn, frame, .. } => self.hear(conn, &frame),
+                Output::Close { conn, .. } => {
+                    self.peers.get_mut(&conn).unwrap().closed = true;
+                    self.node.handle(self.now, Input::Closed { conn, why: Closed::ByUs });
+                }
+                Output::Datagram { to, payload, .. } => self.hear_datagram(to, &payload),
+                Output::Store { ticket, .. } => {
+                    self.node.handle(self.now, Input::Stored { ticket, ok: true })
+                }
+                Output::Load { ticket, .. } => {
+                    self.node.handle(self.now, Input::Loaded { ticket, value: Loaded::Absent });
+                }
+                Output::Event(event) => self.events.push(event),
+                Output::Reading { .. } => {}
+            }
+        }
+    }
+
+    fn hear(&mut self, conn: ConnId, frame: &Bytes) {
+        self.node.handle(self.now, Input::Flushed { conn, n: frame.len() });
+        let peer = self.peers.get_mut(&conn).unwrap();
+        let packet = wire::read(&frame.slice(..frame.len() - 2)).unwrap();
+        if let Packet::Lnk(greeting) = &packet {
+            peer.token = Some(greeting.token);
+        }
+        peer.said.push(packet);
+    }
+
+    fn hear_datagram(&mut self, to: SocketAddr, payload: &[u8]) {
+        let id = u128::from(to.port() - 7_000);
+        if self.silent.contains(&id) {
+            return;
+        }
+        match wire::read_datagram(payload).unwrap() {
+            Datagram::Ping(token) => self.datagram(id, &Packet::Pong(token)),
+            Datagram::Hb(beat) => {
+                for peer in self.peers.values_mut().filter(|p| p.id == id) {
+                    (peer.heard, peer.heard_at) = (beat.number, self.now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn datagram(&mut self, from: u128, packet: &Packet) {
+        let bytes = packet.emit();
+        let bytes = &bytes[..];
+        self.node.handle(self.now, Input::Datagram { port: Port(0), from: address(from), bytes });
+    }
+
+    /// Time passes; who is not silent beats on its links.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            let beat = self.now + BEAT;
+            let step = end.min(beat);
+            while let Some(wake) = self.node.poll_timeout().filter(|wake| wake.at <= step) {
+                self.now = self.now.max(wake.at);
+                self.handle(Input::Tick);
+            }
+            self.now = step;
+            self.beat_all();
+        }
+    }
+
+    fn beat_all(&mut self) {
+        let silent = self.silent.clone();
+        let mut beats = Vec::new();
+        for peer in self.peers.values_mut().filter(|p| !p.closed && !silent.contains(&p.id)) {
+            let Some(token) = peer.token else { continue };
+            peer.beats += 1;
+            let held = u64::try_from(self.now.since(peer.heard_at).as_micros()).unwrap();
+            beats.push((peer.id, Beat { token, number: peer.beats, heard: peer.heard, held }));
+        }
+        for (id, beat) in beats {
+            self.datagram(id, &Packet::Hb(beat));
+        }
+        self.drain();
+    }
+
+    fn open(&mut self, id: u128, how: How) -> ConnId {
+        self.last_conn += 1;
+        let conn = ConnId(self.last_conn);
+        let peer = Peer {
+            id,
+            token: None,
+            beats: 0,
+            heard: 0,
+            heard_at: Time::ZERO,
+            said: Vec::new(),
+            closed: false,
+        };
+        self.peers.insert(conn, peer);
+        self.handle(Input::Opened { conn, how, remote: address(id) });
+        conn
+    }
+
+    fn say(&mut self, conn: ConnId, packet: &Packet) {
+        let mut bytes = BytesMut::from(&packet.emit()[..]);
+        self.handle(Input::Received { conn, bytes: &mut bytes });
+    }
+
+    fn greet(&mut self, conn: ConnId, role: Role) {
+        let id = self.peers[&conn].id;
+        let caps = Capabilities { start: Some(1), other: Bytes::new() };
+        let token = Token(u64::try_from(id).unwrap());
+        let greeting = Greeting { version: 1, network: network(), node: name(id), role, token, caps };
+        self.say(conn, &Packet::Lnk(greeting));
+    }
+
+    /// A peer connects and greets.
+    fn accept(&mut self, id: u128, role: Role) -> ConnId {
+        let conn = self.open(id, How::Accepted(Port(0)));
+        self.greet(conn, role);
+        conn
+    }
+
+    /// The connection that the node is dialling to a peer comes up; nobody has answered its greeting.
+    fn reach(&mut self, id: u128) -> ConnId {
+        let at = self.dials.iter().position(|(_, to)| *to == address(id)).expect("the node dials the peer");
+        let (ticket, _) = self.dials.remove(at);
+        self.open(id, How::Dialed(ticket))
+    }
+
+    /// The node's dial to a peer is taken.
+    fn answer(&mut self, id: u128) -> ConnId {
+        let conn = self.reach(id);
+        self.greet(conn, Role::Chosen);
+        conn
+    }
+
+    fn refuse_dial(&mut self, id: u128) {
+        let at = self.dials.iter().position(|(_, to)| *to == address(id)).expect("the node dials the peer");
+        let (ticket, _) = self.dials.remove(at);
+        self.handle(Input::DialFailed { ticket, why: DialError::Refused });
+    }
+
+    /// Whom the node is dialling, in order of ids.
+    fn dialled(&self) -> Vec<u128> {
+        let mut ids: Vec<u128> = self.dials.iter().map(|(_, to)| u128::from(to.port() - 7_000)).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// A record of `id` reaches the node on `conn`: links with their roles, each at 10 ms.
+    fn record(&mut self, conn: ConnId, id: u128, links: &[(u128, ListedRole)], free: u32) {
+        self.sequence += 1;
+        let listed = |(id, role): &(u128, ListedRole)| Listed {
+            id: NodeId(*id),
+            cost: Cost::from_micros(10_000),
+            role: *role,
+            attributes: LinkAttributes::default(),
+        };
+        let attributes = Attributes { life: Some(1_800), free: Some(free), ..Attributes::default() };
+        let body =
+            Body { updates: smallvec![Update { attributes, links: links.iter().map(listed).collect() }] };
+        let key = Key { incarnation: 1, sequence: self.sequence };
+        self.say(conn, &Packet::Upt(Upt::originate(key, name(id), 0, &body)));
+    }
+
+    fn tear_down(&mut self, conn: ConnId) {
+        let id = self.peers[&conn].id;
+        self.say(conn, &Packet::Trd(Teardown { node: name(id), reason: None }));
+    }
+
+    fn nack(&mut self, conn: ConnId, others: &[u128]) {
+        let nodes = others.iter().map(|id| name(*id)).collect();
+        self.say(
+            conn,
+            &Packet::Nack(Nack {
+                word: Bytes::from_static(b"LNK"),
+                reason: Some(Bytes::from_static(b"full")),
+                nodes,
+            }),
+        );
+    }
+
+    fn hang_up(&mut self, conn: ConnId) {
+        self.peers.get_mut(&conn).unwrap().closed = true;
+        self.handle(Input::Closed { conn, why: Closed::Broken });
+    }
+
+    fn said(&self, conn: ConnId, which: impl Fn(&Packet) -> bool) -> usize {
+        self.peers[&conn].said.iter().filter(|p| which(p)).count()
+    }
+
+    fn closed(&self, conn: ConnId) -> bool {
+        self.peers[&conn].closed
+    }
+
+    fn chosen(&self) -> Vec<u128> {
+        self.ids(|mine, _| mine == Mine::Chosen)
+    }
+
+    fn choosers(&self) -> Vec<u128> {
+        self.ids(|_, theirs| theirs == Theirs::Chosen)
+    }
+
+    fn ids(&self, which: impl Fn(Mine, Theirs) -> bool) -> Vec<u128> {
+        self.node.neighbors().iter().filter(|n| which(n.mine, n.theirs)).map(|n| n.id.0).collect()
+    }
+
+    /// Whom the node lists in its own record.
+    fn lists(&self) -> Vec<u128> {
+        let own = self.node.database().get(NodeId(ME));
+        own.map(|e| e.links().iter().map(|l| l.id.0).collect()).unwrap_or_default()
+    }
+
+    /// A node that chose 1 and 2, and knows of 3 and 4, all of them linked with each other; it has measured and decided.
+    fn settled(change: impl FnOnce(&mut Config)) -> (Self, [ConnId; 2]) {
+        let mut bench = Bench::with(change);
+        bench.node.learn_names(&[name(1), name(2)]);
+        bench.pass(Duration::from_secs(3));
+        let conns = [1, 2].map(|id| bench.answer(id));
+        for id in 1..=4u128 {
+            let mut links: Vec<_> =
+                (1..=4).filter(|other| *other != id).map(|o| (o, ListedRole::Both)).collect();
+            if id <= 2 {
+                links.push((ME, ListedRole::In));
+            }
+            bench.record(conns[0], id, &links, 8);
+        }
+        bench.pass(Duration::from_secs(10));
+        assert_eq!(bench.chosen(), [1, 2], "a settled node");
+        (bench, conns)
+    }
+}
+
+fn is_trd(packet: &Packet) -> bool {
+    matches!(packet, Packet::Trd(_))
+}
+
+fn is_nack(packet: &Packet) -> bool {
+    matches!(packet, Packet::Nack(_))
+}
