@@ -9,9 +9,9 @@ use core::time::Duration;
 use proptest::prelude::*;
 
 use super::chatter::{Chatter, Do, Heard};
-use crate::kernel::{ConnId, DialError, How, Output, Seed, Streams, Ticket, Time};
+use crate::kernel::{CloseHow, Closed, ConnId, DialError, How, Output, Seed, Streams, Ticket, Time};
 use crate::sim::faults::{self, Action, Severity};
-use crate::sim::{Config, Jitter, Trace, World, node_at, strategies};
+use crate::sim::{Config, Jitter, Restart, Trace, World, address, node_at, strategies};
 
 const NODES: usize = 4;
 const SEVERITY: Severity =
@@ -215,4 +215,37 @@ fn drawn_faults_do_something_and_can_be_drawn_again() {
     assert!(heard(|h| matches!(h, Heard::DialFailed(_, DialError::Refused))) > 3);
     assert!(heard(|h| matches!(h, Heard::Received(..))) > 100);
     assert!(one.world.totals().datagrams_lost > 10);
+}
+
+#[test]
+fn a_reset_that_a_cut_held_and_a_power_cut_lost_is_said_again() {
+    let mut world = World::new(Config::default(), |_: usize, _: usize| DELAY, Seed::from_u64(1));
+    for node in 0..2 {
+        world.add(Chatter::quiet);
+        world.start(node, Time::ZERO);
+    }
+    let second = Duration::from_secs(1);
+    let mut heard = Vec::new();
+    let mut pass = |world: &mut World<Chatter>| {
+        world.run_until(world.now() + second, |_, node, h| heard.push((node, h)));
+        heard.clone()
+    };
+    pass(&mut world);
+    world.command(0, Do::Dial(address(1), world.now() + second)).unwrap().unwrap();
+    let opened = pass(&mut world);
+    let end = |node| {
+        opened.iter().find_map(|(at, h)| match h {
+            Heard::Opened(conn, ..) if *at == node => Some(*conn),
+            _ => None,
+        })
+    };
+    let (mine, theirs) = (end(0).unwrap(), end(1).unwrap());
+    world.cut(0, 1);
+    world.command(0, Do::Close(mine, CloseHow::Abort)).unwrap().unwrap();
+    world.halt(0);
+    world.heal(0, 1);
+    world.restart(0, Restart::Keeping);
+    world.command(1, Do::Send(theirs, b"anybody".to_vec())).unwrap().unwrap();
+    assert!(pass(&mut world).contains(&(1, Heard::Closed(theirs, Closed::Broken))));
+    assert_eq!(world.connections(), 0);
 }

@@ -144,6 +144,10 @@ impl<M: Machine> World<M> {
         }
         c.end_mut(side).leave();
         let held = mem::take(&mut c.end_mut(side).held);
+        if held.iter().any(|segment| matches!(segment, Segment::Rst)) {
+            // The reset never left: the peer hears of it when it speaks next.
+            c.end_mut(side).rst_sent = false;
+        }
         if held.iter().any(|segment| matches!(segment, Segment::Ack)) {
             // The acceptor's process will never hear of it.
             c.end_mut(side.other()).leave();
