@@ -108,7 +108,7 @@ impl Bench {
                 }
                 Output::Datagram { to, payload, .. } => self.hear_datagram(to, &payload),
                 Output::Store { ticket, .. } => {
-                    self.node.handle(self.now, Input::Stored { ticket, ok: true })
+                    self.node.handle(self.now, Input::Stored { ticket, ok: true });
                 }
                 Output::Load { ticket, .. } => {
                     self.node.handle(self.now, Input::Loaded { ticket, value: Loaded::Absent });
