@@ -55,6 +55,7 @@
 //! | `machine/` | the node itself, a file for each thing it does |
 //! | `bootstrap/` | the node that watches |
 //! | `judge`, `experiment` | with `sim`: a wiring judged on the true delays, and the machines run on a matrix of them |
+//! | `scenario`, `oracle` | with `sim`: overlays with faults, and what must be true of them afterwards |
 
 pub mod bootstrap;
 mod config;
