@@ -131,6 +131,7 @@
 //!
 //! - [`kernel`]: the contract in full, and the parts that protocols are made of.
 //! - [`overlay`]: what a node does, and its way through the files; [`overlay::wire`] for the grammar.
+//! - [`record`]: a machine's run written down, and repeated to the bit.
 //! - `API.md`: every name of the original program and what became of it; `ARCHITECTURE.md` at the repository's root: the
 //!   whole in one picture, and every bound with its reason.
 //! - `runtime-mio/examples/blocking.rs` in the repository: the loop above on a blocking socket.
@@ -145,5 +146,6 @@ pub mod hello;
 pub mod kernel;
 #[cfg(feature = "overlay")]
 pub mod overlay;
+pub mod record;
 #[cfg(feature = "sim")]
 pub mod sim;
