@@ -6,6 +6,7 @@ mod datagram;
 mod dialer;
 mod driver;
 mod erase;
+pub mod flight;
 mod handle;
 mod host;
 mod listener;

@@ -184,7 +184,7 @@ fn read_periods(reader: &mut Reader<'_>) -> Option<Periods> {
 fn write_bounds(bounds: &Bounds, pen: &mut Pen<'_>) {
     let Bounds { in_degree, guests, watchers, database, hashes, strangers, remembered, payload } = *bounds;
     let Limits { records, octets } = database;
-    pen.option(in_degree, |pen, cap| pen.size(cap));
+    pen.option(in_degree, Pen::size);
     pen.number(records.into());
     for size in [guests, watchers, octets, hashes, strangers, remembered, payload] {
         pen.size(size);

@@ -341,9 +341,7 @@ fn read_given<'a>(reader: &mut Reader<'a>) -> Option<Given<'a>> {
         }
         RECEIVED => return Some(Given::Received { conn: conn(reader)?, new: reader.rest() }),
         FLUSHED => Plain::Flushed { conn: conn(reader)?, n: reader.narrow()? },
-        CLOSED => {
-            Plain::Closed { conn: conn(reader)?, why: *CLOSES.get(usize::from(reader.octet()?))? }
-        }
+        CLOSED => Plain::Closed { conn: conn(reader)?, why: *CLOSES.get(usize::from(reader.octet()?))? },
         DIAL_FAILED => {
             let ticket = ticket(reader)?;
             Plain::DialFailed { ticket, why: *DIAL_ERRORS.get(usize::from(reader.octet()?))? }

@@ -28,10 +28,10 @@ impl<'a> Pen<'a> {
     /// A number.
     pub fn number(&mut self, mut number: u64) {
         while number > 0x7f {
-            self.octet((number & 0x7f) as u8 | 0x80);
+            self.octet(number.to_le_bytes()[0] | 0x80);
             number >>= 7;
         }
-        self.octet(number as u8 & 0x7f);
+        self.octet(number.to_le_bytes()[0]);
     }
 
     /// A count or size.
@@ -220,19 +220,19 @@ mod tests {
         fn what_is_written_is_read(
             number: u64,
             octets in prop::collection::vec(any::<u8>(), 0..300),
-            v6: bool,
+            v4: Option<u32>,
             host: u128,
             port: u16,
             missing: bool,
         ) {
-            let v4 = IpAddr::from((host as u32).to_be_bytes());
-            let address = SocketAddr::new(if v6 { IpAddr::from(host.to_be_bytes()) } else { v4 }, port);
+            let ip = v4.map_or(IpAddr::from(host.to_be_bytes()), |v4| IpAddr::from(v4.to_be_bytes()));
+            let address = SocketAddr::new(ip, port);
             let mut out = BytesMut::new();
             let mut pen = Pen::new(&mut out);
             pen.number(number);
             pen.octets(&octets);
             pen.address(address);
-            pen.option((!missing).then_some(7), |pen, n| pen.number(n));
+            pen.option((!missing).then_some(7), Pen::number);
             pen.list(&octets, |pen, octet| pen.octet(*octet));
             let mut reader = Reader::new(&out);
             prop_assert_eq!(reader.number(), Some(number));

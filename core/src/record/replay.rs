@@ -4,11 +4,11 @@ use alloc::collections::BTreeMap;
 
 use bytes::BytesMut;
 
+use super::Recordable;
 use super::digest::Digest;
 use super::entry::{Entry, Given, Plain, Polled};
 use super::octets::Reader;
 use super::recording::{Damage, Entries, Recording};
-use super::Recordable;
 use crate::kernel::{ConnId, Input, Output, Time};
 
 /// A recording cannot be replayed at all.
@@ -119,20 +119,25 @@ impl<'a, M: Recordable> Replay<'a, M> {
         self.next.and_then(Result::ok)
     }
 
-    /// Gives the next entry, tells the outputs that follow, and compares them. Outputs of the construction are told before
-    /// those of the first entry. `None` at the end.
+    /// Tells the outputs of the construction, and compares them; at the first call only.
+    ///
+    /// # Errors
+    /// They differ.
+    pub fn start(&mut self, mut tell: impl FnMut(&Output<M::Event>)) -> Result<(), Stop> {
+        if core::mem::replace(&mut self.begun, true) {
+            return Ok(());
+        }
+        let before = self.next.and_then(Result::ok).map(|entry| entry.before);
+        self.compare(None, before, &mut tell).map(drop)
+    }
+
+    /// Gives the next entry, tells the outputs that follow, and compares them. It [starts](Self::start) where that was not
+    /// done. `None` at the end.
     ///
     /// # Errors
     /// The outputs differ, or the recording is damaged; what is before is good. Nothing more can be replayed then.
-    pub fn step(
-        &mut self,
-        mut tell: impl FnMut(&Output<M::Event>),
-    ) -> Result<Option<Step<'a>>, Stop> {
-        if !self.begun {
-            self.begun = true;
-            let before = self.next.and_then(Result::ok).map(|entry| entry.before);
-            self.compare(None, before, &mut tell)?;
-        }
+    pub fn step(&mut self, mut tell: impl FnMut(&Output<M::Event>)) -> Result<Option<Step<'a>>, Stop> {
+        self.start(&mut tell)?;
         let Some(entry) = self.next.transpose()? else { return Ok(None) };
         self.give(entry)?;
         self.next = self.entries.next();
