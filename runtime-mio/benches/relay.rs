@@ -19,18 +19,37 @@ pub(crate) const MESSAGE: usize = 1024;
 /// Octets that a relay holds before it stops reading.
 pub(crate) const WINDOW: usize = 256 << 10;
 
-const MESSAGES: usize = 400_000;
+pub(crate) const MESSAGES: usize = 400_000;
 const ROUNDS: usize = 5;
 
+/// What relays, and how it is called.
+type Kind = (&'static str, fn(Box<dyn FnOnce(SocketAddr) + Send>));
+
+const KINDS: [Kind; 4] = [
+    ("bare mio", bare::relay),
+    ("driver", machine::relay),
+    ("ring", machine::remembered),
+    ("recorder", machine::recorded),
+];
+
 fn main() {
-    let (mut driver, mut bare) = (Vec::new(), Vec::new());
+    let mut figures = KINDS.map(|_| Vec::new());
     for round in 1..=ROUNDS {
-        driver.push(measure(machine::relay));
-        bare.push(measure(bare::relay));
-        println!("round {round}: driver {:>9.0}/s, bare mio {:>9.0}/s", driver[round - 1], bare[round - 1]);
+        print!("round {round}:");
+        for ((name, relay), figures) in KINDS.iter().zip(&mut figures) {
+            let figure = measure(*relay);
+            print!("  {name} {figure:>9.0}/s");
+            figures.push(figure);
+        }
+        println!();
     }
-    let (driver, bare) = (median(driver), median(bare));
-    println!("median of {ROUNDS}: driver {driver:.0}/s, bare mio {bare:.0}/s, ratio {:.2}", driver / bare);
+    let [bare, driver, ring, recorder] = figures.map(median);
+    println!("median of {ROUNDS}: bare mio {bare:.0}/s, driver {driver:.0}/s, ratio {:.2}", driver / bare);
+    println!(
+        "of the driver's: {:.3} with the last inputs in memory, {:.3} with all in a file",
+        ring / driver,
+        recorder / driver
+    );
 }
 
 /// Messages a second through a relay, which tells its address, takes a source, then a sink, and ends with them.

@@ -134,6 +134,13 @@ pub struct Entries<'a> {
     over: bool,
 }
 
+impl<'a> Entries<'a> {
+    /// The octets of the entries to come.
+    pub const fn octets(&self) -> &'a [u8] {
+        self.rest
+    }
+}
+
 impl<'a> Iterator for Entries<'a> {
     type Item = Result<Entry<'a>, Damage>;
 
