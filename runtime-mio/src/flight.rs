@@ -92,12 +92,12 @@ impl Drop for Flight {
         }
         let Some(path) = &self.crash else { return };
         match self.ring.write(path) {
-            Ok(()) => tracing::error!(
+            Ok(()) => tracing::info!(
                 file = %path.display(),
                 "the last inputs are written down: 'egoist replay --print' shows them"
             ),
             Err(error) => {
-                tracing::error!(file = %path.display(), %error, "the last inputs could not be written down");
+                tracing::debug!(file = %path.display(), %error, "the last inputs could not be written down");
             }
         }
     }

@@ -23,3 +23,4 @@ pub use handle::{Busy, Handle};
 pub use host::{Host, Limits};
 pub use listener::{BindError, Bound, Setup};
 pub use shim::{Peer, Shim};
+pub use store::{StateError, check_state};

@@ -143,6 +143,7 @@ fn write_periods(periods: &Periods, pen: &mut Pen<'_>) {
         heal,
         greeting,
         announce_delay,
+        refresh,
         pace,
     } = *periods;
     let durations = [
@@ -157,6 +158,7 @@ fn write_periods(periods: &Periods, pen: &mut Pen<'_>) {
         heal,
         greeting,
         announce_delay,
+        refresh,
     ];
     for duration in durations {
         pen.duration(duration);
@@ -177,6 +179,7 @@ fn read_periods(reader: &mut Reader<'_>) -> Option<Periods> {
         heal: reader.duration()?,
         greeting: reader.duration()?,
         announce_delay: reader.duration()?,
+        refresh: reader.duration()?,
         pace: reader.narrow()?,
     })
 }
@@ -276,6 +279,7 @@ mod tests {
                 heal: millis(9),
                 greeting: millis(10),
                 announce_delay: millis(11),
+                refresh: millis(14),
                 pace: 12,
             },
             bounds: Bounds {

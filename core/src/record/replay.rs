@@ -119,16 +119,16 @@ impl<'a, M: Recordable> Replay<'a, M> {
         self.next.and_then(Result::ok)
     }
 
-    /// Tells the outputs of the construction, and compares them; at the first call only.
+    /// Tells the outputs of the construction, compares them, and says how many there are; at the first call only.
     ///
     /// # Errors
     /// They differ.
-    pub fn start(&mut self, mut tell: impl FnMut(&Output<M::Event>)) -> Result<(), Stop> {
+    pub fn start(&mut self, mut tell: impl FnMut(&Output<M::Event>)) -> Result<u64, Stop> {
         if core::mem::replace(&mut self.begun, true) {
-            return Ok(());
+            return Ok(0);
         }
         let before = self.next.and_then(Result::ok).map(|entry| entry.before);
-        self.compare(None, before, &mut tell).map(drop)
+        self.compare(None, before, &mut tell)
     }
 
     /// Gives the next entry, tells the outputs that follow, and compares them. It [starts](Self::start) where that was not

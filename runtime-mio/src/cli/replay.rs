@@ -86,7 +86,11 @@ impl Replay {
         let mut report = Report::new(recording);
         let mut printer = Printer { out: BufWriter::new(&mut *session.out), json: session.json };
         let mut said = Vec::new();
-        let mut stopped = run.start(|output| said.push(format!("{output:?}"))).err();
+        let mut stopped = None;
+        match run.start(|output| said.push(format!("{output:?}"))) {
+            Ok(outputs) => report.outputs = outputs,
+            Err(stop) => stopped = Some(stop),
+        }
         if self.print {
             printer.outputs(None, &said)?;
         }

@@ -24,7 +24,7 @@ use super::names;
 use super::record::RecordArgs;
 use super::session::Session;
 use super::settings::HostPort;
-use super::state::{Home, StateArgs};
+use super::state::{Home, StateArgs, unusable};
 
 /// A machine of the overlay: a node, or a bootstrap around one.
 pub(crate) trait Member:
@@ -149,7 +149,11 @@ impl Ground {
         let folder = settled.home.folder.clone().unwrap_or_else(|| PathBuf::from("--no-state"));
         settled.run(network, session)?;
         let fatal = desk.borrow().fatal;
-        fatal.map_or(Ok(()), |what| Err(Failure::new(what).at(folder.display())))
+        let lost = |what| {
+            let error = settled.driver.state_error(key);
+            error.map_or_else(|| Failure::new(what).at(folder.display()), unusable)
+        };
+        fatal.map_or(Ok(()), |what| Err(lost(what)))
     }
 }
 
@@ -188,7 +192,7 @@ impl<M: Machine + 'static> Settled<M> {
     ///
     /// # Errors
     /// Standard output cannot be written, or the loop fails.
-    pub(crate) fn run(mut self, network: String, session: &mut Session<'_>) -> Outcome {
+    pub(crate) fn run(&mut self, network: String, session: &mut Session<'_>) -> Outcome {
         let Home { folder: state, control, .. } = &self.home;
         let (state, control) = (state.clone(), control.clone());
         session.show(&Beginning { address: self.address, network, state, control })?;
