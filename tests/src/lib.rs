@@ -1,5 +1,8 @@
 //! Shared ground of the cross-package tests.
 
+pub mod cuts;
+pub mod namespaces;
+pub mod probing;
 pub mod processes;
 
 /// The examples of the README.
