@@ -6,7 +6,9 @@ use egoist_core::kernel::Time;
 use egoist_core::overlay::experiment::{Experiment, Plan};
 use egoist_core::overlay::{Event, Overlay, oracle};
 
-use crate::overlay::{running, terrain};
+use egoist_tests::terrain::terrain;
+
+use crate::overlay::running;
 
 /// Until it counts as failed.
 const PATIENCE: Duration = Duration::from_secs(2_400);
