@@ -22,8 +22,8 @@ use egoist_core::record::{Piece, Sink, later};
 /// buffers around them may take as much again.
 pub const RING: usize = 1 << 20;
 
-/// Pieces that may wait for the disk, 4 MiB of them. If more do, the disk is too slow and the recording ends.
-const WAITING: usize = 64;
+/// Pieces that may wait for the disk, 16 MiB of them. If more do, the disk is too slow and the recording ends.
+const WAITING: usize = 256;
 
 /// The seed is in a recording: nobody else is to read it.
 const PRIVATE: u32 = 0o600;
