@@ -168,11 +168,16 @@
 //!             _ => {}
 //!         }
 //!     }
-//!     fn command(&mut self, _: Time, to: SocketAddr) -> Result<(), ()> { self.to = to; Ok(()) }
+//!     fn command(&mut self, now: Time, to: SocketAddr) -> Result<(), ()> {
+//!         (self.now, self.to) = (now, to);
+//!         Ok(())
+//!     }
 //!     fn poll(&mut self) -> Option<Output<u64>> { self.out.pop_front() }
 //!     fn poll_timeout(&self) -> Option<Wake> {
 //!         if !self.out.is_empty() { return Some(Wake { at: self.now, why: "output" }) }
-//!         self.timers.next().map(|(at, ())| Wake { at, why: "beacon" })
+//!         // What is due waits for a tick, and once drained a machine asks for one later than now: law 4.
+//!         let later = self.now + Duration::from_micros(1);
+//!         self.timers.next().map(|(at, ())| Wake { at: at.max(later), why: "beacon" })
 //!     }
 //! }
 //!
