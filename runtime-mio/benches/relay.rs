@@ -66,7 +66,8 @@ fn processor_time() -> u64 {
     said.split(' ').next().and_then(|ns| ns.parse().ok()).unwrap_or(0)
 }
 
-/// Messages a second through a relay, and what one costs its thread in nanoseconds. The relay tells its address, takes a source, then a sink, and ends with them.
+/// Messages a second through a relay, and what one costs its thread in nanoseconds. The relay
+/// tells its address, takes a source, then a sink, and ends with them.
 fn measure(relay: fn(Box<dyn FnOnce(SocketAddr) + Send>)) -> (f64, f64) {
     let (tell, told) = std::sync::mpsc::channel();
     let relaying = thread::spawn(move || {
