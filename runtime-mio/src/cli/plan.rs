@@ -84,6 +84,7 @@ impl Bounds {
             database: Limits { records: self.max_records, ..defaults.database },
             remembered: self.max_remembered as usize,
             payload: self.max_payload as usize,
+            budgets: defaults.budgets,
             hashes: self.pkt_ids_limit as usize,
         }
     }

@@ -2,7 +2,8 @@
 
 use super::Overlay;
 use crate::kernel::{Class, ConnId};
-use crate::overlay::database::{Change, Standing, Verdict};
+use crate::overlay::budget::Budget;
+use crate::overlay::database::{Change, Refusal, Standing, Verdict};
 use crate::overlay::event::Event;
 use crate::overlay::flood::{Superseded, age};
 use crate::overlay::names::NodeId;
@@ -37,14 +38,30 @@ impl Overlay {
         }
         upt.age = age::arrived(upt.age, self.links.get(&from).map(|link| link.echo));
         let (age, hash) = (upt.age, upt.hash);
-        let verdict = self.database.offer(self.now, upt.detach(), &body);
+        let verdict = self.database.offer_from(Some(from), self.now, upt.detach(), &body);
+        self.displaced();
         if verdict.is_settled() {
             self.duplicates.insert(self.now, hash);
+        }
+        let introduced = match verdict {
+            Verdict::Refused(refusal) => refusal == Refusal::Introduced,
+            _ => verdict.taken().is_some_and(|change| change.first_seen),
+        };
+        if introduced {
+            self.charge(conn, Budget::Ids, 1);
         }
         match verdict.taken() {
             Some(change) => self.taken(from, source, age, change),
             None if matches!(verdict, Verdict::Conflict { .. }) => self.answer_older(from, conn, source),
             None => {}
+        }
+    }
+
+    /// Records that had to go for a new one.
+    fn displaced(&mut self) {
+        for id in self.database.take_displaced() {
+            self.probes.forget(id);
+            self.forwarding.graph_changed();
         }
     }
 
@@ -85,7 +102,7 @@ impl Overlay {
         let Some(entry) = self.database.get(source) else { return };
         let frame = entry.upt().frame(entry.age(self.now));
         if self.links.contains_key(&from) {
-            self.send_encoded(conn, Class::Control, &frame);
+            self.answer_encoded(conn, Class::Control, &frame);
         }
     }
 
