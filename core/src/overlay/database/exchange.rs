@@ -4,8 +4,8 @@
 //! its source, key and body, and the order in which they are taken together does not matter. Who hears a
 //! [`Sum`] that differs from its own answers with the sums of sixteen parts of the range, or, once few records are
 //! left, with an [`Ask`]; who is asked sends what it holds newer, and asks back if something of the other's is newer.
-//! Keys are all that is asked for. Where an ASK shows that all keys are equal though the sums were not, two records stand
-//! under an equal key somewhere in that range: all of it is sent, and the larger hash stays at both ends.
+//! Keys are all that is asked for. Two records under an equal key leave a difference that is the same each time; then
+//! what the smallest ranges hold is sent as well, and the larger hash stays at both ends.
 
 use alloc::vec::Vec;
 use core::ops;
@@ -82,13 +82,9 @@ impl Database {
         )
     }
 
-    /// What there is to send where sums differ and keys do not: everything in the range, if that is not more than
-    /// [`SMALL`]; in ascending order of ids.
-    pub fn conflicting<'a>(&'a self, ask: &'a Ask) -> impl Iterator<Item = &'a Entry> + 'a {
-        let part = &self.entries[self.places(ask.range.unwrap_or(EVERYTHING))];
-        let keys = part.iter().map(|entry| (entry.id(), entry.key()));
-        let equal = part.len() <= SMALL as usize && keys.eq(ask.have.iter().copied());
-        part.iter().filter(move |_| equal).map(|entry| &**entry)
+    /// The records of a range, `None` for everything, in ascending order of ids.
+    pub fn within(&self, range: Option<Range>) -> impl Iterator<Item = &Entry> {
+        self.entries[self.places(range.unwrap_or(EVERYTHING))].iter().map(|entry| &**entry)
     }
 
     /// Whether the one who asks has something that is newer, or missing here.

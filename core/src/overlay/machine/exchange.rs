@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::streams::Kind;
 use super::{Overlay, Timer};
 use crate::kernel::{Class, ConnId};
-use crate::overlay::database::{Compared, EVERYTHING};
+use crate::overlay::database::{Compared, EVERYTHING, Entry, SMALL};
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::{Ask, Packet, Sum};
 
@@ -45,15 +45,35 @@ impl Overlay {
 
     /// SUM: asks for what differs, or narrows it down.
     pub(super) fn summed(&mut self, id: NodeId, theirs: &Sum) {
+        let Some(conn) = self.links.get(&id).map(|l| l.conn) else { return };
+        if theirs.range.is_none() {
+            let conflicts = self.differs_as_before(conn, theirs);
+            if let Some(state) = self.conns.get_mut(&conn) {
+                state.conflicts = conflicts;
+            }
+        }
         match self.database.compare(theirs) {
             Compared::Equal => {}
-            Compared::Ask(ask) => self.tell(id, &Packet::Ask(ask)),
+            Compared::Ask(ask) => {
+                self.tell(id, &Packet::Ask(ask));
+                self.settle_conflicts(conn, theirs);
+            }
             Compared::Parts(parts) => {
-                let Some(conn) = self.links.get(&id).map(|l| l.conn) else { return };
                 for part in parts {
                     self.answer_packet(conn, Class::Control, &Packet::Sum(part));
                 }
             }
+        }
+    }
+
+    /// Keys alone are asked for: where they do not tell records apart, the records are sent, and the larger hash stays.
+    fn settle_conflicts(&mut self, conn: ConnId, theirs: &Sum) {
+        if !self.conns.get(&conn).is_some_and(|state| state.conflicts) || theirs.count > SMALL {
+            return;
+        }
+        let (frames, _) = self.encoded(self.database.within(theirs.range));
+        for frame in frames {
+            self.answer_encoded(conn, Class::Control, &frame);
         }
     }
 
@@ -66,7 +86,7 @@ impl Overlay {
             }
             return;
         }
-        let (frames, next) = self.answer(ask);
+        let (frames, next) = self.encoded(self.database.newer_than(ask));
         for frame in frames {
             self.answer_encoded(conn, Class::Control, &frame);
         }
@@ -77,11 +97,21 @@ impl Overlay {
         }
     }
 
-    /// Records to be sent in answer to an ASK, and where the rest of them begins if that is not all.
-    fn answer(&self, ask: &Ask) -> (Vec<Bytes>, Option<NodeId>) {
+    /// Whether everything differs by the very records by which it did before: what is on its way never differs twice by
+    /// the same, but records that stand under an equal key at both ends do.
+    fn differs_as_before(&mut self, conn: ConnId, theirs: &Sum) -> bool {
+        let ours = self.database.sum(None);
+        let Some(state) = self.conns.get_mut(&conn) else { return false };
+        let by =
+            (ours.count == theirs.count).then_some(ours.digest.0 ^ theirs.digest.0).filter(|by| *by != 0);
+        core::mem::replace(&mut state.differed_by, by) == by && by.is_some()
+    }
+
+    /// Records as they are sent, at most [`ANSWER`] octets of them, and where the rest begins.
+    fn encoded<'a>(&self, entries: impl Iterator<Item = &'a Entry>) -> (Vec<Bytes>, Option<NodeId>) {
         let mut frames: Vec<Bytes> = Vec::new();
         let mut octets = 0;
-        for entry in self.database.newer_than(ask).chain(self.database.conflicting(ask)) {
+        for entry in entries {
             if octets > ANSWER {
                 return (frames, Some(entry.id()));
             }

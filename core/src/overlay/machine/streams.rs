@@ -57,6 +57,10 @@ pub(super) struct Conn {
     pub(super) outbox: Outbox,
     /// Something it asked for was not answered, since it has not read what was sent before.
     pub(super) owes_sum: bool,
+    /// The exclusive or of both sums over everything, when they last differed with equal counts.
+    pub(super) differed_by: Option<u128>,
+    /// They differed so twice: records stand under an equal key.
+    pub(super) conflicts: bool,
     reassembly: Option<Reassembly>,
     message: u32,
     last_words: Option<Why>,
@@ -74,6 +78,8 @@ impl Conn {
             payload: None,
             outbox: Outbox::default(),
             owes_sum: false,
+            differed_by: None,
+            conflicts: false,
             reassembly: None,
             message: 0,
             last_words: None,

@@ -1,6 +1,7 @@
 //! A single node driven by hand: the peers around it are this harness.
 
 mod choices;
+mod exchange;
 mod links;
 mod memory;
 mod policing;
