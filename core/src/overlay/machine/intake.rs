@@ -7,7 +7,7 @@ use crate::overlay::database::{Change, Refusal, Standing, Verdict};
 use crate::overlay::event::Event;
 use crate::overlay::flood::{Superseded, age};
 use crate::overlay::names::NodeId;
-use crate::overlay::wire::{Removal, Upt};
+use crate::overlay::wire::Upt;
 
 impl Overlay {
     /// UPT.
@@ -61,6 +61,7 @@ impl Overlay {
     fn displaced(&mut self) {
         for id in self.database.take_displaced() {
             self.probes.forget(id);
+            self.membership.forget(id);
             self.forwarding.graph_changed();
         }
     }
@@ -121,38 +122,13 @@ impl Overlay {
         }
     }
 
-    /// RMV: a claim that somebody is gone. Its victim refutes it; routing never needs it.
-    pub(super) fn removal(&mut self, conn: ConnId, from: NodeId, removal: Removal) {
-        if self.duplicates.contains(self.now, removal.hash) {
-            self.counters.duplicates += 1;
-            return;
-        }
-        if !removal.verify() {
-            return self.bad_update(conn);
-        }
-        self.duplicates.insert(self.now, removal.hash);
-        if Some(removal.victim) == self.me().map(|me| me.id) {
-            self.origin.again();
-            return;
-        }
-        let silent = self.probes.get(removal.victim).is_some_and(|p| p.failed > 0);
-        let known = self.database.get(removal.victim).is_some_and(|e| removal.victim_key >= e.key());
-        if silent && known && !self.links.contains_key(&removal.victim) {
-            self.mark_absent(removal.victim);
-        }
-        let packet = crate::overlay::wire::Packet::Rmv(removal);
-        let others: smallvec::SmallVec<[ConnId; 16]> =
-            self.links.values().filter(|l| l.peer != from).map(|l| l.conn).collect();
-        let frame = packet.emit();
-        for conn in others {
-            self.send_encoded(conn, Class::Control, &frame);
-        }
-    }
-
-    pub(super) fn mark_absent(&mut self, id: NodeId) {
-        if self.database.mark_absent(id) {
+    /// Whether that is news.
+    pub(super) fn mark_absent(&mut self, id: NodeId) -> bool {
+        let news = self.database.mark_absent(id);
+        if news {
             self.forwarding.graph_changed();
         }
+        news
     }
 
     pub(super) fn clear_absent(&mut self, id: NodeId) {
@@ -165,6 +141,7 @@ impl Overlay {
     pub(super) fn expire_records(&mut self) {
         for id in self.database.expire(self.now) {
             self.probes.forget(id);
+            self.membership.forget(id);
             self.forwarding.graph_changed();
         }
         self.watch_expiry();

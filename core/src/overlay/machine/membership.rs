@@ -121,7 +121,8 @@ impl Overlay {
     /// victim, and it is among the first who say it.
     fn credible(&mut self, removal: &Removal) -> Option<usize> {
         let reporter = removal.reporter.id.filter(|id| *id != removal.victim)?;
-        let known = self.database.get(reporter).is_some_and(|entry| !entry.is_absent() && !entry.links().is_empty());
+        let known =
+            self.database.get(reporter).is_some_and(|entry| !entry.is_absent() && !entry.links().is_empty());
         let fresh = self.database.get(removal.victim).is_some_and(|entry| removal.victim_key >= entry.key());
         if !known || !fresh {
             return None;
@@ -159,7 +160,9 @@ impl Overlay {
         if !self.mark_absent(id) || self.config.is_watcher() || !self.is_running() {
             return;
         }
-        let (Some(me), Some(key)) = (self.me(), self.database.get(id).map(|entry| entry.key())) else { return };
+        let (Some(me), Some(key)) = (self.me(), self.database.get(id).map(|entry| entry.key())) else {
+            return;
+        };
         if self.membership.is_told(id, key) || !self.membership.bucket.take(self.now) {
             return;
         }

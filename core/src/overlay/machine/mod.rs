@@ -11,6 +11,7 @@ mod healing;
 mod intake;
 mod joining;
 mod leaving;
+mod membership;
 mod originating;
 mod policing;
 mod query;
@@ -38,6 +39,7 @@ use choosing::Choosing;
 use forwarding::Forwarding;
 use healing::Healing;
 use joining::Joining;
+use membership::Membership;
 use originating::Origin;
 use policing::Policing;
 use starting::Life;
@@ -190,6 +192,7 @@ pub struct Overlay {
     healing: Healing,
     forwarding: Forwarding,
     policing: Policing,
+    membership: Membership,
 }
 
 impl Overlay {
@@ -227,6 +230,7 @@ impl Overlay {
             joining: Joining::default(),
             healing: Healing::default(),
             forwarding: Forwarding::default(),
+            membership: Membership::default(),
             policing: Policing::new(&config.bounds.budgets, streams.keyed("hosts")),
             config,
         };

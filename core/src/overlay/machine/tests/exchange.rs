@@ -55,7 +55,7 @@ fn what_is_on_its_way_is_no_conflict() {
     let before = upts(&bench);
     for news in 1..20 {
         theirs.digest.0 ^= news;
-        bench.say(conns[0], &Packet::Sum(theirs));
+        bench.say(conns[0], &Packet::Sum(theirs.clone()));
     }
     assert_eq!(upts(&bench), before);
 }

@@ -3,6 +3,7 @@
 mod choices;
 mod exchange;
 mod links;
+mod membership;
 mod memory;
 mod policing;
 mod pressure;
