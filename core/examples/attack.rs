@@ -177,6 +177,8 @@ impl World {
                 }
                 Output::Close { conn, .. } => {
                     self.open.remove(&conn);
+                    self.reading.remove(&conn);
+                    self.tokens.retain(|(held, _)| *held != conn);
                     self.node.handle(self.now, Input::Closed { conn, why: Closed::ByUs });
                 }
                 Output::Reading { conn, on } => {
@@ -192,7 +194,8 @@ impl World {
                 Output::Load { ticket, .. } => {
                     self.node.handle(self.now, Input::Loaded { ticket, value: Loaded::Absent });
                 }
-                Output::Event(event) => self.events.push(event),
+                Output::Event(event @ Event::OverBudget { .. }) => self.events.push(event),
+                Output::Event(_) => {}
                 Output::Dial { .. } | Output::Datagram { .. } => {}
             }
         }
