@@ -10,6 +10,7 @@
 //! the same turn: a driver reads 64 KiB at most from each connection in its turn.
 
 #![allow(unsafe_code, reason = "an allocator that counts")]
+#![allow(clippy::disallowed_types, reason = "processor time is what is measured")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeSet;
@@ -189,7 +190,7 @@ impl World {
                     };
                 }
                 Output::Store { ticket, .. } => {
-                    self.node.handle(self.now, Input::Stored { ticket, ok: true })
+                    self.node.handle(self.now, Input::Stored { ticket, ok: true });
                 }
                 Output::Load { ticket, .. } => {
                     self.node.handle(self.now, Input::Loaded { ticket, value: Loaded::Absent });

@@ -8,6 +8,13 @@
 //! periods divided by PACE (1); then half of them are cut off for ten minutes and come back for another minute. For frames
 //! and octets (payloads aside): how much of a burst the busiest connection used up at the rate of the default budgets.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "figures for people, and delays of seconds in microseconds"
+)]
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::env;

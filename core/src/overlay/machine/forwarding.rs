@@ -25,6 +25,9 @@ const FORCED: u32 = 4;
 /// Echoes whose answer is waited for.
 const ECHOES: usize = 1_024;
 
+/// A frame with a payload that went no further here, and what its sender is to hear.
+type Loss = (Bytes, fn(u64) -> Flow);
+
 /// Routes, and payloads under way.
 #[derive(Debug, Default)]
 pub(super) struct Forwarding {
@@ -40,7 +43,7 @@ pub(super) struct Forwarding {
     last: u64,
     echoes: BTreeMap<u64, Time>,
     /// Frames with payloads that went no further here, and what their senders are to hear.
-    losses: VecDeque<(Bytes, fn(u64) -> Flow)>,
+    losses: VecDeque<Loss>,
 }
 
 impl Forwarding {

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use super::Overlay;
 use crate::kernel::{Class, ConnId, Time};
 use crate::overlay::budget::{Bucket, Budget, Rate};
+use crate::overlay::database::Entry;
 use crate::overlay::names::{Key, NodeId};
 use crate::overlay::wire::{Packet, Removal};
 
@@ -140,7 +141,8 @@ impl Overlay {
     fn believe(&mut self, id: NodeId) {
         let answered = self.probes.get(id).and_then(|peer| peer.answered);
         let lately = answered.is_some_and(|at| self.now.since(at) < self.config.periods.remove);
-        if !(lately && !self.is_silent(id)) && !self.links.contains_key(&id) && !self.has_edge(id) {
+        let contradicted = lately && !self.is_silent(id);
+        if !contradicted && !self.links.contains_key(&id) && !self.has_edge(id) {
             self.mark_absent(id);
         }
     }
@@ -160,7 +162,7 @@ impl Overlay {
         if !self.mark_absent(id) || self.config.is_watcher() || !self.is_running() {
             return;
         }
-        let (Some(me), Some(key)) = (self.me(), self.database.get(id).map(|entry| entry.key())) else {
+        let (Some(me), Some(key)) = (self.me(), self.database.get(id).map(Entry::key)) else {
             return;
         };
         if self.membership.is_told(id, key) || !self.membership.bucket.take(self.now) {

@@ -16,7 +16,7 @@ fn is_rmv(packet: &Packet) -> bool {
 }
 
 fn absent(bench: &Bench, id: u128) -> bool {
-    bench.node.database().get(NodeId(id)).is_some_and(|entry| entry.is_absent())
+    bench.node.database().get(NodeId(id)).is_some_and(crate::overlay::database::Entry::is_absent)
 }
 
 /// A settled node that also knows a victim without edges, which answers its probes.
