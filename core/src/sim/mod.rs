@@ -44,6 +44,7 @@
 //! ```
 
 pub mod cities;
+mod clock;
 mod counters;
 pub mod faults;
 pub mod laws;
@@ -53,14 +54,18 @@ mod queue;
 mod slab;
 #[cfg(feature = "strategies")]
 pub mod strategies;
+mod tally;
 mod tcp;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod weather;
 mod world;
 
 pub use counters::Counters;
 pub use matrix::{Matrix, MatrixError, Sites, Unit};
 pub use net::{BASE_PORT, Delays, Jitter, address, address_of, node_at};
+pub use tally::{Kind, Tally};
 pub use trace::Trace;
-pub use world::{Boot, Condition, Config, Restart, World};
+pub use weather::Bursts;
+pub use world::{Boot, Condition, Config, Restart, Slices, World};
