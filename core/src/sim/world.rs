@@ -20,10 +20,10 @@ pub use life::Restart;
 use super::net::{Network, address};
 use super::queue::Wheel;
 use super::slab::{Key, Slab};
-use super::tcp::{Conn, Segment, Side};
-use super::{Counters, Delays, Jitter, Tally};
-use driver::Driver;
+use super::tcp::{Conn, EndState, Segment, Side};
+use super::{Counters, Delays, Jitter, Kind, Tally};
 use crate::kernel::{Input, Machine, Output, Rng, Seed, Streams, Ticket, Time};
+use driver::Driver;
 
 /// How a world's network and hosts are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -147,8 +147,8 @@ struct Node<M> {
     datagrams_waiting: usize,
     disk: BTreeMap<&'static str, Bytes>,
     disk_fails: bool,
-    /// The state as it first was.
-    backup: BTreeMap<&'static str, Bytes>,
+    /// What was on it before each of the latest starts, the last first.
+    snapshots: VecDeque<BTreeMap<&'static str, Bytes>>,
     /// Stopped, as by SIGSTOP.
     stopped: bool,
     /// What is wrong with its driver and host; nothing until it is asked for.
@@ -276,7 +276,7 @@ impl<M: Machine> World<M> {
             datagrams_waiting: 0,
             disk: BTreeMap::new(),
             disk_fails: false,
-            backup: BTreeMap::new(),
+            snapshots: VecDeque::new(),
             stopped: false,
             driver: None,
             counters: Counters::default(),
@@ -325,6 +325,24 @@ impl<M: Machine> World<M> {
     /// Which faults took effect, and how often.
     pub fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// Counts a fault that is none of the world's own.
+    pub(super) fn note(&mut self, kind: Kind) {
+        self.tally.count(kind);
+    }
+
+    /// The nodes by how many connections they have open, most first.
+    pub fn most_connected(&self) -> Vec<usize> {
+        let mut open = alloc::vec![0usize; self.nodes.len()];
+        for c in self.conns.keys().into_iter().filter_map(|key| self.conns.get(key)) {
+            for side in Side::BOTH.into_iter().filter(|side| c.end(*side).state == EndState::Open) {
+                open[c.node(side)] += 1;
+            }
+        }
+        let mut nodes: Vec<usize> = (0..open.len()).collect();
+        nodes.sort_by_key(|node| core::cmp::Reverse(open[*node]));
+        nodes
     }
 
     /// Connections of which at least one end is there.

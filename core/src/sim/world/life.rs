@@ -3,11 +3,13 @@
 use alloc::collections::BTreeMap;
 use core::mem;
 
+use bytes::Bytes;
+
 use super::super::net::address;
 use super::super::slab::Key;
 use super::super::tally::Kind;
 use super::super::tcp::{EndState, Segment, Side};
-use super::{Boot, Condition, Delivery, Disk, Event, World, short};
+use super::{Boot, Condition, Delivery, Disk, Event, Node, World, short};
 use crate::kernel::{Input, Loaded, Machine, Time};
 
 /// What a node finds on its disk when it starts again.
@@ -17,8 +19,21 @@ pub enum Restart {
     Keeping,
     /// Nothing.
     Forgetting,
-    /// What it had stored first, as from an old backup.
-    Restoring,
+    /// What it had stored before so many of its latest starts, from 1: an older snapshot, without even the trace of the
+    /// starts since. What was before the first, or longer ago than eight, is nothing.
+    Older(u8),
+}
+
+/// How many older states of a disk a world remembers.
+const SNAPSHOTS: usize = 8;
+
+impl<M> Node<M> {
+    /// What it had stored before so many of its latest starts.
+    fn older(&mut self, starts: u8) -> BTreeMap<&'static str, Bytes> {
+        let starts = usize::from(starts.max(1));
+        self.snapshots.drain(..(starts - 1).min(self.snapshots.len()));
+        self.snapshots.pop_front().unwrap_or_default()
+    }
 }
 
 impl<M: Machine> World<M> {
@@ -59,7 +74,7 @@ impl<M: Machine> World<M> {
         let kept = match how {
             Restart::Keeping => n.disk.clone(),
             Restart::Forgetting => BTreeMap::new(),
-            Restart::Restoring => n.backup.clone(),
+            Restart::Older(starts) => n.older(starts),
         };
         if kept != n.disk {
             self.tally.count(if how == Restart::Forgetting { Kind::Forgotten } else { Kind::Restored });
@@ -120,6 +135,8 @@ impl<M: Machine> World<M> {
         let n = &mut self.nodes[node];
         let was_halted = mem::replace(&mut n.condition, Condition::Running) == Condition::Halted;
         n.starts += 1;
+        n.snapshots.push_front(n.disk.clone());
+        n.snapshots.truncate(SNAPSHOTS);
         let seed = seed.child(u64::from(n.starts));
         n.machine = Some((n.make)(Boot { node, seed, start: n.starts, now, address: address(node) }));
         if was_halted {
@@ -239,9 +256,6 @@ impl<M: Machine> World<M> {
                         Some(value) => n.disk.insert(op.key, value),
                         None => n.disk.remove(op.key),
                     };
-                }
-                if n.backup.is_empty() {
-                    n.backup = n.disk.clone();
                 }
                 Delivery::Stored { ticket, ok: works }
             }
