@@ -45,6 +45,9 @@ pub const STARTING: Duration = Duration::from_secs(1);
 const VIEWED: Duration = Duration::from_secs(1);
 /// How often the oracles are asked then.
 const ASKED: Duration = Duration::from_millis(100);
+/// A host gives up a connection whose other end does not answer after this, as a driver can ask of it (on Linux by
+/// TCP_USER_TIMEOUT): beats go another way, so that nothing else tells a node that a link's connection is dead.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// The shortest round trip of a terrain, in microseconds.
 const NEAREST: u64 = 1_000;
 /// The longest.
@@ -165,11 +168,12 @@ impl Scenario {
                 self.pass(&mut world, &mut agenda, time)?;
             }
         }
-        self.recovered(world)
+        let tally = *world.tally();
+        Ok(Held { after: self.recovered(world)?, tally })
     }
 
-    /// Makes everything right, has those go who go, and waits until the oracles hold.
-    fn recovered(&self, mut world: World<Member>) -> Result<Held, Difference> {
+    /// Makes everything right, has those go who go, and waits until the oracles hold; how long that took.
+    fn recovered(&self, mut world: World<Member>) -> Result<Duration, Difference> {
         let mut nothing = Agenda::new(most_chosen);
         faults::recover(&mut world);
         let recovered = world.now();
@@ -189,10 +193,7 @@ impl Scenario {
         };
         world.run_until_done(stated + QUIET, ASKED, judge, |_, _, _| ());
         calm.seen(world.now(), outcome.is_ok());
-        outcome.map(|()| {
-            let since = calm.since.unwrap_or(world.now());
-            Held { after: since.since(recovered), tally: *world.tally() }
-        })
+        outcome.map(|()| calm.since.unwrap_or(world.now()).since(recovered))
     }
 
     /// Lets time pass and looks at what everybody makes of what it knows: that is right at any time.
@@ -238,7 +239,8 @@ impl Scenario {
             max => Jitter::Uniform { max },
         };
         let (loss_per_million, clocks) = (self.loss_per_million, self.clocks);
-        let config = sim::Config { jitter, loss_per_million, clocks, ..Default::default() };
+        let config =
+            sim::Config { jitter, loss_per_million, clocks, patience: PATIENCE, ..Default::default() };
         let mut world = World::new(config, sites, seed);
         for join in &self.joins {
             let scenario = self.clone();
@@ -290,7 +292,7 @@ pub struct Held {
     /// How long after everything was right again the oracles held, and went on to hold, moments aside in which news was
     /// on its way.
     pub after: Duration,
-    /// Which faults had taken effect, and how often.
+    /// Which faults had taken effect by then, and how often.
     pub tally: Tally,
 }
 

@@ -28,7 +28,7 @@ impl Clock {
     /// One that shows `shown` now and goes with the world's time.
     pub(super) fn new(now: Time, shown: Time) -> Self {
         let (since, shown) = (now.as_micros(), shown.as_micros());
-        Clock { since, shown, drift: 0, grain: 1, last: 0, read_at: u64::MAX }
+        Clock { since, shown, drift: 0, grain: 1, last: shown, read_at: u64::MAX }
     }
 
     /// What it shows, and whether it showed that at an earlier time already.
@@ -116,7 +116,7 @@ mod tests {
         fn never_goes_back_and_a_sleeper_is_woken_as_soon_as_it_is_due(changes in changes(), start: u32, ahead in 0u64..200_000) {
             let mut now = Time::from_micros(77);
             let mut clock = Clock::new(now, Time::from_micros(u64::from(start)));
-            let mut before = Time::ZERO;
+            let mut before = Time::from_micros(u64::from(start));
             for change in changes {
                 match change {
                     Change::Pass(us) => now = now + Duration::from_micros(us),
