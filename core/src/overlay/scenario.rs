@@ -19,7 +19,7 @@ pub use grammar::{ACTIONS, Choices};
 pub use script::NotAScenario;
 
 use super::bootstrap::Bootstrap;
-use super::config::{Config, Periods, PolicyKind};
+use super::config::{Bounds, Config, Periods, PolicyKind};
 use super::database::LinkMode;
 use super::event::Command;
 use super::experiment::Member;
@@ -43,6 +43,11 @@ const QUIET: Duration = Duration::from_secs(5);
 pub const STARTING: Duration = Duration::from_secs(1);
 /// How often what nodes make of what they know is looked at on the way there.
 const VIEWED: Duration = Duration::from_secs(1);
+/// How often what is sent is counted.
+const COUNTED: Duration = Duration::from_millis(1);
+/// So many frames in a second for each pair of nodes are no news any more: everybody tells everybody a few times in it
+/// at the most.
+const STORM: u64 = 300;
 /// How often the oracles are asked then.
 const ASKED: Duration = Duration::from_millis(100);
 /// A host gives up a connection whose other end does not answer after this, as a driver can ask of it (on Linux by
@@ -122,6 +127,8 @@ pub struct Scenario {
     pub loss_per_million: u32,
     /// Whether each node has an id by its configuration, which it keeps when it loses its state.
     pub configured_ids: bool,
+    /// How many hashes of updates a node remembers; with 0 none: that saves work and never decides.
+    pub hashes: usize,
     /// Each process begins its clock at anything up to this; with zero all have the world's time.
     pub clocks: Duration,
     /// What goes wrong after the last join; nodes are counted with the bootstrap.
@@ -205,10 +212,21 @@ impl Scenario {
     ) -> Result<(), Difference> {
         let end = world.now() + time;
         while world.now() < end {
-            agenda.pass(world, VIEWED.min(end.since(world.now())), |_, _, _| ());
+            let view = end.min(world.now() + VIEWED);
+            let before = frames(world);
+            while world.now() < view {
+                agenda.pass(world, COUNTED.min(view.since(world.now())), |_, _, _| ());
+                self.check_storm(frames(world) - before)?;
+            }
             oracle::views(&self.members(world), self.links)?;
         }
         Ok(())
+    }
+
+    /// News that goes around for ever multiplies: it is stopped before it fills the memory.
+    fn check_storm(&self, frames: u64) -> Result<(), Difference> {
+        let nodes = self.nodes() as u64 + 1;
+        if frames > nodes * nodes * STORM { Err(Difference::Storm { frames }) } else { Ok(()) }
     }
 
     /// Those who run and are to stay.
@@ -262,7 +280,9 @@ impl Scenario {
 
     fn config(&self, seed: Seed, address: SocketAddr) -> Config {
         let network = Network::new("scenario").unwrap_or_else(|_| unreachable!("a valid name"));
+        let bounds = Bounds { hashes: self.hashes, ..Bounds::default() };
         Config {
+            bounds,
             k: self.k,
             policy: self.policy,
             links: self.links,
@@ -312,6 +332,11 @@ impl Calm {
             self.since = None;
         }
     }
+}
+
+/// Frames that everybody has sent so far.
+fn frames(world: &World<Member>) -> u64 {
+    (0..world.len()).map(|node| world.counters(node).frames).sum()
 }
 
 /// A node's id where the configuration has one. Their order is not that of the addresses.

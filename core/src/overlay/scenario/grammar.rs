@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::{Departure, Scenario, Terrain};
 use crate::kernel::{Rng, Seed, Streams};
-use crate::overlay::config::PolicyKind;
+use crate::overlay::config::{Bounds, PolicyKind};
 use crate::overlay::database::LinkMode;
 use crate::sim::faults::{self, Action, Severity};
 
@@ -54,6 +54,7 @@ impl Scenario {
             jitter: Duration::from_micros(sometimes(jitter, JITTER)),
             loss_per_million: u32::try_from(sometimes(loss, LOSS.into())).unwrap_or(LOSS),
             configured_ids: ids % 2 == 1,
+            hashes: if ids / 2 % 4 == 3 { 0 } else { Bounds::default().hashes },
             clocks: if clocks % 4 == 3 { CLOCKS } else { Duration::ZERO },
             faults: actions.iter().map(|choices| Action::chosen(*choices, severity(nodes))).collect(),
             departures: departures(nodes, gone),

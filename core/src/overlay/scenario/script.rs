@@ -7,7 +7,7 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use super::{Departure, Scenario, Terrain};
-use crate::overlay::config::PolicyKind;
+use crate::overlay::config::{Bounds, PolicyKind};
 use crate::overlay::database::LinkMode;
 use crate::sim::faults::{Action, read_duration, write_duration};
 
@@ -45,6 +45,7 @@ impl fmt::Display for Scenario {
         writeln!(f, "jitter {}", write_duration(self.jitter))?;
         writeln!(f, "loss {}", self.loss_per_million)?;
         writeln!(f, "ids {}", if self.configured_ids { "configured" } else { "drawn" })?;
+        writeln!(f, "hashes {}", self.hashes)?;
         writeln!(f, "clocks {}", write_duration(self.clocks))?;
         for action in &self.faults {
             writeln!(f, "do {action}")?;
@@ -90,6 +91,7 @@ impl Scenario {
             jitter: Duration::ZERO,
             loss_per_million: 0,
             configured_ids: false,
+            hashes: Bounds::default().hashes,
             clocks: Duration::ZERO,
             faults: Vec::new(),
             departures: Vec::new(),
@@ -110,6 +112,7 @@ impl Scenario {
             "loss" => self.loss_per_million = rest.parse().ok()?,
             "ids" if rest == "configured" => self.configured_ids = true,
             "ids" if rest == "drawn" => self.configured_ids = false,
+            "hashes" => self.hashes = rest.parse().ok()?,
             "clocks" => self.clocks = read_duration(rest)?,
             "do" => self.faults.push(rest.parse().ok()?),
             "depart" => self.departures.push(read_departure(rest)?),
