@@ -52,9 +52,30 @@ fn overlay_actions_has_every_fault() {
     let word = |action: &Action| action.to_string().split(' ').next().map(str::to_owned);
     let words: BTreeSet<String> = scenarios.iter().flat_map(|s| &s.faults).filter_map(word).collect();
     let all = [
-        "bursts", "churn", "coarse", "cut", "drift", "duplicates", "early", "flap", "freeze", "halt", "heal",
-        "hubs", "kill", "loss", "oversleep", "partition", "reordering", "restart", "sever", "slow", "starve",
-        "step", "thaw", "wait",
+        "bursts",
+        "churn",
+        "coarse",
+        "cut",
+        "drift",
+        "duplicates",
+        "early",
+        "flap",
+        "freeze",
+        "halt",
+        "heal",
+        "hubs",
+        "kill",
+        "loss",
+        "oversleep",
+        "partition",
+        "reordering",
+        "restart",
+        "sever",
+        "slow",
+        "starve",
+        "step",
+        "thaw",
+        "wait",
     ];
     assert_eq!(words, all.map(str::to_owned).into());
 }

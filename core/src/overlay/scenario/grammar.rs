@@ -45,7 +45,7 @@ impl Scenario {
                 9 => PolicyKind::FullMesh,
                 _ => PolicyKind::BestResponse,
             },
-            links: if links % 2 == 0 { LinkMode::Mutual } else { LinkMode::Directed },
+            links: if links.is_multiple_of(2) { LinkMode::Mutual } else { LinkMode::Directed },
             terrain: match terrain % 3 {
                 0 => Terrain::Plane,
                 1 => Terrain::Symmetric,
@@ -97,7 +97,7 @@ fn number_of_nodes(choice: u16) -> usize {
 
 /// Nothing half of the time.
 fn sometimes(choice: u16, most: u64) -> u64 {
-    if choice % 2 == 0 { 0 } else { most * u64::from(choice) / u64::from(u16::MAX) }
+    if choice.is_multiple_of(2) { 0 } else { most * u64::from(choice) / u64::from(u16::MAX) }
 }
 
 /// Everybody at once, or within some of the time that there is.

@@ -100,16 +100,16 @@ impl Action {
             39 => Action::Duplicates { per_million: share(MILLION / 2, a) },
             40 => Action::Reordering { per_million: share(MILLION / 2, a), by: part(REORDERING, b) },
             41 => {
-                let octets = if b % 4 == 0 { 0 } else { u64::from(b) % READING };
+                let octets = if b.is_multiple_of(4) { 0 } else { u64::from(b) % READING };
                 Action::Slow { node, octets, time: part(severity.wait, c) }
             }
             42 => Action::Step { node, by: part(if b % 8 == 7 { LONG_STEP } else { STEP }, c) },
             43 => {
                 let drift = share(DRIFT, b).cast_signed();
-                Action::Drift { node, per_million: if c % 2 == 0 { drift } else { -drift } }
+                Action::Drift { node, per_million: if c.is_multiple_of(2) { drift } else { -drift } }
             }
             44 => Action::Coarse { node, grain: at_least_1ms(part(GRAIN, b)) },
-            45 if b % 2 == 0 => Action::Oversleep { node, most: part(OVERSLEEP, c) },
+            45 if b.is_multiple_of(2) => Action::Oversleep { node, most: part(OVERSLEEP, c) },
             45 => Action::Early { node, most: part(EARLY, c) },
             46 => {
                 let (run, pause) = (at_least_1ms(part(SLICE, b)), at_least_1ms(part(PAUSE, c)));

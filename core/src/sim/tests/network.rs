@@ -44,15 +44,16 @@ fn losses_come_in_bursts_that_end() {
     let bursts = Bursts { begin_per_million: 10_000, end_per_million: 100_000, loss_per_million: 1_000_000 };
     pair.world.set_bursts(Some(bursts));
     let arrived = stream(&mut pair, 20_000);
-    let gaps: Vec<u32> = arrived.windows(2).map(|w| w[1] - w[0] - 1).filter(|gap| *gap > 0).collect();
-    let (lost, bursts) = (gaps.iter().sum::<u32>(), gaps.len() as u32);
+    let gaps: Vec<usize> =
+        arrived.windows(2).map(|w| (w[1] - w[0] - 1) as usize).filter(|gap| *gap > 0).collect();
+    let (lost, bursts) = (gaps.iter().sum::<usize>(), gaps.len());
     // A good way turns bad after 100 datagrams in the mean, a bad one good after ten.
     assert!((1_400..2_300).contains(&lost), "one of eleven is lost: {lost}");
     assert!(
         (130..240).contains(&bursts) && (8..13).contains(&(lost / bursts)),
         "{bursts} bursts, {lost} lost"
     );
-    assert_eq!(u64::from(20_000 - arrived.len() as u32), count(&pair, Kind::Burst));
+    assert_eq!(20_000 - arrived.len() as u64, count(&pair, Kind::Burst));
     pair.world.clear_weather();
     assert_eq!(stream(&mut pair, 100).len(), 100);
 }
