@@ -114,6 +114,107 @@
 //!
 //! `LAWS.md` beside this crate's manifest numbers those that are the machine's; `sim::laws` holds any machine to them.
 //!
+//! # Test your own machine, your own event loop
+//!
+//! What the machines here are tested with is there for yours (features `sim` and `strategies`, as development
+//! dependencies):
+//!
+//! - **The laws.** Say what peers and users may do (`sim::laws::Lawful`), and `sim::laws::laws` holds the machine to the
+//!   contract over scripts made up from numbers; a broken law names itself and the number.
+//! - **The world.** A `sim::World` runs many of them in simulated time, on any delays, and whatever goes wrong in it goes
+//!   wrong from a seed: `sim::faults::draw` makes up faults, `sim::faults::play` has them happen. With proptest,
+//!   `sim::strategies::actions` draws and shrinks them, and `overlay::wire::strategies` packets.
+//! - **The hash.** `sim::Trace` is one number for all that a world did: a refactoring may not change it.
+//! - **The recorder.** An event loop of your own drives a [`record::Recorder`] as it drives the machine. A
+//!   [`record::Replay`] without a difference shows that nothing but its inputs went into the machine, and repeats on the
+//!   desk what went wrong in the field.
+//!
+//! ```
+//! # #[cfg(feature = "sim")] {
+//! use std::{collections::VecDeque, net::SocketAddr, time::Duration};
+//! use bytes::Bytes;
+//! use egoist_core::kernel::{Input, Machine, Output, Port, Rng, Seed, Streams, Time, Timers, Wake};
+//! use egoist_core::sim::{Config, Trace, World, address, faults, laws};
+//!
+//! /// Says something to one peer each second, and tells the user how often it was spoken to.
+//! struct Beacon { to: SocketAddr, heard: u64, now: Time, timers: Timers<()>, out: VecDeque<Output<u64>> }
+//!
+//! impl Beacon {
+//!     fn new(now: Time, to: SocketAddr) -> Self {
+//!         let mut timers = Timers::new();
+//!         timers.set((), now + Duration::from_secs(1));
+//!         Beacon { to, heard: 0, now, timers, out: VecDeque::new() }
+//!     }
+//! }
+//!
+//! impl Machine for Beacon {
+//!     type Command = SocketAddr;
+//!     type Reply = ();
+//!     type Refusal = ();
+//!     type Event = u64;
+//!     fn handle(&mut self, now: Time, input: Input<'_>) {
+//!         self.now = now;
+//!         match input {
+//!             Input::Tick => for () in self.timers.fire(now) {
+//!                 let payload = Bytes::from_static(b"here");
+//!                 self.out.push_back(Output::Datagram { port: Port(0), to: self.to, payload });
+//!                 self.timers.set((), now + Duration::from_secs(1));
+//!             },
+//!             Input::Datagram { .. } => {
+//!                 self.heard += 1;
+//!                 self.out.push_back(Output::Event(self.heard));
+//!             }
+//!             Input::Received { bytes, .. } => bytes.clear(),
+//!             _ => {}
+//!         }
+//!     }
+//!     fn command(&mut self, now: Time, to: SocketAddr) -> Result<(), ()> {
+//!         (self.now, self.to) = (now, to);
+//!         Ok(())
+//!     }
+//!     fn poll(&mut self) -> Option<Output<u64>> { self.out.pop_front() }
+//!     fn poll_timeout(&self) -> Option<Wake> {
+//!         if !self.out.is_empty() { return Some(Wake { at: self.now, why: "output" }) }
+//!         // What is due waits for a tick, and once drained a machine asks for one later than now: law 4.
+//!         let later = self.now + Duration::from_micros(1);
+//!         self.timers.next().map(|(at, ())| Wake { at: at.max(later), why: "beacon" })
+//!     }
+//! }
+//!
+//! // The laws.
+//! impl laws::Lawful for Beacon {
+//!     fn specimen(_: u64) -> Self { Beacon::new(Time::ZERO, address(1)) }
+//!     fn stream(rng: &mut Rng) -> Vec<u8> { vec![7; rng.index(9)] }
+//!     fn datagram(_: &mut Rng) -> Option<Vec<u8>> { Some(b"here".to_vec()) }
+//!     fn command(rng: &mut Rng) -> Option<SocketAddr> { Some(address(rng.index(3))) }
+//! }
+//! laws::laws::<Beacon>(20);
+//!
+//! // The world: a ring of three for a minute of faults, the same each time.
+//! let run = || {
+//!     let mut world = World::new(Config::default(), |_: usize, _: usize| 5_000, Seed::from_u64(1));
+//!     for node in 0..3 {
+//!         world.add(|boot| Beacon::new(boot.now, address((boot.node + 1) % 3)));
+//!         world.start(node, Time::ZERO);
+//!     }
+//!     let trace = std::rc::Rc::new(std::cell::RefCell::new(Trace::new()));
+//!     let heard = trace.clone();
+//!     world.observe(move |now, node, output| heard.borrow_mut().add(now, node, output));
+//!     let severity = faults::Severity { nodes: 3, wait: Duration::from_secs(10), loss_per_million: 100_000 };
+//!     let actions = faults::draw(&mut Streams::new(Seed::from_u64(2)).named("faults"), severity, 12);
+//!     faults::play(&mut world, &actions, |_, _, _| ());
+//!     faults::recover(&mut world);
+//!     // An oracle: all hear their neighbour within two seconds after everything is right again.
+//!     let (since, mut spoken_to) = (world.now(), [false; 3]);
+//!     world.run_until(since + Duration::from_secs(2), |_, node, _| spoken_to[node] = true);
+//!     assert_eq!(spoken_to, [true; 3]);
+//!     let hash = trace.borrow().hash();
+//!     hash
+//! };
+//! assert_eq!(run(), run());
+//! # }
+//! ```
+//!
 //! # Features
 //!
 //! | feature | what it brings |
@@ -131,9 +232,11 @@
 //!
 //! - [`kernel`]: the contract in full, and the parts that protocols are made of.
 //! - [`overlay`]: what a node does, and its way through the files; [`overlay::wire`] for the grammar.
+//! - [`record`]: a machine's run written down, and repeated to the bit.
 //! - `API.md`: every name of the original program and what became of it; `ARCHITECTURE.md` at the repository's root: the
 //!   whole in one picture, and every bound with its reason.
-//! - `runtime-mio/examples/blocking.rs` in the repository: the loop above on a blocking socket.
+//! - `runtime-mio/examples/` in the repository: `blocking.rs`, the loop above on a blocking socket, and `tokio.rs`, the
+//!   overlay in a tokio loop.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -145,5 +248,6 @@ pub mod hello;
 pub mod kernel;
 #[cfg(feature = "overlay")]
 pub mod overlay;
+pub mod record;
 #[cfg(feature = "sim")]
 pub mod sim;

@@ -15,7 +15,7 @@ use crate::handle::{Handle, Shared};
 use crate::listener::{Bound, ListenSocket};
 use crate::net::{MioNet, Net, Ready, Token};
 use crate::shim::{HeldDatagrams, Shim};
-use crate::store::Store;
+use crate::store::{StateError, Store};
 
 /// Octets read from one connection in a turn, and the size of the one buffer that all reads go through.
 pub(crate) const READ_BUDGET: usize = 64 << 10;
@@ -70,6 +70,8 @@ pub(crate) struct Station<N: Net> {
     pub(crate) listeners: Vec<SocketAddr>,
     pub(crate) datagrams: Vec<(SocketAddr, Token)>,
     pub(crate) store: Store,
+    /// Why its state could not be read or written, last.
+    pub(crate) trouble: Option<StateError>,
     pub(crate) undrained: bool,
 }
 
@@ -165,6 +167,7 @@ impl<N: Net> Host<N> {
             listeners,
             datagrams,
             store: bound.store,
+            trouble: None,
             undrained: false,
         });
         self.touch(id);
@@ -208,6 +211,11 @@ impl<N: Net> Host<N> {
     /// The addresses of the machine's listeners, by [`Port`](egoist_core::kernel::Port).
     pub fn listeners<M>(&self, key: Key<M>) -> &[SocketAddr] {
         &self.stations[key.id.0].listeners
+    }
+
+    /// Why the machine's state could not be read or written, the last time that happened: it was told so.
+    pub fn state_error<M>(&self, key: Key<M>) -> Option<&StateError> {
+        self.stations[key.id.0].trouble.as_ref()
     }
 
     /// The time since the driver began, as the machines are told it.
@@ -320,20 +328,24 @@ impl<N: Net> Host<N> {
     }
 
     fn store(&mut self, id: MachineId, ticket: Ticket, ops: &[StoreOp]) {
-        let done = self.stations[id.0].store.apply(ops);
-        if let Err(error) = &done {
-            tracing::error!(machine = id.0, %error, "state could not be stored");
+        let station = &mut self.stations[id.0];
+        let done = station.store.apply(ops);
+        let ok = done.is_ok();
+        if let Err(error) = done {
+            tracing::debug!(machine = id.0, %error, "state could not be stored");
+            station.trouble = Some(error);
         }
-        self.tell(id, Input::Stored { ticket, ok: done.is_ok() });
+        self.tell(id, Input::Stored { ticket, ok });
     }
 
     fn load(&mut self, id: MachineId, ticket: Ticket, key: &str) {
-        let Station { store, machine, .. } = &mut self.stations[id.0];
+        let Station { store, machine, trouble, .. } = &mut self.stations[id.0];
         let value = match store.get(key) {
             Ok(Some(octets)) => Loaded::Value(octets),
             Ok(None) => Loaded::Absent,
             Err(error) => {
-                tracing::error!(machine = id.0, %error, "state could not be loaded");
+                tracing::debug!(machine = id.0, %error, "state could not be loaded");
+                *trouble = Some(error);
                 Loaded::Failed
             }
         };

@@ -17,18 +17,47 @@ use siphasher::sip::SipHasher24;
 /// The file's name, and that of the next one while it is written.
 const FILE: &str = "state";
 const NEXT: &str = "state.new";
-/// What a state file begins with: its kind and version.
-const MAGIC: &str = "egoist-state 1";
+/// What a state file begins with: its kind, and its version.
+const MAGIC: &str = "egoist-state";
+const VERSION: &str = "1";
 
 type Values = BTreeMap<String, Bytes>;
 
-/// A store failed.
+/// A machine's state cannot be read or written. What is there is left alone.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum StoreError {
+pub enum StateError {
+    /// The operating system says so.
     #[error("{}: {error}", path.display())]
-    Io { path: PathBuf, error: io::Error },
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        error: io::Error,
+    },
+    /// The file is not what was written.
     #[error("{}: {what}", path.display())]
-    Broken { path: PathBuf, what: &'static str },
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// How that shows.
+        what: &'static str,
+    },
+    /// Another version of the program wrote it.
+    #[error("{}: it is of version {version}, only version {VERSION} can be read", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
+}
+
+/// Whether the state in `folder` can be read, all of it. A folder without any is fine.
+///
+/// # Errors
+/// It cannot.
+pub fn check_state(folder: &Path) -> Result<(), StateError> {
+    read(&folder.join(FILE)).map(drop)
 }
 
 /// Where a machine's state is kept.
@@ -45,12 +74,12 @@ impl Store {
     }
 
     /// What is stored under `key`.
-    pub(crate) fn get(&mut self, key: &str) -> Result<Option<&[u8]>, StoreError> {
+    pub(crate) fn get(&mut self, key: &str) -> Result<Option<&[u8]>, StateError> {
         Ok(self.values()?.get(key).map(AsRef::as_ref))
     }
 
     /// Makes all changes or none.
-    pub(crate) fn apply(&mut self, ops: &[StoreOp]) -> Result<(), StoreError> {
+    pub(crate) fn apply(&mut self, ops: &[StoreOp]) -> Result<(), StateError> {
         let mut values = self.values()?.clone();
         for op in ops {
             match &op.value {
@@ -60,13 +89,13 @@ impl Store {
         }
         if let Some(folder) = &self.folder {
             replace(folder, &encode(&values))
-                .map_err(|error| StoreError::Io { path: folder.join(FILE), error })?;
+                .map_err(|error| StateError::Io { path: folder.join(FILE), error })?;
         }
         self.values = Some(values);
         Ok(())
     }
 
-    fn values(&mut self) -> Result<&mut Values, StoreError> {
+    fn values(&mut self) -> Result<&mut Values, StateError> {
         let read = match (&self.values, &self.folder) {
             (Some(_), _) => None,
             (None, None) => Some(Values::new()),
@@ -79,11 +108,16 @@ impl Store {
     }
 }
 
-fn read(path: &Path) -> Result<Values, StoreError> {
+fn read(path: &Path) -> Result<Values, StateError> {
     match fs::read(path) {
-        Ok(file) => decode(&file).map_err(|what| StoreError::Broken { path: path.to_owned(), what }),
+        Ok(file) => {
+            if let Some(version) = foreign_version(&file) {
+                return Err(StateError::Version { path: path.to_owned(), version });
+            }
+            decode(&file).map_err(|what| StateError::Broken { path: path.to_owned(), what })
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Values::new()),
-        Err(error) => Err(StoreError::Io { path: path.to_owned(), error }),
+        Err(error) => Err(StateError::Io { path: path.to_owned(), error }),
     }
 }
 
@@ -104,20 +138,27 @@ fn encode(values: &Values) -> Vec<u8> {
         body.extend_from_slice(format!("{key} {}\n", octets.len()).as_bytes());
         body.extend_from_slice(octets);
     }
-    let mut file = format!("{MAGIC} {} {:016x}\n", body.len(), checksum(&body)).into_bytes();
+    let mut file = format!("{MAGIC} {VERSION} {} {:016x}\n", body.len(), checksum(&body)).into_bytes();
     file.append(&mut body);
     file
 }
 
+/// The version of a whole first line that is not ours.
+fn foreign_version(file: &[u8]) -> Option<u32> {
+    let (header, _) = line(file)?;
+    let version = header.strip_prefix(MAGIC)?.strip_prefix(' ')?.split(' ').next()?;
+    version.parse().ok().filter(|_| version != VERSION)
+}
+
 fn decode(file: &[u8]) -> Result<Values, &'static str> {
-    let (header, body) = line(file).ok_or("no first line")?;
-    let header = header.strip_prefix(MAGIC).ok_or("not a state file of version 1")?;
-    let (len, sum) = header.trim_start().split_once(' ').ok_or("no checksum")?;
+    let (header, body) = line(file).ok_or("it is cut short, or no state file")?;
+    let words: Vec<&str> = header.split(' ').collect();
+    let [MAGIC, VERSION, len, sum] = words[..] else { return Err("it is no state file") };
     if len.parse() != Ok(body.len()) {
-        return Err("cut short, or longer than it says");
+        return Err("it is cut short, or longer than it says");
     }
     if u64::from_str_radix(sum, 16) != Ok(checksum(body)) {
-        return Err("the checksum does not fit");
+        return Err("it is altered: the check sum does not fit");
     }
     let (mut values, mut rest) = (Values::new(), body);
     while !rest.is_empty() {
@@ -184,6 +225,17 @@ mod tests {
                 assert_eq!(fs::read(&path).unwrap(), damaged);
             }
         }
+    }
+
+    #[test]
+    fn a_newer_version_is_told_from_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        assert!(check_state(folder.path()).is_ok(), "nothing was stored yet");
+        fs::write(&path, "egoist-state 12 whatever comes\n").unwrap();
+        assert!(matches!(check_state(folder.path()), Err(StateError::Version { version: 12, .. })));
+        fs::write(&path, "egoist-state 12").unwrap();
+        assert!(matches!(check_state(folder.path()), Err(StateError::Broken { .. })));
     }
 
     #[test]

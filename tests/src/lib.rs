@@ -1,6 +1,10 @@
 //! Shared ground of the cross-package tests.
 
+pub mod cuts;
+pub mod namespaces;
+pub mod probing;
 pub mod processes;
+pub mod terrain;
 
 /// The examples of the README.
 #[cfg(doctest)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// The bootstrap's port on loopback; node n has the n-th after it.
-pub const BASE_PORT: u16 = 21_400;
+const BASE_PORT: u16 = 21_400;
 
 /// A node's process and its control socket. It is killed when this is dropped.
 #[derive(Debug)]
@@ -29,13 +29,17 @@ impl Drop for Node {
     }
 }
 
-fn spawn(binary: &Path, verb: &str, address: &str, folder: &Path) -> Child {
-    let mut command = Command::new(binary);
-    command.args(["-q", "-q", verb, "--listen", address, "--state"]).arg(folder);
-    if verb == "node" {
-        command.args(["--bootstrap", &format!("127.0.0.1:{BASE_PORT}")]);
+fn spawn(mut program: Command, verb: &str, address: &str, folder: &Path, more: &[&str]) -> Child {
+    program.args(["-q", "-q", verb, "--listen", address, "--state"]).arg(folder).args(more);
+    program.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts")
+}
+
+/// What a node or a bootstrap on loopback is told.
+fn loopback(verb: &str) -> &'static [&'static str] {
+    match verb {
+        "node" => &["--bootstrap", "127.0.0.1:21400"],
+        _ => &[],
     }
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts")
 }
 
 impl Node {
@@ -43,14 +47,19 @@ impl Node {
     pub fn start(binary: &Path, verb: &str, number: u16, folder: &Path) -> Self {
         let address = format!("127.0.0.1:{}", BASE_PORT + number);
         let folder = folder.join(number.to_string());
-        let process = spawn(binary, verb, &address, &folder);
+        Node::run(Command::new(binary), verb, address, folder, loopback(verb))
+    }
+
+    /// Starts `program VERB` at an address, with its state in `folder` and what else it is told.
+    pub fn run(program: Command, verb: &str, address: String, folder: PathBuf, more: &[&str]) -> Self {
+        let process = spawn(program, verb, &address, &folder, more);
         Node { address, folder, process, control: None }
     }
 
     /// Starts a killed node again, on the state that is there.
     pub fn restart(&mut self, binary: &Path) {
         self.control = None;
-        self.process = spawn(binary, "node", &self.address, &self.folder);
+        self.process = spawn(Command::new(binary), "node", &self.address, &self.folder, loopback("node"));
     }
 
     /// SIGKILL, and the end awaited.
@@ -71,29 +80,36 @@ impl Node {
 
     /// Addresses of those to whom the node has a route; `None` while it does not answer.
     pub fn reached(&mut self) -> Option<Vec<String>> {
-        let routes = self.ask("overlay.routes")?;
+        let routes = self.ask("overlay.routes", "")?;
         let rows = routes.get("routes").unwrap_or(&routes).as_array()?;
         let reached = rows.iter().filter(|row| !row["cost_ms"].is_null());
         Some(reached.filter_map(|row| Some(row["address"].as_str()?.to_owned())).collect())
     }
 
-    /// The answer to one request; `None` if there was none.
-    pub fn ask(&mut self, action: &str) -> Option<Value> {
+    /// Addresses of the nodes on the way to the one that listens at `to`, without the first and with the last.
+    pub fn path(&mut self, to: &str) -> Option<Vec<String>> {
+        let path = self.ask("overlay.path", &format!(r#""to":"{to}""#))?;
+        let hops = path["hops"].as_array()?.iter();
+        hops.map(|hop| Some(hop["address"].as_str()?.to_owned())).collect()
+    }
+
+    /// The answer to one request with these members of a JSON object; `None` if there was none.
+    pub fn ask(&mut self, action: &str, with: &str) -> Option<Value> {
         if self.control.is_none() {
             let stream = UnixStream::connect(self.folder.join("control.sock")).ok()?;
             stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
             self.control = Some(BufReader::new(stream));
         }
-        let answer = self.exchange(action);
+        let answer = self.exchange(action, with);
         if answer.is_none() {
             self.control = None;
         }
         answer
     }
 
-    fn exchange(&mut self, action: &str) -> Option<Value> {
+    fn exchange(&mut self, action: &str, with: &str) -> Option<Value> {
         let control = self.control.as_mut()?;
-        writeln!(control.get_mut(), r#"{{"id":1,"do":"{action}","with":{{}}}}"#).ok()?;
+        writeln!(control.get_mut(), r#"{{"id":1,"do":"{action}","with":{{{with}}}}}"#).ok()?;
         let mut line = String::new();
         control.read_line(&mut line).ok()?;
         let mut answer: Value = serde_json::from_str(&line).ok()?;
@@ -101,13 +117,22 @@ impl Node {
     }
 }
 
-/// The program, beside the running example.
+/// The program, beside the running example or test.
 ///
 /// # Panics
 /// If it was not built.
 pub fn binary() -> PathBuf {
-    let example = std::env::current_exe().expect("a running program has a path");
-    let binary = example.ancestors().nth(2).expect("it lies in target/PROFILE/examples").join("egoist");
-    assert!(binary.exists(), "{} is missing: cargo build --release first", binary.display());
-    binary
+    assert!(missing().is_none(), "{}", missing().unwrap_or_default());
+    place()
+}
+
+/// What to do where the program was not built.
+pub fn missing() -> Option<String> {
+    let place = place();
+    (!place.exists()).then(|| format!("{} is missing: build the workspace first", place.display()))
+}
+
+fn place() -> PathBuf {
+    let running = std::env::current_exe().expect("a running program has a path");
+    running.ancestors().nth(2).expect("it lies two folders below target/PROFILE").join("egoist")
 }

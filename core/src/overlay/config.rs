@@ -7,7 +7,7 @@ use core::time::Duration;
 use smallvec::SmallVec;
 
 use super::database::{Limits, LinkMode};
-use super::flood::Refresh;
+use super::flood::{REFRESH_PERIOD, Refresh};
 use super::names::NodeId;
 use super::wire::Network;
 use super::wiring::Caution;
@@ -52,8 +52,9 @@ pub struct Periods {
     pub greeting: Duration,
     /// How long a decision is held back before it is announced; for experiments with stale views.
     pub announce_delay: Duration,
-    /// By how much the refreshes of an unchanged record are brought forward: they are due every max(60 s, n / 4 s) over
-    /// this, in an overlay of n.
+    /// An unchanged record is told again after this, and after n / 4 s in an overlay of n if that is longer.
+    pub refresh: Duration,
+    /// By how much those refreshes are brought forward: they are due after that time over this.
     pub pace: u32,
 }
 
@@ -71,6 +72,7 @@ impl Default for Periods {
             heal: Duration::from_secs(5),
             greeting: Duration::from_secs(5),
             announce_delay: Duration::ZERO,
+            refresh: REFRESH_PERIOD,
             pace: 1,
         }
     }
@@ -195,7 +197,7 @@ impl Config {
 
     /// How often an unchanged record is told again.
     pub(super) fn refresh(&self) -> Refresh {
-        Refresh::paced(self.periods.pace)
+        Refresh::at_least(self.periods.refresh, self.periods.pace)
     }
 
     /// Whether the node only watches.

@@ -75,6 +75,7 @@ mod names;
 #[cfg(feature = "sim")]
 pub mod oracle;
 mod probes;
+mod recording;
 pub mod routes;
 #[cfg(feature = "sim")]
 pub mod scenario;

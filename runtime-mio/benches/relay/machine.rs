@@ -6,17 +6,61 @@ use std::net::SocketAddr;
 
 use bytes::Buf;
 use egoist_core::kernel::{Class, ConnId, Input, Machine, Output, Time, Wake};
+use egoist_core::record::{Pen, Reader, Recordable, Recorder};
+use egoist_mio::flight::Flight;
 use egoist_mio::{Driver, Setup};
 
-use crate::{MESSAGE, WINDOW};
+use crate::{MESSAGE, MESSAGES, WINDOW};
 
 pub(crate) fn relay(tell: Box<dyn FnOnce(SocketAddr) + Send>) {
+    drive(tell, Relay::default());
+}
+
+/// The same with the last inputs kept in memory, as every node has it.
+pub(crate) fn remembered(tell: Box<dyn FnOnce(SocketAddr) + Send>) {
+    drive(tell, Recorder::<Relay, _>::new((), Flight::new(None)));
+}
+
+/// The same with everything written to a file.
+pub(crate) fn recorded(tell: Box<dyn FnOnce(SocketAddr) + Send>) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("relay.rec");
+    let flight = Flight::new(None).to_file(&file, u64::MAX).unwrap();
+    drive(tell, Recorder::<Relay, _>::new((), flight));
+    let octets = std::fs::metadata(&file).unwrap().len();
+    print!("  ({} of {} MiB to disk)", octets >> 20, (MESSAGES * MESSAGE) >> 20);
+}
+
+fn drive(tell: Box<dyn FnOnce(SocketAddr) + Send>, machine: impl Machine<Event = ()> + 'static) {
     let mut driver = Driver::new().unwrap();
     let setup = Setup { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Setup::default() };
     let bound = driver.bind(&setup).unwrap();
     tell(bound.listeners()[0]);
-    driver.add(bound, Relay::default(), |host, ()| host.stop());
+    driver.add(bound, machine, |host, ()| host.stop());
     driver.run().unwrap();
+}
+
+impl Recordable for Relay {
+    const KIND: &'static str = "relay";
+    type Setup = ();
+
+    fn build((): ()) -> Self {
+        Relay::default()
+    }
+
+    fn write_setup((): &(), _: &mut Pen<'_>) {}
+
+    fn read_setup(_: &mut Reader<'_>) -> Option<()> {
+        Some(())
+    }
+
+    fn write_command(command: &Infallible, _: &mut Pen<'_>) {
+        match *command {}
+    }
+
+    fn read_command(_: &mut Reader<'_>) -> Option<Infallible> {
+        None
+    }
 }
 
 /// Sends the messages of the connection that opened first to the one that opened second.

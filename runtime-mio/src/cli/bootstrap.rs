@@ -6,6 +6,7 @@ use egoist_core::overlay::{PolicyKind, bootstrap};
 use super::config::ConfigFile;
 use super::failure::Outcome;
 use super::logging::Talk;
+use super::record::RecordArgs;
 use super::serve::{Ground, draw_seed};
 use super::session::Session;
 use super::settings::{Bounds, Pace, Periods, Place};
@@ -38,6 +39,8 @@ pub(crate) struct Bootstrap {
     bounds: Bounds,
     #[command(flatten)]
     state: StateArgs,
+    #[command(flatten)]
+    record: RecordArgs,
 }
 
 impl Verb for Bootstrap {
@@ -51,6 +54,6 @@ impl Verb for Bootstrap {
         (config.policy, config.k) = (PolicyKind::Watch, 0);
         config.periods = self.periods.paced(self.pace.pace);
         config.bounds = self.bounds.limits();
-        ground.join(config, bootstrap::Bootstrap::new, &self.place.bootstrap, session)
+        ground.join::<bootstrap::Bootstrap>(config, &self.record, &self.place.bootstrap, session)
     }
 }

@@ -413,7 +413,9 @@ mod tests {
         let json = as_json(&matches);
         assert_eq!(
             json["wiring"],
-            serde_json::json!({"k": 7, "policy": "best-response", "links": "mutual", "eps": 0.05})
+            serde_json::json!({
+                "k": 7, "policy": "best-response", "links": "mutual", "eps": 0.05, "announce_floor": "1ms"
+            })
         );
         assert_eq!(json["periods"]["remove_period"], "10s");
         assert_eq!(json["bootstrap"], serde_json::json!(["a.example:1", "b.example:2"]));

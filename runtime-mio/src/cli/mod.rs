@@ -22,6 +22,8 @@ mod payload;
 mod ping;
 mod plan;
 mod progress;
+mod record;
+mod replay;
 mod routes;
 mod send;
 mod serve;
@@ -60,6 +62,7 @@ fn commands() -> Vec<(&'static str, Vec<Entry>)> {
                 entry::<leave::Leave>(),
                 entry::<config::Config>(),
                 entry::<hello::Hello>(),
+                entry::<replay::Replay>(),
             ],
         ),
         (

@@ -6,6 +6,7 @@ use egoist_core::overlay::Overlay;
 use super::config::{ConfigFile, Settings};
 use super::failure::Outcome;
 use super::logging::Talk;
+use super::record::RecordArgs;
 use super::serve::{Ground, draw_seed};
 use super::session::Session;
 use super::state::StateArgs;
@@ -30,6 +31,8 @@ pub(crate) struct Node {
     settings: Settings,
     #[command(flatten)]
     state: StateArgs,
+    #[command(flatten)]
+    record: RecordArgs,
 }
 
 impl Verb for Node {
@@ -45,6 +48,6 @@ impl Verb for Node {
         wiring.apply(&mut config);
         config.periods = periods.paced(pace.pace);
         config.bounds = bounds.limits();
-        ground.join(config, Overlay::new, &bootstraps, session)
+        ground.join::<Overlay>(config, &self.record, &bootstraps, session)
     }
 }

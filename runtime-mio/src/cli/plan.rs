@@ -44,6 +44,7 @@ impl Wiring {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to a million")]
         let millionths = (self.eps * 1e6).round() as u32;
         config.eps_ppm = millionths;
+        config.announce_floor = self.announce_floor;
     }
 }
 
@@ -62,7 +63,8 @@ impl Periods {
             heal: self.heal_period,
             greeting: self.greeting_timeout,
             announce_delay: self.announce_delay,
-            ..overlay::Periods::default()
+            refresh: self.refresh_period,
+            pace: 1,
         }
         .paced(pace)
     }
@@ -71,7 +73,6 @@ impl Periods {
 impl Bounds {
     /// The machine's bounds.
     pub(crate) fn limits(&self) -> overlay::Bounds {
-        let defaults = overlay::Bounds::default();
         overlay::Bounds {
             in_degree: match self.in_degree_cap {
                 InDegreeCap::Auto => None,
@@ -81,7 +82,7 @@ impl Bounds {
             guests: self.guest_slots as usize,
             watchers: self.watcher_slots as usize,
             strangers: self.max_strangers as usize,
-            database: Limits { records: self.max_records, ..defaults.database },
+            database: Limits { records: self.max_records, octets: self.max_record_octets as usize },
             remembered: self.max_remembered as usize,
             payload: self.max_payload as usize,
             hashes: self.pkt_ids_limit as usize,
@@ -108,6 +109,7 @@ mod tests {
         let machines = Config::new(Seed::from_u64(1), Network::new("loopback").unwrap(), bound);
         assert_eq!(config, machines);
         config.k = 0;
+        config.announce_floor = std::time::Duration::ZERO;
         defaults::<Wiring>().apply(&mut config);
         assert_eq!(config, machines);
     }

@@ -11,7 +11,9 @@ use std::time::Instant;
 use egoist_core::kernel::{Machine, Seed};
 use egoist_core::overlay::bootstrap::Bootstrap;
 use egoist_core::overlay::{Command, Config, Event, Overlay, Refusal, Reply};
+use egoist_core::record::{Recordable, Recorder};
 use egoist_mio::control::{Request, Responder};
+use egoist_mio::flight::Flight;
 use egoist_mio::net::MioNet;
 use egoist_mio::{Bound, Driver, Host, Key, Setup};
 use serde::Serialize;
@@ -19,9 +21,10 @@ use serde::Serialize;
 use super::desk::Desk;
 use super::failure::{Failure, Outcome};
 use super::names;
+use super::record::RecordArgs;
 use super::session::Session;
 use super::settings::HostPort;
-use super::state::{Home, StateArgs};
+use super::state::{Home, StateArgs, unusable};
 
 /// A machine of the overlay: a node, or a bootstrap around one.
 pub(crate) trait Member:
@@ -40,6 +43,12 @@ impl Member for Overlay {
 impl Member for Bootstrap {
     fn overlay(&self) -> &Overlay {
         self.observer()
+    }
+}
+
+impl<M: Member + Recordable> Member for Recorder<M, Flight> {
+    fn overlay(&self) -> &Overlay {
+        self.machine().overlay()
     }
 }
 
@@ -111,18 +120,26 @@ impl Ground {
     /// Runs a member of the overlay until it has left. Bootstraps given by name are looked up as it runs.
     ///
     /// # Errors
-    /// The control socket cannot be served, the loop fails, or the member's state is lost to it.
-    pub(crate) fn join<M: Member>(
+    /// The recording cannot be begun, the control socket cannot be served, the loop fails, or the member's state is lost
+    /// to it.
+    pub(crate) fn join<M: Member + Recordable<Setup = Config>>(
         self,
         config: Config,
-        make: impl FnOnce(Config) -> M,
+        record: &RecordArgs,
         bootstraps: &[HostPort],
         session: &mut Session<'_>,
     ) -> Outcome {
         let desk = Rc::new(RefCell::new(Desk::new(&config, Instant::now())));
         let (heard, asked) = (Rc::clone(&desk), Rc::clone(&desk));
         let (network, known) = (config.network.to_string(), config.bootstraps.clone());
-        let mut settled = self.settle(make(config), move |host, event| heard.borrow_mut().event(host, event));
+        let flight = record.flight(self.home.folder.as_deref())?;
+        let alarm = flight.alarm();
+        let mut settled = self.settle(Recorder::<M, _>::new(config, flight), move |host, event| {
+            if let Event::Fatal { .. } = event {
+                alarm.raise();
+            }
+            heard.borrow_mut().event(host, event);
+        });
         let key = settled.key;
         settled.serve(
             move |host, request, responder| Desk::request(&asked, key, host, request, responder),
@@ -132,7 +149,11 @@ impl Ground {
         let folder = settled.home.folder.clone().unwrap_or_else(|| PathBuf::from("--no-state"));
         settled.run(network, session)?;
         let fatal = desk.borrow().fatal;
-        fatal.map_or(Ok(()), |what| Err(Failure::new(what).at(folder.display())))
+        let lost = |what| {
+            let error = settled.driver.state_error(key);
+            error.map_or_else(|| Failure::new(what).at(folder.display()), unusable)
+        };
+        fatal.map_or(Ok(()), |what| Err(lost(what)))
     }
 }
 
@@ -171,7 +192,7 @@ impl<M: Machine + 'static> Settled<M> {
     ///
     /// # Errors
     /// Standard output cannot be written, or the loop fails.
-    pub(crate) fn run(mut self, network: String, session: &mut Session<'_>) -> Outcome {
+    pub(crate) fn run(&mut self, network: String, session: &mut Session<'_>) -> Outcome {
         let Home { folder: state, control, .. } = &self.home;
         let (state, control) = (state.clone(), control.clone());
         session.show(&Beginning { address: self.address, network, state, control })?;

@@ -63,6 +63,10 @@ pub(crate) struct Wiring {
     /// Rewire only for a gain in delay above this share of the present cost, 0 to below 1 (after the first 8 epochs)
     #[arg(long, value_name = "SHARE", default_value = "0.01", value_parser = share)]
     pub(crate) eps: f64,
+
+    /// Announce a link again when its cost has moved by more than this, and by more than 5 %
+    #[arg(long, value_name = "DURATION", default_value = "1ms", value_parser = duration::parse)]
+    pub(crate) announce_floor: Duration,
 }
 
 /// How often, and how long until.
@@ -109,6 +113,10 @@ pub(crate) struct Periods {
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse_period)]
     pub(crate) greeting_timeout: Duration,
 
+    /// Between two announcements of an unchanged record, at least; a quarter of a second for each node if that is longer
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration::parse_period)]
+    pub(crate) refresh_period: Duration,
+
     /// From a decision until it is announced, for studying late news
     #[arg(long, visible_alias = "lag", value_name = "DURATION", default_value = "0s", value_parser = duration::parse)]
     pub(crate) announce_delay: Duration,
@@ -142,6 +150,10 @@ pub(crate) struct Bounds {
     /// Nodes in the database
     #[arg(long, value_name = "N", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     pub(crate) max_records: u32,
+
+    /// Octets of all records in the database together
+    #[arg(long, value_name = "OCTETS", default_value_t = 67_108_864, value_parser = clap::value_parser!(u32).range(65_536..))]
+    pub(crate) max_record_octets: u32,
 
     /// Addresses remembered over restarts
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(0..=16_384))]

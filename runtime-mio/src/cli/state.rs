@@ -3,7 +3,7 @@
 use std::env;
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -11,6 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use egoist_mio::{StateError, check_state};
 
 use super::failure::{Failure, Outcome};
 
@@ -61,7 +62,8 @@ impl StateArgs {
     /// Takes possession of the folder of a node that listens at `listen` (its true port, never 0).
     ///
     /// # Errors
-    /// The folder is another process's, or cannot be made; the socket's path is too long.
+    /// The folder is another process's, or cannot be made or written; what is in it cannot be read; the socket's path is
+    /// too long.
     pub(crate) fn take(&self, listen: SocketAddr) -> Outcome<Home> {
         let folder = match &self.state {
             _ if self.no_state => None,
@@ -71,6 +73,9 @@ impl StateArgs {
         let control = self.control.clone().or_else(|| folder.as_deref().map(|f| f.join("control.sock")));
         control.as_deref().map_or(Ok(()), fits_socket)?;
         let lock = folder.as_deref().map(|f| lock(f, control.as_deref())).transpose()?;
+        if let Some(folder) = &folder {
+            check_state(folder).map_err(|error| unusable(&error))?;
+        }
         Ok(Home { folder, control, lock })
     }
 }
@@ -118,7 +123,8 @@ fn fits_socket(path: &Path) -> Outcome {
 
 /// Makes the folder, locks it until the file is dropped, and writes down who holds it.
 fn lock(folder: &Path, control: Option<&Path>) -> Outcome<File> {
-    let failed = |e| Failure::io("cannot use the state's folder", folder.display(), &e);
+    let failed =
+        |e| Failure::io("cannot use the state's folder", folder.display(), &e).try_this(remedy(&e, folder));
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     let path = folder.join("lock");
     let mut options = OpenOptions::new();
@@ -137,6 +143,42 @@ fn lock(folder: &Path, control: Option<&Path>) -> Outcome<File> {
     file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
     Ok(file)
+}
+
+/// Why a node's state cannot be used, and what to do.
+pub(crate) fn unusable(error: &StateError) -> Failure {
+    match error {
+        StateError::Io { path, error } => {
+            Failure::io("cannot use the node's state", path.display(), error).try_this(remedy(error, path))
+        }
+        StateError::Broken { path, what } => Failure::new(format!("the node's state is damaged ({what})"))
+            .at(path.display())
+            .try_this("put a copy of it in its place, or delete it: the node then starts as a new one"),
+        StateError::Version { path, version } => {
+            Failure::new(format!("the node's state is of version {version}, which this program cannot read"))
+                .at(path.display())
+                .try_this("run the program that wrote it, or give another --state DIR")
+        }
+    }
+}
+
+/// What to do about an error of the operating system at `path`.
+fn remedy(error: &io::Error, path: &Path) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "the disk is full: make room, or give a --state DIR elsewhere"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "give a --state DIR that can be written, or --no-state",
+        io::ErrorKind::PermissionDenied => "run as its owner, or give another --state DIR",
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
+            if path.is_dir() {
+                "a file belongs there: remove that folder"
+            } else {
+                "that is no folder: give another --state DIR"
+            }
+        }
+        _ => "give another --state DIR, or --no-state",
+    }
 }
 
 fn taken(folder: &Path, lock: &Path) -> Failure {

@@ -19,5 +19,5 @@ pub use duplicates::{
     Duplicates, ERASE_HASH, OLDER_REPLIES, OLDER_REPLY_PERIOD, OlderReplies, PKT_IDS_LIMIT,
 };
 pub use origination::{BURST, Origination, REFILL, UNLISTED_LIMIT, Urgency};
-pub use refresh::{Lifetime, Refresh};
+pub use refresh::{Lifetime, REFRESH_PERIOD, Refresh};
 pub use sequence::{Sequence, Superseded};

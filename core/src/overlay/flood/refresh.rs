@@ -5,8 +5,8 @@ use core::time::Duration;
 use super::super::database::{MAX_LIFE, MIN_LIFE};
 use crate::kernel::{Rng, Time};
 
-/// The shortest time between two refreshes.
-const FLOOR: Duration = Duration::from_secs(60);
+/// The shortest time between two refreshes, unless configured.
+pub const REFRESH_PERIOD: Duration = Duration::from_secs(60);
 /// For each node of the overlay so much, so that a node hears at most four refreshes a second.
 const PER_NODE: Duration = Duration::from_millis(250);
 /// Of three refreshes that a life spans, two may be lost.
@@ -15,9 +15,10 @@ const PERIODS_OF_LIFE: u32 = 3;
 /// together; it is never late, or the third could miss the end of the life.
 const EARLY: u32 = 5;
 
-/// The period of refreshes: max(60 s, n / 4 s), and never more than a third of the longest life.
+/// The period of refreshes: n / 4 s and at least the configured one (60 s), never more than a third of the longest life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Refresh {
+    shortest: Duration,
     pace: u32,
 }
 
@@ -30,14 +31,19 @@ impl Default for Refresh {
 impl Refresh {
     /// A period divided by `pace` (0 counts as 1).
     pub const fn paced(pace: u32) -> Self {
-        Refresh { pace: if pace == 0 { 1 } else { pace } }
+        Self::at_least(REFRESH_PERIOD, pace)
+    }
+
+    /// The same with another shortest period.
+    pub const fn at_least(shortest: Duration, pace: u32) -> Self {
+        Refresh { shortest, pace: if pace == 0 { 1 } else { pace } }
     }
 
     /// The period in an overlay of `nodes`.
     pub fn period(&self, nodes: usize) -> Duration {
         let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
         let longest = Duration::from_secs(MAX_LIFE.into()) / PERIODS_OF_LIFE;
-        PER_NODE.saturating_mul(nodes).clamp(FLOOR, longest) / self.pace
+        PER_NODE.saturating_mul(nodes).max(self.shortest).min(longest) / self.pace
     }
 
     /// When a record originated now is said again: after four fifths of the period to the whole of it.

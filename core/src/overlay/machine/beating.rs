@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use super::streams::{Dial, Kind};
 use super::{Overlay, Timer, UDP};
@@ -21,6 +22,7 @@ impl Overlay {
         let neighbours: Vec<NodeId> = self.links.keys().copied().collect();
         for id in neighbours {
             self.beat(id);
+            self.watch_silence(id);
         }
         self.expire_probes();
         if self.is_running() {
@@ -63,7 +65,6 @@ impl Overlay {
         };
         let pace = if self.is_late() { Heard::Late } else { Heard::InTime };
         let Some(link) = self.links.get_mut(&id) else { return };
-        let first = !link.beats.ever_heard();
         let rtt = link.beats.hear(self.now, &beat, pace);
         let unmeasured = link.rtt.is_none();
         if let Some(rtt) = rtt {
@@ -71,9 +72,6 @@ impl Overlay {
             if unmeasured || self.cost_moved(id) {
                 self.origin.touch();
             }
-        }
-        if first {
-            self.watch_silence(id);
         }
         self.recover(id);
     }
@@ -90,16 +88,16 @@ impl Overlay {
         if link.beats.recover() {
             self.timers.cancel(Timer::Remove(id));
             self.emit(Event::Recovered { peer: id });
-            self.watch_silence(id);
             self.origin.touch();
         }
     }
 
-    pub(super) fn watch_silence(&mut self, id: NodeId) {
-        if let Some(link) = self.links.get(&id) {
-            let deadline = link.beats.deadline(link.rtt.as_ref());
-            self.timers
-                .set(Timer::Silence(id), deadline.max(self.now + core::time::Duration::from_micros(1)));
+    /// A timer is set only where the silence may become too long before the next pulse: in a healthy overlay none is.
+    fn watch_silence(&mut self, id: NodeId) {
+        let Some(link) = self.links.get(&id).filter(|link| link.live()) else { return };
+        let deadline = link.beats.deadline(link.rtt.as_ref());
+        if deadline <= self.now + self.config.periods.heartbeat {
+            self.timers.set(Timer::Silence(id), deadline.max(self.now + Duration::from_micros(1)));
         }
     }
 
@@ -107,12 +105,11 @@ impl Overlay {
         let now = self.now;
         let Some(link) = self.links.get_mut(&id).filter(|l| l.live()) else { return };
         if link.beats.deadline(link.rtt.as_ref()) > now {
-            return self.watch_silence(id);
+            return;
         }
         if !link.beats.ever_heard() && link.beats.carrier() == Carrier::Udp {
             link.beats.fall_back(now);
-            self.beat(id);
-            return self.watch_silence(id);
+            return self.beat(id);
         }
         link.beats.suspect();
         let chosen = link.mine == Mine::Chosen;

@@ -221,7 +221,6 @@ impl Overlay {
             self.probes.learn(self.now, id);
         }
         self.beat(id);
-        self.watch_silence(id);
         self.compare(id);
         self.start_measuring();
         self.origin.touch();

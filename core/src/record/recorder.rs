@@ -1,0 +1,220 @@
+//! Writing a recording.
+
+use alloc::collections::BTreeMap;
+use core::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use super::digest::Digest;
+use super::entry::{Polled, frame, write_command, write_end, write_input, write_start};
+use super::recording::write_head;
+use super::{Pen, Recordable};
+use crate::kernel::{ConnId, Input, Machine, Output, Time, Wake};
+
+/// Octets after which a piece is handed to the sink. One that holds a long input has more.
+pub const PIECE: usize = 64 << 10;
+
+/// How old a piece may get before the next input hands it over.
+pub const SOONEST: Duration = Duration::from_secs(1);
+
+/// What an entry takes beside the octets that were received.
+const AROUND: usize = 128;
+
+/// Some whole entries of a recording, one after the other. The head of the recording comes alone, as the first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Piece {
+    /// The number of the first entry in it; `None` for the head.
+    pub first: Option<u64>,
+    /// What is to be kept.
+    pub octets: Bytes,
+}
+
+/// Keeps a recording, or as much of it as it likes.
+pub trait Sink {
+    /// Takes the next piece. It should not make the machine wait.
+    fn piece(&mut self, piece: Piece);
+}
+
+impl<F: FnMut(Piece)> Sink for F {
+    fn piece(&mut self, piece: Piece) {
+        self(piece);
+    }
+}
+
+/// A machine whose run is recorded. To a driver it is the machine that it holds.
+///
+/// The recording is handed to the sink in pieces: when one has [`PIECE`] octets, when one is [`SOONEST`] old, and when
+/// this is dropped. An input is written before the machine is given it.
+#[derive(Debug)]
+pub struct Recorder<M: Recordable, S: Sink> {
+    machine: M,
+    tape: Tape<S>,
+}
+
+impl<M: Recordable, S: Sink> Recorder<M, S> {
+    /// Builds the machine and begins its recording.
+    pub fn new(setup: M::Setup, mut sink: S) -> Self {
+        let mut head = BytesMut::new();
+        write_head(&mut head, M::KIND, |pen| M::write_setup(&setup, pen));
+        sink.piece(Piece { first: None, octets: head.freeze() });
+        Recorder { machine: M::build(setup), tape: Tape::new(sink) }
+    }
+
+    /// The machine, for questions.
+    pub const fn machine(&self) -> &M {
+        &self.machine
+    }
+
+    /// The sink.
+    pub const fn sink(&self) -> &S {
+        &self.tape.sink
+    }
+}
+
+impl<M: Recordable, S: Sink> Drop for Recorder<M, S> {
+    fn drop(&mut self) {
+        let at = self.tape.last;
+        self.tape.entry(at, 0, write_end);
+        self.tape.hand_over();
+    }
+}
+
+impl<M: Recordable, S: Sink> Machine for Recorder<M, S> {
+    type Command = M::Command;
+    type Reply = M::Reply;
+    type Refusal = M::Refusal;
+    type Event = M::Event;
+
+    fn handle(&mut self, now: Time, input: Input<'_>) {
+        self.tape.input(now, &input);
+        let Input::Received { conn, bytes } = input else { return self.machine.handle(now, input) };
+        self.machine.handle(now, Input::Received { conn, bytes: &mut *bytes });
+        self.tape.left_over(conn, bytes.len());
+    }
+
+    fn command(&mut self, now: Time, command: M::Command) -> Result<M::Reply, M::Refusal> {
+        self.tape.entry(now, 0, |pen| {
+            write_command(pen);
+            M::write_command(&command, pen);
+        });
+        let answer = self.machine.command(now, command);
+        self.tape.answer(|digest| digest.answer(&answer));
+        answer
+    }
+
+    fn poll(&mut self) -> Option<Output<M::Event>> {
+        let output = self.machine.poll();
+        match &output {
+            Some(output) => self.tape.output(output),
+            None => self.tape.polled.drained = true,
+        }
+        output
+    }
+
+    fn poll_timeout(&self) -> Option<Wake> {
+        self.machine.poll_timeout()
+    }
+}
+
+/// The recording while it is written.
+#[derive(Debug)]
+struct Tape<S: Sink> {
+    sink: S,
+    /// The number of the next entry.
+    number: u64,
+    /// The piece to come, the number of its first entry, and when that was given.
+    piece: BytesMut,
+    first: u64,
+    began: Time,
+    /// The last time given.
+    last: Time,
+    polled: Polled,
+    digest: Digest,
+    /// What machines left of connections' bytes, where they left some.
+    left: BTreeMap<ConnId, usize>,
+    /// Whether an input was too long to be written, which ends the recording.
+    ended: bool,
+}
+
+impl<S: Sink> Tape<S> {
+    fn new(sink: S) -> Self {
+        Tape {
+            sink,
+            number: 0,
+            piece: BytesMut::new(),
+            first: 0,
+            began: Time::ZERO,
+            last: Time::ZERO,
+            polled: Polled::default(),
+            digest: Digest::default(),
+            left: BTreeMap::new(),
+            ended: false,
+        }
+    }
+
+    fn input(&mut self, now: Time, input: &Input<'_>) {
+        let (left, long) = match input {
+            Input::Received { conn, bytes } => (self.left.remove(conn).unwrap_or(0), bytes.len()),
+            Input::Closed { conn, .. } => (self.left.remove(conn).unwrap_or(0), 0),
+            Input::Datagram { bytes, .. } => (0, bytes.len()),
+            _ => (0, 0),
+        };
+        self.entry(now, long.saturating_sub(left), |pen| write_input(pen, input, left));
+    }
+
+    /// Notes what the machine did not take.
+    fn left_over(&mut self, conn: ConnId, octets: usize) {
+        if octets > 0 {
+            self.left.insert(conn, octets);
+        }
+    }
+
+    /// Writes an entry that has about `long` octets.
+    fn entry(&mut self, now: Time, long: usize, write: impl FnOnce(&mut Pen<'_>)) {
+        self.last = now;
+        if self.ended {
+            return;
+        }
+        self.make_room(now, long.saturating_add(AROUND));
+        let before = core::mem::take(&mut self.polled);
+        let fits = frame(&mut self.piece, self.number, |pen| {
+            write_start(pen, now, before);
+            write(pen);
+        });
+        self.number += 1;
+        self.ended = !fits;
+    }
+
+    /// Hands over what is there if it is much or old, or if an entry would not fit behind it without moving it.
+    fn make_room(&mut self, now: Time, octets: usize) {
+        let held = self.piece.len();
+        let full = held >= PIECE || held + octets > self.piece.capacity();
+        if held > 0 && (full || now.since(self.began) >= SOONEST) {
+            self.hand_over();
+        }
+        if self.piece.is_empty() {
+            self.first = self.number;
+            self.began = now;
+            if self.piece.capacity() < octets {
+                self.piece.reserve(octets.max(PIECE));
+            }
+        }
+    }
+
+    fn hand_over(&mut self) {
+        if !self.piece.is_empty() {
+            let octets = self.piece.split().freeze();
+            self.sink.piece(Piece { first: Some(self.first), octets });
+        }
+    }
+
+    fn output<E: core::fmt::Debug>(&mut self, output: &Output<E>) {
+        self.polled.outputs += 1;
+        self.answer(|digest| digest.output(output));
+    }
+
+    fn answer(&mut self, add: impl FnOnce(&mut Digest)) {
+        add(&mut self.digest);
+        self.polled.hash = Some(self.digest.hash());
+    }
+}

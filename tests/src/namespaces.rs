@@ -1,0 +1,102 @@
+//! Hosts of their own on one machine: network namespaces on a bridge, between which single ways can be cut.
+//!
+//! Needs root, `ip` and `nft`.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::process::{Command, id};
+
+/// Some hosts, each in a network namespace, all on one bridge. They are gone when this is dropped.
+#[derive(Debug)]
+pub struct Hosts {
+    prefix: String,
+    count: u8,
+}
+
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        let bridge = self.bridge();
+        for name in (0..self.count).map(|host| self.name(host)).chain([bridge]) {
+            let _ = run("ip", &["netns", "del", &name]);
+        }
+    }
+}
+
+impl Hosts {
+    /// Makes so many hosts; host n gets the address 10.77.0.(n + 1).
+    ///
+    /// # Errors
+    /// Why this machine cannot, in one line.
+    pub fn new(count: u8) -> Result<Self, String> {
+        run("nft", &["--version"])?;
+        let hosts = Hosts { prefix: format!("egoist-{}", id()), count };
+        let bridge = hosts.bridge();
+        run("ip", &["netns", "add", &bridge])?;
+        run("ip", &["-n", &bridge, "link", "add", "bridge", "type", "bridge"])?;
+        run("ip", &["-n", &bridge, "link", "set", "bridge", "up"])?;
+        (0..count).try_for_each(|host| hosts.add(host))?;
+        Ok(hosts)
+    }
+
+    fn add(&self, host: u8) -> Result<(), String> {
+        let (bridge, name, port) = (self.bridge(), self.name(host), format!("port{host}"));
+        let address = format!("{}/24", Self::address(host));
+        run("ip", &["netns", "add", &name])?;
+        let pair = ["type", "veth", "peer", "name", "wire", "netns", &name];
+        run("ip", &[&["link", "add", &port, "netns", &bridge], &pair[..]].concat())?;
+        run("ip", &["-n", &bridge, "link", "set", &port, "master", "bridge", "up"])?;
+        run("ip", &["-n", &name, "addr", "add", &address, "dev", "wire"])?;
+        run("ip", &["-n", &name, "link", "set", "wire", "up"])?;
+        run("ip", &["-n", &name, "link", "set", "lo", "up"])?;
+        self.rule(host, "add table inet cut")?;
+        self.rule(host, "add chain inet cut arriving { type filter hook input priority 0; }")
+    }
+
+    /// Where a host is.
+    pub fn address(host: u8) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::new(10, 77, 0, host + 1))
+    }
+
+    /// A command that runs on a host.
+    pub fn command(&self, host: u8, program: &Path) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name(host)]).arg(program);
+        command
+    }
+
+    /// From now on nothing that one host says reaches another.
+    ///
+    /// # Errors
+    /// What `nft` says.
+    pub fn cut(&self, from: u8, to: u8) -> Result<(), String> {
+        self.rule(to, &format!("add rule inet cut arriving ip saddr {} drop", Self::address(from)))
+    }
+
+    /// Everything reaches a host again.
+    ///
+    /// # Errors
+    /// What `nft` says.
+    pub fn heal(&self, to: u8) -> Result<(), String> {
+        self.rule(to, "flush chain inet cut arriving")
+    }
+
+    fn rule(&self, host: u8, rule: &str) -> Result<(), String> {
+        run("ip", &["netns", "exec", &self.name(host), "nft", rule])
+    }
+
+    fn bridge(&self) -> String {
+        format!("{}-bridge", self.prefix)
+    }
+
+    fn name(&self, host: u8) -> String {
+        format!("{}-{host}", self.prefix)
+    }
+}
+
+fn run(program: &str, args: &[&str]) -> Result<(), String> {
+    let output = Command::new(program).args(args).output().map_err(|e| format!("{program}: {e}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("{program} {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr).trim()))
+}
