@@ -433,8 +433,12 @@ impl<M: Machine> World<M> {
 
     /// Gives the machine one thing and takes what comes of it.
     fn feed(&mut self, node: usize, input: Input<'_>) {
-        let now = self.shown(node);
-        if let Some(machine) = &mut self.nodes[node].machine {
+        let n = &mut self.nodes[node];
+        let now = match &mut n.driver {
+            None => self.now,
+            Some(driver) => driver.shown(self.now, &mut self.tally),
+        };
+        if let Some(machine) = &mut n.machine {
             machine.handle(now, input);
             self.drain(node);
         }

@@ -64,13 +64,16 @@ impl<M: Machine> World<M> {
 
     /// Keeps at most one tick in the queue that counts: an earlier one overtakes it, a later one waits until it fires.
     pub(super) fn schedule(&mut self, node: usize) {
-        let Some(wake) = self.nodes[node].machine.as_ref().and_then(Machine::poll_timeout) else {
-            self.nodes[node].wanted = u64::MAX;
+        let n = &mut self.nodes[node];
+        let Some(wake) = n.machine.as_ref().and_then(Machine::poll_timeout) else {
+            n.wanted = u64::MAX;
             return;
         };
-        let wanted = self.when(node, wake.at).as_micros();
-        let n = &mut self.nodes[node];
-        (n.wanted, n.why) = (wanted, wake.why);
+        let wanted = match &n.driver {
+            None => wake.at.as_micros(),
+            Some(driver) => driver.clock.when(wake.at),
+        };
+        (n.wanted, n.why) = (wanted.max(self.now.as_micros()), wake.why);
         self.put_tick(node);
     }
 

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::super::clock::Clock;
 use super::super::slab::Key;
-use super::super::tally::Kind;
+use super::super::tally::{Kind, Tally};
 use super::super::tcp::{EndState, Side};
 use super::{Condition, Event, World, short};
 use crate::kernel::{Machine, Rng, Seed, Streams, Time};
@@ -62,7 +62,18 @@ impl Driver {
         }
     }
 
+    /// What the clock shows.
+    #[cold]
+    pub(super) fn shown(&mut self, now: Time, tally: &mut Tally) -> Time {
+        let (shown, again) = self.clock.read(now);
+        if again {
+            tally.count(Kind::EqualClock);
+        }
+        shown
+    }
+
     /// When a sleep that should end at `wanted` ends.
+    #[cold]
     pub(super) fn sleep(&mut self, now: u64, wanted: u64) -> u64 {
         self.early_for = None;
         if !self.early.is_zero() && self.was_early_for != Some(wanted) && wanted > now {
@@ -198,13 +209,7 @@ impl<M: Machine> World<M> {
     pub(super) fn shown(&mut self, node: usize) -> Time {
         match &mut self.nodes[node].driver {
             None => self.now,
-            Some(driver) => {
-                let (shown, again) = driver.clock.read(self.now);
-                if again {
-                    self.tally.count(Kind::EqualClock);
-                }
-                shown
-            }
+            Some(driver) => driver.shown(self.now, &mut self.tally),
         }
     }
 
