@@ -32,6 +32,9 @@ fn scenario(nodes: usize, seed: u64) -> Scenario {
         terrain: Terrain::Plane,
         jitter: Duration::ZERO,
         loss_per_million: 0,
+        configured_ids: false,
+        hashes: 5_000,
+        clocks: Duration::ZERO,
         faults: Vec::new(),
         departures: Vec::new(),
     }
