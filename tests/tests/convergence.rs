@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 
 /// How many cases, unless the environment says otherwise.
-const CASES: u64 = 200;
+const CASES: u64 = 1_000;
 /// How often a failing case is made smaller.
 const SHRINKS: u32 = 400;
 /// In so many of 10,000 cases each kind of fault takes effect at least.
