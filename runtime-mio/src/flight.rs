@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::mem;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,14 +17,18 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use bytes::{Bytes, BytesMut};
-use egoist_core::record::{Outputs, Piece, Sink, later};
+use egoist_core::record::{Outputs, PIECE, Piece, Sink, later};
 
 /// Octets of the last inputs that are kept in memory: some minutes of a node that nobody sends payloads through. The
 /// buffers around them may take as much again.
 pub const RING: usize = 1 << 20;
 
-/// Pieces that may wait for the disk, 16 MiB of them. If more do, the disk is too slow and the recording ends.
-const WAITING: usize = 256;
+/// Batches that may wait for the disk, 16 MiB of them. If more do, the disk is too slow and the recording ends.
+const WAITING: usize = 64;
+
+/// Octets of full pieces that are gathered before the writer is woken: a wake-up costs the loop some microseconds. A piece
+/// that is not full was handed over for its age, and goes at once.
+const BATCH: usize = 4 * PIECE;
 
 /// Octets that are written at once, if so many wait.
 const WRITE: usize = 1 << 20;
@@ -92,7 +97,7 @@ impl Sink for Flight {
     }
 
     fn spare(&mut self) -> Option<BytesMut> {
-        self.ring.spare.take()
+        self.ring.lent.spare()
     }
 }
 
@@ -120,8 +125,7 @@ struct Ring {
     head: Bytes,
     pieces: VecDeque<Piece>,
     octets: usize,
-    /// The buffer of pieces that were dropped, once nobody needs them.
-    spare: Option<BytesMut>,
+    lent: Lent,
 }
 
 impl Ring {
@@ -135,10 +139,7 @@ impl Ring {
         while self.octets > RING && self.pieces.len() > 1 {
             let Some(Piece { octets, .. }) = self.pieces.pop_front() else { return };
             self.octets -= octets.len();
-            // The last piece of a buffer; a disk that is behind keeps it, and then it is the disk's to free.
-            if let Ok(buffer) = octets.try_into_mut() {
-                self.spare = Some(buffer);
-            }
+            self.lent.take(octets);
         }
     }
 
@@ -158,26 +159,62 @@ impl Ring {
     }
 }
 
+/// The last piece of each buffer that was dropped: the way back to it, once the disk does not need it either.
+#[derive(Debug, Default)]
+struct Lent(VecDeque<Bytes>);
+
+impl Lent {
+    fn take(&mut self, octets: Bytes) {
+        // Pieces of one buffer follow each other in it and in time.
+        self.0.pop_back_if(|last| last.as_ptr_range().end == octets.as_ptr());
+        self.0.push_back(octets);
+        // Beyond one spare buffer only those are kept that the disk will give back.
+        while self.0.len() > 2 && self.0.iter().take(2).all(Bytes::is_unique) {
+            self.0.pop_front();
+        }
+    }
+
+    fn spare(&mut self) -> Option<BytesMut> {
+        let oldest = self.0.pop_front_if(|oldest| oldest.is_unique())?;
+        oldest.try_into_mut().ok()
+    }
+}
+
 /// A file that is written on a thread of its own.
 #[derive(Debug)]
 struct Writer {
     /// None once the recording has ended.
-    pieces: Option<SyncSender<Piece>>,
+    batches: Option<SyncSender<Vec<Piece>>>,
+    /// The next batch, and its octets.
+    gathered: Vec<Piece>,
+    octets: usize,
     thread: Option<JoinHandle<()>>,
     path: PathBuf,
 }
 
 impl Writer {
     fn new(file: File, path: PathBuf, limit: u64) -> Self {
-        let (pieces, queue) = sync_channel(WAITING);
+        let (batches, queue) = sync_channel(WAITING);
         let named = path.clone();
         let thread = thread::spawn(move || write(file, &queue, &named, limit));
-        Writer { pieces: Some(pieces), thread: Some(thread), path }
+        Writer { batches: Some(batches), gathered: Vec::new(), octets: 0, thread: Some(thread), path }
     }
 
     fn take(&mut self, piece: &Piece) {
-        let Some(pieces) = &self.pieces else { return };
-        match pieces.try_send(piece.clone()) {
+        if self.batches.is_none() {
+            return;
+        }
+        self.gathered.push(piece.clone());
+        self.octets += piece.octets.len();
+        if piece.octets.len() < PIECE || self.octets >= BATCH {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        let Some(batches) = &self.batches else { return };
+        self.octets = 0;
+        match batches.try_send(mem::take(&mut self.gathered)) {
             Ok(()) => return,
             Err(TrySendError::Full(_)) => {
                 tracing::warn!(file = %self.path.display(), "the recording ends here: the disk is too slow");
@@ -185,14 +222,15 @@ impl Writer {
             // The thread has said why.
             Err(TrySendError::Disconnected(_)) => {}
         }
-        self.pieces = None;
+        self.batches = None;
     }
 }
 
 impl Drop for Writer {
     /// What waits is written.
     fn drop(&mut self) {
-        self.pieces = None;
+        self.send();
+        self.batches = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -200,15 +238,14 @@ impl Drop for Writer {
 }
 
 /// Seals and writes what comes; what waits goes in one write.
-fn write(mut file: File, queue: &Receiver<Piece>, path: &Path, limit: u64) {
+fn write(mut file: File, queue: &Receiver<Vec<Piece>>, path: &Path, limit: u64) {
     let (mut left, mut sealed) = (limit, Vec::new());
-    while let Ok(piece) = queue.recv() {
+    while let Ok(batch) = queue.recv() {
         sealed.clear();
-        let mut fits = seal_within(left, &piece, &mut sealed);
-        drop(piece);
+        let mut fits = seal_within(left, batch, &mut sealed);
         while fits && sealed.len() < WRITE {
             let Ok(next) = queue.try_recv() else { break };
-            fits = seal_within(left, &next, &mut sealed);
+            fits = seal_within(left, next, &mut sealed);
         }
         left -= sealed.len() as u64;
         if let Err(error) = file.write_all(&sealed) {
@@ -222,15 +259,17 @@ fn write(mut file: File, queue: &Receiver<Piece>, path: &Path, limit: u64) {
     }
 }
 
-/// Appends a piece sealed. Whether there are at most `limit` octets then; if not, nothing is appended.
-fn seal_within(limit: u64, piece: &Piece, sealed: &mut Vec<u8>) -> bool {
-    let before = sealed.len();
-    piece.seal(sealed);
-    let fits = sealed.len() as u64 <= limit;
-    if !fits {
-        sealed.truncate(before);
+/// Appends pieces sealed, as long as there are at most `limit` octets then. Whether all were appended.
+fn seal_within(limit: u64, pieces: Vec<Piece>, sealed: &mut Vec<u8>) -> bool {
+    for piece in pieces {
+        let before = sealed.len();
+        piece.seal(sealed);
+        if sealed.len() as u64 > limit {
+            sealed.truncate(before);
+            return false;
+        }
     }
-    fits
+    true
 }
 
 #[cfg(test)]
@@ -271,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dropped_is_used_again_once_it_is_whole_and_nobody_needs_it() {
+    fn buffers_are_used_again_once_nobody_needs_them() {
         let mut flight = Flight::new(None);
         let buffer = || BytesMut::from(&piece(0, b'y', RING / 4).octets[..]);
         let give = |flight: &mut Flight, octets: Bytes| flight.piece(Piece { first: Some(0), octets });
@@ -281,14 +320,15 @@ mod tests {
         give(&mut flight, shared.freeze());
         let read = buffer().freeze();
         give(&mut flight, read.clone());
-        let spares: Vec<bool> = (0..6)
-            .map(|_| {
-                give(&mut flight, buffer().freeze());
-                flight.spare().is_some()
-            })
-            .collect();
-        assert_eq!(spares, [false, true, true, false, true, true]);
+        let mut spare_after = |pieces: usize| {
+            (0..pieces).for_each(|_| give(&mut flight, buffer().freeze()));
+            flight.spare().is_some()
+        };
+        assert!(!spare_after(2), "half of it is kept");
+        assert!(spare_after(1));
+        assert!(!spare_after(2), "somebody reads it");
         drop(read);
+        assert!(spare_after(0));
     }
 
     #[test]

@@ -233,14 +233,20 @@ proptest! {
             let mut before = entries[after].before;
             before.outputs += more;
             before.octets += longer;
-            prop_assume!(before.outputs > 0);
+            if before.outputs == 0 {
+                continue;
+            }
             let other = with_polled(&octets, after, before);
-            match replayed::<{ u64::MAX }>(&other) {
-                (_, Some(Stop::Differs(found))) => {
-                    prop_assert_eq!(found.number, (after as u64).checked_sub(1));
+            let found = match replayed::<{ u64::MAX }>(&other) {
+                (_, Some(Stop::Differs(found))) => Some(found.number),
+                (_, stop) => {
+                    prop_assert_eq!(stop, None);
+                    None
                 }
-                // What was not polled to the end may go on.
-                (_, stop) => prop_assert!(more == 1 && !before.drained, "{:?}", stop),
+            };
+            // Where it was not polled to the end, one output more is found later if at all.
+            if longer == 1 || before.drained {
+                prop_assert_eq!(found, Some((after as u64).checked_sub(1)));
             }
         }
     }
