@@ -110,6 +110,8 @@
 //! - **Each connection ends with one `Closed`, each ticket is answered once.** A machine's own `Close` is answered too.
 //! - **A buffer stays the driver's.** The machine takes whole frames off its front; what is left is presented again with
 //!   more, and when reading is turned on again even without more.
+//! - **A connection whose other end is gone ends within a stated time**, even if datagrams still come through: the loop of
+//!   `egoist-mio` gives a peer up that acknowledges nothing for 20 s.
 //! - **What was flushed is reported.** Without [`Input::Flushed`](kernel::Input::Flushed) a machine soon sends no more.
 //!
 //! `LAWS.md` beside this crate's manifest numbers those that are the machine's; `sim::laws` holds any machine to them.

@@ -122,8 +122,8 @@ impl<N: Net> Host<N> {
         let Some(socket) = self.sockets.get_mut(token) else { return };
         let Socket::Dial(dial) = socket else { return };
         let Some(mut stream) = dial.stream.take() else { return };
-        if let Err(error) = stream.set_nodelay() {
-            tracing::debug!(%error, "small writes may be delayed");
+        if let Err(error) = stream.prepare(self.limits.patience) {
+            tracing::debug!(%error, "small writes may be delayed, and silence be suffered for long");
         }
         let (machine, ticket, to, local) = (dial.machine, dial.ticket, dial.to, dial.local);
         self.timers.cancel(Alarm::DialDeadline(token));

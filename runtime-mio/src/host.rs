@@ -110,6 +110,9 @@ pub struct Limits {
     /// How long such a connection is read afterwards, so that what we said last is not lost to a reset. The default
     /// is 1 s.
     pub drain: Duration,
+    /// How long a peer may acknowledge nothing before its connection is broken: a middlebox may have forgotten it while
+    /// datagrams still come through. The default is 20 s.
+    pub patience: Duration,
 }
 
 impl Default for Limits {
@@ -119,6 +122,7 @@ impl Default for Limits {
             accept_pause: Duration::from_millis(100),
             flush: Duration::from_secs(5),
             drain: Duration::from_secs(1),
+            patience: Duration::from_secs(20),
         }
     }
 }

@@ -214,8 +214,9 @@ impl<N: Net> Host<N> {
     }
 
     fn accepted(&mut self, mut stream: N::Stream, machine: MachineId, port: Port, remote: SocketAddr) {
-        let ready =
-            stream.set_nodelay().and_then(|()| self.net.watch_stream(&mut stream, self.sockets.upcoming()));
+        let ready = stream
+            .prepare(self.limits.patience)
+            .and_then(|()| self.net.watch_stream(&mut stream, self.sockets.upcoming()));
         if let Err(error) = ready {
             return tracing::debug!(%error, %remote, "an accepted connection is not usable");
         }

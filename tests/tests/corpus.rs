@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use egoist_core::overlay::scenario::{self, Scenario};
 use egoist_core::overlay::wire::{self, Packet, checks};
+use egoist_core::sim::faults::Action;
 
 /// The files of a target's corpus, name and octets, in the order of their names.
 fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
@@ -36,6 +38,46 @@ fn overlay_datagram() {
 #[test]
 fn overlay_seg() {
     replay("overlay_seg", checks::segments);
+}
+
+#[test]
+fn overlay_actions() {
+    replay("overlay_actions", scenario::check);
+}
+
+#[test]
+fn overlay_actions_has_every_fault() {
+    let scenarios: Vec<Scenario> =
+        corpus("overlay_actions").iter().map(|(_, octets)| Scenario::decoded(octets)).collect();
+    let word = |action: &Action| action.to_string().split(' ').next().map(str::to_owned);
+    let words: BTreeSet<String> = scenarios.iter().flat_map(|s| &s.faults).filter_map(word).collect();
+    let all = [
+        "bursts",
+        "churn",
+        "coarse",
+        "cut",
+        "drift",
+        "duplicates",
+        "early",
+        "flap",
+        "freeze",
+        "halt",
+        "heal",
+        "hubs",
+        "kill",
+        "loss",
+        "oversleep",
+        "partition",
+        "reordering",
+        "restart",
+        "sever",
+        "slow",
+        "starve",
+        "step",
+        "thaw",
+        "wait",
+    ];
+    assert_eq!(words, all.map(str::to_owned).into());
 }
 
 #[test]

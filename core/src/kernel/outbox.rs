@@ -25,12 +25,12 @@ pub struct Backlog {
     pub in_flight: usize,
     /// Octets of urgent and control frames that may wait.
     pub control: usize,
-    /// Octets of bulk frames that may wait.
+    /// Octets that may wait in all before bulk frames go, the oldest first.
     pub bulk: usize,
 }
 
 impl Default for Backlog {
-    /// 64 KiB at the driver, 1 MiB waiting in either kind.
+    /// 64 KiB at the driver, 1 MiB waiting.
     fn default() -> Self {
         Backlog { in_flight: 64 << 10, control: 1 << 20, bulk: 1 << 20 }
     }
@@ -68,7 +68,7 @@ impl Outbox {
             }
         }
         self.queues[class as usize].push_back(frame);
-        while self.bulk > self.bounds.bulk {
+        while self.bulk > 0 && self.waiting() > self.bounds.bulk {
             let Some(oldest) = self.queues[Class::Bulk as usize].pop_front() else { break };
             self.bulk -= oldest.len();
             shed(Shed(oldest));
@@ -95,6 +95,17 @@ impl Outbox {
     pub fn flushed(&mut self, n: usize) {
         debug_assert!(n <= self.in_flight, "the driver flushed more than it was given");
         self.in_flight = self.in_flight.saturating_sub(n);
+    }
+
+    /// Whether a bulk frame of `len` octets can wait here without another having to go.
+    pub fn has_room_for(&self, len: usize) -> bool {
+        self.waiting().saturating_add(len) <= self.bounds.bulk
+    }
+
+    /// Takes the bulk frames that wait: the connection has ended.
+    pub fn take_bulk(&mut self) -> impl Iterator<Item = Bytes> + use<> {
+        self.bulk = 0;
+        core::mem::take(&mut self.queues[Class::Bulk as usize]).into_iter()
     }
 
     /// Octets that wait here, not counting what the driver has.

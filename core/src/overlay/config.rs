@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::budget::Budgets;
 use super::database::{Limits, LinkMode};
 use super::flood::{REFRESH_PERIOD, Refresh};
 use super::names::NodeId;
@@ -114,6 +115,8 @@ pub struct Bounds {
     pub remembered: usize,
     /// The most octets a payload may have.
     pub payload: usize,
+    /// How much one peer may ask of this node.
+    pub budgets: Budgets,
 }
 
 impl Default for Bounds {
@@ -127,6 +130,7 @@ impl Default for Bounds {
             strangers: 128,
             remembered: 128,
             payload: 65_536,
+            budgets: Budgets::default(),
         }
     }
 }

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::budget::{Budget, Measure};
 use super::names::NodeId;
 use crate::kernel::Why;
 
@@ -143,6 +144,17 @@ pub enum Event {
         remote: SocketAddr,
         /// What it did.
         why: Why,
+    },
+    /// A peer asks more of this node than one may.
+    OverBudget {
+        /// Who, as far as it has said.
+        peer: Option<NodeId>,
+        /// Its address.
+        address: SocketAddr,
+        /// What it asks too much of.
+        budget: Budget,
+        /// What was done about it.
+        done: Measure,
     },
     /// Another node lives under this node's id.
     Impostor {

@@ -129,9 +129,10 @@ fn head(rng: &mut Rng, len: u32) -> DataHead {
         Flow::Reply(number),
         Flow::Unreachable(number),
         Flow::Expired(number),
+        Flow::Busy(number),
     ];
     let ttl = [0, 1, 2, 32, 255][rng.index(5)];
-    DataHead { flow: flows[rng.index(5)], source: id(rng), destination: id(rng), ttl, len }
+    DataHead { flow: flows[rng.index(6)], source: id(rng), destination: id(rng), ttl, len }
 }
 
 fn range(rng: &mut Rng) -> Option<(NodeId, NodeId)> {

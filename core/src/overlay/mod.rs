@@ -46,6 +46,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `config`, `event`, `names` | what a node is told, what it is asked and tells, what things are called |
+//! | `budget` | how much a peer may ask of a node |
 //! | `wire/` | the grammar: read, checked, written, cut into pieces |
 //! | `flood/` | duplicates, rates of origination, refreshes, freshness, ages |
 //! | `database/` | records, their edges, expiry, and the comparison of two databases |
@@ -58,6 +59,7 @@
 //! | `scenario`, `oracle` | with `sim`: overlays with faults, and what must be true of them afterwards |
 
 pub mod bootstrap;
+mod budget;
 mod config;
 pub mod database;
 mod event;
@@ -82,6 +84,7 @@ pub mod scenario;
 pub mod wire;
 pub mod wiring;
 
+pub use budget::{Budget, Budgets, Measure, Rate};
 pub use config::{Bounds, Config, Periods, PolicyKind};
 pub use database::LinkMode;
 pub use event::{Command, Event, Refusal, Reply};

@@ -168,6 +168,12 @@ pub enum Difference {
         /// What the other says of it.
         heard: bool,
     },
+    /// News goes around without an end.
+    #[error("{frames} frames within a second: news goes around without an end")]
+    Storm {
+        /// How many were sent.
+        frames: u64,
+    },
     /// Two members chose each other though others were left to choose: with mutual links one choice is wasted.
     #[error("nodes {node} and {peer} chose each other, and others were left to choose")]
     Doubled {

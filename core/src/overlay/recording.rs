@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::bootstrap::Bootstrap;
+use super::budget::{Budgets, Rate};
 use super::config::{Bounds, Config, Periods, PolicyKind};
 use super::database::{Limits, LinkMode};
 use super::event::Command;
@@ -185,23 +186,47 @@ fn read_periods(reader: &mut Reader<'_>) -> Option<Periods> {
 }
 
 fn write_bounds(bounds: &Bounds, pen: &mut Pen<'_>) {
-    let Bounds { in_degree, guests, watchers, database, hashes, strangers, remembered, payload } = *bounds;
-    let Limits { records, octets } = database;
+    let Bounds { in_degree, guests, watchers, database, hashes, strangers, remembered, payload, budgets } =
+        *bounds;
+    let Limits { records, octets, introduced } = database;
     pen.option(in_degree, Pen::size);
     pen.number(records.into());
-    for size in [guests, watchers, octets, hashes, strangers, remembered, payload] {
+    for size in [guests, watchers, octets, introduced, hashes, strangers, remembered, payload] {
         pen.size(size);
     }
+    write_budgets(&budgets, pen);
 }
 
 fn read_bounds(reader: &mut Reader<'_>) -> Option<Bounds> {
     let in_degree = reader.option(Reader::narrow)?;
     let records = reader.narrow()?;
     let (guests, watchers) = (reader.narrow()?, reader.narrow()?);
-    let database = Limits { records, octets: reader.narrow()? };
+    let database = Limits { records, octets: reader.narrow()?, introduced: reader.narrow()? };
     let (hashes, strangers) = (reader.narrow()?, reader.narrow()?);
     let (remembered, payload) = (reader.narrow()?, reader.narrow()?);
-    Some(Bounds { in_degree, guests, watchers, database, hashes, strangers, remembered, payload })
+    let budgets = read_budgets(reader)?;
+    Some(Bounds { in_degree, guests, watchers, database, hashes, strangers, remembered, payload, budgets })
+}
+
+fn write_budgets(budgets: &Budgets, pen: &mut Pen<'_>) {
+    let Budgets { frames, octets, ids, answers, patience, datagrams, introductions } = *budgets;
+    for rate in [frames, octets, ids, answers, patience, datagrams, introductions] {
+        pen.number(rate.burst.into());
+        pen.number(rate.per_second.into());
+    }
+}
+
+fn read_budgets(reader: &mut Reader<'_>) -> Option<Budgets> {
+    let mut rate = || Some(Rate { burst: reader.narrow()?, per_second: reader.narrow()? });
+    Some(Budgets {
+        frames: rate()?,
+        octets: rate()?,
+        ids: rate()?,
+        answers: rate()?,
+        patience: rate()?,
+        datagrams: rate()?,
+        introductions: rate()?,
+    })
 }
 
 const SEND: u8 = 0;
@@ -258,6 +283,7 @@ mod tests {
         let address = "192.0.2.7:61300".parse().unwrap();
         let plain = Config::new(Seed::from_u64(7), Network::new("n-1").unwrap(), address);
         let millis = Duration::from_millis;
+        let rate = |burst| Rate { burst, per_second: burst + 1 };
         let odd = Config {
             more_addresses: ["[2001:db8::1]:5".parse().unwrap(), address].into_iter().collect(),
             id: Some(NodeId(u128::MAX - 5)),
@@ -286,11 +312,20 @@ mod tests {
                 in_degree: Some(usize::MAX),
                 guests: 1,
                 watchers: 2,
-                database: Limits { records: 3, octets: 4 },
+                database: Limits { records: 3, octets: 4, introduced: 23 },
                 hashes: 5,
                 strangers: 6,
                 remembered: 7,
                 payload: 8,
+                budgets: Budgets {
+                    frames: rate(9),
+                    octets: rate(11),
+                    ids: rate(13),
+                    answers: rate(15),
+                    patience: rate(17),
+                    datagrams: rate(19),
+                    introductions: rate(21),
+                },
             },
             announce_floor: millis(13),
             ..plain.clone()

@@ -1,28 +1,36 @@
 //! Scenarios: an overlay on a random network, joins, a few faults, recovery; after a stated time the
 //! [oracles](super::oracle) must hold.
 //!
-//! A scenario is a value: it runs the same to the byte each time. With the feature `strategies`, proptest draws and
-//! shrinks them.
+//! A scenario is a value: it runs the same to the byte each time, and is written as a short text that can be read back.
+//! One grammar makes them of numbers, whichever: [`Scenario::drawn`] takes these from a seed, [`Scenario::decoded`] from
+//! a fuzzer's octets, and with the feature `strategies` proptest draws and shrinks them.
 
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+mod grammar;
+mod script;
 #[cfg(feature = "strategies")]
 pub mod strategies;
 
+pub use grammar::{ACTIONS, Choices};
+pub use script::NotAScenario;
+
 use super::bootstrap::Bootstrap;
-use super::config::{Config, Periods, PolicyKind};
+use super::config::{Bounds, Config, Periods, PolicyKind};
 use super::database::LinkMode;
 use super::event::Command;
 use super::experiment::Member;
+use super::link::Theirs;
 use super::machine::Overlay;
+use super::names::NodeId;
 use super::oracle::{self, Difference, Rules};
 use super::wire::Network;
 use crate::kernel::{Rng, Seed, Streams, Time};
-use crate::sim::faults::{self, Action};
-use crate::sim::{self, Boot, Condition, Jitter, Matrix, Sites, World};
+use crate::sim::faults::{self, Action, Agenda};
+use crate::sim::{self, Boot, Condition, Jitter, Matrix, Sites, Tally, World};
 
 /// Periods of rewiring from the recovery until the oracles must hold.
 pub const SETTLING: u32 = 2;
@@ -35,8 +43,16 @@ const QUIET: Duration = Duration::from_secs(5);
 pub const STARTING: Duration = Duration::from_secs(1);
 /// How often what nodes make of what they know is looked at on the way there.
 const VIEWED: Duration = Duration::from_secs(1);
+/// How often what is sent is counted.
+const COUNTED: Duration = Duration::from_millis(1);
+/// So many frames in a second for each pair of nodes are no news any more: everybody tells everybody a few times in it
+/// at the most.
+const STORM: u64 = 300;
 /// How often the oracles are asked then.
 const ASKED: Duration = Duration::from_millis(100);
+/// A host gives up a connection whose other end does not answer after this, as a driver can ask of it (on Linux by
+/// TCP_USER_TIMEOUT): beats go another way, so that nothing else tells a node that a link's connection is dead.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// The shortest round trip of a terrain, in microseconds.
 const NEAREST: u64 = 1_000;
 /// The longest.
@@ -109,6 +125,12 @@ pub struct Scenario {
     pub jitter: Duration,
     /// Datagrams lost until the recovery, in a million.
     pub loss_per_million: u32,
+    /// Whether each node has an id by its configuration, which it keeps when it loses its state.
+    pub configured_ids: bool,
+    /// How many hashes of updates a node remembers; with 0 none: that saves work and never decides.
+    pub hashes: usize,
+    /// Each process begins its clock at anything up to this; with zero all have the world's time.
+    pub clocks: Duration,
     /// What goes wrong after the last join; nodes are counted with the bootstrap.
     pub faults: Vec<Action>,
     /// Who goes for good at the recovery, and how.
@@ -144,37 +166,67 @@ impl Scenario {
     ///
     /// # Errors
     /// What was still wrong when the time was over.
-    pub fn run(&self) -> Result<(), Difference> {
+    pub fn run(&self) -> Result<Held, Difference> {
         let mut world = self.world();
-        self.pass(&mut world, self.joins.iter().max().copied().unwrap_or_default())?;
+        let mut agenda = Agenda::new(most_chosen);
+        self.pass(&mut world, &mut agenda, self.joins.iter().max().copied().unwrap_or_default())?;
         for action in &self.faults {
-            match action {
-                Action::Wait { time } => self.pass(&mut world, *time)?,
-                _ => faults::play(&mut world, core::slice::from_ref(action), |_, _, _| ()),
+            if let Some(time) = agenda.act(&mut world, action) {
+                self.pass(&mut world, &mut agenda, time)?;
             }
         }
+        let tally = *world.tally();
+        Ok(Held { after: self.recovered(world)?, tally })
+    }
+
+    /// Makes everything right, has those go who go, and waits until the oracles hold; how long that took.
+    fn recovered(&self, mut world: World<Member>) -> Result<Duration, Difference> {
+        let mut nothing = Agenda::new(most_chosen);
         faults::recover(&mut world);
-        self.pass(&mut world, STARTING)?;
+        let recovered = world.now();
+        self.pass(&mut world, &mut nothing, STARTING)?;
         self.depart(&mut world);
-        self.pass(&mut world, self.settling())?;
-        let stated = world.now();
+        let stated = world.now() + self.settling();
+        let mut calm = Calm::default();
+        while world.now() < stated {
+            calm.seen(world.now(), self.judge(&world).is_ok());
+            let time = VIEWED.min(stated.since(world.now()));
+            self.pass(&mut world, &mut nothing, time)?;
+        }
         let mut outcome = Ok(());
         let judge = |world: &World<Member>| {
             outcome = self.judge(world);
             outcome.is_ok()
         };
         world.run_until_done(stated + QUIET, ASKED, judge, |_, _, _| ());
-        outcome
+        calm.seen(world.now(), outcome.is_ok());
+        outcome.map(|()| calm.since.unwrap_or(world.now()).since(recovered))
     }
 
     /// Lets time pass and looks at what everybody makes of what it knows: that is right at any time.
-    fn pass(&self, world: &mut World<Member>, time: Duration) -> Result<(), Difference> {
+    fn pass(
+        &self,
+        world: &mut World<Member>,
+        agenda: &mut Agenda<Member>,
+        time: Duration,
+    ) -> Result<(), Difference> {
         let end = world.now() + time;
         while world.now() < end {
-            world.run_until(end.min(world.now() + VIEWED), |_, _, _| ());
+            let view = end.min(world.now() + VIEWED);
+            let before = frames(world);
+            while world.now() < view {
+                agenda.pass(world, COUNTED.min(view.since(world.now())), |_, _, _| ());
+                self.check_storm(frames(world) - before)?;
+            }
             oracle::views(&self.members(world), self.links)?;
         }
         Ok(())
+    }
+
+    /// News that goes around for ever multiplies: it is stopped before it fills the memory.
+    fn check_storm(&self, frames: u64) -> Result<(), Difference> {
+        let nodes = self.nodes() as u64 + 1;
+        if frames > nodes * nodes * STORM { Err(Difference::Storm { frames }) } else { Ok(()) }
     }
 
     /// Those who run and are to stay.
@@ -204,12 +256,17 @@ impl Scenario {
             Duration::ZERO => Jitter::None,
             max => Jitter::Uniform { max },
         };
-        let config = sim::Config { jitter, loss_per_million: self.loss_per_million, ..Default::default() };
+        let (loss_per_million, clocks) = (self.loss_per_million, self.clocks);
+        let config =
+            sim::Config { jitter, loss_per_million, clocks, patience: PATIENCE, ..Default::default() };
         let mut world = World::new(config, sites, seed);
         for join in &self.joins {
             let scenario = self.clone();
-            let node = world
-                .add(move |boot: Boot| Member::Node(Overlay::new(scenario.config(boot.seed, boot.address))));
+            let node = world.add(move |boot: Boot| {
+                let config = scenario.config(boot.seed, boot.address);
+                let id = scenario.configured_ids.then(|| configured_id(boot.node));
+                Member::Node(Overlay::new(Config { id, ..config }))
+            });
             world.start(node, Time::ZERO + *join);
         }
         let scenario = self.clone();
@@ -223,7 +280,9 @@ impl Scenario {
 
     fn config(&self, seed: Seed, address: SocketAddr) -> Config {
         let network = Network::new("scenario").unwrap_or_else(|_| unreachable!("a valid name"));
+        let bounds = Bounds { hashes: self.hashes, ..Bounds::default() };
         Config {
+            bounds,
             k: self.k,
             policy: self.policy,
             links: self.links,
@@ -244,5 +303,69 @@ impl Scenario {
                 Departure::Leave => {}
             }
         }
+    }
+}
+
+/// What has held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// How long after everything was right again the oracles held, and went on to hold, moments aside in which news was
+    /// on its way.
+    pub after: Duration,
+    /// Which faults had taken effect by then, and how often.
+    pub tally: Tally,
+}
+
+/// Since when the oracles hold.
+#[derive(Default)]
+struct Calm {
+    since: Option<Time>,
+    last: Time,
+}
+
+impl Calm {
+    fn seen(&mut self, now: Time, holds: bool) {
+        if holds {
+            self.since.get_or_insert(now);
+            self.last = now;
+        } else if now.since(self.last) > QUIET {
+            self.since = None;
+        }
+    }
+}
+
+/// Frames that everybody has sent so far.
+fn frames(world: &World<Member>) -> u64 {
+    (0..world.len()).map(|node| world.counters(node).frames).sum()
+}
+
+/// A node's id where the configuration has one. Their order is not that of the addresses.
+fn configured_id(node: usize) -> NodeId {
+    /// An odd number: no two nodes have the same.
+    const SPREAD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+    NodeId((node as u128 + 1).wrapping_mul(SPREAD))
+}
+
+/// The nodes that run, by how many others chose them, most first.
+fn most_chosen(world: &World<Member>) -> Vec<usize> {
+    let running = (0..world.len()).filter_map(|node| Some((node, world.machine(node)?.node()?)));
+    let mut chosen: Vec<(usize, usize)> = running
+        .map(|(node, overlay)| {
+            let choosers = overlay.neighbors().into_iter().filter(|n| n.theirs == Theirs::Chosen);
+            (node, choosers.count())
+        })
+        .collect();
+    chosen.sort_by_key(|(_, choosers)| core::cmp::Reverse(*choosers));
+    chosen.into_iter().map(|(node, _)| node).collect()
+}
+
+/// Runs the scenario that octets stand for: what a fuzzer calls.
+///
+/// # Panics
+/// If an oracle does not hold: with the script.
+pub fn check(octets: &[u8]) {
+    let scenario = Scenario::decoded(octets);
+    if let Err(difference) = scenario.run() {
+        panic!("{difference}\n{scenario}");
     }
 }

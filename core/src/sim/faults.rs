@@ -1,15 +1,31 @@
-//! What can go wrong in a world, as a small language: drawn from a seed, or by a property test, and played.
+//! What can go wrong in a world, as a small language: drawn from a seed, by a property test or by a fuzzer, played, and
+//! written down to be played again.
+//!
+//! One grammar stands behind all three: [`Action::chosen`] makes an action of a few numbers, whatever they are.
+//! [`draw`] takes the numbers from a seed, the strategies from proptest, [`decode`] from octets.
 
+mod grammar;
+mod script;
+
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Condition, Restart, World};
-use crate::kernel::{Machine, Rng, Time};
+pub use grammar::{Choices, OCTETS, decode, draw};
+pub use script::{NotAnAction, read_duration, write_duration};
+
+use super::{Bursts, Condition, Kind, Restart, Slices, World};
+use crate::kernel::{Machine, Seed, Streams, Time};
 
 /// One thing that goes wrong, or right again. What does not apply (thawing what runs) does nothing, so that any
 /// list of actions can be played, and any part of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Action {
+    /// Time passes.
+    Wait {
+        /// How much.
+        time: Duration,
+    },
     /// [`World::kill`].
     Kill {
         /// Whom.
@@ -24,7 +40,7 @@ pub enum Action {
     Restart {
         /// Whom.
         node: usize,
-        /// With or without what it stored.
+        /// With what of what it stored.
         how: Restart,
     },
     /// [`World::cut`].
@@ -43,10 +59,96 @@ pub enum Action {
         /// The other.
         b: usize,
     },
+    /// [`World::partition`], healed after a time.
+    Partition {
+        /// Who is on one side.
+        island: Island,
+        /// For how long.
+        time: Duration,
+    },
+    /// Both ways between two nodes are cut and healed again and again.
+    Flap {
+        /// One end.
+        a: usize,
+        /// The other.
+        b: usize,
+        /// For how long it is cut, and then healed.
+        every: Duration,
+        /// How often.
+        times: u8,
+    },
+    /// [`World::sever`].
+    Sever {
+        /// One end.
+        a: usize,
+        /// The other.
+        b: usize,
+    },
     /// [`World::set_loss`].
     Loss {
         /// Of a million.
         per_million: u32,
+    },
+    /// [`World::set_bursts`].
+    Bursts {
+        /// How they are.
+        bursts: Bursts,
+    },
+    /// [`World::set_duplicates`].
+    Duplicates {
+        /// Of a million.
+        per_million: u32,
+    },
+    /// [`World::set_reordering`].
+    Reordering {
+        /// Of a million.
+        per_million: u32,
+        /// How much later at the most.
+        by: Duration,
+    },
+    /// [`World::set_reading_rate`], ended after a time.
+    Slow {
+        /// Who.
+        node: usize,
+        /// Octets a second.
+        octets: u64,
+        /// For how long.
+        time: Duration,
+    },
+    /// [`World::step_clock`].
+    Step {
+        /// Whose.
+        node: usize,
+        /// How far.
+        by: Duration,
+    },
+    /// [`World::set_drift`].
+    Drift {
+        /// Whose.
+        node: usize,
+        /// Of a million.
+        per_million: i32,
+    },
+    /// [`World::set_grain`].
+    Coarse {
+        /// Whose.
+        node: usize,
+        /// The multiples that it shows.
+        grain: Duration,
+    },
+    /// [`World::set_oversleep`].
+    Oversleep {
+        /// Who.
+        node: usize,
+        /// How much at the most.
+        most: Duration,
+    },
+    /// [`World::set_early_wake`].
+    Early {
+        /// Who.
+        node: usize,
+        /// How much at the most.
+        most: Duration,
     },
     /// [`World::freeze`].
     Freeze {
@@ -58,11 +160,54 @@ pub enum Action {
         /// Whom.
         node: usize,
     },
-    /// Time passes.
-    Wait {
-        /// How much.
+    /// [`World::starve`].
+    Starve {
+        /// Whom.
+        node: usize,
+        /// When it runs.
+        slices: Slices,
+    },
+    /// Those whom most others have chosen are killed.
+    Hubs {
+        /// How many.
+        count: usize,
+    },
+    /// Nodes go, by [`World::kill`], and come again, with what they stored, each by a trace of its own.
+    Churn {
+        /// From which the traces are drawn.
+        seed: u16,
+        /// How long a node is there, in the middle.
+        on: Duration,
+        /// How long it is away.
+        off: Duration,
+        /// For how long this goes on.
         time: Duration,
     },
+}
+
+impl Action {
+    /// The last of the nodes that it names.
+    pub fn last_node(&self) -> Option<usize> {
+        match *self {
+            Action::Kill { node }
+            | Action::Halt { node }
+            | Action::Restart { node, .. }
+            | Action::Slow { node, .. }
+            | Action::Step { node, .. }
+            | Action::Drift { node, .. }
+            | Action::Coarse { node, .. }
+            | Action::Oversleep { node, .. }
+            | Action::Early { node, .. }
+            | Action::Freeze { node }
+            | Action::Thaw { node }
+            | Action::Starve { node, .. } => Some(node),
+            Action::Cut { from: a, to: b, .. }
+            | Action::Heal { a, b }
+            | Action::Flap { a, b, .. }
+            | Action::Sever { a, b } => Some(a.max(b)),
+            _ => None,
+        }
+    }
 }
 
 /// Which ways between two nodes.
@@ -72,6 +217,17 @@ pub enum Ways {
     One,
     /// Both.
     Both,
+}
+
+/// A set of nodes among the first 64: bit i is node i.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Island(pub u64);
+
+impl Island {
+    /// Whether a node is in it.
+    pub fn has(self, node: usize) -> bool {
+        u32::try_from(node).is_ok_and(|bit| self.0.checked_shr(bit).is_some_and(|rest| rest & 1 == 1))
+    }
 }
 
 /// How bad drawn faults may be.
@@ -85,39 +241,7 @@ pub struct Severity {
     pub loss_per_million: u32,
 }
 
-/// Draws a list of actions; every other one is a wait, so that something happens between them.
-///
-/// # Panics
-/// Without nodes.
-pub fn draw(rng: &mut Rng, severity: Severity, actions: usize) -> Vec<Action> {
-    (0..actions)
-        .map(|i| if i % 2 == 0 { draw_fault(rng, severity) } else { draw_wait(rng, severity) })
-        .collect()
-}
-
-fn draw_wait(rng: &mut Rng, severity: Severity) -> Action {
-    Action::Wait { time: rng.between(Duration::ZERO, severity.wait) }
-}
-
-#[allow(clippy::cast_possible_truncation, reason = "at most the loss given")]
-fn draw_fault(rng: &mut Rng, severity: Severity) -> Action {
-    let (node, other) = (rng.index(severity.nodes), rng.index(severity.nodes));
-    match rng.below(9) {
-        0 => Action::Kill { node },
-        1 => Action::Halt { node },
-        2 => Action::Restart { node, how: Restart::Keeping },
-        3 => Action::Restart { node, how: Restart::Forgetting },
-        4 => {
-            Action::Cut { from: node, to: other, ways: if rng.percent(50) { Ways::One } else { Ways::Both } }
-        }
-        5 => Action::Heal { a: node, b: other },
-        6 => Action::Loss { per_million: rng.below(u64::from(severity.loss_per_million) + 1) as u32 },
-        7 => Action::Freeze { node },
-        _ => Action::Thaw { node },
-    }
-}
-
-/// Lets the actions happen one after another.
+/// Lets the actions happen one after another; hubs are those with most connections.
 ///
 /// # Panics
 /// If an action names a node that the world does not have.
@@ -126,40 +250,197 @@ pub fn play<M: Machine>(
     actions: &[Action],
     mut sink: impl FnMut(Time, usize, M::Event),
 ) {
+    let mut agenda = Agenda::new(World::most_connected);
     for action in actions {
-        match *action {
-            Action::Kill { node } => world.kill(node),
-            Action::Halt { node } => world.halt(node),
-            Action::Restart { node, how } => world.restart(node, how),
-            Action::Cut { from, to, ways } => {
-                world.cut(from, to);
-                if ways == Ways::Both {
-                    world.cut(to, from);
-                }
-            }
-            Action::Heal { a, b } => {
-                world.heal(a, b);
-                world.heal(b, a);
-            }
-            Action::Loss { per_million } => world.set_loss(per_million),
-            Action::Freeze { node } => world.freeze(node),
-            Action::Thaw { node } => world.thaw(node),
-            Action::Wait { time } => world.run_until(world.now() + time, &mut sink),
+        if let Some(time) = agenda.act(world, action) {
+            agenda.pass(world, time, &mut sink);
         }
     }
     world.drain_events(sink);
 }
 
-/// Makes everything right again: cuts healed, no loss, everybody running, those that were down with what they stored.
-/// Losses set for single ways stay.
+/// Makes everything right again: cuts healed, nothing unusual for datagrams, clocks and drivers as they should be,
+/// everybody running, those that were down with what they stored. Losses set for single ways stay, and what the network
+/// has forgotten.
 pub fn recover<M: Machine>(world: &mut World<M>) {
     world.heal_all();
-    world.set_loss(0);
+    world.clear_weather();
     for node in 0..world.len() {
+        world.calm(node);
         match world.condition(node) {
             Condition::Down | Condition::Halted => world.restart(node, Restart::Keeping),
             Condition::Frozen => world.thaw(node),
             Condition::Running => {}
         }
     }
+}
+
+/// Plays actions, and keeps what those lead to later.
+pub struct Agenda<M: Machine> {
+    due: BTreeMap<(Time, u64), Later>,
+    number: u64,
+    hubs: fn(&World<M>) -> Vec<usize>,
+}
+
+/// What an action leads to later.
+enum Later {
+    Cut { a: usize, b: usize },
+    Heal { a: usize, b: usize },
+    Unite { island: Island },
+    Read { node: usize },
+    Off { node: usize },
+    On { node: usize },
+}
+
+impl<M: Machine> Agenda<M> {
+    /// With nothing on it. `hubs` says who is most chosen, in that order.
+    pub fn new(hubs: fn(&World<M>) -> Vec<usize>) -> Self {
+        Agenda { due: BTreeMap::new(), number: 0, hubs }
+    }
+
+    /// Lets time pass, and what is due happen.
+    pub fn pass(
+        &mut self,
+        world: &mut World<M>,
+        time: Duration,
+        mut sink: impl FnMut(Time, usize, M::Event),
+    ) {
+        let end = world.now() + time;
+        while let Some(entry) = self.due.first_entry()
+            && entry.key().0 <= end
+        {
+            let ((at, _), later) = entry.remove_entry();
+            world.run_until(at, &mut sink);
+            happen(world, &later);
+        }
+        world.run_until(end, sink);
+    }
+
+    /// Does one action; how long to wait, if that is the action.
+    ///
+    /// # Panics
+    /// If it names a node that the world does not have.
+    pub fn act(&mut self, world: &mut World<M>, action: &Action) -> Option<Duration> {
+        match *action {
+            Action::Wait { time } => return Some(time),
+            Action::Kill { node } => world.kill(node),
+            Action::Halt { node } => world.halt(node),
+            Action::Restart { node, how } => world.restart(node, how),
+            Action::Sever { a, b } => world.sever(a, b),
+            Action::Loss { per_million } => world.set_loss(per_million),
+            Action::Bursts { bursts } => world.set_bursts(Some(bursts)),
+            Action::Duplicates { per_million } => world.set_duplicates(per_million),
+            Action::Reordering { per_million, by } => world.set_reordering(per_million, by),
+            Action::Step { node, by } => world.step_clock(node, by),
+            Action::Drift { node, per_million } => world.set_drift(node, per_million),
+            Action::Coarse { node, grain } => world.set_grain(node, grain),
+            Action::Oversleep { node, most } => world.set_oversleep(node, most),
+            Action::Early { node, most } => world.set_early_wake(node, most),
+            Action::Freeze { node } => world.freeze(node),
+            Action::Thaw { node } => world.thaw(node),
+            Action::Starve { node, slices } => world.starve(node, Some(slices)),
+            _ => self.act_for_a_while(world, action),
+        }
+        None
+    }
+
+    fn act_for_a_while(&mut self, world: &mut World<M>, action: &Action) {
+        let now = world.now();
+        match *action {
+            Action::Cut { from, to, ways } => {
+                world.cut(from, to);
+                if ways == Ways::Both {
+                    world.cut(to, from);
+                }
+            }
+            Action::Heal { a, b } => heal(world, a, b),
+            Action::Partition { island, time } => {
+                world.partition(|node| island.has(node));
+                self.later(now + time, Later::Unite { island });
+            }
+            Action::Flap { a, b, every, times } => {
+                for time in 0..u32::from(times) {
+                    self.later(now + every * (2 * time), Later::Cut { a, b });
+                    self.later(now + every * (2 * time + 1), Later::Heal { a, b });
+                }
+            }
+            Action::Slow { node, octets, time } => {
+                world.set_reading_rate(node, Some(octets));
+                self.later(now + time, Later::Read { node });
+            }
+            Action::Hubs { count } => {
+                for node in (self.hubs)(world).into_iter().take(count) {
+                    kill_for(world, node, Kind::Hub);
+                }
+            }
+            Action::Churn { seed, on, off, time } => self.churn(world, seed, (on, off), time),
+            _ => unreachable!("done at once"),
+        }
+    }
+
+    /// Draws for each node when it is there: anything up to twice the middle each time.
+    fn churn(&mut self, world: &World<M>, seed: u16, (on, off): (Duration, Duration), time: Duration) {
+        let mut rng = Streams::new(Seed::from_u64(u64::from(seed))).named("churn");
+        let (now, end) = (world.now(), world.now() + time);
+        for node in 0..world.len() {
+            let mut at = now;
+            loop {
+                at = at + rng.between(SHORTEST, on.max(SHORTEST) * 2);
+                if at >= end {
+                    break;
+                }
+                self.later(at, Later::Off { node });
+                at = (at + rng.between(SHORTEST, off.max(SHORTEST) * 2)).min(end);
+                self.later(at, Later::On { node });
+            }
+        }
+    }
+
+    fn later(&mut self, at: Time, what: Later) {
+        self.number += 1;
+        self.due.insert((at, self.number), what);
+    }
+}
+
+/// Nobody comes or goes faster by a trace.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+fn happen<M: Machine>(world: &mut World<M>, later: &Later) {
+    match *later {
+        Later::Cut { a, b } => {
+            let runs = |node| world.condition(node) == Condition::Running;
+            if a != b && runs(a) && runs(b) {
+                world.note(Kind::Flap);
+            }
+            world.cut(a, b);
+            world.cut(b, a);
+        }
+        Later::Heal { a, b } => heal(world, a, b),
+        Later::Unite { island } => {
+            let (inside, outside): (Vec<usize>, Vec<usize>) =
+                (0..world.len()).partition(|node| island.has(*node));
+            for (a, b) in inside.iter().flat_map(|a| outside.iter().map(move |b| (*a, *b))) {
+                heal(world, a, b);
+            }
+        }
+        Later::Read { node } => world.set_reading_rate(node, None),
+        Later::Off { node } => kill_for(world, node, Kind::Churn),
+        Later::On { node } if world.condition(node) == Condition::Down => {
+            world.note(Kind::Churn);
+            world.restart(node, Restart::Keeping);
+        }
+        Later::On { .. } => {}
+    }
+}
+
+fn kill_for<M: Machine>(world: &mut World<M>, node: usize, kind: Kind) {
+    if world.machine(node).is_some() {
+        world.note(kind);
+        world.kill(node);
+    }
+}
+
+fn heal<M: Machine>(world: &mut World<M>, a: usize, b: usize) {
+    world.heal(a, b);
+    world.heal(b, a);
 }

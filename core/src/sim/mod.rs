@@ -1,8 +1,23 @@
 //! Worlds of machines in simulated time.
 //!
 //! A [`World`] runs any [`Machine`](crate::kernel::Machine) on an emulated network: delays from a [`Matrix`] (measured
-//! ones, or the built-in [`cities`]), jitter, loss, cut links, crashes, frozen processes, restarts. Everything follows
-//! from one seed, so that a run can be repeated to the byte. It knows no protocol.
+//! ones, or the built-in [`cities`]) and jitter. Everything follows from one seed, so that a run can be repeated to the
+//! byte. It knows no protocol.
+//!
+//! What can go wrong, each from the seed, free while unused, and counted in a [`Tally`] when it took effect:
+//!
+//! | where | faults |
+//! |---|---|
+//! | datagrams | even loss, everywhere or one way; loss in [`Bursts`]; copies; overtaking |
+//! | ways | cut one way or both, a partition into two sets for a time, flapping |
+//! | connections | forgotten by the network, so that both ends talk into the void ([`World::sever`]); a reader that is slow or reads nothing |
+//! | processes | killed, restarted with what they stored, without it, or with an older state ([`Restart`]); stopped, as by SIGSTOP; starved to [`Slices`] |
+//! | hosts | fallen silent; a disk that fails |
+//! | clocks | begin elsewhere ([`Config::clocks`]), step forward, drift, are coarse |
+//! | drivers | oversleep; wake before it is time |
+//! | several at once | those with most connections killed; nodes that come and go by traces |
+//!
+//! [`faults`] makes a small language of them, which a seed, proptest and a fuzzer speak alike.
 //! [`laws`] holds a machine to the contract on which such a driver relies.
 //!
 //! ```
@@ -44,6 +59,7 @@
 //! ```
 
 pub mod cities;
+mod clock;
 mod counters;
 pub mod faults;
 pub mod laws;
@@ -53,14 +69,18 @@ mod queue;
 mod slab;
 #[cfg(feature = "strategies")]
 pub mod strategies;
+mod tally;
 mod tcp;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod weather;
 mod world;
 
 pub use counters::Counters;
 pub use matrix::{Matrix, MatrixError, Sites, Unit};
 pub use net::{BASE_PORT, Delays, Jitter, address, address_of, node_at};
+pub use tally::{Kind, Tally};
 pub use trace::Trace;
-pub use world::{Boot, Condition, Config, Restart, World};
+pub use weather::Bursts;
+pub use world::{Boot, Condition, Config, Restart, Slices, World};

@@ -5,6 +5,8 @@ use alloc::collections::BTreeMap;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
+use super::tally::{Kind, Tally};
+use super::weather::Weather;
 use crate::kernel::{Port, Rng, Seed, Streams};
 
 /// How long a message takes from one node to another.
@@ -129,6 +131,9 @@ pub(super) struct Network {
     jitter: Jitter,
     loss_per_million: u32,
     trouble: BTreeMap<(usize, usize), Trouble>,
+    /// Nothing until it is asked for.
+    weather: Option<Box<Weather>>,
+    seed: Seed,
     jitter_rng: Rng,
     loss_rng: Rng,
 }
@@ -141,6 +146,8 @@ impl Network {
             jitter,
             loss_per_million,
             trouble: BTreeMap::new(),
+            weather: None,
+            seed,
             jitter_rng: streams.named("jitter"),
             loss_rng: streams.named("loss"),
         }
@@ -153,19 +160,53 @@ impl Network {
     }
 
     /// How long a datagram takes now, if it arrives.
-    pub(super) fn datagram_delay(&mut self, from: usize, to: usize) -> Option<u64> {
+    pub(super) fn datagram_delay(&mut self, from: usize, to: usize, tally: &mut Tally) -> Option<u64> {
         let mut loss = self.loss_per_million;
         if !self.trouble.is_empty() {
             let trouble = self.trouble.get(&(from, to)).copied().unwrap_or_default();
             if trouble.cut {
+                tally.count(Kind::Cut);
                 return None;
             }
             loss = trouble.loss_per_million.unwrap_or(loss);
         }
         if loss > 0 && self.loss_rng.per_million(loss) {
+            tally.count(Kind::Loss);
             return None;
         }
-        Some(self.delay(from, to))
+        let mut late = 0;
+        if let Some(weather) = &mut self.weather {
+            if weather.swallows(from, to) {
+                tally.count(Kind::Burst);
+                return None;
+            }
+            late = weather.lateness(tally);
+        }
+        Some(self.delay(from, to).saturating_add(late))
+    }
+
+    /// How long the copy of a datagram takes that arrives, if there is one.
+    pub(super) fn copy_delay(&mut self, from: usize, to: usize, tally: &mut Tally) -> Option<u64> {
+        let weather = self.weather.as_mut()?;
+        if !weather.copies() {
+            return None;
+        }
+        tally.count(Kind::Duplicate);
+        let late = weather.lateness(tally);
+        Some(self.delay(from, to).saturating_add(late))
+    }
+
+    /// What befalls datagrams, to be changed.
+    pub(super) fn weather(&mut self) -> &mut Weather {
+        let seed = self.seed;
+        self.weather.get_or_insert_with(|| Box::new(Weather::new(seed)))
+    }
+
+    /// Nothing unusual befalls datagrams any more.
+    pub(super) fn clear_weather(&mut self) {
+        if let Some(weather) = &mut self.weather {
+            weather.clear();
+        }
     }
 
     pub(super) fn is_cut(&self, from: usize, to: usize) -> bool {

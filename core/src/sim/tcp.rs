@@ -78,6 +78,8 @@ pub(super) struct End {
     /// Something from here met a dead host, which will say so if it comes back.
     pub(super) lost: bool,
     pub(super) rst_sent: bool,
+    /// Its host waits in vain for an answer and will give up.
+    pub(super) unanswered: bool,
 }
 
 impl End {
@@ -95,6 +97,7 @@ impl End {
             held: VecDeque::new(),
             lost: false,
             rst_sent: false,
+            unanswered: false,
         }
     }
 
@@ -127,12 +130,14 @@ pub(super) struct Conn {
     pub(super) from_port: u16,
     /// The dialler's host has answered the SYN-ACK.
     pub(super) acked: bool,
+    /// The network has forgotten it: whatever either end sends vanishes.
+    pub(super) severed: bool,
 }
 
 impl Conn {
     pub(super) fn new(from: usize, ticket: Ticket, to: usize, port: Port, from_port: u16) -> Self {
         let ends = [End::new(from, EndState::Dialing(ticket)), End::new(to, EndState::Gone)];
-        Conn { ends, port, from_port, acked: false }
+        Conn { ends, port, from_port, acked: false, severed: false }
     }
 
     pub(super) fn end(&self, side: Side) -> &End {

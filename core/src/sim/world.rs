@@ -2,7 +2,9 @@
 
 mod connections;
 mod drain;
+mod driver;
 mod life;
+mod network;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -12,14 +14,16 @@ use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+pub use driver::Slices;
 pub use life::Restart;
 
 use super::net::{Network, address};
 use super::queue::Wheel;
 use super::slab::{Key, Slab};
-use super::tcp::{Conn, Segment, Side};
-use super::{Counters, Delays, Jitter};
+use super::tcp::{Conn, EndState, Segment, Side};
+use super::{Counters, Delays, Jitter, Kind, Tally};
 use crate::kernel::{Input, Machine, Output, Rng, Seed, Streams, Ticket, Time};
+use driver::Driver;
 
 /// How a world's network and hosts are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,10 +40,17 @@ pub struct Config {
     pub ports: u16,
     /// How long a store or a load takes.
     pub disk: Duration,
+    /// How long a host waits for the answer of one with whom the network has forgotten its connection, before it says
+    /// that the connection is broken.
+    pub patience: Duration,
+    /// Each process counts its time from a moment of its own: its clock begins at anything up to this. With zero all
+    /// have the world's time.
+    pub clocks: Duration,
 }
 
 impl Default for Config {
-    /// No jitter and no loss, windows of 256 KiB, 256 datagrams of backlog, one port, a millisecond for the disk.
+    /// No jitter and no loss, windows of 256 KiB, 256 datagrams of backlog, one port, a millisecond for the disk, the
+    /// patience of a common system (a quarter of an hour), and one time for all.
     fn default() -> Self {
         Config {
             jitter: Jitter::None,
@@ -48,6 +59,8 @@ impl Default for Config {
             datagram_backlog: 256,
             ports: 1,
             disk: Duration::from_millis(1),
+            patience: Duration::from_secs(15 * 60),
+            clocks: Duration::ZERO,
         }
     }
 }
@@ -61,7 +74,7 @@ pub struct Boot {
     pub seed: Seed,
     /// How often the node has started, this time included.
     pub start: u32,
-    /// The time.
+    /// What its clock shows.
     pub now: Time,
     /// Where its `Port(0)` is, for TCP and UDP.
     pub address: SocketAddr,
@@ -108,6 +121,8 @@ pub struct World<M: Machine> {
     jobs: Slab<Job>,
     net: Network,
     ends_rng: Rng,
+    clocks_rng: Rng,
+    tally: Tally,
     dials: u64,
     events: VecDeque<(Time, usize, M::Event)>,
     follow_ups: VecDeque<FollowUp>,
@@ -132,6 +147,12 @@ struct Node<M> {
     datagrams_waiting: usize,
     disk: BTreeMap<&'static str, Bytes>,
     disk_fails: bool,
+    /// What was on it before each of the latest starts, the last first.
+    snapshots: VecDeque<BTreeMap<&'static str, Bytes>>,
+    /// Stopped, as by SIGSTOP.
+    stopped: bool,
+    /// What is wrong with its driver and host; nothing until it is asked for.
+    driver: Option<Box<Driver>>,
     counters: Counters,
 }
 
@@ -145,6 +166,9 @@ enum Event {
     Deadline { conn: Key },
     Linger { conn: Key, side: Side },
     Disk { node: u32, job: Key },
+    GiveUp { conn: Key, side: Side },
+    Slice { node: u32, slice: u32 },
+    Read { node: u32, reading: u32 },
 }
 
 /// What reaches a process, at once or when it thaws.
@@ -159,6 +183,10 @@ enum Delivery {
         conn: Key,
     },
     Linger {
+        conn: Key,
+        side: Side,
+    },
+    GiveUp {
         conn: Key,
         side: Side,
     },
@@ -181,6 +209,7 @@ enum FollowUp {
     Unreachable { ticket: Ticket },
 }
 
+#[derive(Clone)]
 struct Packet {
     payload: Bytes,
     from: u32,
@@ -217,6 +246,8 @@ impl<M: Machine> World<M> {
             jobs: Slab::new(),
             net: Network::new(Box::new(delays), config.jitter, config.loss_per_million, seed),
             ends_rng: Streams::new(seed).named("ends"),
+            clocks_rng: Streams::new(seed).named("clocks"),
+            tally: Tally::default(),
             dials: 0,
             events: VecDeque::new(),
             follow_ups: VecDeque::new(),
@@ -245,6 +276,9 @@ impl<M: Machine> World<M> {
             datagrams_waiting: 0,
             disk: BTreeMap::new(),
             disk_fails: false,
+            snapshots: VecDeque::new(),
+            stopped: false,
+            driver: None,
             counters: Counters::default(),
         });
         node
@@ -288,6 +322,29 @@ impl<M: Machine> World<M> {
         })
     }
 
+    /// Which faults took effect, and how often.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Counts a fault that is none of the world's own.
+    pub(super) fn note(&mut self, kind: Kind) {
+        self.tally.count(kind);
+    }
+
+    /// The nodes by how many connections they have open, most first.
+    pub fn most_connected(&self) -> Vec<usize> {
+        let mut open = alloc::vec![0usize; self.nodes.len()];
+        for c in self.conns.keys().into_iter().filter_map(|key| self.conns.get(key)) {
+            for side in Side::BOTH.into_iter().filter(|side| c.end(*side).state == EndState::Open) {
+                open[c.node(side)] += 1;
+            }
+        }
+        let mut nodes: Vec<usize> = (0..open.len()).collect();
+        nodes.sort_by_key(|node| core::cmp::Reverse(open[*node]));
+        nodes
+    }
+
     /// Connections of which at least one end is there.
     pub fn connections(&self) -> usize {
         self.conns.len()
@@ -308,7 +365,8 @@ impl<M: Machine> World<M> {
         if self.nodes[node].condition != Condition::Running {
             return None;
         }
-        let answer = self.nodes[node].machine.as_mut()?.command(self.now, command);
+        let now = self.shown(node);
+        let answer = self.nodes[node].machine.as_mut()?.command(now, command);
         self.drain(node);
         Some(answer)
     }
@@ -325,6 +383,9 @@ impl<M: Machine> World<M> {
             Event::Deadline { conn } => self.at_process(conn, Side::Dialler, Delivery::Deadline { conn }),
             Event::Linger { conn, side } => self.at_process(conn, side, Delivery::Linger { conn, side }),
             Event::Disk { node, job } => self.disk_done(node as usize, job),
+            Event::GiveUp { conn, side } => self.at_process(conn, side, Delivery::GiveUp { conn, side }),
+            Event::Slice { node, slice } => self.slice(node as usize, slice),
+            Event::Read { node, reading } => self.read(node as usize, reading),
         }
         true
     }
@@ -366,48 +427,19 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// Cuts the way from one node to another, in this direction only.
-    pub fn cut(&mut self, from: usize, to: usize) {
-        self.net.set_cut(from, to, true);
-    }
-
-    /// Ends the cut of a way; what connections held goes now.
-    pub fn heal(&mut self, from: usize, to: usize) {
-        self.net.set_cut(from, to, false);
-        self.release_held(from, to);
-    }
-
-    /// Ends all cuts.
-    pub fn heal_all(&mut self) {
-        for (from, to) in self.net.cuts().collect::<Vec<_>>() {
-            self.heal(from, to);
-        }
-    }
-
-    /// Whether the way from one node to another is cut.
-    pub fn is_cut(&self, from: usize, to: usize) -> bool {
-        self.net.is_cut(from, to)
-    }
-
-    /// From now on so many datagrams in a million are lost.
-    pub fn set_loss(&mut self, per_million: u32) {
-        self.net.set_loss(per_million);
-    }
-
-    /// From now on so many datagrams in a million are lost on the way from one node to another; `None` for as many as
-    /// everywhere.
-    pub fn set_link_loss(&mut self, from: usize, to: usize, per_million: Option<u32>) {
-        self.net.set_link_loss(from, to, per_million);
-    }
-
     fn at(&mut self, at: Time, event: Event) {
         self.queue.push(at.max(self.now).as_micros(), event);
     }
 
     /// Gives the machine one thing and takes what comes of it.
     fn feed(&mut self, node: usize, input: Input<'_>) {
-        if let Some(machine) = &mut self.nodes[node].machine {
-            machine.handle(self.now, input);
+        let n = &mut self.nodes[node];
+        let now = match &mut n.driver {
+            None => self.now,
+            Some(driver) => driver.shown(self.now, &mut self.tally),
+        };
+        if let Some(machine) = &mut n.machine {
+            machine.handle(now, input);
             self.drain(node);
         }
     }

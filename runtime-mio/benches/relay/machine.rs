@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::thread;
 
 use bytes::Buf;
 use egoist_core::kernel::{Class, ConnId, Input, Machine, Output, Time, Wake};
@@ -33,6 +34,8 @@ pub(crate) fn recorded(tell: Tell) {
     drive(|at| tell(at, Some(told)), Recorder::<Relay, _>::new((), flight));
     let octets = std::fs::metadata(&file).unwrap().len();
     let whole = (MESSAGES * MESSAGE) as u64;
+    // Deleting it is no cost of the loop's thread.
+    thread::spawn(move || drop(folder)).join().unwrap();
     assert!(
         octets > whole,
         "the recording ended early, after {octets} of {whole} octets: nothing is measured"

@@ -187,6 +187,9 @@ impl<M: Member> Desk<M> {
             Event::Recovered { peer } => tracing::info!(?peer, "recovered"),
             Event::Rewired { added, removed } => tracing::info!(?added, ?removed, "rewired"),
             Event::Misbehaved { remote, why } => tracing::warn!(%remote, %why, "a peer broke a rule"),
+            Event::OverBudget { peer, address, budget, done } => {
+                tracing::warn!(?peer, %address, ?budget, ?done, "a peer asks too much");
+            }
             Event::Impostor { address } => tracing::error!(%address, "another node lives under this id"),
         }
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use egoist_core::kernel::Seed;
 use egoist_core::overlay::database::Limits;
 use egoist_core::overlay::wire::Network;
-use egoist_core::overlay::{self, Config, LinkMode, PolicyKind};
+use egoist_core::overlay::{self, Budgets, Config, LinkMode, PolicyKind};
 
 use super::failure::{Failure, Outcome};
 use super::settings::{Bounds, HostPort, InDegreeCap, Links, Periods, Place, Policy, Wiring};
@@ -82,9 +82,22 @@ impl Bounds {
             guests: self.guest_slots as usize,
             watchers: self.watcher_slots as usize,
             strangers: self.max_strangers as usize,
-            database: Limits { records: self.max_records, octets: self.max_record_octets as usize },
+            database: Limits {
+                records: self.max_records,
+                octets: self.max_record_octets as usize,
+                introduced: self.max_introduced_octets as usize,
+            },
             remembered: self.max_remembered as usize,
             payload: self.max_payload as usize,
+            budgets: Budgets {
+                frames: self.peer_frames,
+                octets: self.peer_octets,
+                ids: self.peer_ids,
+                answers: self.peer_answers,
+                patience: self.peer_patience,
+                datagrams: self.host_datagrams,
+                introductions: self.host_introductions,
+            },
             hashes: self.pkt_ids_limit as usize,
         }
     }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use egoist_core::overlay::NodeId;
+use egoist_core::overlay::{NodeId, Rate};
 
 use super::duration;
 use super::failure::{Failure, Outcome};
@@ -155,6 +155,10 @@ pub(crate) struct Bounds {
     #[arg(long, value_name = "OCTETS", default_value_t = 67_108_864, value_parser = clap::value_parser!(u32).range(65_536..))]
     pub(crate) max_record_octets: u32,
 
+    /// Octets of the records that one peer may introduce, with some for each record itself
+    #[arg(long, value_name = "OCTETS", default_value_t = 15_728_640, value_parser = clap::value_parser!(u32).range(65_536..))]
+    pub(crate) max_introduced_octets: u32,
+
     /// Addresses remembered over restarts
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(0..=16_384))]
     pub(crate) max_remembered: u32,
@@ -162,6 +166,34 @@ pub(crate) struct Bounds {
     /// Octets of a payload
     #[arg(long, value_name = "OCTETS", default_value_t = 65_536, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) max_payload: u32,
+
+    /// Packets of one peer, payloads aside: so many at once, and so many more each second
+    #[arg(long, value_name = "N+N/S", default_value = "32768+2048", value_parser = rate)]
+    pub(crate) peer_frames: Rate,
+
+    /// Octets of one peer's packets, payloads aside
+    #[arg(long, value_name = "N+N/S", default_value = "33554432+1048576", value_parser = rate)]
+    pub(crate) peer_octets: Rate,
+
+    /// Nodes that one peer is the first to tell of
+    #[arg(long, value_name = "N+N/S", default_value = "16384+64", value_parser = rate)]
+    pub(crate) peer_ids: Rate,
+
+    /// Octets told to one peer because it asked
+    #[arg(long, value_name = "N+N/S", default_value = "16777216+262144", value_parser = rate)]
+    pub(crate) peer_answers: Rate,
+
+    /// Milliseconds for which one peer may be slowed before its connection is closed
+    #[arg(long, value_name = "N+N/S", default_value = "5000+500", value_parser = rate)]
+    pub(crate) peer_patience: Rate,
+
+    /// Datagrams of one host that belong to no link
+    #[arg(long, value_name = "N+N/S", default_value = "4096+1024", value_parser = rate)]
+    pub(crate) host_datagrams: Rate,
+
+    /// Octets told to newcomers of one host
+    #[arg(long, value_name = "N+N/S", default_value = "8388608+1048576", value_parser = rate)]
+    pub(crate) host_introductions: Rate,
 }
 
 /// How much faster than configured a node lives.
@@ -292,6 +324,16 @@ fn reachable(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
+/// A burst, and what comes back each second.
+fn rate(text: &str) -> Result<Rate, String> {
+    let parts =
+        text.split_once('+').and_then(|(burst, more)| Some((burst.parse().ok()?, more.parse().ok()?)));
+    match parts {
+        Some((burst, per_second)) if per_second > 0 => Ok(Rate { burst, per_second }),
+        _ => Err("write BURST+EACH_SECOND, as in 4096+1024, with at least 1 each second".to_owned()),
+    }
+}
+
 /// A share of something, from 0 to below 1.
 fn share(text: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().ok().filter(|n| (0.0..1.0).contains(n));
@@ -407,6 +449,8 @@ mod tests {
         assert!(["1", "-0.1", "NaN", "inf", "1%", ""].iter().all(|s| share(s).is_err()));
         assert!(network(&"a".repeat(32)).is_ok());
         assert!(["", "A", "a b", "ä", &"a".repeat(33)].iter().all(|s| network(s).is_err()));
+        assert_eq!(rate("7+1"), Ok(Rate { burst: 7, per_second: 1 }));
+        assert!(["7", "7+0", "+1", "-1+1", "7+1/s", "4294967296+1"].iter().all(|s| rate(s).is_err()));
         assert_eq!("12".parse(), Ok(InDegreeCap::At(12)));
         assert!("-1".parse::<InDegreeCap>().is_err());
         assert!(

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use egoist_core::kernel::Time;
 use mio::net::{TcpListener, TcpStream, UdpSocket};
 use mio::{Events, Interest, Poll, Registry, Waker};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::alarm::Alarm;
@@ -175,8 +175,14 @@ impl Stream for TcpStream {
     fn local_addr(&self) -> io::Result<SocketAddr> {
         TcpStream::local_addr(self)
     }
-    fn set_nodelay(&mut self) -> io::Result<()> {
-        TcpStream::set_nodelay(self, true)
+    fn prepare(&mut self, patience: Duration) -> io::Result<()> {
+        self.set_nodelay(true)?;
+        let (socket, quiet) = (SockRef::from(&*self), patience / 2);
+        // Without anything to acknowledge, the system asks whether the peer still knows of the connection.
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(quiet).with_interval(quiet / 4))?;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        socket.set_tcp_user_timeout(Some(patience))?;
+        Ok(())
     }
 }
 
@@ -199,5 +205,21 @@ impl Udp for UdpSocket {
     }
     fn local_addr(&self) -> io::Result<SocketAddr> {
         UdpSocket::local_addr(self)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_peer_is_given_up() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        stream.prepare(Duration::from_secs(8)).unwrap();
+        let socket = SockRef::from(&stream);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(8)));
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(4));
+        assert!(stream.nodelay().unwrap());
     }
 }

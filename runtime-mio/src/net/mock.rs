@@ -421,7 +421,7 @@ impl Stream for MockStream {
         self.0.local_addr()
     }
 
-    fn set_nodelay(&mut self) -> io::Result<()> {
+    fn prepare(&mut self, _: Duration) -> io::Result<()> {
         Ok(())
     }
 }

@@ -121,8 +121,8 @@ pub trait Stream {
     fn peer_addr(&self) -> io::Result<SocketAddr>;
     /// This end.
     fn local_addr(&self) -> io::Result<SocketAddr>;
-    /// Sends small writes at once.
-    fn set_nodelay(&mut self) -> io::Result<()>;
+    /// Sends small writes at once, and gives a peer up that acknowledges nothing for `patience`.
+    fn prepare(&mut self, patience: Duration) -> io::Result<()>;
 }
 
 /// A non-blocking TCP listener.

@@ -66,6 +66,9 @@ pub enum Refusal {
     /// Its age has reached its life.
     #[error("an update is older than it may live")]
     Expired,
+    /// The peer that tells of it has told of as much as one may.
+    #[error("its teller has introduced as much as one may")]
+    Introduced,
 }
 
 /// What a taken update changed. Without a record before it, it is compared with a record that lists nothing.

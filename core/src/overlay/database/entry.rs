@@ -9,6 +9,7 @@ use super::super::flood::age;
 use super::super::wire::{Body, Hash, Listed, ListedRole, NodeName, Update, Upt};
 use super::super::{Cost, Key, NodeId};
 use super::index::{Index, dense};
+use super::ledger::{RECORD_CHARGE, Turn};
 use crate::kernel::Time;
 
 /// The shortest life of a record in seconds, and that of a record which does not say: three refreshes a minute apart.
@@ -32,6 +33,17 @@ pub struct Entry {
     free: Option<u32>,
     k: Option<u32>,
     pub(super) absent: bool,
+    /// Which peer told of it, and when its node was first told of.
+    pub(super) told: Option<(NodeId, Turn)>,
+}
+
+/// What a record counts for in the database's sums.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counts {
+    pub(super) id: NodeId,
+    pub(super) octets: usize,
+    pub(super) hash: Hash,
+    pub(super) told: Option<(NodeId, Turn)>,
 }
 
 /// A listed link.
@@ -80,6 +92,7 @@ impl Entry {
             free: attributes.and_then(|a| a.free),
             k: attributes.and_then(|a| a.k),
             absent: false,
+            told: None,
             upt,
         })
     }
@@ -162,6 +175,20 @@ impl Entry {
     /// Milliseconds since the decision it tells of: the age at which it was received, and what it spent here.
     pub fn age(&self, now: Time) -> u32 {
         age::after(self.upt.age, now.since(self.received))
+    }
+
+    /// The peer that told of it; `None` for this node's own.
+    pub fn teller(&self) -> Option<NodeId> {
+        self.told.map(|(peer, _)| peer)
+    }
+
+    /// What its teller is charged for it.
+    pub(super) fn charge(&self) -> usize {
+        self.upt.body.len() + RECORD_CHARGE
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        Counts { id: self.id, octets: self.upt.body.len(), hash: self.upt.hash, told: self.told }
     }
 
     /// Brings the dense indices of its links up to date.

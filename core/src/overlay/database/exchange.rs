@@ -4,8 +4,8 @@
 //! its source, key and body, and the order in which they are taken together does not matter. Who hears a
 //! [`Sum`] that differs from its own answers with the sums of sixteen parts of the range, or, once few records are
 //! left, with an [`Ask`]; who is asked sends what it holds newer, and asks back if something of the other's is newer.
-//! Keys are all that is asked for, so that two records under an equal key stay apart here until their source, which
-//! hears one of them, goes above both.
+//! Keys are all that is asked for. Two records under an equal key leave a difference that is the same each time; then
+//! what the smallest ranges hold is sent as well, and the larger hash stays at both ends.
 
 use alloc::vec::Vec;
 use core::ops;
@@ -80,6 +80,11 @@ impl Database {
                 held.is_none_or(|(_, key)| *key < entry.key())
             },
         )
+    }
+
+    /// The records of a range, `None` for everything, in ascending order of ids.
+    pub fn within(&self, range: Option<Range>) -> impl Iterator<Item = &Entry> {
+        self.entries[self.places(range.unwrap_or(EVERYTHING))].iter().map(|entry| &**entry)
     }
 
     /// Whether the one who asks has something that is newer, or missing here.

@@ -14,6 +14,13 @@
 //! outlast a newer one; the origin prevents it by never announcing a life that ends before an earlier one
 //! ([`Lifetime`](super::flood::Lifetime)).
 //!
+//! # When it is full
+//!
+//! A record is charged to the peer that told of it last, its octets and [`RECORD_CHARGE`]. One peer may be charged for
+//! [`Limits::introduced`] and no more. When the whole is full, a record that one peer tells of takes the place of the one
+//! told of last by the peer with the largest account, unless its own is that: who tells of many gets in nobody's way but
+//! its own, and those who were there before stay. A node's own record is nobody's and stays.
+//!
 //! # Order
 //!
 //! Everything is iterated in ascending order of ids. A node's place in that order is its *dense index*; it holds until
@@ -24,6 +31,7 @@ mod edges;
 mod entry;
 mod exchange;
 mod index;
+mod ledger;
 mod records;
 #[cfg(test)]
 mod tests;
@@ -33,4 +41,5 @@ pub use edges::LinkMode;
 pub use entry::{Entry, Link, MAX_LIFE, MIN_LIFE};
 pub use exchange::{Compared, EVERYTHING, FANOUT, Range, SMALL, split};
 pub use index::Index;
-pub use records::{Database, Limits, MAX_OCTETS, MAX_RECORDS};
+pub use ledger::RECORD_CHARGE;
+pub use records::{Database, Limits, MAX_INTRODUCED, MAX_OCTETS, MAX_RECORDS};

@@ -7,7 +7,9 @@ use core::time::Duration;
 
 use super::super::NodeId;
 use super::super::wire::{Body, Upt};
-use super::{Change, Entry, Index, Refusal, Standing, Verdict};
+use super::entry::Counts;
+use super::ledger::Ledger;
+use super::{Change, Entry, Index, RECORD_CHARGE, Refusal, Standing, Verdict};
 use crate::kernel::Time;
 
 /// How many records a database holds: thirty times the largest overlay measured, and with [`MAX_OCTETS`] a bound on what
@@ -16,6 +18,9 @@ pub const MAX_RECORDS: u32 = 16_384;
 /// Octets of bodies that a database holds: enough for 16,384 records of eight links each, or for a full mesh of 1,200.
 /// What is kept beside the octets grows with them alone.
 pub const MAX_OCTETS: usize = 64 << 20;
+/// What one peer may introduce, in octets with [`RECORD_CHARGE`] for each record: 16,384 records of eight links each. What
+/// is kept for it in memory is twice that at most.
+pub const MAX_INTRODUCED: usize = 15 << 20;
 
 /// The bounds of a [`Database`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,12 +29,14 @@ pub struct Limits {
     pub records: u32,
     /// How many octets their bodies may have together.
     pub octets: usize,
+    /// How many of them one peer may introduce, [`RECORD_CHARGE`] for each record included.
+    pub introduced: usize,
 }
 
 impl Default for Limits {
-    /// [`MAX_RECORDS`] and [`MAX_OCTETS`].
+    /// [`MAX_RECORDS`], [`MAX_OCTETS`] and [`MAX_INTRODUCED`].
     fn default() -> Self {
-        Limits { records: MAX_RECORDS, octets: MAX_OCTETS }
+        Limits { records: MAX_RECORDS, octets: MAX_OCTETS, introduced: MAX_INTRODUCED }
     }
 }
 
@@ -44,6 +51,8 @@ pub struct Database {
     /// The order alone: when a record expires is said by the record.
     expiry: BTreeSet<(Time, NodeId)>,
     octets: usize,
+    ledger: Ledger,
+    displaced: Vec<NodeId>,
     /// Over everything; see [`Database::sum`].
     pub(super) digest: u128,
     /// Ids came or went since the links' dense indices were brought up to date.
@@ -74,6 +83,12 @@ impl Database {
     /// octets are kept as they are given; see [`Upt::detach`]. A taken record is not absent,
     /// whatever the one before it was.
     pub fn offer(&mut self, now: Time, upt: Upt, body: &Body) -> Verdict {
+        self.offer_from(None, now, upt, body)
+    }
+
+    /// Takes `upt` as [`offer`](Database::offer) does, told by the peer `teller`, at whose expense it is kept. Records that
+    /// had to go for it are to be asked for with [`take_displaced`](Database::take_displaced).
+    pub fn offer_from(&mut self, teller: Option<NodeId>, now: Time, upt: Upt, body: &Body) -> Verdict {
         let Some(id) = upt.source.id else { return Verdict::Refused(Refusal::Anonymous) };
         let standing = self.standing(&upt);
         match standing {
@@ -85,23 +100,81 @@ impl Database {
             Standing::Unknown | Standing::Newer | Standing::Conflict => {}
         }
         let Some(entry) = Entry::new(now, id, upt, body) else { return Verdict::Refused(Refusal::Expired) };
-        match self.put(entry) {
+        if teller.is_some_and(|teller| !self.may_introduce(teller, &entry)) {
+            return Verdict::Refused(Refusal::Introduced);
+        }
+        match self.put(teller, entry) {
             None => Verdict::Full,
             taken if standing == Standing::Conflict => Verdict::Conflict { taken },
             Some(change) => Verdict::Newer(change),
         }
     }
 
+    fn may_introduce(&self, teller: NodeId, entry: &Entry) -> bool {
+        let before = self.get(entry.id()).filter(|old| old.teller() == Some(teller)).map_or(0, Entry::charge);
+        self.ledger.charged(teller) - before + entry.charge() <= self.limits.introduced
+    }
+
+    /// Whose records had to go since this was last asked, in the order in which they went.
+    pub fn take_displaced(&mut self) -> Vec<NodeId> {
+        core::mem::take(&mut self.displaced)
+    }
+
+    /// Whether `entry` fits.
+    fn has_room_for(&self, entry: &Entry) -> bool {
+        let before = self.get(entry.id());
+        let octets = self.octets - before.map_or(0, |old| old.upt().body.len()) + entry.upt().body.len();
+        octets <= self.limits.octets
+            && (before.is_some() || self.entries.len() < self.limits.records as usize)
+    }
+
+    /// Lets records of the peer with the largest account go until `entry` fits; whether it does.
+    fn make_room(&mut self, teller: Option<NodeId>, entry: &Entry) -> bool {
+        while !self.has_room_for(entry) {
+            let dispensable = self.ledger.dispensable(teller, entry.charge());
+            let Some(id) = dispensable.filter(|id| *id != entry.id()) else { return false };
+            self.remove(id);
+            self.displaced.push(id);
+        }
+        true
+    }
+
+    fn remove(&mut self, id: NodeId) {
+        let Ok(at) = self.index.find(id) else { return };
+        self.index.retain(|place| place != at);
+        let gone = self.entries.remove(at);
+        self.expiry.remove(&(gone.expires, id));
+        self.forget(gone.counts());
+        self.unresolved = true;
+    }
+
+    /// What a record counted for counts no more.
+    fn forget(&mut self, gone: Counts) {
+        self.octets -= gone.octets;
+        self.digest ^= gone.hash.0;
+        if let Some((peer, turn)) = gone.told {
+            self.ledger.strike(peer, turn, gone.id, gone.octets + RECORD_CHARGE);
+        }
+    }
+
     /// Puts a record in its place, within the limits.
-    fn put(&mut self, mut entry: Entry) -> Option<Change> {
-        let place = self.index.find(entry.id());
-        let before = place.ok().map_or(0, |at| self.entries[at].upt().body.len());
-        let octets = (self.octets - before).saturating_add(entry.upt().body.len());
-        if octets > self.limits.octets || place.is_err() && self.entries.len() >= self.limits.records as usize
-        {
+    fn put(&mut self, teller: Option<NodeId>, mut entry: Entry) -> Option<Change> {
+        if !self.make_room(teller, &entry) {
             return None;
         }
-        self.octets = octets;
+        let place = self.index.find(entry.id());
+        let known = place.ok().map(|at| self.entries[at].counts());
+        if let Some(known) = known {
+            self.forget(known);
+        }
+        entry.told = teller.map(|teller| {
+            let turn = known.and_then(|known| known.told).map(|(_, turn)| turn);
+            (teller, turn.unwrap_or_else(|| self.ledger.turn()))
+        });
+        if let Some((peer, turn)) = entry.told {
+            self.ledger.enter(peer, turn, entry.id(), entry.charge());
+        }
+        self.octets += entry.upt().body.len();
         self.digest ^= entry.hash().0;
         self.expiry.insert((entry.expires, entry.id()));
         Some(match place {
@@ -110,7 +183,6 @@ impl Database {
                     entry.resolve(&self.index);
                 }
                 let old = core::mem::replace(&mut *self.entries[at], entry);
-                self.digest ^= old.hash().0;
                 if old.expires != self.entries[at].expires {
                     self.expiry.remove(&(old.expires, old.id()));
                 }
@@ -139,12 +211,11 @@ impl Database {
         while self.next_expiry().is_some_and(|at| at <= now) {
             self.expiry.pop_first();
         }
-        let Database { entries, index, octets, digest, .. } = self;
+        let Database { entries, index, .. } = self;
         index.retain(|place| entries[place].expires > now);
         let gone: Vec<Box<Entry>> = entries.extract_if(.., |entry| entry.expires <= now).collect();
         for entry in &gone {
-            *octets -= entry.upt().body.len();
-            *digest ^= entry.hash().0;
+            self.forget(entry.counts());
         }
         self.unresolved = true;
         gone.iter().map(|entry| entry.id()).collect()

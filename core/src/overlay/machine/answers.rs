@@ -3,6 +3,8 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+use bytes::Bytes;
+
 use super::streams::{no_fault, peer_fault};
 use super::{Overlay, UDP};
 use crate::kernel::{Class, CloseHow, ConnId, Output, Time};
@@ -25,7 +27,7 @@ impl Overlay {
             Packet::Ask(ask) => self.asked(id, &ask),
             Packet::Hb(beat) => self.heard_beat_on_link(id, beat),
             Packet::Dat(head) => self.expect_payload(conn, head),
-            Packet::Ping(token) => self.send_packet(conn, Class::Urgent, &Packet::Pong(token)),
+            Packet::Ping(token) => self.answer_packet(conn, Class::Urgent, &Packet::Pong(token)),
             Packet::Pong(token) => self.pong(token),
             Packet::Reg(registration) => self.answer_registration(conn, &registration),
             Packet::Net(_) | Packet::Over(_) | Packet::Seg(_) | Packet::Unknown(_) => {}
@@ -41,6 +43,10 @@ impl Overlay {
 
     /// REG from a stranger: who is there.
     pub(super) fn registered(&mut self, conn: ConnId, registration: &Registration) {
+        let Some(remote) = self.conns.get(&conn).map(|c| c.remote) else { return };
+        if !self.policing.introduces(self.now, remote) {
+            return self.refuse(conn, Bytes::from_static(b"REG"), "busy", Default::default());
+        }
         self.learn_name(registration.node);
         self.answer_registration(conn, registration);
         self.hang_up(conn, CloseHow::Flush, no_fault("answered"));
@@ -53,10 +59,10 @@ impl Overlay {
             names.truncate(SAMPLE);
         }
         self.joining.remember_registration(self.now, registration.node);
-        self.send_packet(conn, Class::Control, &Packet::Net(names));
+        self.answer_packet(conn, Class::Control, &Packet::Net(names));
         if registration.over {
             let records = self.records();
-            self.send_packet(conn, Class::Control, &Packet::Over(records));
+            self.answer_packet(conn, Class::Control, &Packet::Over(records));
         }
     }
 
@@ -84,6 +90,10 @@ impl Overlay {
         match wire::read_datagram(bytes) {
             Ok(Datagram::Hb(beat)) => self.heard_beat(beat),
             Ok(Datagram::Ping(token)) => {
+                if !self.policing.hears(self.now, from) {
+                    self.counters.stray_datagrams += 1;
+                    return;
+                }
                 let payload = wire::emit_pong(token);
                 self.out.push_back(Output::Datagram { port: UDP, to: from, payload });
             }
@@ -95,7 +105,7 @@ impl Overlay {
     }
 
     /// A datagram's payload counts only from a neighbour's own address: without a link nobody's word is passed on.
-    fn datagram_payload(&mut self, from: SocketAddr, head: wire::DataHead, payload: bytes::Bytes) {
+    fn datagram_payload(&mut self, from: SocketAddr, head: wire::DataHead, payload: Bytes) {
         match self.links.values().find(|link| link.name.addr == from).map(|link| link.peer) {
             Some(peer) => self.forward(peer, head, payload),
             None => self.counters.stray_datagrams += 1,

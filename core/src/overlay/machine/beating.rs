@@ -206,7 +206,7 @@ impl Overlay {
         }
         let long = self.probes.get(id).is_some_and(|p| self.now.since(p.heard) >= self.config.periods.remove);
         if long && !self.links.contains_key(&id) && !self.has_edge(id) {
-            self.mark_absent(id);
+            self.gone(id);
         }
     }
 

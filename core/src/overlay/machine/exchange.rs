@@ -4,13 +4,15 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use super::streams::Kind;
 use super::{Overlay, Timer};
-use crate::kernel::Class;
-use crate::overlay::database::Compared;
+use crate::kernel::{Class, ConnId};
+use crate::overlay::database::{Compared, EVERYTHING, Entry, SMALL};
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::{Ask, Packet, Sum};
 
-/// Octets of records sent in answer to one ASK; the rest follows the next comparison, which is sent along.
+/// Octets of records sent in answer to one ASK; the sum of the rest is sent along. While as much waits for the peer to
+/// read it, nothing is answered: databases are compared again once it has.
 const ANSWER: usize = 256 << 10;
 
 impl Overlay {
@@ -43,38 +45,91 @@ impl Overlay {
 
     /// SUM: asks for what differs, or narrows it down.
     pub(super) fn summed(&mut self, id: NodeId, theirs: &Sum) {
+        let Some(conn) = self.links.get(&id).map(|l| l.conn) else { return };
+        if theirs.range.is_none() {
+            let conflicts = self.differs_as_before(conn, theirs);
+            if let Some(state) = self.conns.get_mut(&conn) {
+                state.conflicts = conflicts;
+            }
+        }
         match self.database.compare(theirs) {
             Compared::Equal => {}
-            Compared::Ask(ask) => self.tell(id, &Packet::Ask(ask)),
+            Compared::Ask(ask) => {
+                self.tell(id, &Packet::Ask(ask));
+                self.settle_conflicts(conn, theirs);
+            }
             Compared::Parts(parts) => {
                 for part in parts {
-                    self.tell(id, &Packet::Sum(part));
+                    self.answer_packet(conn, Class::Control, &Packet::Sum(part));
                 }
             }
+        }
+    }
+
+    /// Keys alone are asked for: where they do not tell records apart, the records are sent, and the larger hash stays.
+    fn settle_conflicts(&mut self, conn: ConnId, theirs: &Sum) {
+        if !self.conns.get(&conn).is_some_and(|state| state.conflicts) || theirs.count > SMALL {
+            return;
+        }
+        let (frames, _) = self.encoded(self.database.within(theirs.range));
+        for frame in frames {
+            self.answer_encoded(conn, Class::Control, &frame);
         }
     }
 
     /// ASK: sends what is newer here, or missing there.
     pub(super) fn asked(&mut self, id: NodeId, ask: &Ask) {
         let Some(conn) = self.links.get(&id).map(|l| l.conn) else { return };
+        if self.backlog(conn) > ANSWER {
+            if let Some(state) = self.conns.get_mut(&conn) {
+                state.owes_sum = true;
+            }
+            return;
+        }
+        let (frames, next) = self.encoded(self.database.newer_than(ask));
+        for frame in frames {
+            self.answer_encoded(conn, Class::Control, &frame);
+        }
+        if let Some(next) = next {
+            let last = ask.range.map_or(EVERYTHING.1, |(_, last)| last);
+            let sum = self.database.sum(Some((next, last)));
+            self.tell(id, &Packet::Sum(sum));
+        }
+    }
+
+    /// Whether everything differs by the very records by which it did before: what is on its way never differs twice by
+    /// the same, but records that stand under an equal key at both ends do.
+    fn differs_as_before(&mut self, conn: ConnId, theirs: &Sum) -> bool {
+        let ours = self.database.sum(None);
+        let Some(state) = self.conns.get_mut(&conn) else { return false };
+        let by =
+            (ours.count == theirs.count).then_some(ours.digest.0 ^ theirs.digest.0).filter(|by| *by != 0);
+        core::mem::replace(&mut state.differed_by, by) == by && by.is_some()
+    }
+
+    /// Records as they are sent, at most [`ANSWER`] octets of them, and where the rest begins.
+    fn encoded<'a>(&self, entries: impl Iterator<Item = &'a Entry>) -> (Vec<Bytes>, Option<NodeId>) {
         let mut frames: Vec<Bytes> = Vec::new();
         let mut octets = 0;
-        let mut whole = true;
-        for entry in self.database.newer_than(ask) {
+        for entry in entries {
             if octets > ANSWER {
-                whole = false;
-                break;
+                return (frames, Some(entry.id()));
             }
             let frame = entry.upt().frame(entry.age(self.now));
             octets += frame.len();
             frames.push(frame);
         }
-        for frame in frames {
-            self.send_encoded(conn, Class::Control, &frame);
-        }
-        if !whole {
-            let sum = self.database.sum(ask.range);
-            self.tell(id, &Packet::Sum(sum));
+        (frames, None)
+    }
+
+    /// The peer has read all that waited for it: what it asked for meanwhile is made good.
+    pub(super) fn make_good(&mut self, conn: ConnId) {
+        let Some(state) = self.conns.get_mut(&conn).filter(|c| c.owes_sum && c.outbox.is_empty()) else {
+            return;
+        };
+        state.owes_sum = false;
+        if let Kind::Link(id) = state.kind {
+            self.compare(id);
         }
     }
 }

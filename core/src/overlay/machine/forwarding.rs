@@ -1,6 +1,6 @@
 //! Payloads: routed on demand, passed on, delivered, and their failures told.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use crate::overlay::graph::{Graph, GraphBuilder};
 use crate::overlay::link::Link;
 use crate::overlay::names::NodeId;
 use crate::overlay::routes::{ShortestPaths, Tree};
-use crate::overlay::wire::{self, DataHead, Flow};
+use crate::overlay::wire::{self, DataHead, Flow, Packet};
 
 /// How many links a payload may take.
 const TTL: u8 = 32;
@@ -20,16 +20,21 @@ const TTL: u8 = 32;
 const DATAGRAM: usize = 1_200;
 /// Routes are computed at most this often.
 const ROUTES_EVERY: Duration = Duration::from_millis(50);
-/// Bulk octets that may wait on a link before senders are told to wait.
-const BUSY: usize = 1 << 20;
+/// ... and so often beside that where no path was left, or the path led over a link known to be dead.
+const FORCED: u32 = 4;
 /// Echoes whose answer is waited for.
 const ECHOES: usize = 1_024;
+
+/// A frame with a payload that went no further here, and what its sender is to hear.
+type Loss = (Bytes, fn(u64) -> Flow);
 
 /// Routes, and payloads under way.
 #[derive(Debug, Default)]
 pub(super) struct Forwarding {
     stale: bool,
     computed: Option<Time>,
+    /// How often they were computed before they were due.
+    forced: u32,
     generation: u64,
     builder: GraphBuilder,
     graph: Graph,
@@ -37,12 +42,24 @@ pub(super) struct Forwarding {
     tree: Tree,
     last: u64,
     echoes: BTreeMap<u64, Time>,
+    /// Frames with payloads that went no further here, and what their senders are to hear.
+    losses: VecDeque<Loss>,
 }
 
 impl Forwarding {
     /// Routes may differ from now on.
     pub(super) fn graph_changed(&mut self) {
         self.stale = true;
+    }
+
+    /// A frame found no room.
+    pub(super) fn lost(&mut self, frame: Bytes, why: fn(u64) -> Flow) {
+        self.losses.push_back((frame, why));
+    }
+
+    /// Frames waited for a neighbour that is gone.
+    pub(super) fn lost_all(&mut self, frames: impl Iterator<Item = Bytes>) {
+        self.losses.extend(frames.map(|frame| (frame, Flow::Unreachable as fn(u64) -> Flow)));
     }
 }
 
@@ -75,10 +92,11 @@ impl Overlay {
             self.deliver(me.id, head, payload.clone());
         } else {
             let hop = self.next_hop(to).ok_or(Refusal::Unreachable)?;
-            if self.links.get(&hop).is_some_and(|l| self.backlog(l.conn) + payload.len() > BUSY) {
+            let frame = wire::emit_data(&head, payload);
+            if !self.has_room(hop, frame.len()) {
                 return Err(Refusal::Busy);
             }
-            self.transmit(hop, &head, payload);
+            self.transmit(hop, frame);
         }
         self.forwarding.last = number;
         Ok(number)
@@ -104,7 +122,7 @@ impl Overlay {
         match self.next_hop(head.destination).filter(|hop| *hop != from || head.ttl == TTL) {
             Some(hop) => {
                 self.counters.forwarded += 1;
-                self.transmit(hop, &DataHead { ttl, ..head }, &payload);
+                self.transmit(hop, wire::emit_data(&DataHead { ttl, ..head }, &payload));
             }
             None => self.undeliverable(me.id, &head, Flow::Unreachable),
         }
@@ -128,6 +146,7 @@ impl Overlay {
             }
             Flow::Unreachable(number) => self.undelivered(number, head.source, "unreachable"),
             Flow::Expired(number) => self.undelivered(number, head.source, "expired"),
+            Flow::Busy(number) => self.undelivered(number, head.source, "busy"),
         }
     }
 
@@ -151,35 +170,52 @@ impl Overlay {
             return self.deliver(me, *head, payload);
         }
         if let Some(hop) = self.next_hop(head.destination) {
-            self.transmit(hop, head, &payload);
+            self.transmit(hop, wire::emit_data(head, &payload));
         }
     }
 
-    fn transmit(&mut self, hop: NodeId, head: &DataHead, payload: &Bytes) {
+    fn transmit(&mut self, hop: NodeId, frame: Bytes) {
         let Some(link) = self.links.get(&hop) else { return };
         let (conn, udp) = (link.conn, link.beats.fresh_udp(self.now));
-        let frame = wire::emit_data(head, payload);
         match self.beat_address(hop).filter(|_| udp && frame.len() <= DATAGRAM) {
             Some(to) => self.out.push_back(Output::Datagram { port: UDP, to, payload: frame }),
             None => self.send(conn, Class::Bulk, frame),
         }
     }
 
+    /// Whether a frame of `len` octets to a neighbour finds room: it goes as a datagram, or the link's queue holds it.
+    fn has_room(&self, hop: NodeId, len: usize) -> bool {
+        let Some(link) = self.links.get(&hop) else { return false };
+        let datagram = len <= DATAGRAM && link.beats.fresh_udp(self.now);
+        datagram || self.conns.get(&link.conn).is_some_and(|c| c.outbox.has_room_for(len))
+    }
+
+    /// Tells the senders of payloads that were lost here, one error each.
+    pub(super) fn tell_of_losses(&mut self) {
+        while let Some((frame, why)) = self.forwarding.losses.pop_front() {
+            self.counters.shed += 1;
+            let Some(end) = frame.iter().position(|octet| *octet == b'\r') else { continue };
+            if let (Ok(Packet::Dat(head)), Some(me)) = (wire::read(&frame.slice(..end)), self.me()) {
+                self.undeliverable(me.id, &head, why);
+            }
+        }
+    }
+
     /// The neighbour on the shortest path to `to`. Routes are computed when they are asked for and something changed, at
-    /// most every 50 ms unless the neighbour they name is gone.
+    /// most every 50 ms unless the path that they name is known to be broken.
     pub(super) fn next_hop(&mut self, to: NodeId) -> Option<NodeId> {
         let due = self.forwarding.computed.is_none_or(|at| self.now.since(at) >= ROUTES_EVERY);
+        if due {
+            self.forwarding.forced = 0;
+        }
         if self.forwarding.generation != self.database.index().generation() || (self.forwarding.stale && due)
         {
             self.compute_routes();
-        }
-        self.known_hop(to).or_else(|| {
-            if !self.forwarding.stale {
-                return None;
-            }
+        } else if self.forwarding.stale && self.forwarding.forced < FORCED && !self.path_stands(to) {
+            self.forwarding.forced += 1;
             self.compute_routes();
-            self.known_hop(to)
-        })
+        }
+        self.known_hop(to)
     }
 
     fn known_hop(&self, to: NodeId) -> Option<NodeId> {
@@ -187,6 +223,14 @@ impl Overlay {
         let hop = self.forwarding.tree.first_hop(dense)?;
         let hop = *self.database.index().ids().get(hop as usize)?;
         self.links.get(&hop).filter(|link| link.live()).map(|_: &Link| hop)
+    }
+
+    /// Whether there is a path to `to`, and each of its links is still there by what is known now.
+    fn path_stands(&self, to: NodeId) -> bool {
+        let path = self.database.index().of(to).and_then(|dense| self.forwarding.tree.path(dense));
+        let id = |dense: u32| self.database.at(dense).id();
+        let stands = |pair: &[u32]| self.database.edge(self.config.links, id(pair[0]), id(pair[1])).is_some();
+        path.is_some_and(|path| path.windows(2).all(stands)) && self.known_hop(to).is_some()
     }
 
     fn compute_routes(&mut self) {

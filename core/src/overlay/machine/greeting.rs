@@ -12,7 +12,7 @@ use crate::overlay::database::LinkMode;
 use crate::overlay::event::Event;
 use crate::overlay::link::{Beats, Link, Mine, Theirs};
 use crate::overlay::names::{NodeId, Token};
-use crate::overlay::wire::{Capabilities, Greeting, NodeName, Packet, Role};
+use crate::overlay::wire::{Capabilities, Greeting, LINKS_LIMIT, NodeName, Packet, Role};
 
 /// The version of the protocol.
 const VERSION: u32 = 1;
@@ -36,7 +36,7 @@ impl Overlay {
 
     /// A stranger says LNK.
     pub(super) fn greeted(&mut self, conn: ConnId, greeting: Greeting) {
-        match self.admissible(&greeting) {
+        match self.admissible(conn, &greeting) {
             Ok(id) => self.admit(conn, id, greeting),
             Err(reason) => self.refuse_link(conn, reason),
         }
@@ -47,7 +47,7 @@ impl Overlay {
         self.refuse(conn, Bytes::from_static(b"LNK"), reason, nodes);
     }
 
-    fn admissible(&mut self, greeting: &Greeting) -> Result<NodeId, &'static str> {
+    fn admissible(&mut self, conn: ConnId, greeting: &Greeting) -> Result<NodeId, &'static str> {
         let me = self.me().filter(|_| self.is_running()).ok_or("leaving")?;
         let id = greeting.node.id.ok_or("nameless")?;
         if greeting.version != VERSION {
@@ -58,6 +58,10 @@ impl Overlay {
         }
         if id == me.id {
             return Err("self");
+        }
+        let now = self.now;
+        if self.conns.get_mut(&conn).is_some_and(|state| !state.meter.is_welcome(now)) {
+            return Err("busy");
         }
         if self.config.is_watcher() {
             return Err("bootstrap");
@@ -130,6 +134,9 @@ impl Overlay {
 
     /// How many more may choose this node; `None` for any number.
     pub(super) fn free_slots(&self) -> Option<usize> {
+        if self.links.len() >= LINKS_LIMIT {
+            return Some(0);
+        }
         let taken = self.links.values().filter(|l| l.theirs == Theirs::Chosen).count();
         self.config.in_degree_cap().map(|cap| cap.saturating_sub(taken))
     }

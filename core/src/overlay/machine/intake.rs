@@ -2,11 +2,12 @@
 
 use super::Overlay;
 use crate::kernel::{Class, ConnId};
-use crate::overlay::database::{Change, Standing, Verdict};
+use crate::overlay::budget::Budget;
+use crate::overlay::database::{Change, Refusal, Standing, Verdict};
 use crate::overlay::event::Event;
 use crate::overlay::flood::{Superseded, age};
 use crate::overlay::names::NodeId;
-use crate::overlay::wire::{Removal, Upt};
+use crate::overlay::wire::Upt;
 
 impl Overlay {
     /// UPT.
@@ -37,14 +38,31 @@ impl Overlay {
         }
         upt.age = age::arrived(upt.age, self.links.get(&from).map(|link| link.echo));
         let (age, hash) = (upt.age, upt.hash);
-        let verdict = self.database.offer(self.now, upt.detach(), &body);
+        let verdict = self.database.offer_from(Some(from), self.now, upt.detach(), &body);
+        self.displaced();
         if verdict.is_settled() {
             self.duplicates.insert(self.now, hash);
+        }
+        let introduced = match verdict {
+            Verdict::Refused(refusal) => refusal == Refusal::Introduced,
+            _ => verdict.taken().is_some_and(|change| change.first_seen),
+        };
+        if introduced {
+            self.charge(conn, Budget::Ids, 1);
         }
         match verdict.taken() {
             Some(change) => self.taken(from, source, age, change),
             None if matches!(verdict, Verdict::Conflict { .. }) => self.answer_older(from, conn, source),
             None => {}
+        }
+    }
+
+    /// Records that had to go for a new one.
+    fn displaced(&mut self) {
+        for id in self.database.take_displaced() {
+            self.probes.forget(id);
+            self.membership.forget(id);
+            self.forwarding.graph_changed();
         }
     }
 
@@ -85,7 +103,7 @@ impl Overlay {
         let Some(entry) = self.database.get(source) else { return };
         let frame = entry.upt().frame(entry.age(self.now));
         if self.links.contains_key(&from) {
-            self.send_encoded(conn, Class::Control, &frame);
+            self.answer_encoded(conn, Class::Control, &frame);
         }
     }
 
@@ -104,38 +122,13 @@ impl Overlay {
         }
     }
 
-    /// RMV: a claim that somebody is gone. Its victim refutes it; routing never needs it.
-    pub(super) fn removal(&mut self, conn: ConnId, from: NodeId, removal: Removal) {
-        if self.duplicates.contains(self.now, removal.hash) {
-            self.counters.duplicates += 1;
-            return;
-        }
-        if !removal.verify() {
-            return self.bad_update(conn);
-        }
-        self.duplicates.insert(self.now, removal.hash);
-        if Some(removal.victim) == self.me().map(|me| me.id) {
-            self.origin.again();
-            return;
-        }
-        let silent = self.probes.get(removal.victim).is_some_and(|p| p.failed > 0);
-        let known = self.database.get(removal.victim).is_some_and(|e| removal.victim_key >= e.key());
-        if silent && known && !self.links.contains_key(&removal.victim) {
-            self.mark_absent(removal.victim);
-        }
-        let packet = crate::overlay::wire::Packet::Rmv(removal);
-        let others: smallvec::SmallVec<[ConnId; 16]> =
-            self.links.values().filter(|l| l.peer != from).map(|l| l.conn).collect();
-        let frame = packet.emit();
-        for conn in others {
-            self.send_encoded(conn, Class::Control, &frame);
-        }
-    }
-
-    pub(super) fn mark_absent(&mut self, id: NodeId) {
-        if self.database.mark_absent(id) {
+    /// Whether that is news.
+    pub(super) fn mark_absent(&mut self, id: NodeId) -> bool {
+        let news = self.database.mark_absent(id);
+        if news {
             self.forwarding.graph_changed();
         }
+        news
     }
 
     pub(super) fn clear_absent(&mut self, id: NodeId) {
@@ -148,6 +141,7 @@ impl Overlay {
     pub(super) fn expire_records(&mut self) {
         for id in self.database.expire(self.now) {
             self.probes.forget(id);
+            self.membership.forget(id);
             self.forwarding.graph_changed();
         }
         self.watch_expiry();

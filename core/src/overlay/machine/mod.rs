@@ -11,7 +11,9 @@ mod healing;
 mod intake;
 mod joining;
 mod leaving;
+mod membership;
 mod originating;
+mod policing;
 mod query;
 mod starting;
 mod streams;
@@ -37,7 +39,9 @@ use choosing::Choosing;
 use forwarding::Forwarding;
 use healing::Healing;
 use joining::Joining;
+use membership::Membership;
 use originating::Origin;
+use policing::Policing;
 use starting::Life;
 use streams::{Conn, Dial};
 
@@ -53,6 +57,8 @@ enum Timer {
     Pulse,
     /// A neighbour may have fallen silent.
     Silence(NodeId),
+    /// A peer was slowed for long enough.
+    Resume(ConnId),
     /// A connection has taken too long to say what it is, or to answer.
     Overdue(ConnId),
     /// The next decision.
@@ -92,6 +98,7 @@ impl Timer {
         match self {
             Timer::Pulse => "pulse",
             Timer::Silence(_) => "silence",
+            Timer::Resume(_) => "resume",
             Timer::Overdue(_) => "overdue",
             Timer::Epoch => "epoch",
             Timer::Again => "again",
@@ -184,6 +191,8 @@ pub struct Overlay {
     joining: Joining,
     healing: Healing,
     forwarding: Forwarding,
+    policing: Policing,
+    membership: Membership,
 }
 
 impl Overlay {
@@ -221,6 +230,8 @@ impl Overlay {
             joining: Joining::default(),
             healing: Healing::default(),
             forwarding: Forwarding::default(),
+            membership: Membership::default(),
+            policing: Policing::new(&config.bounds.budgets, streams.keyed("hosts")),
             config,
         };
         node.load();
@@ -275,6 +286,7 @@ impl Overlay {
             match timer {
                 Timer::Pulse => self.pulse(),
                 Timer::Silence(id) => self.silence(id),
+                Timer::Resume(conn) => self.resume(conn),
                 Timer::Overdue(conn) => self.overdue(conn),
                 Timer::Epoch => self.epoch(),
                 Timer::Again => self.decide_when_quiet(),
@@ -293,6 +305,12 @@ impl Overlay {
                 Timer::Leave => self.left(),
             }
         }
+    }
+
+    /// What follows from anything that happened.
+    fn conclude(&mut self) {
+        self.tell_of_losses();
+        self.originate_if_due();
     }
 
     fn ticket(&mut self) -> Ticket {
@@ -322,7 +340,7 @@ impl Machine for Overlay {
         debug_assert!(now >= self.now, "time went back");
         self.now = self.now.max(now);
         self.input(input);
-        self.originate_if_due();
+        self.conclude();
     }
 
     fn command(&mut self, now: Time, command: Command) -> Result<Reply, Refusal> {
@@ -333,7 +351,7 @@ impl Machine for Overlay {
             Command::Bootstraps(addresses) => self.bootstraps_moved(addresses),
             Command::Leave => self.leave(),
         };
-        self.originate_if_due();
+        self.conclude();
         reply
     }
 

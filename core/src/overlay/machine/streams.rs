@@ -1,17 +1,21 @@
 //! Connections: what they are, the frames that they carry, and how they end.
 
-use core::net::SocketAddr;
+use alloc::collections::BTreeMap;
+use core::net::{IpAddr, SocketAddr};
 
 use bytes::{Bytes, BytesMut};
 
 use super::{Overlay, Timer};
 use crate::kernel::{
-    Class, CloseHow, Closed, ConnId, Fault, How, LineScanner, Outbox, Output, Payload, Terminator, Ticket,
-    Why,
+    Class, CloseHow, Closed, ConnId, Fault, How, LineScanner, Outbox, Output, Payload, Shed, Terminator,
+    Ticket, Time, Why,
 };
+use crate::overlay::budget::{Budget, Meter};
 use crate::overlay::event::Event;
 use crate::overlay::names::{NodeId, Token};
-use crate::overlay::wire::{self, DataHead, MAX_LENGTH, Nack, NodeName, Packet, Reassembly, Role, Segment};
+use crate::overlay::wire::{
+    self, DataHead, Flow, MAX_LENGTH, Nack, NodeName, Packet, Reassembly, Role, Segment,
+};
 
 /// What a dial is for.
 #[derive(Clone, Debug)]
@@ -50,23 +54,37 @@ pub(super) struct Conn {
     pub(super) remote: SocketAddr,
     scanner: LineScanner,
     payload: Option<(DataHead, Payload)>,
-    outbox: Outbox,
+    pub(super) outbox: Outbox,
+    /// Something it asked for was not answered, since it has not read what was sent before.
+    pub(super) owes_sum: bool,
+    /// The exclusive or of both sums over everything, when they last differed with equal counts.
+    pub(super) differed_by: Option<u128>,
+    /// They differed so twice: records stand under an equal key.
+    pub(super) conflicts: bool,
     reassembly: Option<Reassembly>,
     message: u32,
     last_words: Option<Why>,
+    pub(super) meter: Meter,
+    /// Since when the peer is not read from, and what it took too much of.
+    pub(super) slowed: Option<(Time, Budget)>,
 }
 
 impl Conn {
-    fn new(kind: Kind, remote: SocketAddr) -> Self {
+    fn new(kind: Kind, remote: SocketAddr, meter: Meter) -> Self {
         Conn {
             kind,
             remote,
             scanner: LineScanner::new(Terminator::CrLf, MAX_LENGTH),
             payload: None,
             outbox: Outbox::default(),
+            owes_sum: false,
+            differed_by: None,
+            conflicts: false,
             reassembly: None,
             message: 0,
             last_words: None,
+            meter,
+            slowed: None,
         }
     }
 }
@@ -102,14 +120,19 @@ impl Overlay {
         self.timers.set(Timer::Overdue(conn), self.now + self.config.periods.greeting);
     }
 
+    fn connected(&mut self, conn: ConnId, kind: Kind, remote: SocketAddr) {
+        let meter = self.policing.meter(self.now, &self.config.bounds.budgets, remote);
+        self.conns.insert(conn, Conn::new(kind, remote, meter));
+    }
+
     fn accepted(&mut self, conn: ConnId, remote: SocketAddr) {
-        self.conns.insert(conn, Conn::new(Kind::Stranger, remote));
+        self.connected(conn, Kind::Stranger, remote);
         self.strangers.push_back(conn);
         if self.me().is_none() {
             self.out.push_back(Output::Reading { conn, on: false });
         }
         if self.strangers.len() > self.config.bounds.strangers
-            && let Some(oldest) = self.strangers.pop_front()
+            && let Some(oldest) = self.crowding_stranger()
         {
             self.hang_up(
                 oldest,
@@ -117,6 +140,18 @@ impl Overlay {
                 Why { fault: Fault::Own, what: "too many have not said what they are" },
             );
         }
+    }
+
+    /// The oldest stranger of the host that most strangers come from: one host that opens connections and says nothing
+    /// takes the place of no other's.
+    fn crowding_stranger(&self) -> Option<ConnId> {
+        let host = |conn: &ConnId| self.conns.get(conn).map(|state| state.remote.ip());
+        let mut crowds: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        for host in self.strangers.iter().filter_map(host) {
+            *crowds.entry(host).or_default() += 1;
+        }
+        let crowd = |conn: &&ConnId| host(conn).and_then(|host| crowds.get(&host)).copied();
+        self.strangers.iter().rev().max_by_key(crowd).copied()
     }
 
     /// The node knows who it is: those who came before hear it now.
@@ -131,21 +166,21 @@ impl Overlay {
         match dial {
             Dial::Link { to, role } => {
                 let token = self.token();
-                self.conns.insert(conn, Conn::new(Kind::Greeting { to, token }, remote));
+                self.connected(conn, Kind::Greeting { to, token }, remote);
                 self.greet(conn, role, token);
             }
             Dial::Boot(addr) => {
-                self.conns.insert(conn, Conn::new(Kind::Boot(addr), remote));
+                self.connected(conn, Kind::Boot(addr), remote);
                 self.register(conn);
             }
             Dial::Probe { id } => {
-                self.conns.insert(conn, Conn::new(Kind::Probe, remote));
+                self.connected(conn, Kind::Probe, remote);
                 let token = self.token();
                 self.probes.sent(self.now, id, token);
                 self.send_packet(conn, Class::Urgent, &Packet::Ping(token));
             }
             Dial::Abandoned => {
-                self.conns.insert(conn, Conn::new(Kind::Closing, remote));
+                self.connected(conn, Kind::Closing, remote);
                 self.out.push_back(Output::Close {
                     conn,
                     how: CloseHow::Abort,
@@ -167,13 +202,16 @@ impl Overlay {
     pub(super) fn received(&mut self, conn: ConnId, bytes: &mut BytesMut) {
         loop {
             match self.next_frame(conn, bytes) {
-                Ok(Some(Frame::Line(line))) => self.line(conn, &line),
+                Ok(Some(Frame::Line(line))) => {
+                    self.line(conn, &line);
+                    self.police(conn);
+                }
                 Ok(Some(Frame::Data(head, payload))) => self.payload(conn, head, payload),
                 Ok(None) => return,
                 Err(why) => self.misbehaved(conn, why),
             }
             // After each frame, so that what is told does not depend on how many arrived together.
-            self.originate_if_due();
+            self.conclude();
         }
     }
 
@@ -182,7 +220,7 @@ impl Overlay {
             bytes.clear();
             return Ok(None);
         };
-        if self.life.me().is_none() {
+        if self.life.me().is_none() || state.slowed.is_some() {
             return Ok(None);
         }
         if let Some((head, payload)) = state.payload {
@@ -200,7 +238,14 @@ impl Overlay {
 
     fn line(&mut self, conn: ConnId, line: &Bytes) {
         match wire::read(line) {
-            Ok(packet) => self.packet(conn, packet),
+            Ok(packet) => {
+                // What announces a payload pays as that does: by waiting for its place in a queue.
+                if !matches!(packet, Packet::Dat(_)) {
+                    self.charge(conn, Budget::Frames, 1);
+                    self.charge(conn, Budget::Octets, line.len());
+                }
+                self.packet(conn, packet);
+            }
             Err(_) => self.misbehaved(conn, peer_fault("a malformed packet")),
         }
     }
@@ -296,11 +341,31 @@ impl Overlay {
         }
     }
 
+    /// Sends what the peer asked for, at its expense.
+    pub(super) fn answer_packet(&mut self, conn: ConnId, class: Class, packet: &Packet) {
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        let stranger = state.kind == Kind::Stranger;
+        let remote = state.remote;
+        for frame in wire::frames(packet, &mut state.message) {
+            if stranger {
+                self.policing.introduced(self.now, remote, frame.len());
+            } else {
+                self.charge(conn, Budget::Answers, frame.len());
+            }
+            self.send(conn, class, frame);
+        }
+    }
+
+    /// Sends a packet that is encoded already and that the peer asked for, at its expense.
+    pub(super) fn answer_encoded(&mut self, conn: ConnId, class: Class, packet: &Bytes) {
+        self.charge(conn, Budget::Answers, packet.len());
+        self.send_encoded(conn, class, packet);
+    }
+
     pub(super) fn send(&mut self, conn: ConnId, class: Class, frame: Bytes) {
         let Some(state) = self.conns.get_mut(&conn).filter(|c| c.kind != Kind::Closing) else { return };
-        let mut shed = 0;
-        let pushed = state.outbox.push(class, frame, |_| shed += 1);
-        self.counters.shed += shed;
+        let forwarding = &mut self.forwarding;
+        let pushed = state.outbox.push(class, frame, |Shed(frame)| forwarding.lost(frame, Flow::Busy));
         match pushed {
             Ok(()) => self.pump(conn),
             Err(_) => self.lose(conn, Why { fault: Fault::Peer, what: "the peer reads too slowly" }),
@@ -331,6 +396,7 @@ impl Overlay {
         if let Some(state) = self.conns.get_mut(&conn) {
             state.outbox.flushed(n);
             self.pump(conn);
+            self.make_good(conn);
             self.last_words_said(conn);
         }
     }
@@ -357,6 +423,10 @@ impl Overlay {
         let Some(state) = self.conns.get_mut(&conn).filter(|c| c.kind != Kind::Closing) else { return };
         let stranger = state.kind == Kind::Stranger;
         state.kind = Kind::Closing;
+        self.timers.cancel(Timer::Resume(conn));
+        if how == CloseHow::Abort {
+            self.forwarding.lost_all(state.outbox.take_bulk());
+        }
         if stranger {
             self.strangers.retain(|c| *c != conn);
         }
@@ -379,8 +449,14 @@ impl Overlay {
     }
 
     pub(super) fn closed(&mut self, conn: ConnId, why: Closed) {
-        let Some(state) = self.conns.remove(&conn) else { return };
+        let Some(mut state) = self.conns.remove(&conn) else { return };
         self.timers.cancel(Timer::Overdue(conn));
+        self.timers.cancel(Timer::Resume(conn));
+        if let Some((since, _)) = state.slowed {
+            state.meter.slowed(self.now, self.now.since(since));
+        }
+        self.policing.departed(self.now, state.remote, state.meter);
+        self.forwarding.lost_all(state.outbox.take_bulk());
         if state.kind == Kind::Stranger {
             self.strangers.retain(|c| *c != conn);
         }

@@ -307,6 +307,7 @@ impl Put for DataHead {
             Flow::Reply(number) => (b'r', number),
             Flow::Unreachable(number) => (b'u', number),
             Flow::Expired(number) => (b'x', number),
+            Flow::Busy(number) => (b'b', number),
         };
         out.put_u8(kind);
         let digits = hex64(number);

@@ -65,7 +65,7 @@
 //! token      = 16HEX
 //! range      = id "-" id                    ; the first not above the second
 //! key        = number "." number            ; incarnation and sequence, neither 0
-//! flow       = ( "d" / "e" / "r" / "u" / "x" ) 1*16HEX           ; without leading zeros
+//! flow       = ( "d" / "e" / "r" / "u" / "x" / "b" ) 1*16HEX           ; without leading zeros
 //! role       = "o" / "g" / "w" / "i"
 //! network    = 1*32lower
 //! word       = 1*16( A-Z / DIGIT )          ; a letter first

@@ -201,14 +201,15 @@ pub(super) fn data_head(text: &[u8]) -> Read<'_, DataHead> {
 }
 
 fn flow(text: &[u8]) -> Read<'_, Flow> {
-    let (text, kind) = one_of("derux").parse(text)?;
+    let (text, kind) = one_of("deruxb").parse(text)?;
     let (text, number) = hex_number(text)?;
     let flow = match kind {
         'd' => Flow::Data,
         'e' => Flow::Echo,
         'r' => Flow::Reply,
         'u' => Flow::Unreachable,
-        _ => Flow::Expired,
+        'x' => Flow::Expired,
+        _ => Flow::Busy,
     };
     Ok((text, flow(number)))
 }

@@ -209,7 +209,7 @@ pub fn beats() -> impl Strategy<Value = Beat> {
 
 /// The line before a payload.
 pub fn data_heads() -> impl Strategy<Value = DataHead> {
-    let kinds = [Flow::Data, Flow::Echo, Flow::Reply, Flow::Unreachable, Flow::Expired];
+    let kinds = [Flow::Data, Flow::Echo, Flow::Reply, Flow::Unreachable, Flow::Expired, Flow::Busy];
     let flow = (prop::sample::select(kinds.to_vec()), long_numbers()).prop_map(|(kind, number)| kind(number));
     let len = prop_oneof![Just(0), Just(65_536), 0u32..65_536];
     (flow, ids(), ids(), any::<u8>(), len).prop_map(|(flow, source, destination, ttl, len)| DataHead {

@@ -274,6 +274,8 @@ pub enum Flow {
     Unreachable(u64),
     /// `x`: the payload of that number ran out of TTL.
     Expired(u64),
+    /// `b`: the payload of that number found no room in a queue on its way.
+    Busy(u64),
 }
 
 /// DAT: the line before a payload.

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::chatter::{Chatter, Do, Heard};
 use crate::kernel::{CloseHow, Closed, ConnId, DialError, How, Output, Seed, Streams, Ticket, Time};
 use crate::sim::faults::{self, Action, Severity};
-use crate::sim::{Config, Jitter, Restart, Trace, World, address, node_at, strategies};
+use crate::sim::{Config, Jitter, Kind, Restart, Trace, World, address, node_at, strategies};
 
 const NODES: usize = 4;
 const SEVERITY: Severity =
@@ -29,7 +29,7 @@ struct Run {
 /// Talkers under faults; then everything is right again, all talk for ten seconds, then say a last word.
 fn run(seed: u64, actions: &[Action], window: usize) -> Run {
     let jitter = Jitter::Uniform { max: Duration::from_millis(3) };
-    let config = Config { jitter, window, ..Config::default() };
+    let config = Config { jitter, window, patience: Duration::from_secs(20), ..Config::default() };
     let mut world = World::new(config, |_: usize, _: usize| DELAY, Seed::from_u64(seed));
     for node in 0..NODES {
         world.add(|boot| Chatter::talking(boot, NODES + 1, Duration::from_millis(20)));
@@ -215,6 +215,19 @@ fn drawn_faults_do_something_and_can_be_drawn_again() {
     assert!(heard(|h| matches!(h, Heard::DialFailed(_, DialError::Refused))) > 3);
     assert!(heard(|h| matches!(h, Heard::Received(..))) > 100);
     assert!(one.world.totals().datagrams_lost > 10);
+}
+
+#[test]
+fn laws_hold_after_the_network_forgot_connections() {
+    let sever = |b| [Action::Sever { a: 0, b }, Action::Wait { time: Duration::from_millis(500) }];
+    let actions: Vec<Action> = [Action::Wait { time: Duration::from_secs(2) }]
+        .into_iter()
+        .chain([1, 2, 3].into_iter().flat_map(sever))
+        .collect();
+    let mut run = run(3, &actions, 100);
+    assert!(run.world.tally().of(Kind::HalfOpen) > 3, "{:?}", run.world.tally());
+    check_bytes(&run).and_then(|()| check_pairs(&run)).and_then(|()| check_dials(&run)).unwrap();
+    check_crash(&mut run).unwrap();
 }
 
 #[test]

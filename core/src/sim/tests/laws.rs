@@ -10,17 +10,17 @@ use super::chatter::{Chatter, Do, Heard};
 use crate::kernel::{CloseHow, Closed, ConnId, DialError, How, Machine, Port, Seed, Ticket, Time};
 use crate::sim::{Condition, Config, Jitter, Restart, World, address, address_of};
 
-const THERE: u64 = 10_000;
-const BACK: u64 = 30_000;
+pub(super) const THERE: u64 = 10_000;
+pub(super) const BACK: u64 = 30_000;
 
 /// Two nodes, 10 ms from 0 to 1 and 30 ms back, running since 0; at 1 s.
-struct Pair {
-    world: World<Chatter>,
+pub(super) struct Pair {
+    pub(super) world: World<Chatter>,
     heard: Vec<(u64, usize, Heard)>,
 }
 
 impl Pair {
-    fn new(config: Config) -> Self {
+    pub(super) fn new(config: Config) -> Self {
         let delays = |from: usize, to: usize| if from < to { THERE } else { BACK };
         let mut world = World::new(config, delays, Seed::from_u64(7));
         for _ in 0..2 {
@@ -32,12 +32,12 @@ impl Pair {
         pair
     }
 
-    fn tell(&mut self, node: usize, what: Do) {
+    pub(super) fn tell(&mut self, node: usize, what: Do) {
         assert_eq!(self.world.command(node, what), Some(Ok(())));
     }
 
     /// What is heard in the next `micros`, with the time since now; a machine's own sendings left out.
-    fn pass(&mut self, micros: u64) -> Vec<(u64, usize, Heard)> {
+    pub(super) fn pass(&mut self, micros: u64) -> Vec<(u64, usize, Heard)> {
         let (from, until) = (self.world.now(), self.world.now() + Duration::from_micros(micros));
         let mut heard = Vec::new();
         self.world.run_until(until, |at, node, h| heard.push((micros_since(at, from), node, h)));
@@ -47,7 +47,7 @@ impl Pair {
     }
 
     /// A connection from 0 to 1: its names at both ends.
-    fn connect(&mut self) -> (ConnId, ConnId) {
+    pub(super) fn connect(&mut self) -> (ConnId, ConnId) {
         self.tell(0, Do::Dial(address(1), Time::MAX));
         let heard = self.pass(100_000);
         let [
@@ -61,6 +61,17 @@ impl Pair {
         assert_ne!(from.port(), address(0).port());
         (*a, *b)
     }
+}
+
+/// So many nodes that say nothing by themselves, 5 ms apart.
+pub(super) fn quiet_world(nodes: usize) -> World<Chatter> {
+    let mut world = World::new(Config::default(), |_: usize, _: usize| 5_000, Seed::from_u64(7));
+    for _ in 0..nodes {
+        let node = world.add(Chatter::quiet);
+        world.start(node, Time::ZERO);
+    }
+    world.run_until(Time::from_micros(1), |_, _, _| ());
+    world
 }
 
 fn micros_since(at: Time, from: Time) -> u64 {

@@ -1,5 +1,7 @@
 //! The laws of the world itself, with a machine that talks for the sake of talking.
 
 mod chatter;
+mod drivers;
 mod faulty;
 mod laws;
+mod network;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::super::net::{address_of, ip, node_at};
 use super::super::slab::Key;
+use super::super::tally::Kind;
 use super::super::tcp::{Conn, EndState, Segment, Side, conn_id};
 use super::{Condition, Delivery, Event, FollowUp, World};
 use crate::kernel::{CloseHow, Closed, ConnId, DialError, How, Input, Machine, Ticket, Time};
@@ -30,7 +31,7 @@ impl<M: Machine> World<M> {
         self.dials += 1;
         let port = port.unwrap_or(crate::kernel::Port(u16::MAX));
         let key = self.conns.insert(Conn::new(node, ticket, to, port, from_port));
-        self.at(deadline, Event::Deadline { conn: key });
+        self.at(self.when(node, deadline), Event::Deadline { conn: key });
         if to < self.nodes.len() {
             self.transmit(key, Side::Dialler, Segment::Syn);
         }
@@ -39,9 +40,13 @@ impl<M: Machine> World<M> {
     /// Puts a segment on its way, behind those before it; over a cut it waits.
     pub(super) fn transmit(&mut self, key: Key, from: Side, segment: Segment) {
         let Some(c) = self.conns.get_mut(key) else { return };
+        if c.severed {
+            return self.swallow(key, from, &segment);
+        }
         let (a, b) = (c.node(from), c.node(from.other()));
         let end = c.end_mut(from);
         if self.net.is_cut(a, b) {
+            self.tally.count(Kind::Cut);
             return end.held.push_back(segment);
         }
         let last = end.wire.back().map_or(0, |(at, _)| *at);
@@ -133,7 +138,9 @@ impl<M: Machine> World<M> {
             (Segment::Refused | Segment::Rst, EndState::Dialing(ticket)) => {
                 self.dial_failed(key, ticket, DialError::Refused);
             }
-            (Segment::Fin, EndState::Open) if !c.end(to).reading => c.end_mut(to).fin_waits = true,
+            (Segment::Fin, EndState::Open) if !c.end(to).reading || c.end(to).unread > 0 => {
+                c.end_mut(to).fin_waits = true;
+            }
             (Segment::Fin, EndState::Open) => self.ended_by_peer(key, to),
             (Segment::Rst, EndState::Open) => self.ended(key, to, Closed::Broken),
             (Segment::Fin | Segment::Rst, EndState::Closing { fin_sent }) => {
@@ -159,12 +166,19 @@ impl<M: Machine> World<M> {
 
     fn take_data(&mut self, key: Key, to: Side, bytes: &Bytes) {
         let Some(c) = self.conns.get_mut(key) else { return };
-        let (node, conn, now) = (c.node(to), conn_id(key, to), self.now);
+        let (node, conn) = (c.node(to), conn_id(key, to));
         let end = c.end_mut(to);
         if !end.reading {
             end.unread += bytes.len();
             return end.received.extend_from_slice(bytes);
         }
+        let waits = end.unread > 0;
+        if waits || !self.reads_at_once(node) {
+            return self.take_slowly(key, to, bytes);
+        }
+        let now = self.shown(node);
+        let Some(c) = self.conns.get_mut(key) else { return };
+        let end = c.end_mut(to);
         let Some(machine) = &mut self.nodes[node].machine else { return };
         if end.received.is_empty() {
             // One warm buffer for all connections: most frames leave nothing behind.
@@ -189,23 +203,44 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// Shows the buffer again, after reading was turned on.
-    pub(super) fn present(&mut self, key: Key, side: Side) {
+    /// A slow reader will read it.
+    fn take_slowly(&mut self, key: Key, to: Side, bytes: &Bytes) {
+        self.tally.count(Kind::SlowReader);
         let Some(c) = self.conns.get_mut(key) else { return };
-        let (node, conn, now) = (c.node(side), conn_id(key, side), self.now);
+        c.end_mut(to).unread += bytes.len();
+        c.end_mut(to).received.extend_from_slice(bytes);
+    }
+
+    /// Shows the buffer again, after reading was turned on, and as much of what arrived since as a slow reader reads.
+    pub(super) fn present_again(&mut self, key: Key, side: Side) {
+        let Some(c) = self.conns.get(key) else { return };
+        let most = if self.reads_at_once(c.node(side)) { usize::MAX } else { 0 };
+        self.present(key, side, most);
+    }
+
+    /// Shows what the machine has left, and at most so much of what it was not shown; how much.
+    pub(super) fn present(&mut self, key: Key, side: Side, most: usize) -> usize {
+        let Some(c) = self.conns.get(key) else { return 0 };
+        let (node, conn) = (c.node(side), conn_id(key, side));
+        let now = self.shown(node);
+        let Some(c) = self.conns.get_mut(key) else { return 0 };
         let end = c.end_mut(side);
         if end.state != EndState::Open || !end.reading {
-            return;
+            return 0;
         }
-        let read = mem::take(&mut end.unread);
+        let read = end.unread.min(most);
+        end.unread -= read;
+        let rest = end.received.split_off(end.received.len() - end.unread);
         if let Some(machine) = &mut self.nodes[node].machine {
             machine.handle(now, Input::Received { conn, bytes: &mut end.received });
         }
-        let ends = end.fin_waits;
+        end.received.unsplit(rest);
+        let ends = end.fin_waits && end.unread == 0;
         self.make_room(key, side, read);
         if ends {
             self.last_words_read(key, side);
         }
+        read
     }
 
     /// The peer's FIN waited for reading: it counts now, unless the machine turns reading off again first.
@@ -304,7 +339,7 @@ impl<M: Machine> World<M> {
         self.ended(key, side, Closed::ByPeer);
     }
 
-    fn ended(&mut self, key: Key, side: Side, why: Closed) {
+    pub(super) fn ended(&mut self, key: Key, side: Side, why: Closed) {
         let Some(c) = self.conns.get_mut(key) else { return };
         let node = c.node(side);
         c.end_mut(side).leave();

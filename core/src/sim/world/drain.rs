@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::super::net::node_at;
 use super::super::slab::Key;
+use super::super::tally::Kind;
 use super::super::tcp::{EndState, Side, conn_id, conn_key};
 use super::{Condition, Delivery, Disk, Event, FollowUp, Job, Packet, World, short};
 use crate::kernel::{Closed, DialError, Input, Machine, Output, Port, Ticket};
@@ -43,9 +44,8 @@ impl<M: Machine> World<M> {
     }
 
     fn follow_up(&mut self, node: usize, next: FollowUp) {
-        let now = self.now;
         let input = match next {
-            FollowUp::Present { conn, side } => return self.present(conn, side),
+            FollowUp::Present { conn, side } => return self.present_again(conn, side),
             FollowUp::Flushed { conn, side, n } => {
                 let open = self.conns.get(conn).is_some_and(|c| c.end(side).state == EndState::Open);
                 if !open {
@@ -56,20 +56,24 @@ impl<M: Machine> World<M> {
             FollowUp::Closed { conn, side } => Input::Closed { conn: conn_id(conn, side), why: Closed::ByUs },
             FollowUp::Unreachable { ticket } => Input::DialFailed { ticket, why: DialError::Unreachable },
         };
+        let now = self.shown(node);
         if let Some(machine) = &mut self.nodes[node].machine {
             machine.handle(now, input);
         }
     }
 
     /// Keeps at most one tick in the queue that counts: an earlier one overtakes it, a later one waits until it fires.
-    fn schedule(&mut self, node: usize) {
+    pub(super) fn schedule(&mut self, node: usize) {
         let n = &mut self.nodes[node];
         let Some(wake) = n.machine.as_ref().and_then(Machine::poll_timeout) else {
             n.wanted = u64::MAX;
             return;
         };
-        n.wanted = wake.at.max(self.now).as_micros();
-        n.why = wake.why;
+        let wanted = match &n.driver {
+            None => wake.at.as_micros(),
+            Some(driver) => driver.clock.when(wake.at),
+        };
+        (n.wanted, n.why) = (wanted.max(self.now.as_micros()), wake.why);
         self.put_tick(node);
     }
 
@@ -78,7 +82,11 @@ impl<M: Machine> World<M> {
         if n.wanted < n.scheduled {
             n.scheduled = n.wanted;
             n.tick = n.tick.wrapping_add(1);
-            self.queue.push(n.scheduled, Event::Tick { node: short(node), tick: n.tick });
+            let at = match &mut n.driver {
+                None => n.wanted,
+                Some(driver) => driver.sleep(self.now.as_micros(), n.wanted),
+            };
+            self.queue.push(at, Event::Tick { node: short(node), tick: n.tick });
         }
     }
 
@@ -94,8 +102,12 @@ impl<M: Machine> World<M> {
         if n.condition != Condition::Running {
             return;
         }
-        if n.wanted > now.as_micros() {
-            return self.put_tick(node);
+        if n.wanted != now.as_micros() {
+            let early = n.wanted > now.as_micros();
+            if early && !n.driver.as_mut().is_some_and(|driver| driver.wakes_early(n.wanted)) {
+                return self.put_tick(node);
+            }
+            self.tally.count(if early { Kind::EarlyWake } else { Kind::Oversleep });
         }
         n.counters.events += 1;
         n.counters.woke(n.why, 1);
@@ -114,8 +126,17 @@ impl<M: Machine> World<M> {
         counters.datagram_bytes += payload.len() as u64;
         let known = node_at(to).filter(|(to, _)| *to < self.nodes.len());
         let Some((to, Some(to_port))) = known else { return self.lost(node) };
-        let Some(delay) = self.net.datagram_delay(node, to) else { return self.lost(node) };
+        let Some(delay) = self.net.datagram_delay(node, to, &mut self.tally) else {
+            return self.lost(node);
+        };
         let packet = Packet { payload, from: short(node), from_port: port.0, port: to_port.0 };
+        if let Some(delay) = self.net.copy_delay(node, to, &mut self.tally) {
+            self.post(to, delay, packet.clone());
+        }
+        self.post(to, delay, packet);
+    }
+
+    fn post(&mut self, to: usize, delay: u64, packet: Packet) {
         let packet = self.packets.insert(packet);
         self.queue
             .push(self.now.as_micros().saturating_add(delay), Event::Datagram { to: short(to), packet });
@@ -138,7 +159,7 @@ impl<M: Machine> World<M> {
                 if packet.port < self.config.ports && n.datagrams_waiting < self.config.datagram_backlog =>
             {
                 n.datagrams_waiting += 1;
-                n.inbox.push_back(Delivery::Datagram(packet));
+                self.wait_for_process(to, Delivery::Datagram(packet));
             }
             _ => self.lost(packet.from as usize),
         }

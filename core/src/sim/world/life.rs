@@ -1,11 +1,15 @@
 //! Starting, crashing, freezing, and what a disk keeps.
 
+use alloc::collections::BTreeMap;
 use core::mem;
+
+use bytes::Bytes;
 
 use super::super::net::address;
 use super::super::slab::Key;
+use super::super::tally::Kind;
 use super::super::tcp::{EndState, Segment, Side};
-use super::{Boot, Condition, Delivery, Disk, Event, World, short};
+use super::{Boot, Condition, Delivery, Disk, Event, Node, World, short};
 use crate::kernel::{Input, Loaded, Machine, Time};
 
 /// What a node finds on its disk when it starts again.
@@ -15,6 +19,21 @@ pub enum Restart {
     Keeping,
     /// Nothing.
     Forgetting,
+    /// What it had stored before so many of its latest starts, from 1: an older snapshot, without even the trace of the
+    /// starts since. What was before the first, or longer ago than eight, is nothing.
+    Older(u8),
+}
+
+/// How many older states of a disk a world remembers.
+const SNAPSHOTS: usize = 8;
+
+impl<M> Node<M> {
+    /// What it had stored before so many of its latest starts.
+    fn older(&mut self, starts: u8) -> BTreeMap<&'static str, Bytes> {
+        let starts = usize::from(starts.max(1));
+        self.snapshots.drain(..(starts - 1).min(self.snapshots.len()));
+        self.snapshots.pop_front().unwrap_or_default()
+    }
 }
 
 impl<M: Machine> World<M> {
@@ -27,6 +46,7 @@ impl<M: Machine> World<M> {
     /// way or by a reset, as the seed says (which of the two a host does depends on what it had unread).
     pub fn kill(&mut self, node: usize) {
         if self.end_process(node, Condition::Down) {
+            self.tally.count(Kind::Kill);
             for key in self.conns.keys() {
                 for side in Side::BOTH {
                     self.leave(key, side, node);
@@ -37,7 +57,9 @@ impl<M: Machine> World<M> {
 
     /// Ends a node's host, as a power cut does: silence.
     pub fn halt(&mut self, node: usize) {
-        self.end_process(node, Condition::Halted);
+        if self.end_process(node, Condition::Halted) {
+            self.tally.count(Kind::Halt);
+        }
         for key in self.conns.keys() {
             for side in Side::BOTH {
                 self.vanish(key, side, node);
@@ -48,15 +70,25 @@ impl<M: Machine> World<M> {
     /// Starts a node again, now; if its process lives it is killed first.
     pub fn restart(&mut self, node: usize, how: Restart) {
         self.kill(node);
-        if how == Restart::Forgetting {
-            self.nodes[node].disk.clear();
+        let n = &mut self.nodes[node];
+        let kept = match how {
+            Restart::Keeping => n.disk.clone(),
+            Restart::Forgetting => BTreeMap::new(),
+            Restart::Older(starts) => n.older(starts),
+        };
+        if kept != n.disk {
+            self.tally.count(if how == Restart::Forgetting { Kind::Forgotten } else { Kind::Restored });
+        } else if !kept.is_empty() {
+            self.tally.count(Kind::Kept);
         }
+        n.disk = kept;
         self.boot(node);
     }
 
     /// Stops a running process, as SIGSTOP does: connections stay, and what arrives waits.
     pub fn freeze(&mut self, node: usize) {
         let n = &mut self.nodes[node];
+        n.stopped |= n.machine.is_some();
         if n.condition == Condition::Running {
             n.condition = Condition::Frozen;
         }
@@ -64,12 +96,20 @@ impl<M: Machine> World<M> {
 
     /// Lets a frozen process go on: it gets all that waits, in order, then the time.
     pub fn thaw(&mut self, node: usize) {
-        if self.nodes[node].condition != Condition::Frozen {
+        self.nodes[node].stopped = false;
+        self.go_on(node);
+    }
+
+    /// Lets a frozen process go on, unless it is stopped or waits for a slice.
+    pub(super) fn go_on(&mut self, node: usize) {
+        let n = &mut self.nodes[node];
+        let pausing = n.driver.as_ref().is_some_and(|driver| driver.pausing);
+        if n.condition != Condition::Frozen || n.stopped || pausing {
             return;
         }
-        self.nodes[node].condition = Condition::Running;
-        self.nodes[node].datagrams_waiting = 0;
-        for delivery in mem::take(&mut self.nodes[node].inbox) {
+        n.condition = Condition::Running;
+        n.datagrams_waiting = 0;
+        for delivery in mem::take(&mut n.inbox) {
             self.deliver(node, delivery);
         }
         self.drain(node);
@@ -87,13 +127,16 @@ impl<M: Machine> World<M> {
 
     /// Makes the machine and runs it.
     pub(super) fn boot(&mut self, node: usize) {
-        let (now, seed) = (self.now, self.seed.child(node as u64));
-        let n = &mut self.nodes[node];
-        if n.machine.is_some() {
+        if self.nodes[node].machine.is_some() {
             return;
         }
+        self.begin_clock(node);
+        let (now, seed) = (self.shown(node), self.seed.child(node as u64));
+        let n = &mut self.nodes[node];
         let was_halted = mem::replace(&mut n.condition, Condition::Running) == Condition::Halted;
         n.starts += 1;
+        n.snapshots.push_front(n.disk.clone());
+        n.snapshots.truncate(SNAPSHOTS);
         let seed = seed.child(u64::from(n.starts));
         n.machine = Some((n.make)(Boot { node, seed, start: n.starts, now, address: address(node) }));
         if was_halted {
@@ -111,6 +154,10 @@ impl<M: Machine> World<M> {
         }
         n.inbox.clear();
         n.datagrams_waiting = 0;
+        n.stopped = false;
+        if let Some(driver) = &mut n.driver {
+            driver.process_ended();
+        }
         (n.wanted, n.scheduled, n.tick) = (u64::MAX, u64::MAX, n.tick.wrapping_add(1));
         ran
     }
@@ -180,6 +227,7 @@ impl<M: Machine> World<M> {
             Delivery::Segment { conn, to, segment } => self.take_segment(conn, to, segment),
             Delivery::Deadline { conn } => self.dial_timed_out(conn),
             Delivery::Linger { conn, side } => self.lingered(conn, side),
+            Delivery::GiveUp { conn, side } => self.gave_up(conn, side),
             Delivery::Stored { ticket, ok } => self.feed(node, Input::Stored { ticket, ok }),
             Delivery::Loaded { ticket, value } => {
                 let value = match &value {
@@ -218,9 +266,15 @@ impl<M: Machine> World<M> {
     /// Hands over what reaches a process, or keeps it while the process is frozen.
     pub(super) fn now_or_later(&mut self, node: usize, delivery: Delivery) {
         if self.nodes[node].condition == Condition::Frozen {
-            self.nodes[node].inbox.push_back(delivery);
+            self.wait_for_process(node, delivery);
         } else {
             self.deliver(node, delivery);
         }
+    }
+
+    pub(super) fn wait_for_process(&mut self, node: usize, delivery: Delivery) {
+        let n = &mut self.nodes[node];
+        self.tally.count(if n.stopped { Kind::Freeze } else { Kind::Starve });
+        n.inbox.push_back(delivery);
     }
 }

@@ -141,7 +141,7 @@ fn the_default_bound_holds_and_is_left_again() {
 proptest! {
     #[test]
     fn octets_are_bounded(drafts in prop::collection::vec(drafts(6, 9), 1..30), octets in 0usize..2_000, records in 0u32..6) {
-        let mut database = Database::new(Limits { records, octets });
+        let mut database = Database::new(Limits { records, octets, ..Limits::default() });
         for draft in drafts {
             let before = contents(&database);
             let verdict = draft.offer(Time::ZERO, &mut database);

@@ -4,6 +4,7 @@ mod convergence;
 mod exchange;
 mod graph;
 mod keeping;
+mod telling;
 
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, SocketAddr};
@@ -58,6 +59,10 @@ impl Draft {
         let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 61_224));
         let source = NodeName { addr, id: Some(NodeId(self.id)) };
         Upt::originate(self.key, source, self.age, &self.body())
+    }
+
+    fn body_octets(&self) -> usize {
+        self.upt().body.len()
     }
 
     fn body(&self) -> Body {

@@ -1,8 +1,12 @@
 //! A single node driven by hand: the peers around it are this harness.
 
 mod choices;
+mod exchange;
 mod links;
+mod membership;
 mod memory;
+mod policing;
+mod pressure;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -52,6 +56,10 @@ struct Peer {
     heard_at: Time,
     said: Vec<Packet>,
     closed: bool,
+    /// The node reads from it.
+    heard_out: bool,
+    /// It reads nothing: what is sent to it stays with the driver.
+    stalled: bool,
 }
 
 /// The node, the time, and everybody around.
@@ -114,15 +122,19 @@ impl Bench {
                     self.node.handle(self.now, Input::Loaded { ticket, value: Loaded::Absent });
                 }
                 Output::Event(event) => self.events.push(event),
-                Output::Reading { .. } => {}
+                Output::Reading { conn, on } => self.peers.get_mut(&conn).unwrap().heard_out = on,
             }
         }
     }
 
     fn hear(&mut self, conn: ConnId, frame: &Bytes) {
-        self.node.handle(self.now, Input::Flushed { conn, n: frame.len() });
         let peer = self.peers.get_mut(&conn).unwrap();
-        let packet = wire::read(&frame.slice(..frame.len() - 2)).unwrap();
+        if peer.stalled {
+            return;
+        }
+        self.node.handle(self.now, Input::Flushed { conn, n: frame.len() });
+        let line = frame.windows(2).position(|end| end == b"\r\n").unwrap();
+        let packet = wire::read(&frame.slice(..line)).unwrap();
         if let Packet::Lnk(greeting) = &packet {
             peer.token = Some(greeting.token);
         }
@@ -139,6 +151,11 @@ impl Bench {
             Datagram::Hb(beat) => {
                 for peer in self.peers.values_mut().filter(|p| p.id == id) {
                     (peer.heard, peer.heard_at) = (beat.number, self.now);
+                }
+            }
+            Datagram::Dat(head, _) => {
+                for peer in self.peers.values_mut().filter(|p| p.id == id) {
+                    peer.said.push(Packet::Dat(head));
                 }
             }
             _ => {}
@@ -192,6 +209,8 @@ impl Bench {
             heard_at: Time::ZERO,
             said: Vec::new(),
             closed: false,
+            heard_out: true,
+            stalled: false,
         };
         self.peers.insert(conn, peer);
         self.handle(Input::Opened { conn, how, remote: address(id) });

@@ -1,0 +1,387 @@
+//! What one misbehaving peer can do to a node: growth of memory, and what honest frames cost meanwhile.
+//!
+//! ```text
+//! cargo run --release -p egoist-core --features sim --example attack -- [CLAIMS]
+//! ```
+//!
+//! One node with two honest neighbours, who know 50 nodes between them and tell of them all the time, and an attacker that
+//! says whatever it says as fast as it is read: CLAIMS (1,000,000) of each kind. Memory is what the allocator has given
+//! out. An honest frame's delay is the processor time that the node takes for it, beside that for the attacker's bytes of
+//! the same turn: a driver reads 64 KiB at most from each connection in its turn.
+
+#![allow(unsafe_code, reason = "an allocator that counts")]
+#![allow(clippy::disallowed_types, reason = "processor time is what is measured")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use egoist_core::kernel::{Closed, ConnId, How, Input, Loaded, Machine, Output, Port, Seed, Time};
+use egoist_core::overlay::wire::{
+    self, Ask, Attributes, Beat, Body, Capabilities, Greeting, LinkAttributes, Listed, ListedRole, Network,
+    NodeName, Packet, Registration, Role, Segment, Update, Upt,
+};
+use egoist_core::overlay::{Config, Cost, Event, Key, Measure, NodeId, Overlay, Token};
+
+struct Counting;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: everything is done by the system's allocator; this only counts.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        PEAK.fetch_max(held, Ordering::Relaxed);
+        // SAFETY: as promised by the caller.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: as promised by the caller.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// What a driver reads from a connection in a turn.
+const TURN: usize = 64 << 10;
+const STEP: Duration = Duration::from_millis(50);
+const HONEST: [u128; 2] = [1, 2];
+const NODES: u128 = 50;
+const EVIL: u128 = 666;
+
+fn address(id: u128) -> SocketAddr {
+    let host = u32::try_from(id % (1 << 16)).expect("16 bits");
+    SocketAddr::new(Ipv4Addr::from(0x0a00_0000 | host).into(), 7_000)
+}
+
+fn name(id: u128) -> NodeName {
+    NodeName { addr: address(id), id: Some(NodeId(id)) }
+}
+
+fn upt(id: u128, sequence: u32, links: &[u128]) -> Packet {
+    let listed = |id: &u128| Listed {
+        id: NodeId(*id),
+        cost: Cost::from_micros(10_000),
+        role: ListedRole::Both,
+        attributes: LinkAttributes::default(),
+    };
+    let attributes = Attributes { life: Some(3_600), free: Some(8), ..Attributes::default() };
+    let body = Body {
+        updates: [Update { attributes, links: links.iter().map(listed).collect() }].into_iter().collect(),
+    };
+    Packet::Upt(Upt::originate(Key { incarnation: 1, sequence }, name(id), 0, &body))
+}
+
+/// What the attacker does.
+#[derive(Clone, Copy, Debug)]
+enum Attack {
+    Nothing,
+    /// Each record of another source.
+    Ids,
+    /// Each record of another source, and as long as records may be.
+    LongRecords,
+    /// Each record of one source, with another hash.
+    Hashes,
+    /// Each link with another id, from one host.
+    Links,
+    /// Connections that say nothing.
+    HalfOpen,
+    Asks,
+    Pings,
+    Registrations,
+    /// Packets in pieces of which one never comes.
+    Pieces,
+}
+
+impl Attack {
+    const ALL: [Attack; 10] = [
+        Attack::Nothing,
+        Attack::Ids,
+        Attack::LongRecords,
+        Attack::Hashes,
+        Attack::Links,
+        Attack::HalfOpen,
+        Attack::Asks,
+        Attack::Pings,
+        Attack::Registrations,
+        Attack::Pieces,
+    ];
+
+    /// The `n`-th thing that it says on a link.
+    fn says(self, n: u128) -> Option<Bytes> {
+        let sequence = u32::try_from(n + 1).expect("32 bits");
+        Some(match self {
+            Attack::Ids => upt(1_000 + n, 1, &[EVIL, 1]).emit(),
+            Attack::LongRecords => {
+                let links: Vec<u128> = (0..150).map(|l| (n << 64) + l).collect();
+                upt(1_000 + n, 1, &links).emit()
+            }
+            Attack::Hashes => upt(EVIL, sequence, &[n, 1]).emit(),
+            Attack::Asks => Packet::Ask(Ask { range: None, have: Vec::new() }).emit(),
+            Attack::Pings => Packet::Ping(Token(sequence.into())).emit(),
+            Attack::Pieces => {
+                let chunk = Bytes::from(vec![b'x'; 8_000]);
+                Packet::Seg(Segment { message: sequence, index: 1, count: 2, chunk }).emit()
+            }
+            _ => return None,
+        })
+    }
+}
+
+struct World {
+    node: Overlay,
+    now: Time,
+    reading: BTreeSet<ConnId>,
+    open: BTreeSet<ConnId>,
+    last: u64,
+    tokens: Vec<(ConnId, Token)>,
+    events: Vec<Event>,
+    sent: usize,
+}
+
+impl World {
+    fn new() -> Self {
+        let network = Network::new("attack").expect("a valid name");
+        let mut config = Config::new(Seed::from_u64(1), network, address(999));
+        config.id = Some(NodeId(999));
+        let mut world = World {
+            node: Overlay::new(config),
+            now: Time::from_secs(1),
+            reading: BTreeSet::new(),
+            open: BTreeSet::new(),
+            last: 0,
+            tokens: Vec::new(),
+            events: Vec::new(),
+            sent: 0,
+        };
+        world.drain();
+        world
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.node.poll() {
+            match output {
+                Output::Send { conn, frame, .. } => {
+                    self.sent += frame.len();
+                    if let Ok(Packet::Lnk(greeting)) = wire::read(&frame.slice(..frame.len() - 2)) {
+                        self.tokens.push((conn, greeting.token));
+                    }
+                    self.node.handle(self.now, Input::Flushed { conn, n: frame.len() });
+                }
+                Output::Close { conn, .. } => {
+                    self.open.remove(&conn);
+                    self.reading.remove(&conn);
+                    self.tokens.retain(|(held, _)| *held != conn);
+                    self.node.handle(self.now, Input::Closed { conn, why: Closed::ByUs });
+                }
+                Output::Reading { conn, on } => {
+                    if on {
+                        self.reading.insert(conn)
+                    } else {
+                        self.reading.remove(&conn)
+                    };
+                }
+                Output::Store { ticket, .. } => {
+                    self.node.handle(self.now, Input::Stored { ticket, ok: true });
+                }
+                Output::Load { ticket, .. } => {
+                    self.node.handle(self.now, Input::Loaded { ticket, value: Loaded::Absent });
+                }
+                Output::Event(event @ Event::OverBudget { .. }) => self.events.push(event),
+                Output::Event(_) => {}
+                Output::Dial { .. } | Output::Datagram { .. } => {}
+            }
+        }
+    }
+
+    fn open(&mut self, from: u128) -> ConnId {
+        self.last += 1;
+        let conn = ConnId(self.last);
+        self.open.insert(conn);
+        self.reading.insert(conn);
+        self.node
+            .handle(self.now, Input::Opened { conn, how: How::Accepted(Port(0)), remote: address(from) });
+        self.drain();
+        conn
+    }
+
+    fn link(&mut self, from: u128, id: u128) -> ConnId {
+        let conn = self.open(from);
+        let network = Network::new("attack").expect("a valid name");
+        let caps = Capabilities { start: Some(1), other: Bytes::new() };
+        let node = NodeName { addr: address(from), id: Some(NodeId(id)) };
+        let greeting = Greeting { version: 1, network, node, role: Role::Chooser, token: Token(1), caps };
+        self.say(conn, &Packet::Lnk(greeting).emit());
+        conn
+    }
+
+    fn say(&mut self, conn: ConnId, frame: &Bytes) {
+        let mut bytes = BytesMut::from(&frame[..]);
+        self.node.handle(self.now, Input::Received { conn, bytes: &mut bytes });
+        self.drain();
+    }
+
+    fn hears(&self, conn: ConnId) -> bool {
+        self.open.contains(&conn) && self.reading.contains(&conn)
+    }
+
+    /// A step of time; everybody with a link beats.
+    fn pass(&mut self, beat: u64) {
+        self.now = self.now + STEP;
+        self.node.handle(self.now, Input::Tick);
+        let live: Vec<Token> =
+            self.tokens.iter().filter(|(c, _)| self.open.contains(c)).map(|(_, t)| *t).collect();
+        for token in live {
+            let beat = Packet::Hb(Beat { token, number: beat, heard: 0, held: 0 }).emit();
+            self.node.handle(self.now, Input::Datagram { port: Port(0), from: address(1), bytes: &beat });
+        }
+        self.drain();
+    }
+}
+
+struct Outcome {
+    growth: usize,
+    said: u128,
+    honest: Vec<Duration>,
+    turns: Vec<Duration>,
+    slowed: bool,
+    closed: bool,
+    accused_honest: usize,
+    honest_kept: bool,
+    answered: usize,
+}
+
+fn run(attack: Attack, claims: u128) -> Outcome {
+    let mut world = World::new();
+    let honest = HONEST.map(|id| world.link(id, id));
+    for id in 1..=NODES {
+        world.say(honest[0], &upt(id, 1, &[id % NODES + 1, (id + NODES - 2) % NODES + 1]).emit());
+    }
+    let baseline = HELD.load(Ordering::Relaxed);
+    PEAK.store(baseline, Ordering::Relaxed);
+    let mut evil = None;
+    let (mut said, mut honest_times, mut turns, mut sequence) = (0u128, Vec::new(), Vec::new(), 1u32);
+    world.sent = 0;
+    let mut pending: Option<Bytes> = None;
+    for step in 0..2_400u64 {
+        world.pass(step);
+        let begun = Instant::now();
+        let mut octets = 0;
+        while octets < TURN && said < claims {
+            match attack {
+                Attack::Nothing => break,
+                Attack::Links => {
+                    world.link(EVIL, 1_000_000 + said);
+                    octets += 200;
+                }
+                Attack::HalfOpen => {
+                    world.open(EVIL);
+                    octets += 64;
+                }
+                Attack::Registrations => {
+                    let conn = world.open(EVIL);
+                    let node = NodeName { addr: address(said), id: Some(NodeId(1_000 + said)) };
+                    let packet = Registration { node, k: 3, all: true, over: true, other: Bytes::new() };
+                    let frame = Packet::Reg(packet).emit();
+                    octets += frame.len();
+                    world.say(conn, &frame);
+                }
+                _ => {
+                    let conn = *evil.get_or_insert_with(|| world.link(EVIL, EVIL));
+                    if !world.open.contains(&conn) {
+                        // Closed: it comes again at once.
+                        evil = None;
+                        octets += 200;
+                        continue;
+                    }
+                    if !world.hears(conn) {
+                        break;
+                    }
+                    let Some(frame) = pending.take().or_else(|| attack.says(said)) else { break };
+                    octets += frame.len();
+                    world.say(conn, &frame);
+                }
+            }
+            said += 1;
+        }
+        turns.push(begun.elapsed());
+        sequence += 1;
+        let id = u128::from(step) % NODES + 1;
+        let frame = upt(id, sequence, &[id % NODES + 1, (id + NODES - 2) % NODES + 1]).emit();
+        let begun = Instant::now();
+        world.say(honest[usize::from(step % 2 == 1)], &frame);
+        honest_times.push(begun.elapsed());
+    }
+    let peak = PEAK.load(Ordering::Relaxed);
+    let over = |which: Measure| {
+        world.events.iter().any(|e| matches!(e, Event::OverBudget { done, .. } if *done == which))
+    };
+    let honest_named = world
+        .events
+        .iter()
+        .filter(|e| matches!(e, Event::OverBudget { peer: Some(id), .. } if HONEST.contains(&id.0)));
+    let kept = (1..=NODES).all(|id| world.node.database().get(NodeId(id)).is_some());
+    Outcome {
+        growth: peak.saturating_sub(baseline),
+        said,
+        honest: honest_times,
+        turns,
+        slowed: over(Measure::Slowed),
+        closed: over(Measure::Closed),
+        accused_honest: honest_named.count(),
+        honest_kept: kept && honest.iter().all(|conn| world.hears(*conn)),
+        answered: world.sent,
+    }
+}
+
+fn at(times: &mut [Duration], percent: usize) -> f64 {
+    times.sort();
+    times
+        .get((times.len() * percent / 100).min(times.len().saturating_sub(1)))
+        .map_or(0.0, Duration::as_secs_f64)
+        * 1e6
+}
+
+fn main() {
+    let claims = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(1_000_000u128);
+    println!("two minutes, one honest frame every 50 ms; times are of the processor, in microseconds");
+    println!(
+        "{:<14} {:>9} {:>10} {:>10} {:>8} {:>8} {:>9} {:>9} {:>7} {:>7} {:>7}",
+        "attack",
+        "heard",
+        "grown KiB",
+        "sent KiB",
+        "frame",
+        "p99",
+        "turn",
+        "p99",
+        "slowed",
+        "closed",
+        "honest"
+    );
+    for attack in Attack::ALL {
+        let mut o = run(attack, claims);
+        println!(
+            "{:<14} {:>9} {:>10} {:>10} {:>8.1} {:>8.1} {:>9.1} {:>9.1} {:>7} {:>7} {:>7}",
+            format!("{attack:?}"),
+            o.said,
+            o.growth >> 10,
+            o.answered >> 10,
+            at(&mut o.honest, 50),
+            at(&mut o.honest, 99),
+            at(&mut o.turns, 50),
+            at(&mut o.turns, 99),
+            o.slowed,
+            o.closed,
+            if o.honest_kept && o.accused_honest == 0 { "well" } else { "HARMED" },
+        );
+    }
+}

@@ -1,0 +1,108 @@
+//! How long two halves of an overlay take to become one after the network between them is whole again.
+//!
+//! ```text
+//! cargo run --release -p egoist-core --features sim --example partition -- [NODES] [MINUTES] [RUNS] [forget]
+//! ```
+//!
+//! NODES (16) settle for four minutes; then half of them are cut off from the others for MINUTES (60), the bootstrap with
+//! the first half. With `forget` nobody of one half remembers anybody of the other: all start again in the middle of the
+//! partition, without what they had stored. The time from the end of the partition until every database is the same and
+//! every node reaches every other, over RUNS (200) seeds.
+
+use std::env;
+use std::time::Duration;
+
+use egoist_core::kernel::Time;
+use egoist_core::overlay::experiment::Member;
+use egoist_core::overlay::scenario::{Scenario, Terrain};
+use egoist_core::overlay::{LinkMode, PolicyKind, oracle};
+use egoist_core::sim::{Restart, World};
+
+const SETTLING: Duration = Duration::from_secs(240);
+const STEP: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_secs(600);
+
+fn scenario(nodes: usize, seed: u64) -> Scenario {
+    Scenario {
+        seed,
+        joins: (0..nodes).map(|node| Duration::from_millis(500 * node as u64)).collect(),
+        k: 3,
+        policy: PolicyKind::BestResponse,
+        links: LinkMode::Mutual,
+        terrain: Terrain::Plane,
+        jitter: Duration::ZERO,
+        loss_per_million: 0,
+        faults: Vec::new(),
+        departures: Vec::new(),
+    }
+}
+
+fn is_one(world: &World<Member>, nodes: usize) -> bool {
+    let members: Vec<_> = (0..nodes).filter_map(|node| Some((node, world.machine(node)?.node()?))).collect();
+    members.len() == nodes
+        && oracle::databases(&members).is_ok()
+        && oracle::reachability(&members, LinkMode::Mutual).is_ok()
+}
+
+fn cut(world: &mut World<Member>, nodes: usize) {
+    let second = |node: usize| node >= nodes / 2 && node < nodes;
+    for a in 0..=nodes {
+        for b in (0..=nodes).filter(|b| second(*b) != second(a)) {
+            world.cut(a, b);
+        }
+    }
+}
+
+/// The time from healing until both halves are one; `None` if they are not within ten minutes.
+fn run(nodes: usize, time: Duration, forget: bool, seed: u64) -> Option<Duration> {
+    let scenario = scenario(nodes, seed);
+    let mut world = scenario.world();
+    world.run_until(Time::ZERO + SETTLING, |_, _, _| ());
+    cut(&mut world, nodes);
+    // The moment of healing falls anywhere between two attempts.
+    let time = time + Duration::from_millis(seed * 7_919 % 10_000);
+    world.run_until(world.now() + time / 2, |_, _, _| ());
+    if forget {
+        for node in 0..=nodes {
+            world.restart(node, Restart::Forgetting);
+        }
+    }
+    world.run_until(world.now() + time / 2, |_, _, _| ());
+    world.heal_all();
+    let healed = world.now();
+    while world.now() < healed + PATIENCE {
+        world.run_until(world.now() + STEP, |_, _, _| ());
+        if is_one(&world, nodes) {
+            return Some(world.now().since(healed));
+        }
+    }
+    None
+}
+
+fn main() {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let number = |at: usize, default: u64| args.get(at).and_then(|a| a.parse().ok()).unwrap_or(default);
+    let (nodes, minutes, runs) = (number(0, 16), number(1, 60), number(2, 200));
+    let forget = args.iter().any(|arg| arg == "forget");
+    let nodes = usize::try_from(nodes).expect("few nodes");
+    let mut times = Vec::new();
+    let mut apart = 0;
+    for seed in 1..=runs {
+        match run(nodes, Duration::from_secs(minutes * 60), forget, seed) {
+            Some(time) => times.push(time),
+            None => apart += 1,
+        }
+    }
+    times.sort();
+    let at = |percent: usize| {
+        times.get((times.len() * percent).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default()
+    };
+    println!("{nodes} nodes, {minutes} minutes apart, {runs} runs, forgetting: {forget}");
+    println!(
+        "until one: p50 {:.2?}, p90 {:.2?}, p99 {:.2?}, max {:.2?}; never: {apart}",
+        at(50),
+        at(90),
+        at(99),
+        at(100)
+    );
+}

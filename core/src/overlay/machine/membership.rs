@@ -1,0 +1,178 @@
+//! RMV: claims that somebody is gone, and what is made of them.
+//!
+//! A claim is about who is there and never about ways: only somebody to whom no edge leads is taken for absent, so that
+//! routes need no claim and no liar takes a route away. It is made by a node whose own probes were in vain for
+//! REMOVE_PERIOD, believed with evidence of one's own or from two reporters, and refuted by its victim with a new record.
+
+use alloc::collections::BTreeMap;
+use core::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::Overlay;
+use crate::kernel::{Class, ConnId, Time};
+use crate::overlay::budget::{Bucket, Budget, Rate};
+use crate::overlay::database::Entry;
+use crate::overlay::names::{Key, NodeId};
+use crate::overlay::wire::{Packet, Removal};
+
+/// So many have to say that somebody is gone before one believes it without evidence of one's own.
+const REPORTERS: usize = 2;
+/// Victims of whom claims are remembered; past that the oldest claim is forgotten, and may have to be heard again.
+const CLAIMS: usize = 1_024;
+/// Claims that a node makes in a row, and then one each second: what is gone at once, as after a partition, is told of
+/// bit by bit, and by different nodes.
+const CLAIMING: Rate = Rate { burst: 8, per_second: 1 };
+/// A victim refutes at most that often: who claims all the time costs it no more than a refresh each time.
+const REFUTING: Duration = Duration::from_secs(5);
+
+/// What was said of one victim.
+#[derive(Clone, Debug)]
+struct Claim {
+    key: Key,
+    at: Time,
+    reporters: SmallVec<[NodeId; REPORTERS]>,
+}
+
+/// What was said of whom.
+#[derive(Clone, Debug)]
+pub(super) struct Membership {
+    claims: BTreeMap<NodeId, Claim>,
+    sequence: u32,
+    bucket: Bucket,
+    refuted: Option<Time>,
+}
+
+impl Default for Membership {
+    fn default() -> Self {
+        Membership {
+            claims: BTreeMap::new(),
+            sequence: 0,
+            bucket: Bucket::full(CLAIMING, Time::ZERO),
+            refuted: None,
+        }
+    }
+}
+
+impl Membership {
+    /// Counts a claim; how many reporters there are by now if this one is new among the first [`REPORTERS`].
+    fn hear(&mut self, now: Time, victim: NodeId, key: Key, reporter: NodeId) -> Option<usize> {
+        if self.claims.len() == CLAIMS && !self.claims.contains_key(&victim) {
+            let oldest = self.claims.iter().min_by_key(|(_, claim)| claim.at).map(|(id, _)| *id);
+            oldest.and_then(|id| self.claims.remove(&id));
+        }
+        let claim =
+            self.claims.entry(victim).or_insert_with(|| Claim { key, at: now, reporters: SmallVec::new() });
+        if claim.key < key {
+            *claim = Claim { key, at: now, reporters: SmallVec::new() };
+        }
+        if claim.key > key || claim.reporters.len() == REPORTERS || claim.reporters.contains(&reporter) {
+            return None;
+        }
+        claim.reporters.push(reporter);
+        Some(claim.reporters.len())
+    }
+
+    /// Whether nobody needs to say it any more.
+    fn is_told(&self, victim: NodeId, key: Key) -> bool {
+        self.claims.get(&victim).is_some_and(|c| c.key >= key && c.reporters.len() == REPORTERS)
+    }
+
+    /// A record is gone, and what was said of it.
+    pub(super) fn forget(&mut self, id: NodeId) {
+        self.claims.remove(&id);
+    }
+}
+
+impl Overlay {
+    /// RMV.
+    pub(super) fn removal(&mut self, conn: ConnId, from: NodeId, removal: Removal) {
+        if self.duplicates.contains(self.now, removal.hash) {
+            self.counters.duplicates += 1;
+            return;
+        }
+        if !removal.verify() {
+            return self.bad_update(conn);
+        }
+        self.charge(conn, Budget::Ids, 1);
+        self.duplicates.insert(self.now, removal.hash);
+        if Some(removal.victim) == self.me().map(|me| me.id) {
+            return self.refute(removal.victim_key);
+        }
+        if let Some(reporters) = self.credible(&removal) {
+            if reporters == REPORTERS || self.is_silent(removal.victim) {
+                self.believe(removal.victim);
+            }
+            self.tell_others(from, &removal);
+        }
+    }
+
+    /// A claim that this node is gone: its new record says that it is not, unless one that the reporter did not know
+    /// says so already.
+    fn refute(&mut self, known: Key) {
+        let told = self.origin.key().is_some_and(|key| known < key);
+        let lately = self.membership.refuted.is_some_and(|at| self.now.since(at) < REFUTING);
+        if !told && !lately {
+            self.membership.refuted = Some(self.now);
+            self.origin.again();
+        }
+    }
+
+    /// How many say so by now, if the claim is worth anything: its reporter is known, it knew the newest record of its
+    /// victim, and it is among the first who say it.
+    fn credible(&mut self, removal: &Removal) -> Option<usize> {
+        let reporter = removal.reporter.id.filter(|id| *id != removal.victim)?;
+        let known =
+            self.database.get(reporter).is_some_and(|entry| !entry.is_absent() && !entry.links().is_empty());
+        let fresh = self.database.get(removal.victim).is_some_and(|entry| removal.victim_key >= entry.key());
+        if !known || !fresh {
+            return None;
+        }
+        self.membership.hear(self.now, removal.victim, removal.victim_key, reporter)
+    }
+
+    /// Whether probes of this node's own were in vain.
+    fn is_silent(&self, id: NodeId) -> bool {
+        self.probes.get(id).is_some_and(|peer| peer.failed > 0)
+    }
+
+    /// Takes somebody for absent, but for one whom a link of ours or anybody's edge leads to, or who answered within
+    /// REMOVE_PERIOD.
+    fn believe(&mut self, id: NodeId) {
+        let answered = self.probes.get(id).and_then(|peer| peer.answered);
+        let lately = answered.is_some_and(|at| self.now.since(at) < self.config.periods.remove);
+        let contradicted = lately && !self.is_silent(id);
+        if !contradicted && !self.links.contains_key(&id) && !self.has_edge(id) {
+            self.mark_absent(id);
+        }
+    }
+
+    fn tell_others(&mut self, from: NodeId, removal: &Removal) {
+        let frame = Packet::Rmv(removal.clone()).emit();
+        let others: SmallVec<[ConnId; 16]> =
+            self.links.values().filter(|l| l.peer != from).map(|l| l.conn).collect();
+        for conn in others {
+            self.send_encoded(conn, Class::Control, &frame);
+        }
+    }
+
+    /// `id` was silent for REMOVE_PERIOD and no edge leads to it: it is absent, and others hear of it, unless enough have
+    /// said so.
+    pub(super) fn gone(&mut self, id: NodeId) {
+        if !self.mark_absent(id) || self.config.is_watcher() || !self.is_running() {
+            return;
+        }
+        let (Some(me), Some(key)) = (self.me(), self.database.get(id).map(Entry::key)) else {
+            return;
+        };
+        if self.membership.is_told(id, key) || !self.membership.bucket.take(self.now) {
+            return;
+        }
+        self.membership.sequence = self.membership.sequence.saturating_add(1);
+        let own = Key { incarnation: me.incarnation, sequence: self.membership.sequence };
+        let removal = Removal::originate(own, self.my_name(me), id, key);
+        self.membership.hear(self.now, id, key, me.id);
+        self.duplicates.insert(self.now, removal.hash);
+        self.tell_others(me.id, &removal);
+    }
+}

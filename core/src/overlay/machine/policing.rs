@@ -1,0 +1,151 @@
+//! A peer over its budget is slowed, then closed; what it took is remembered when it comes again.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use core::hash::{BuildHasher, Hasher};
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+
+use super::streams::{Kind, peer_fault};
+use super::{Overlay, Timer};
+use crate::kernel::{ConnId, KeyedState, Output, Time};
+use crate::overlay::budget::{Bucket, Budget, Budgets, Measure, Meter};
+use crate::overlay::event::Event;
+
+/// One who is slowed is not read from for so long at least: that costs less than turning it on and off for each frame.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Hosts of peers who left before their buckets were full again: what they took still counts when they come back.
+const DEPARTED: usize = 128;
+/// Buckets that all hosts share by a keyed hash of their addresses: no number of hosts needs more memory, and one that
+/// floods cannot choose whom it shares its bucket with.
+const HOSTS: usize = 128;
+
+/// Buckets for what comes from outside of any link, by host.
+#[derive(Clone, Debug)]
+struct Hosts {
+    buckets: Box<[Bucket]>,
+    hasher: KeyedState,
+}
+
+impl Hosts {
+    fn bucket(&mut self, host: IpAddr) -> &mut Bucket {
+        let octets = match host {
+            IpAddr::V4(host) => host.to_ipv6_mapped().octets(),
+            IpAddr::V6(host) => host.octets(),
+        };
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(&octets);
+        let at = usize::try_from(hasher.finish() % HOSTS as u64).unwrap_or(0);
+        &mut self.buckets[at]
+    }
+}
+
+/// Who took how much.
+#[derive(Clone, Debug)]
+pub(super) struct Policing {
+    departed: VecDeque<(IpAddr, Meter)>,
+    datagrams: Hosts,
+    introductions: Hosts,
+}
+
+impl Policing {
+    pub(super) fn new(budgets: &Budgets, hasher: KeyedState) -> Self {
+        let hosts = |rate| Hosts {
+            buckets: alloc::vec![Bucket::full(rate, Time::ZERO); HOSTS].into_boxed_slice(),
+            hasher,
+        };
+        Policing {
+            departed: VecDeque::new(),
+            datagrams: hosts(budgets.datagrams),
+            introductions: hosts(budgets.introductions),
+        }
+    }
+
+    /// The buckets of a peer at `remote`: as somebody from there left them, or full.
+    pub(super) fn meter(&mut self, now: Time, budgets: &Budgets, remote: SocketAddr) -> Meter {
+        let known = self.departed.iter().position(|(host, _)| *host == remote.ip());
+        let kept = known.and_then(|at| self.departed.remove(at)).map(|(_, meter)| meter);
+        kept.unwrap_or_else(|| Meter::new(budgets, now))
+    }
+
+    /// A peer's connection is gone.
+    pub(super) fn departed(&mut self, now: Time, remote: SocketAddr, mut meter: Meter) {
+        if meter.is_full(now) {
+            return;
+        }
+        self.departed.retain_mut(|(_, kept)| !kept.is_full(now));
+        if self.departed.len() == DEPARTED {
+            self.departed.pop_front();
+        }
+        self.departed.push_back((remote.ip(), meter));
+    }
+
+    /// Whether one more datagram that belongs to no link is read from `remote`.
+    pub(super) fn hears(&mut self, now: Time, remote: SocketAddr) -> bool {
+        self.datagrams.bucket(remote.ip()).take(now)
+    }
+
+    /// Whether a stranger at `remote` is told who is there.
+    pub(super) fn introduces(&mut self, now: Time, remote: SocketAddr) -> bool {
+        let bucket = self.introductions.bucket(remote.ip());
+        bucket.refill(now);
+        !bucket.is_overdrawn()
+    }
+
+    /// A stranger at `remote` was told so many octets.
+    pub(super) fn introduced(&mut self, now: Time, remote: SocketAddr, octets: usize) {
+        self.introductions.bucket(remote.ip()).charge(now, octets as u64);
+    }
+}
+
+impl Overlay {
+    pub(super) fn charge(&mut self, conn: ConnId, budget: Budget, tokens: usize) {
+        let now = self.now;
+        if let Some(state) = self.conns.get_mut(&conn) {
+            state.meter.charge(now, budget, tokens as u64);
+        }
+    }
+
+    /// Looks after each frame whether its peer is within its budgets.
+    pub(super) fn police(&mut self, conn: ConnId) {
+        let now = self.now;
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        if state.slowed.is_some() || state.kind == Kind::Closing {
+            return;
+        }
+        let Some((budget, settled)) = state.meter.overdrawn() else { return };
+        state.slowed = Some((now, budget));
+        let first = state.meter.is_patient(now);
+        self.out.push_back(Output::Reading { conn, on: false });
+        self.timers.set(Timer::Resume(conn), settled.max(now + PAUSE));
+        if first {
+            self.accuse(conn, budget, Measure::Slowed);
+        }
+    }
+
+    /// One who was slowed is read from again, unless patience is at its end.
+    pub(super) fn resume(&mut self, conn: ConnId) {
+        let now = self.now;
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        let Some((since, budget)) = state.slowed.take() else { return };
+        if state.kind == Kind::Closing {
+            return;
+        }
+        if state.meter.slowed(now, now.since(since)) {
+            self.accuse(conn, budget, Measure::Closed);
+            return self.misbehaved(conn, peer_fault("over its budget for too long"));
+        }
+        self.out.push_back(Output::Reading { conn, on: true });
+    }
+
+    fn accuse(&mut self, conn: ConnId, budget: Budget, done: Measure) {
+        let Some(state) = self.conns.get(&conn) else { return };
+        let peer = match state.kind {
+            Kind::Link(id) => Some(id),
+            Kind::Greeting { to, .. } => to.id,
+            _ => None,
+        };
+        let address = state.remote;
+        self.emit(Event::OverBudget { peer, address, budget, done });
+    }
+}

@@ -1,0 +1,95 @@
+//! Databases compared with a neighbour's.
+
+use super::*;
+use crate::overlay::database::{Database, Limits, Verdict};
+
+/// A record of `id` under the first key, that says so many are free.
+fn record(id: u128, free: u32) -> Upt {
+    let attributes = Attributes { life: Some(1_800), free: Some(free), ..Attributes::default() };
+    let body = Body { updates: smallvec![Update { attributes, links: Vec::new() }] };
+    Upt::originate(Key { incarnation: 1, sequence: 1 }, name(id), 0, &body)
+}
+
+/// The neighbour at the other end of `conn`, which has `theirs`, tells its sum once and hears what the node says then.
+fn compare(bench: &mut Bench, conn: ConnId, theirs: &mut Database) {
+    let from = bench.peers[&conn].said.len();
+    bench.say(conn, &Packet::Sum(theirs.sum(None)));
+    let said: Vec<Packet> = bench.peers[&conn].said[from..].to_vec();
+    for packet in said {
+        if let Packet::Upt(upt) = packet {
+            let body = upt.parse_body().unwrap();
+            let source = upt.source.id.unwrap();
+            if let Verdict::Conflict { taken: None } = theirs.offer(bench.now, upt, &body) {
+                let ours = theirs.get(source).unwrap().upt().clone();
+                bench.say(conn, &Packet::Upt(ours));
+            }
+        }
+    }
+}
+
+#[test]
+fn records_under_an_equal_key_become_one_by_comparison() {
+    for (ours, theirs) in [(1, 2), (2, 1)] {
+        let (mut bench, conns) = Bench::settled(|_| ());
+        bench.say(conns[0], &Packet::Upt(record(50, ours)));
+        let mut other = Database::new(Limits::default());
+        let alike = bench.node.database().entries().filter(|entry| entry.id() != NodeId(50));
+        for upt in alike.map(|entry| entry.upt().clone()).chain([record(50, theirs)]) {
+            let body = upt.parse_body().unwrap();
+            other.offer(bench.now, upt, &body);
+        }
+        compare(&mut bench, conns[1], &mut other);
+        assert_ne!(other.sum(None), bench.node.database().sum(None), "news may be on its way");
+        compare(&mut bench, conns[1], &mut other);
+        assert_eq!(other.sum(None), bench.node.database().sum(None));
+        let kept = bench.node.database().get(NodeId(50)).unwrap().hash();
+        assert_eq!(kept, record(50, 1).hash.max(record(50, 2).hash), "the larger stays on both sides");
+    }
+}
+
+#[test]
+fn what_is_on_its_way_is_no_conflict() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    let upts = |bench: &Bench| bench.said(conns[0], |p| matches!(p, Packet::Upt(_)));
+    let mut theirs = bench.node.database().sum(None);
+    let before = upts(&bench);
+    for news in 1..20 {
+        theirs.digest.0 ^= news;
+        bench.say(conns[0], &Packet::Sum(theirs.clone()));
+    }
+    assert_eq!(upts(&bench), before);
+}
+
+#[test]
+fn a_database_too_large_for_one_answer_comes_in_several_and_waits_for_its_reader() {
+    use crate::overlay::wire::Ask;
+    let (mut bench, conns) = Bench::settled(|_| ());
+    for id in 0..12_000 {
+        bench.record(conns[0], 1_000 + id, &[(2, ListedRole::Out)], 8);
+    }
+    bench.hang_up(conns[1]);
+    let conn = bench.accept(2, Role::Chooser);
+    let mut have = 0;
+    let mut range = None;
+    let mut answers = 0;
+    loop {
+        let from = bench.peers[&conn].said.len();
+        bench.say(conn, &Packet::Ask(Ask { range, have: Vec::new() }));
+        let said = &bench.peers[&conn].said[from..];
+        have += said.iter().filter(|p| matches!(p, Packet::Upt(_))).count();
+        answers += 1;
+        match said.iter().find_map(|p| if let Packet::Sum(sum) = p { sum.range } else { None }) {
+            Some(rest) => range = Some(rest),
+            None => break,
+        }
+    }
+    assert_eq!(have, bench.node.database().len(), "all of it and nothing twice, in {answers} answers");
+    assert!((3..20).contains(&answers), "{answers}");
+    // One who asks and does not read is owed a comparison, and nothing more is queued for it.
+    bench.peers.get_mut(&conn).unwrap().stalled = true;
+    for _ in 0..100 {
+        bench.say(conn, &Packet::Ask(Ask { range: None, have: Vec::new() }));
+    }
+    assert!(!bench.closed(conn));
+    assert!(bench.node.backlog(conn) < 1 << 20);
+}

@@ -1,0 +1,167 @@
+//! Peers that ask too much.
+
+use super::*;
+use crate::overlay::budget::{Budget, Measure, Rate};
+use crate::overlay::wire::{Ask, Registration};
+
+fn over(bench: &Bench) -> Vec<(Option<u128>, Budget, Measure)> {
+    let told = bench.events.iter().filter_map(|event| match event {
+        Event::OverBudget { peer, budget, done, .. } => Some((peer.map(|id| id.0), *budget, *done)),
+        _ => None,
+    });
+    told.collect()
+}
+
+/// The peer says it as long as it is read from.
+fn flood(bench: &mut Bench, conn: ConnId, frames: usize, packet: impl Fn(usize) -> Packet) -> usize {
+    let heard = |bench: &Bench| bench.peers[&conn].heard_out && !bench.closed(conn);
+    (0..frames)
+        .take_while(|n| {
+            let on = heard(bench);
+            if on {
+                bench.say(conn, &packet(*n));
+            }
+            on
+        })
+        .count()
+}
+
+fn ping(n: usize) -> Packet {
+    Packet::Ping(Token(n as u64))
+}
+
+fn tight(config: &mut Config) {
+    config.bounds.budgets.frames = Rate { burst: 100, per_second: 10 };
+}
+
+#[test]
+fn a_flood_of_frames_is_slowed_named_and_closed_and_nobody_else_is() {
+    let (mut bench, conns) = Bench::settled(tight);
+    let first = flood(&mut bench, conns[0], 1_000, ping);
+    assert!((90..=101).contains(&first), "{first}");
+    assert_eq!(over(&bench), [(Some(1), Budget::Frames, Measure::Slowed)]);
+    let mut heard = 0;
+    for _ in 0..600 {
+        bench.pass(Duration::from_millis(50));
+        heard += flood(&mut bench, conns[0], 1_000, ping);
+    }
+    assert!(bench.closed(conns[0]) && !bench.closed(conns[1]));
+    assert_eq!(over(&bench).last(), Some(&(Some(1), Budget::Frames, Measure::Closed)));
+    assert!(heard <= 10 * 15, "{heard} frames in the time that patience lasts");
+    assert!(bench.peers[&conns[1]].heard_out);
+}
+
+#[test]
+fn who_was_closed_is_not_let_in_again_at_once() {
+    let (mut bench, conns) = Bench::settled(|config| {
+        tight(config);
+        config.bounds.budgets.patience = Rate { burst: 1_000, per_second: 100 };
+    });
+    while !bench.closed(conns[0]) {
+        flood(&mut bench, conns[0], 1_000, ping);
+        bench.pass(Duration::from_millis(50));
+    }
+    let again = bench.accept(1, Role::Chooser);
+    assert!(bench.closed(again) && bench.said(again, is_nack) == 1);
+    bench.pass(Duration::from_secs(20));
+    let again = bench.accept(1, Role::Chooser);
+    assert!(!bench.closed(again));
+}
+
+#[test]
+fn what_was_taken_counts_after_a_new_connection() {
+    let (mut bench, conns) = Bench::settled(tight);
+    flood(&mut bench, conns[0], 80, ping);
+    bench.hang_up(conns[0]);
+    let again = bench.accept(1, Role::Chooser);
+    assert!(!bench.closed(again));
+    assert!(flood(&mut bench, again, 1_000, ping) < 40, "a new connection is no way to a full bucket");
+}
+
+#[test]
+fn ids_claimed_in_volume_are_slowed() {
+    let rate = Rate { burst: 200, per_second: 1 };
+    let (mut bench, conns) = Bench::settled(|config| config.bounds.budgets.ids = rate);
+    let before = bench.node.database().len();
+    for id in 0..1_000 {
+        if bench.peers[&conns[0]].heard_out {
+            bench.record(conns[0], 1_000 + id, &[], 8);
+        }
+    }
+    assert_eq!(over(&bench), [(Some(1), Budget::Ids, Measure::Slowed)]);
+    assert!(bench.node.database().len() <= before + 201);
+}
+
+#[test]
+fn one_that_asks_for_everything_all_the_time_is_slowed() {
+    let rate = Rate { burst: 10_000, per_second: 100 };
+    let (mut bench, conns) = Bench::settled(|config| config.bounds.budgets.answers = rate);
+    let asked = flood(&mut bench, conns[0], 1_000, |_| Packet::Ask(Ask { range: None, have: Vec::new() }));
+    assert!((5..30).contains(&asked), "{asked}");
+    assert_eq!(over(&bench), [(Some(1), Budget::Answers, Measure::Slowed)]);
+}
+
+#[test]
+fn a_neighbour_with_a_whole_database_is_within_its_budgets() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    for id in 0..16_000 {
+        bench.record(conns[0], 1_000 + id, &[(2, ListedRole::Out)], 8);
+    }
+    assert_eq!(over(&bench), []);
+    assert!(bench.peers[&conns[0]].heard_out);
+    assert!(bench.node.database().len() > 16_000);
+}
+
+#[test]
+fn a_host_that_registers_all_the_time_is_refused() {
+    let rate = Rate { burst: 1_000, per_second: 10 };
+    let (mut bench, _) = Bench::settled(|config| config.bounds.budgets.introductions = rate);
+    let register = |bench: &mut Bench, id: u128| {
+        let conn = bench.open(id, How::Accepted(Port(0)));
+        let other = Bytes::new();
+        bench.say(conn, &Packet::Reg(Registration { node: name(id), k: 2, all: false, over: false, other }));
+        bench.said(conn, |p| matches!(p, Packet::Net(_)))
+    };
+    let told: usize = (0..100).map(|id| register(&mut bench, 200 + id)).sum();
+    assert!((1..20).contains(&told), "{told}");
+    bench.pass(Duration::from_secs(60));
+    assert_eq!(register(&mut bench, 300), 1);
+}
+
+#[test]
+fn probes_of_one_host_are_answered_so_often() {
+    let rate = Rate { burst: 50, per_second: 10 };
+    let (mut bench, _) = Bench::settled(|config| config.bounds.budgets.datagrams = rate);
+    let before = bench.node.counters().stray_datagrams;
+    for n in 0..100 {
+        bench.datagram(9, &Packet::Ping(Token(n)));
+    }
+    let unheard = bench.node.counters().stray_datagrams - before;
+    assert!((45..=50).contains(&unheard), "{unheard}");
+}
+
+#[test]
+fn a_host_full_of_strangers_crowds_out_itself_alone() {
+    let (mut bench, _) = Bench::settled(|config| config.bounds.strangers = 4);
+    bench.last_conn += 1;
+    let honest = ConnId(bench.last_conn);
+    let remote = SocketAddr::new(Ipv4Addr::new(192, 0, 2, 1).into(), 1);
+    let closed = |bench: &mut Bench| {
+        let mut closed = Vec::new();
+        while let Some(output) = bench.node.poll() {
+            if let Output::Close { conn, .. } = output {
+                closed.push(conn);
+            }
+        }
+        closed
+    };
+    bench.node.handle(bench.now, Input::Opened { conn: honest, how: How::Accepted(Port(0)), remote });
+    for n in 0..20 {
+        let conn = ConnId(bench.last_conn + 1 + n);
+        bench.node.handle(bench.now, Input::Opened { conn, how: How::Accepted(Port(0)), remote: address(9) });
+    }
+    let closed = closed(&mut bench);
+    assert_eq!(closed.len(), 17);
+    assert!(!closed.contains(&honest));
+    assert!(closed.is_sorted(), "the oldest first");
+}

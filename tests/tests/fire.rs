@@ -1,0 +1,158 @@
+//! Worlds in which something goes wrong for long: halves that forgot each other, overlays that never knew each other,
+//! bootstraps that start empty, readers that stop, and liars.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use egoist_core::kernel::{Class, Output, Time};
+use egoist_core::overlay::experiment::Member;
+use egoist_core::overlay::scenario::{Scenario, Terrain};
+use egoist_core::overlay::{Command, Event, LinkMode, NodeId, Overlay, PolicyKind, Refusal, oracle};
+use egoist_core::sim::{Restart, World};
+
+const SETTLING: Duration = Duration::from_secs(150);
+
+fn scenario(nodes: usize, seed: u64) -> Scenario {
+    Scenario {
+        seed,
+        joins: (0..nodes).map(|node| Duration::from_millis(300 * node as u64)).collect(),
+        k: 2,
+        policy: PolicyKind::BestResponse,
+        links: LinkMode::Mutual,
+        terrain: Terrain::Plane,
+        jitter: Duration::ZERO,
+        loss_per_million: 0,
+        configured_ids: false,
+        hashes: 5_000,
+        clocks: Duration::ZERO,
+        faults: Vec::new(),
+        departures: Vec::new(),
+    }
+}
+
+fn settled(nodes: usize, seed: u64) -> World<Member> {
+    let mut world = scenario(nodes, seed).world();
+    world.run_until(Time::ZERO + SETTLING, |_, _, _| ());
+    world
+}
+
+fn node(world: &World<Member>, number: usize) -> &Overlay {
+    world.machine(number).and_then(Member::node).expect("an overlay node that runs")
+}
+
+fn id(world: &World<Member>, number: usize) -> NodeId {
+    node(world, number).id().expect("an identity")
+}
+
+fn is_one(world: &World<Member>, nodes: usize) -> bool {
+    let members: Vec<_> = (0..nodes).map(|number| (number, node(world, number))).collect();
+    oracle::databases(&members).is_ok() && oracle::reachability(&members, LinkMode::Mutual).is_ok()
+}
+
+/// How long until the nodes are one overlay with one database; at most five minutes.
+fn until_one(world: &mut World<Member>, nodes: usize) -> Duration {
+    let begun = world.now();
+    while !is_one(world, nodes) {
+        assert!(world.now().since(begun) < Duration::from_secs(300), "still in parts");
+        world.run_until(world.now() + Duration::from_millis(100), |_, _, _| ());
+    }
+    world.now().since(begun)
+}
+
+fn cut(world: &mut World<Member>, nodes: usize) {
+    for a in 0..=nodes {
+        for b in 0..=nodes {
+            if (a < nodes / 2 || a == nodes) != (b < nodes / 2 || b == nodes) {
+                world.cut(a, b);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_partition_longer_than_every_lifetime_merges_also_when_each_side_forgot_the_other() {
+    for (seed, forget) in [(1, false), (2, true)] {
+        let nodes = 6;
+        let mut world = settled(nodes, seed);
+        cut(&mut world, nodes);
+        world.run_until(world.now() + Duration::from_secs(600), |_, _, _| ());
+        if forget {
+            for number in 0..=nodes {
+                world.restart(number, Restart::Forgetting);
+            }
+            world.run_until(world.now() + Duration::from_secs(60), |_, _, _| ());
+        }
+        assert!(node(&world, 0).database().len() <= nodes / 2, "the other side's records have expired");
+        world.heal_all();
+        let took = until_one(&mut world, nodes);
+        assert!(took <= Duration::from_secs(10), "{took:?}, forgetting: {forget}");
+    }
+}
+
+#[test]
+fn a_bootstrap_that_starts_again_empty_knows_all_within_a_period() {
+    let nodes = 6;
+    let mut world = settled(nodes, 3);
+    let known = |world: &World<Member>| match world.machine(nodes) {
+        Some(Member::Bootstrap(bootstrap)) => bootstrap.observer().database().len(),
+        _ => 0,
+    };
+    assert_eq!(known(&world), nodes);
+    world.restart(nodes, Restart::Forgetting);
+    assert_eq!(known(&world), 0);
+    world.run_until(world.now() + Duration::from_secs(60), |_, _, _| ());
+    assert_eq!(known(&world), nodes);
+}
+
+#[test]
+fn a_reader_that_stops_costs_its_own_queue_and_nothing_else() {
+    let nodes = 5;
+    let mut world = settled(nodes, 4);
+    let neighbours = node(&world, 0).neighbors();
+    let number = |world: &World<Member>, wanted: NodeId| (0..nodes).find(|n| id(world, *n) == wanted);
+    let peers: Vec<usize> = neighbours.iter().filter_map(|n| number(&world, n.id)).collect();
+    assert!(peers.len() >= 2);
+    let (stopped, well) = (peers[0], peers[1]);
+    let (to_stopped, to_well) = (id(&world, stopped), id(&world, well));
+    let bulk = Rc::new(Cell::new(0usize));
+    let count = Rc::clone(&bulk);
+    world.observe(move |_, from, output| {
+        if let Output::Send { class: Class::Bulk, frame, .. } = output
+            && from == 0
+        {
+            count.set(count.get() + frame.len());
+        }
+    });
+    world.freeze(stopped);
+    let payload = bytes::Bytes::from(vec![7; 20_000]);
+    let (mut refused, mut taken, mut sent, mut delivered, mut undelivered) = (0, 0, 0, 0, Vec::new());
+    // The neighbour is not yet suspected: its links are still in use.
+    for _ in 0..100 {
+        match world.command(0, Command::Send { to: to_stopped, payload: payload.clone() }) {
+            Some(Err(Refusal::Busy)) => refused += 1,
+            Some(Ok(_)) => taken += 1,
+            other => panic!("{other:?}"),
+        }
+        assert!(matches!(
+            world.command(0, Command::Send { to: to_well, payload: payload.clone() }),
+            Some(Ok(_))
+        ));
+        sent += 1;
+        world.run_until(world.now() + Duration::from_millis(5), |_, at, event| match event {
+            Event::Delivered { .. } if at == well => delivered += 1,
+            Event::Undelivered { number, why, .. } if at == 0 => undelivered.push((number, why)),
+            _ => {}
+        });
+    }
+    world.run_until(world.now() + Duration::from_secs(2), |_, at, event| {
+        if matches!(event, Event::Delivered { .. }) && at == well {
+            delivered += 1;
+        }
+    });
+    assert_eq!(delivered, sent, "frames lost elsewhere");
+    assert!(refused > 0 && refused + taken == 100, "{refused} refused, {taken} taken");
+    // A window at the network, one at the driver, and a megabyte of its own.
+    assert!(taken * 20_000 <= (1 << 20) + (256 << 10) + (64 << 10) + 40_000, "{taken} taken");
+    assert!(bulk.get() > 0 && undelivered.iter().all(|(_, why)| *why == "busy"), "{undelivered:?}");
+}
