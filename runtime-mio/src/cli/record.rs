@@ -16,7 +16,7 @@ pub(crate) const CRASH: &str = "crash.rec";
 #[command(next_help_heading = "Recorder")]
 pub(crate) struct RecordArgs {
     /// Write every input from the first to this new file, for 'egoist replay'. It holds the node's random seed and all
-    /// that others send it, so that only its owner can read it. Outputs are hashed for it, which the memory below goes without
+    /// that others send it, so that only its owner can read it
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
 
