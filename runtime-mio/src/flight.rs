@@ -166,7 +166,9 @@ struct Lent(VecDeque<Bytes>);
 impl Lent {
     fn take(&mut self, octets: Bytes) {
         // Pieces of one buffer follow each other in it and in time.
-        self.0.pop_back_if(|last| last.as_ptr_range().end == octets.as_ptr());
+        if self.0.back().is_some_and(|last| last.as_ptr_range().end == octets.as_ptr()) {
+            self.0.pop_back();
+        }
         self.0.push_back(octets);
         // Beyond one spare buffer only those are kept that the disk will give back.
         while self.0.len() > 2 && self.0.iter().take(2).all(Bytes::is_unique) {
@@ -175,8 +177,8 @@ impl Lent {
     }
 
     fn spare(&mut self) -> Option<BytesMut> {
-        let oldest = self.0.pop_front_if(|oldest| oldest.is_unique())?;
-        oldest.try_into_mut().ok()
+        self.0.front().filter(|oldest| oldest.is_unique())?;
+        self.0.pop_front()?.try_into_mut().ok()
     }
 }
 

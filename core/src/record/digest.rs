@@ -82,7 +82,7 @@ pub(super) fn length<E>(output: &Output<E>) -> u64 {
         Output::Send { frame, .. } => frame.len(),
         Output::Datagram { payload, .. } => payload.len(),
         Output::Store { ops, .. } => {
-            ops.iter().map(|op| op.key.len() + op.value.as_ref().map_or(0, |value| value.len())).sum()
+            ops.iter().map(|op| op.key.len() + op.value.as_ref().map_or(0, bytes::Bytes::len)).sum()
         }
         _ => 0,
     };
