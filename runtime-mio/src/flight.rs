@@ -2,12 +2,13 @@
 //!
 //! A [`Flight`] is the [`Sink`] of a [`Recorder`](egoist_core::record::Recorder). It always keeps the last [`RING`] octets
 //! in memory, and writes them to a file when the process panics or the [`Alarm`] was raised. It may also write everything,
-//! from the first input, to a file of its own: on a thread of its own, so that a slow disk does not make the event loop
-//! wait.
+//! from the first input, to a file of its own: on a thread of its own, so that neither check sums nor a slow disk make the
+//! event loop wait. Outputs are hashed for that file alone: the memory has their numbers and lengths.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::mem;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,15 +16,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use bytes::Bytes;
-use egoist_core::record::{Piece, Sink, later};
+use bytes::{Bytes, BytesMut};
+use egoist_core::record::{Outputs, PIECE, Piece, Sink, later};
 
 /// Octets of the last inputs that are kept in memory: some minutes of a node that nobody sends payloads through. The
 /// buffers around them may take as much again.
 pub const RING: usize = 1 << 20;
 
-/// Pieces that may wait for the disk, 16 MiB of them. If more do, the disk is too slow and the recording ends.
-const WAITING: usize = 256;
+/// Batches that may wait for the disk, 16 MiB of them. If more do, the disk is too slow and the recording ends.
+const WAITING: usize = 64;
+
+/// Octets of full pieces that are gathered before the writer is woken: a wake-up costs the loop some microseconds. A piece
+/// that is not full was handed over for its age, and goes at once.
+const BATCH: usize = 4 * PIECE;
+
+/// Octets that are written at once, if so many wait.
+const WRITE: usize = 1 << 20;
 
 /// The seed is in a recording: nobody else is to read it.
 const PRIVATE: u32 = 0o600;
@@ -79,9 +87,17 @@ impl Flight {
 impl Sink for Flight {
     fn piece(&mut self, piece: Piece) {
         if let Some(file) = &mut self.file {
-            file.take(&piece.octets);
+            file.take(&piece);
         }
         self.ring.take(piece);
+    }
+
+    fn outputs(&self) -> Outputs {
+        if self.file.is_some() { Outputs::Hashed } else { Outputs::Counted }
+    }
+
+    fn spare(&mut self) -> Option<BytesMut> {
+        self.ring.lent.spare()
     }
 }
 
@@ -107,21 +123,23 @@ impl Drop for Flight {
 #[derive(Debug, Default)]
 struct Ring {
     head: Bytes,
-    pieces: VecDeque<(u64, Bytes)>,
+    pieces: VecDeque<Piece>,
     octets: usize,
+    lent: Lent,
 }
 
 impl Ring {
-    fn take(&mut self, Piece { first, octets }: Piece) {
-        let Some(first) = first else {
-            self.head = octets;
+    fn take(&mut self, piece: Piece) {
+        if piece.first.is_none() {
+            self.head = piece.octets;
             return;
-        };
-        self.octets += octets.len();
-        self.pieces.push_back((first, octets));
+        }
+        self.octets += piece.octets.len();
+        self.pieces.push_back(piece);
         while self.octets > RING && self.pieces.len() > 1 {
-            let dropped = self.pieces.pop_front();
-            self.octets -= dropped.map_or(0, |(_, octets)| octets.len());
+            let Some(Piece { octets, .. }) = self.pieces.pop_front() else { return };
+            self.octets -= octets.len();
+            self.lent.take(octets);
         }
     }
 
@@ -130,12 +148,37 @@ impl Ring {
         let _ = fs::remove_file(&next);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(&next)?;
         file.write_all(&self.head)?;
-        file.write_all(&later(self.pieces.front().map_or(0, |(first, _)| *first)))?;
-        for (_, octets) in &self.pieces {
-            file.write_all(octets)?;
+        file.write_all(&later(self.pieces.front().and_then(|piece| piece.first).unwrap_or(0)))?;
+        for piece in &self.pieces {
+            let mut sealed = Vec::with_capacity(piece.octets.len());
+            piece.seal(&mut sealed);
+            file.write_all(&sealed)?;
         }
         file.sync_all()?;
         fs::rename(next, path)
+    }
+}
+
+/// The last piece of each buffer that was dropped: the way back to it, once the disk does not need it either.
+#[derive(Debug, Default)]
+struct Lent(VecDeque<Bytes>);
+
+impl Lent {
+    fn take(&mut self, octets: Bytes) {
+        // Pieces of one buffer follow each other in it and in time.
+        if self.0.back().is_some_and(|last| last.as_ptr_range().end == octets.as_ptr()) {
+            self.0.pop_back();
+        }
+        self.0.push_back(octets);
+        // Beyond one spare buffer only those are kept that the disk will give back.
+        while self.0.len() > 2 && self.0.iter().take(2).all(Bytes::is_unique) {
+            self.0.pop_front();
+        }
+    }
+
+    fn spare(&mut self) -> Option<BytesMut> {
+        self.0.front().filter(|oldest| oldest.is_unique())?;
+        self.0.pop_front()?.try_into_mut().ok()
     }
 }
 
@@ -143,22 +186,37 @@ impl Ring {
 #[derive(Debug)]
 struct Writer {
     /// None once the recording has ended.
-    pieces: Option<SyncSender<Bytes>>,
+    batches: Option<SyncSender<Vec<Piece>>>,
+    /// The next batch, and its octets.
+    gathered: Vec<Piece>,
+    octets: usize,
     thread: Option<JoinHandle<()>>,
     path: PathBuf,
 }
 
 impl Writer {
     fn new(file: File, path: PathBuf, limit: u64) -> Self {
-        let (pieces, queue) = sync_channel(WAITING);
+        let (batches, queue) = sync_channel(WAITING);
         let named = path.clone();
         let thread = thread::spawn(move || write(file, &queue, &named, limit));
-        Writer { pieces: Some(pieces), thread: Some(thread), path }
+        Writer { batches: Some(batches), gathered: Vec::new(), octets: 0, thread: Some(thread), path }
     }
 
-    fn take(&mut self, octets: &Bytes) {
-        let Some(pieces) = &self.pieces else { return };
-        match pieces.try_send(octets.clone()) {
+    fn take(&mut self, piece: &Piece) {
+        if self.batches.is_none() {
+            return;
+        }
+        self.gathered.push(piece.clone());
+        self.octets += piece.octets.len();
+        if piece.octets.len() < PIECE || self.octets >= BATCH {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        let Some(batches) = &self.batches else { return };
+        self.octets = 0;
+        match batches.try_send(mem::take(&mut self.gathered)) {
             Ok(()) => return,
             Err(TrySendError::Full(_)) => {
                 tracing::warn!(file = %self.path.display(), "the recording ends here: the disk is too slow");
@@ -166,33 +224,54 @@ impl Writer {
             // The thread has said why.
             Err(TrySendError::Disconnected(_)) => {}
         }
-        self.pieces = None;
+        self.batches = None;
     }
 }
 
 impl Drop for Writer {
     /// What waits is written.
     fn drop(&mut self) {
-        self.pieces = None;
+        self.send();
+        self.batches = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-fn write(mut file: File, queue: &Receiver<Bytes>, path: &Path, limit: u64) {
-    let mut left = limit;
-    for octets in queue {
-        let Some(rest) = left.checked_sub(octets.len() as u64) else {
-            tracing::warn!(file = %path.display(), limit, "the recording ends here: its limit is reached");
-            return;
-        };
-        left = rest;
-        if let Err(error) = file.write_all(&octets) {
+/// Seals and writes what comes; what waits goes in one write.
+fn write(mut file: File, queue: &Receiver<Vec<Piece>>, path: &Path, limit: u64) {
+    let (mut left, mut sealed) = (limit, Vec::new());
+    while let Ok(batch) = queue.recv() {
+        sealed.clear();
+        let mut fits = seal_within(left, batch, &mut sealed);
+        while fits && sealed.len() < WRITE {
+            let Ok(next) = queue.try_recv() else { break };
+            fits = seal_within(left, next, &mut sealed);
+        }
+        left -= sealed.len() as u64;
+        if let Err(error) = file.write_all(&sealed) {
             tracing::warn!(file = %path.display(), %error, "the recording ends here: it cannot be written");
             return;
         }
+        if !fits {
+            tracing::warn!(file = %path.display(), limit, "the recording ends here: its limit is reached");
+            return;
+        }
     }
+}
+
+/// Appends pieces sealed, as long as there are at most `limit` octets then. Whether all were appended.
+fn seal_within(limit: u64, pieces: Vec<Piece>, sealed: &mut Vec<u8>) -> bool {
+    for piece in pieces {
+        let before = sealed.len();
+        piece.seal(sealed);
+        if sealed.len() as u64 > limit {
+            sealed.truncate(before);
+            return false;
+        }
+    }
+    true
 }
 
 #[cfg(test)]
@@ -200,8 +279,16 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
 
+    /// A piece of one entry.
     fn piece(first: u64, octet: u8, count: usize) -> Piece {
-        Piece { first: Some(first), octets: Bytes::from(vec![octet; count]) }
+        let length = u32::try_from(count).unwrap().to_le_bytes();
+        Piece { first: Some(first), octets: [&length[..], &vec![octet; count]].concat().into() }
+    }
+
+    fn sealed(pieces: &[Piece]) -> Vec<u8> {
+        let mut out = Vec::new();
+        pieces.iter().for_each(|piece| piece.seal(&mut out));
+        out
     }
 
     fn head() -> Piece {
@@ -212,14 +299,38 @@ mod tests {
     fn a_file_is_private_new_and_ends_at_its_limit() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("r");
-        let mut flight = Flight::new(None).to_file(&path, 14).unwrap();
-        for piece in [head(), piece(0, b'a', 6), piece(1, b'b', 5), piece(2, b'c', 4)] {
-            flight.piece(piece);
-        }
-        assert!(Flight::new(None).to_file(&path, 14).is_err(), "what is there is kept");
+        let pieces = [head(), piece(0, b'a', 6), piece(1, b'b', 5), piece(2, b'c', 4)];
+        let kept = sealed(&pieces[..2]);
+        let limit = kept.len() as u64 + 12;
+        let mut flight = Flight::new(None).to_file(&path, limit).unwrap();
+        assert_eq!(flight.outputs(), Outputs::Hashed);
+        pieces.into_iter().for_each(|piece| flight.piece(piece));
+        assert!(Flight::new(None).to_file(&path, limit).is_err(), "what is there is kept");
         drop(flight);
-        assert_eq!(fs::read(&path).unwrap(), b"headaaaaaa");
+        assert_eq!(fs::read(&path).unwrap(), kept);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn buffers_are_used_again_once_nobody_needs_them() {
+        let mut flight = Flight::new(None);
+        let buffer = || BytesMut::from(&piece(0, b'y', RING / 4).octets[..]);
+        let give = |flight: &mut Flight, octets: Bytes| flight.piece(Piece { first: Some(0), octets });
+        let mut shared = buffer();
+        let half = shared.split_to(RING / 8);
+        give(&mut flight, half.freeze());
+        give(&mut flight, shared.freeze());
+        let read = buffer().freeze();
+        give(&mut flight, read.clone());
+        let mut spare_after = |pieces: usize| {
+            (0..pieces).for_each(|_| give(&mut flight, buffer().freeze()));
+            flight.spare().is_some()
+        };
+        assert!(!spare_after(2), "half of it is kept");
+        assert!(spare_after(1));
+        assert!(!spare_after(2), "somebody reads it");
+        drop(read);
+        assert!(spare_after(0));
     }
 
     #[test]
@@ -228,6 +339,7 @@ mod tests {
         let path = folder.path().join("crash.rec");
         let flown = |pieces: Vec<Piece>| {
             let mut flight = Flight::new(Some(path.clone()));
+            assert_eq!(flight.outputs(), Outputs::Counted);
             flight.piece(head());
             pieces.into_iter().for_each(|piece| flight.piece(piece));
             flight
@@ -238,9 +350,14 @@ mod tests {
         let flight = flown(vec![piece(0, b'a', 3)]);
         flight.alarm().raise();
         drop(flight);
-        assert_eq!(fs::read(&path).unwrap(), b"headaaa", "it reaches back to the beginning");
+        assert_eq!(
+            fs::read(&path).unwrap(),
+            sealed(&[head(), piece(0, b'a', 3)]),
+            "it reaches back to the beginning"
+        );
 
-        let long = flown((0..4).map(|n| piece(n * 10, b'z', RING / 3)).collect());
+        let pieces: Vec<Piece> = (0..4).map(|n| piece(n * 10, b'z', RING / 3 - 4)).collect();
+        let long = flown(pieces.clone());
         let panicked = thread::spawn(move || {
             let _flying = long;
             panic!("on purpose");
@@ -248,8 +365,7 @@ mod tests {
         assert!(panicked.join().is_err());
         let written = fs::read(&path).unwrap();
         let beginning = [&b"head"[..], &later(10)].concat();
-        assert!(written.starts_with(&beginning), "the oldest piece is gone");
-        assert_eq!(written.len() - beginning.len(), RING / 3 * 3);
+        assert!(written == [beginning, sealed(&pieces[1..])].concat(), "the oldest piece is gone");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -19,7 +19,7 @@ fn recorded(seed: u64, links: LinkMode) -> (Vec<Vec<u8>>, u64) {
     let mut world = world::world(seed, move |boot| {
         let tape = Rc::new(RefCell::new(Vec::new()));
         shelf.borrow_mut().push(Rc::clone(&tape));
-        let sink = move |piece: Piece| tape.borrow_mut().extend_from_slice(&piece.octets);
+        let sink = move |piece: Piece| piece.seal(&mut *tape.borrow_mut());
         Recorder::<Overlay, _>::new(world::config(boot, links), sink)
     });
     world.observe(move |now, node, output| heard.borrow_mut().add(now, node, output));
@@ -90,7 +90,7 @@ fn a_node_that_does_something_else_is_found_out() {
     let recording = Recording::read(tape).unwrap();
     let head = tape.len() - recording.entries().octets().len();
     let mut other = Vec::new();
-    let sink = |piece: Piece| other.extend_from_slice(&piece.octets);
+    let sink = |piece: Piece| piece.seal(&mut other);
     let boot = egoist_core::sim::Boot {
         node: 5,
         seed: egoist_core::kernel::Seed::from_u64(77),

@@ -3,10 +3,19 @@
 use core::fmt::{self, Debug, Write};
 
 use bytes::BytesMut;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::octets::Pen;
 use crate::kernel::{Class, CloseHow, Output};
+
+/// What a recording says of the outputs after each input.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outputs {
+    /// How many there are, how long their payloads are, and the hash of every octet: see [`Digest`].
+    Hashed,
+    /// How many there are, and how long their payloads are together.
+    Counted,
+}
 
 /// A running hash (XXH3, 64 bits) over outputs and replies: two machines that did the same have the same. It recognises
 /// accidents, not malice.
@@ -28,18 +37,16 @@ impl Digest {
         let mut words = core::mem::take(&mut self.words);
         words.clear();
         let payload = outline(output, &mut Pen::new(&mut words));
-        if let Output::Event(event) = output {
-            let _ = write!(Text(&mut words), "{event:?}");
+        match output {
+            Output::Event(event) => _ = write!(Text(&mut words), "{event:?}"),
+            Output::Store { ops, .. } => ops.iter().for_each(|op| {
+                put(&mut words, op.key.as_bytes());
+                put(&mut words, op.value.as_deref().unwrap_or(b"-"));
+            }),
+            _ => put(&mut words, payload),
         }
         self.add(&words);
         self.words = words;
-        match output {
-            Output::Store { ops, .. } => ops.iter().for_each(|op| {
-                self.add(op.key.as_bytes());
-                self.add(op.value.as_deref().unwrap_or(b"-"));
-            }),
-            _ => self.add(payload),
-        }
     }
 
     /// Adds an answer to a command.
@@ -54,6 +61,32 @@ impl Digest {
     fn add(&mut self, octets: &[u8]) {
         self.hash = xxh3_64_with_seed(octets, self.hash);
     }
+}
+
+/// Stands for a payload, whose length was written, among words: short ones as they are, long ones by their hash. A hash
+/// with a seed would be the slower way to the same, because a seed makes XXH3 derive a secret for each long input.
+fn put(words: &mut BytesMut, payload: &[u8]) {
+    if payload.len() <= SHORT {
+        words.extend_from_slice(payload);
+    } else {
+        words.extend_from_slice(&xxh3_64(payload).to_le_bytes());
+    }
+}
+
+/// Octets that are hashed with the words around them.
+const SHORT: usize = 64;
+
+/// How long an output's payload is.
+pub(super) fn length<E>(output: &Output<E>) -> u64 {
+    let octets = match output {
+        Output::Send { frame, .. } => frame.len(),
+        Output::Datagram { payload, .. } => payload.len(),
+        Output::Store { ops, .. } => {
+            ops.iter().map(|op| op.key.len() + op.value.as_ref().map_or(0, bytes::Bytes::len)).sum()
+        }
+        _ => 0,
+    };
+    octets as u64
 }
 
 /// Writes all but the payload of an output, and answers that. Sizes are written too, so that no two outputs look alike.

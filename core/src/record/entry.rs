@@ -2,6 +2,9 @@
 //!
 //! An entry is framed by four octets for its length (three of it, one to check them) and four of check sum, which covers
 //! the number of the entry as well: an octet that was altered anywhere is noticed at the entry that it lies in.
+//!
+//! While it is recorded it has its length alone, in four octets: check sums cost the recorder's thread too much, and are
+//! put in by [`seal`] where a recording is kept.
 
 use core::fmt;
 use core::net::SocketAddr;
@@ -25,9 +28,11 @@ const CHECK: usize = 4;
 pub struct Polled {
     /// How many outputs.
     pub outputs: u64,
+    /// Octets of their payloads together: frames, datagrams, what is stored.
+    pub octets: u64,
     /// Whether the machine then said that there are no more.
     pub drained: bool,
-    /// The running hash after them; `None` if nothing was added to it.
+    /// The running hash after them; `None` if nothing was added to it, or the recording carries none.
     pub hash: Option<u64>,
 }
 
@@ -160,8 +165,8 @@ impl fmt::Display for Plain<'_> {
     }
 }
 
-/// Appends a framed entry, whose own octets `write` writes. Whether it fits; if not, nothing is appended.
-pub(super) fn frame(out: &mut BytesMut, number: u64, write: impl FnOnce(&mut Pen<'_>)) -> bool {
+/// Appends an entry without its check sum, whose own octets `write` writes. Whether it fits; if not, nothing is appended.
+pub(super) fn append(out: &mut BytesMut, write: impl FnOnce(&mut Pen<'_>)) -> bool {
     let start = out.len();
     out.put_u32_le(0);
     write(&mut Pen::new(out));
@@ -170,17 +175,35 @@ pub(super) fn frame(out: &mut BytesMut, number: u64, write: impl FnOnce(&mut Pen
         out.truncate(start);
         return false;
     }
-    let length = length_field(length);
-    out[start..start + LENGTH].copy_from_slice(&length);
-    let check = check(number, &out[start + LENGTH..]);
-    out.put_slice(&check);
+    out[start..start + LENGTH].copy_from_slice(&length_octets(length));
     true
 }
 
-/// The length and an octet that checks it.
-fn length_field(length: usize) -> [u8; LENGTH] {
-    let [a, b, c, ..] = (length as u64).to_le_bytes();
-    [a, b, c, fold([a, b, c])]
+/// Frames the entries that were [appended](append) one after the other, the first of which has the number `first`. What
+/// is no whole entry is left out, with all behind it.
+pub(super) fn seal(out: &mut impl BufMut, first: u64, mut entries: &[u8]) {
+    let mut number = first;
+    while let Some((length, after)) = entries.split_first_chunk::<LENGTH>() {
+        let length = u32::from_le_bytes(*length) as usize;
+        let Some((own, rest)) = after.split_at_checked(length).filter(|_| length <= LONGEST) else { return };
+        frame(out, number, own);
+        number = number.wrapping_add(1);
+        entries = rest;
+    }
+}
+
+/// Appends a framed entry that has these octets, at most [`LONGEST`].
+pub(super) fn frame(out: &mut impl BufMut, number: u64, own: &[u8]) {
+    let [a, b, c, _] = length_octets(own.len());
+    out.put_slice(&[a, b, c, fold([a, b, c])]);
+    out.put_slice(own);
+    out.put_slice(&check(number, own));
+}
+
+/// A length of at most [`LONGEST`]: the last octet is 0.
+fn length_octets(length: usize) -> [u8; LENGTH] {
+    let [a, b, c, d, ..] = (length as u64).to_le_bytes();
+    [a, b, c, d]
 }
 
 /// Any one octet that is altered alters this.
@@ -228,6 +251,9 @@ const END: u8 = 11;
 pub(super) fn write_start(pen: &mut Pen<'_>, at: Time, before: Polled) {
     pen.number(at.as_micros());
     pen.number(before.outputs << 2 | u64::from(before.hash.is_some()) << 1 | u64::from(before.drained));
+    if before.outputs > 0 {
+        pen.number(before.octets);
+    }
     if let Some(hash) = before.hash {
         pen.plain(&hash.to_le_bytes());
     }
@@ -319,8 +345,10 @@ impl<'a> Entry<'a> {
         let mut reader = Reader::new(own);
         let at = Time::from_micros(reader.number()?);
         let polled = reader.number()?;
+        let outputs = polled >> 2;
+        let octets = if outputs == 0 { 0 } else { reader.number()? };
         let hash = if polled & 2 == 0 { None } else { Some(u64::from_le_bytes(reader.array()?)) };
-        let before = Polled { outputs: polled >> 2, drained: polled & 1 == 1, hash };
+        let before = Polled { outputs, octets, drained: polled & 1 == 1, hash };
         let given = read_given(&mut reader)?;
         reader.is_empty().then_some(Entry { number, at, before, given })
     }

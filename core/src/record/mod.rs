@@ -1,10 +1,11 @@
 //! A flight recorder: what goes into a machine, so that its run can be repeated to the bit.
 //!
 //! A machine's outputs follow from what it is built from, and from its inputs and commands with their times. A
-//! [`Recorder`] is a [`Machine`](crate::kernel::Machine) around another one; it writes both down, with a running hash of
-//! the outputs, and hands the octets to a [`Sink`] piece by piece. A [`Recording`] reads them back, and a [`Replay`]
-//! builds the machine again, feeds it, and tells at which input its outputs differ from those of the recorded run. There
-//! are no files here: a sink is the driver's, as `egoist_mio::flight` is that of the mio driver.
+//! [`Recorder`] is a [`Machine`](crate::kernel::Machine) around another one; it writes both down, with what the
+//! outputs were like ([`Outputs`]), and hands the octets to a [`Sink`] piece by piece. Where they are kept they are
+//! [sealed](Piece::seal) by check sums. A [`Recording`] reads them back, and a [`Replay`] builds the machine again, feeds
+//! it, and tells at which input its outputs differ from those of the recorded run. There are no files here: a sink is the
+//! driver's, as `egoist_mio::flight` is that of the mio driver.
 //!
 //! What is recorded must be told how to write its commands and what it is built from: [`Recordable`]. The overlay is.
 //!
@@ -45,7 +46,7 @@
 //! // A driver drives the recorder as it would drive the machine.
 //! let octets = Rc::new(RefCell::new(Vec::new()));
 //! let tape = Rc::clone(&octets);
-//! let sink = move |piece: Piece| tape.borrow_mut().extend_from_slice(&piece.octets);
+//! let sink = move |piece: Piece| piece.seal(&mut *tape.borrow_mut());
 //! let mut machine = Recorder::<Counter, _>::new(3, sink);
 //! let from = "127.0.0.1:9".parse().unwrap();
 //! machine.handle(Time::from_secs(1), Input::Datagram { port: Port(0), from, bytes: b"?" });
@@ -78,7 +79,7 @@ use core::fmt::Debug;
 
 use crate::kernel::Machine;
 
-pub use digest::Digest;
+pub use digest::{Digest, Outputs};
 pub use entry::{Entry, Given, LONGEST, Plain, Polled};
 pub use octets::{Pen, Reader};
 pub use recorder::{PIECE, Piece, Recorder, SOONEST, Sink};

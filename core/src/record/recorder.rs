@@ -3,10 +3,10 @@
 use alloc::collections::BTreeMap;
 use core::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
-use super::digest::Digest;
-use super::entry::{Polled, frame, write_command, write_end, write_input, write_start};
+use super::digest::{Digest, Outputs, length};
+use super::entry::{Polled, append, seal, write_command, write_end, write_input, write_start};
 use super::recording::write_head;
 use super::{Pen, Recordable};
 use crate::kernel::{ConnId, Input, Machine, Output, Time, Wake};
@@ -17,6 +17,9 @@ pub const PIECE: usize = 64 << 10;
 /// How old a piece may get before the next input hands it over.
 pub const SOONEST: Duration = Duration::from_secs(1);
 
+/// Octets of a buffer that several pieces share; one that holds a long input has more.
+const BUFFER: usize = 4 * PIECE;
+
 /// What an entry takes beside the octets that were received.
 const AROUND: usize = 128;
 
@@ -25,14 +28,36 @@ const AROUND: usize = 128;
 pub struct Piece {
     /// The number of the first entry in it; `None` for the head.
     pub first: Option<u64>,
-    /// What is to be kept.
+    /// The head as it is to be kept; or entries, each behind its length (four octets, little-endian), to be
+    /// [sealed](Self::seal).
     pub octets: Bytes,
+}
+
+impl Piece {
+    /// Appends what is to be kept: the octets with their check sums, computed here, so that the machine's thread need not.
+    pub fn seal(&self, out: &mut impl BufMut) {
+        match self.first {
+            Some(first) => seal(out, first, &self.octets),
+            None => out.put_slice(&self.octets),
+        }
+    }
 }
 
 /// Keeps a recording, or as much of it as it likes.
 pub trait Sink {
     /// Takes the next piece. It should not make the machine wait.
     fn piece(&mut self, piece: Piece);
+
+    /// What the recording is to say of outputs; asked once, before the first piece. Hashes cost time for every octet that
+    /// is put out, which is wasted on a recording that will hardly be replayed.
+    fn outputs(&self) -> Outputs {
+        Outputs::Hashed
+    }
+
+    /// A buffer of pieces that are no longer kept, if there is one: memory that was used lately costs less than new one.
+    fn spare(&mut self) -> Option<BytesMut> {
+        None
+    }
 }
 
 impl<F: FnMut(Piece)> Sink for F {
@@ -54,10 +79,10 @@ pub struct Recorder<M: Recordable, S: Sink> {
 impl<M: Recordable, S: Sink> Recorder<M, S> {
     /// Builds the machine and begins its recording.
     pub fn new(setup: M::Setup, mut sink: S) -> Self {
-        let mut head = BytesMut::new();
-        write_head(&mut head, M::KIND, |pen| M::write_setup(&setup, pen));
+        let outputs = sink.outputs();
+        let head = write_head(M::KIND, outputs, |pen| M::write_setup(&setup, pen));
         sink.piece(Piece { first: None, octets: head.freeze() });
-        Recorder { machine: M::build(setup), tape: Tape::new(sink) }
+        Recorder { machine: M::build(setup), tape: Tape::new(sink, outputs) }
     }
 
     /// The machine, for questions.
@@ -129,15 +154,16 @@ struct Tape<S: Sink> {
     /// The last time given.
     last: Time,
     polled: Polled,
-    digest: Digest,
-    /// What machines left of connections' bytes, where they left some.
+    /// Of outputs, if they are hashed.
+    digest: Option<Digest>,
+    /// What the machine left of connections' bytes; of those where it ever left some, until they are closed.
     left: BTreeMap<ConnId, usize>,
     /// Whether an input was too long to be written, which ends the recording.
     ended: bool,
 }
 
 impl<S: Sink> Tape<S> {
-    fn new(sink: S) -> Self {
+    fn new(sink: S, outputs: Outputs) -> Self {
         Tape {
             sink,
             number: 0,
@@ -146,7 +172,7 @@ impl<S: Sink> Tape<S> {
             began: Time::ZERO,
             last: Time::ZERO,
             polled: Polled::default(),
-            digest: Digest::default(),
+            digest: (outputs == Outputs::Hashed).then(Digest::default),
             left: BTreeMap::new(),
             ended: false,
         }
@@ -154,7 +180,7 @@ impl<S: Sink> Tape<S> {
 
     fn input(&mut self, now: Time, input: &Input<'_>) {
         let (left, long) = match input {
-            Input::Received { conn, bytes } => (self.left.remove(conn).unwrap_or(0), bytes.len()),
+            Input::Received { conn, bytes } => (self.left.get(conn).copied().unwrap_or(0), bytes.len()),
             Input::Closed { conn, .. } => (self.left.remove(conn).unwrap_or(0), 0),
             Input::Datagram { bytes, .. } => (0, bytes.len()),
             _ => (0, 0),
@@ -166,6 +192,8 @@ impl<S: Sink> Tape<S> {
     fn left_over(&mut self, conn: ConnId, octets: usize) {
         if octets > 0 {
             self.left.insert(conn, octets);
+        } else if let Some(left) = self.left.get_mut(&conn) {
+            *left = 0;
         }
     }
 
@@ -177,7 +205,7 @@ impl<S: Sink> Tape<S> {
         }
         self.make_room(now, long.saturating_add(AROUND));
         let before = core::mem::take(&mut self.polled);
-        let fits = frame(&mut self.piece, self.number, |pen| {
+        let fits = append(&mut self.piece, |pen| {
             write_start(pen, now, before);
             write(pen);
         });
@@ -196,7 +224,9 @@ impl<S: Sink> Tape<S> {
             self.first = self.number;
             self.began = now;
             if self.piece.capacity() < octets {
-                self.piece.reserve(octets.max(PIECE));
+                self.piece = self.sink.spare().unwrap_or_default();
+                self.piece.clear();
+                self.piece.reserve(octets.max(BUFFER));
             }
         }
     }
@@ -210,11 +240,14 @@ impl<S: Sink> Tape<S> {
 
     fn output<E: core::fmt::Debug>(&mut self, output: &Output<E>) {
         self.polled.outputs += 1;
+        self.polled.octets += length(output);
         self.answer(|digest| digest.output(output));
     }
 
     fn answer(&mut self, add: impl FnOnce(&mut Digest)) {
-        add(&mut self.digest);
-        self.polled.hash = Some(self.digest.hash());
+        if let Some(digest) = &mut self.digest {
+            add(digest);
+            self.polled.hash = Some(digest.hash());
+        }
     }
 }

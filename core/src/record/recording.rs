@@ -3,12 +3,13 @@
 use bytes::BytesMut;
 
 use super::Pen;
-use super::entry::{Entry, Given, frame, unframe};
+use super::digest::Outputs;
+use super::entry::{Entry, Given, LONGEST, frame, unframe};
 use super::octets::Reader;
 
 /// What a recording begins with: its kind and version.
 const MAGIC: &[u8] = b"egoist-recording ";
-const VERSION: &[u8] = b"1\n";
+const VERSION: &[u8] = b"2\n";
 
 /// The number under which the head is framed, which no entry has.
 const HEAD: u64 = u64::MAX;
@@ -20,7 +21,7 @@ pub enum Damage {
     #[error("this is no recording")]
     NotOne,
     /// Another version of this program wrote it.
-    #[error("this recording is of another version, only version 1 can be read")]
+    #[error("this recording is of another version, only version 2 can be read")]
     Version,
     /// Its beginning, which says what was recorded, is cut or altered.
     #[error("the beginning of the recording is cut or altered")]
@@ -46,6 +47,8 @@ pub struct Head<'a> {
     pub kind: &'a str,
     /// The version of this crate that wrote it.
     pub version: &'a str,
+    /// What it says of outputs.
+    pub outputs: Outputs,
     /// What the machine was built from.
     pub setup: &'a [u8],
 }
@@ -58,16 +61,19 @@ pub struct Recording<'a> {
     entries: &'a [u8],
 }
 
-/// Appends a head: the magic and the entry that says what was recorded.
-pub(super) fn write_head(out: &mut BytesMut, kind: &str, setup: impl FnOnce(&mut Pen<'_>)) {
-    out.extend_from_slice(MAGIC);
+/// A head: the magic and the entry that says what was recorded.
+pub(super) fn write_head(kind: &str, outputs: Outputs, setup: impl FnOnce(&mut Pen<'_>)) -> BytesMut {
+    let mut own = BytesMut::new();
+    let mut pen = Pen::new(&mut own);
+    pen.octets(kind.as_bytes());
+    pen.octets(env!("CARGO_PKG_VERSION").as_bytes());
+    pen.yes(outputs == Outputs::Hashed);
+    setup(&mut pen);
+    assert!(own.len() <= LONGEST, "a machine is built from less than 16 MiB");
+    let mut out = BytesMut::from(MAGIC);
     out.extend_from_slice(VERSION);
-    let fits = frame(out, HEAD, |pen| {
-        pen.octets(kind.as_bytes());
-        pen.octets(env!("CARGO_PKG_VERSION").as_bytes());
-        setup(pen);
-    });
-    assert!(fits, "a machine is built from less than 16 MiB");
+    frame(&mut out, HEAD, &own);
+    out
 }
 
 impl<'a> Recording<'a> {
@@ -104,7 +110,9 @@ impl<'a> Recording<'a> {
 
 fn read_head(own: &[u8]) -> Option<Head<'_>> {
     let mut reader = Reader::new(own);
-    Some(Head { kind: reader.text()?, version: reader.text()?, setup: reader.rest() })
+    let (kind, version) = (reader.text()?, reader.text()?);
+    let outputs = if reader.yes()? { Outputs::Hashed } else { Outputs::Counted };
+    Some(Head { kind, version, outputs, setup: reader.rest() })
 }
 
 /// Stands after the head of a recording whose beginning is missing. No entry's length field looks so.
@@ -116,7 +124,9 @@ pub fn later(first: u64) -> BytesMut {
     let mut out = BytesMut::new();
     if first > 0 {
         out.extend_from_slice(LATER);
-        frame(&mut out, HEAD, |pen| pen.number(first));
+        let mut own = BytesMut::new();
+        Pen::new(&mut own).number(first);
+        frame(&mut out, HEAD, &own);
     }
     out
 }

@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use bytes::BytesMut;
 
 use super::Recordable;
-use super::digest::Digest;
+use super::digest::{Digest, length};
 use super::entry::{Entry, Given, Plain, Polled};
 use super::octets::Reader;
 use super::recording::{Damage, Entries, Recording};
@@ -187,14 +187,17 @@ impl<'a, M: Recordable> Replay<'a, M> {
         if entry.is_some_and(|entry| entry.given == Given::End) {
             return Ok(0);
         }
-        let mut replayed = 0;
+        let (mut replayed, mut octets) = (0, 0);
         while replayed < wanted {
             let Some(output) = self.machine.poll() else { break };
             self.digest.output(&output);
             tell(&output);
             replayed += 1;
+            octets += length(&output);
         }
-        let Some(Polled { outputs: recorded, hash, .. }) = before else { return Ok(replayed) };
+        let Some(Polled { outputs: recorded, octets: length, hash, .. }) = before else {
+            return Ok(replayed);
+        };
         if exactly
             && replayed == wanted
             && let Some(more) = self.machine.poll()
@@ -202,7 +205,7 @@ impl<'a, M: Recordable> Replay<'a, M> {
             tell(&more);
             replayed += 1;
         }
-        if replayed == recorded && hash.is_none_or(|hash| hash == self.digest.hash()) {
+        if replayed == recorded && octets == length && hash.is_none_or(|hash| hash == self.digest.hash()) {
             return Ok(replayed);
         }
         let (number, at, kind) = entry.map_or((None, Time::ZERO, "construction"), |entry| {

@@ -108,12 +108,27 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// Runs the acts on a recorder, half a second after each other; the recording.
+/// Keeps all of a recording.
+struct Shelf(Rc<RefCell<Vec<u8>>>, Outputs);
+
+impl Sink for Shelf {
+    fn piece(&mut self, piece: Piece) {
+        piece.seal(&mut *self.0.borrow_mut());
+    }
+
+    fn outputs(&self) -> Outputs {
+        self.1
+    }
+}
+
 fn recorded(acts: &[Act]) -> Vec<u8> {
+    recorded_with(Outputs::Hashed, acts)
+}
+
+/// Runs the acts on a recorder, half a second after each other; the recording.
+fn recorded_with(outputs: Outputs, acts: &[Act]) -> Vec<u8> {
     let tape = Rc::new(RefCell::new(Vec::new()));
-    let copy = Rc::clone(&tape);
-    let sink = move |piece: Piece| copy.borrow_mut().extend_from_slice(&piece.octets);
-    let mut machine = Recorder::<Right, _>::new(5, sink);
+    let mut machine = Recorder::<Right, _>::new(5, Shelf(Rc::clone(&tape), outputs));
     let from: SocketAddr = "[2001:db8::9]:77".parse().unwrap();
     let mut buffers = [(); 3].map(|()| BytesMut::new());
     for conn in 0..3 {
@@ -160,7 +175,7 @@ fn replayed<const WRONG: u64>(octets: &[u8]) -> (u64, Option<Stop>) {
 /// Where each entry ends.
 fn ends(octets: &[u8]) -> Vec<usize> {
     let head = octets.len() - {
-        let mut rest = &octets[b"egoist-recording 1\n".len()..];
+        let mut rest = &octets[b"egoist-recording 2\n".len()..];
         entry::unframe(&mut rest, u64::MAX).unwrap();
         rest.len()
     };
@@ -173,12 +188,67 @@ fn ends(octets: &[u8]) -> Vec<usize> {
     ends
 }
 
+/// The recording with something else said of the outputs before one entry.
+fn with_polled(octets: &[u8], number: usize, polled: Polled) -> Vec<u8> {
+    let ends = ends(octets);
+    let mut rest = &octets[ends[number]..];
+    let own = entry::unframe(&mut rest, number as u64).unwrap();
+    let was = Entry::read(number as u64, own).unwrap();
+    let start = |before| {
+        let mut start = BytesMut::new();
+        entry::write_start(&mut Pen::new(&mut start), was.at, before);
+        start
+    };
+    let mut other = octets[..ends[number]].to_vec();
+    let own = [&start(polled)[..], &own[start(was.before).len()..]].concat();
+    entry::frame(&mut other, number as u64, &own);
+    other.extend_from_slice(rest);
+    other
+}
+
 proptest! {
     #[test]
     fn what_is_recorded_is_replayed(acts in prop::collection::vec(act(), 0..60)) {
         let octets = recorded(&acts);
         let given = acts.iter().filter(|act| !matches!(act, Act::Poll(_) | Act::Drain)).count() as u64;
         prop_assert_eq!(replayed::<{ u64::MAX }>(&octets), (given + 3 + 1, None));
+    }
+
+    #[test]
+    fn without_hashes_numbers_and_lengths_are_compared(
+        acts in prop::collection::vec(act(), 1..60),
+        place: prop::sample::Index,
+    ) {
+        let octets = recorded_with(Outputs::Counted, &acts);
+        let recording = Recording::read(&octets).unwrap();
+        prop_assert_eq!(recording.head().outputs, Outputs::Counted);
+        let good = acts.iter().filter(|act| !matches!(act, Act::Poll(_) | Act::Drain)).count() as u64 + 4;
+        prop_assert_eq!(replayed::<{ u64::MAX }>(&octets), (good, None));
+        prop_assert_eq!(replayed::<7>(&octets), (good, None), "other octets of the same length");
+
+        let entries: Vec<_> = recording.entries().map(Result::unwrap).collect();
+        prop_assert!(entries.iter().all(|entry| entry.before.hash.is_none()));
+        let after = place.index(entries.len());
+        for (more, longer) in [(1, 0), (0, 1)] {
+            let mut before = entries[after].before;
+            before.outputs += more;
+            before.octets += longer;
+            if before.outputs == 0 {
+                continue;
+            }
+            let other = with_polled(&octets, after, before);
+            let found = match replayed::<{ u64::MAX }>(&other) {
+                (_, Some(Stop::Differs(found))) => Some(found.number),
+                (_, stop) => {
+                    prop_assert_eq!(stop, None);
+                    None
+                }
+            };
+            // Where it was not polled to the end, one output more is found later if at all.
+            if longer == 1 || before.drained {
+                prop_assert_eq!(found, Some((after as u64).checked_sub(1)));
+            }
+        }
     }
 
     #[test]
@@ -283,11 +353,10 @@ fn without_its_beginning_a_recording_is_read_and_not_replayed() {
 fn another_machine_and_another_version_are_refused() {
     let octets = recorded(&[]);
     let mut other = octets.clone();
-    other[17] = b'2';
+    other[17] = b'1';
     assert_eq!(Recording::read(&other).err(), Some(Damage::Version));
     assert_eq!(Recording::read(b"EGO").err(), Some(Damage::NotOne));
-    let mut head = BytesMut::new();
-    recording::write_head(&mut head, "columns", |pen| pen.number(5));
+    let head = recording::write_head("columns", Outputs::Hashed, |pen| pen.number(5));
     let recording = Recording::read(&head).unwrap();
     assert_eq!(Replay::<Right>::new(recording).err(), Some(Refused::Kind));
 }

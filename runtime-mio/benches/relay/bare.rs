@@ -2,22 +2,21 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice, Read, Write};
-use std::net::SocketAddr;
 
 use bytes::{Buf, Bytes, BytesMut};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
-use crate::{MESSAGE, WINDOW};
+use crate::{MESSAGE, Tell, WINDOW};
 
 const SLICES: usize = 64;
 
-pub(crate) fn relay(tell: Box<dyn FnOnce(SocketAddr) + Send>) {
+pub(crate) fn relay(tell: Tell) {
     let mut poll = Poll::new().unwrap();
     let mut events = Events::with_capacity(64);
     let mut listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     poll.registry().register(&mut listener, Token(0), Interest::READABLE).unwrap();
-    tell(listener.local_addr().unwrap());
+    tell(listener.local_addr().unwrap(), None);
     let mut ends: Vec<TcpStream> = Vec::new();
     let mut relay = Relay::default();
     loop {

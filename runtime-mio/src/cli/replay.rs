@@ -11,7 +11,8 @@ use egoist_core::kernel::Time;
 use egoist_core::overlay::Overlay;
 use egoist_core::overlay::bootstrap::Bootstrap;
 use egoist_core::record::{
-    Damage, Difference, Entry, Given, Reader, Recordable, Recording, Refused, Replay as Run, Step, Stop,
+    Damage, Difference, Entry, Given, Outputs, Reader, Recordable, Recording, Refused, Replay as Run, Step,
+    Stop,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -31,7 +32,7 @@ use super::verb::Verb;
   egoist replay run.rec --until 5000 --print            see what went in and came out up to input 5000
   egoist replay crash.rec --print                       see the last inputs of a node that ended by an error
 
-Inputs are numbered from 0. Exit code 0: no difference; 1: a difference, or a recording that is cut or altered; what is \
+Inputs are numbered from 0. crash.rec has no hashes: where it reaches back to the start, numbers and lengths of outputs are compared, and not their octets. Exit code 0: no difference; 1: a difference, or a recording that is cut or altered; what is \
 good of it is replayed first."
 )]
 pub(crate) struct Replay {
@@ -284,6 +285,8 @@ struct Report {
     ended: bool,
     /// Whether each output was compared.
     confirmed: bool,
+    /// Whether they were compared to the octet, or their numbers and lengths alone.
+    hashed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<State>,
     #[serde(skip)]
@@ -309,6 +312,7 @@ impl Report {
             micros: 0,
             ended: false,
             confirmed: true,
+            hashed: head.outputs == Outputs::Hashed,
             state: None,
             first: None,
         }
@@ -329,6 +333,9 @@ impl fmt::Display for Report {
         let Report { recorded, inputs, outputs, .. } = self;
         let span = Time::from_micros(self.micros).as_secs_f64();
         write!(f, "{recorded}: {inputs} inputs and {outputs} outputs over {span:.1} s, no difference")?;
+        if !self.hashed {
+            write!(f, " in the numbers and lengths of outputs (their octets were not recorded)")?;
+        }
         if let Some(State { id, phase, neighbors, nodes }) = &self.state {
             let id = id.as_deref().unwrap_or("no id yet");
             write!(f, "\nthen: {id}, {phase}, neighbours {neighbors}, other nodes known {nodes}")?;
