@@ -81,8 +81,8 @@ impl Bucket {
     }
 }
 
-/// What a peer may do. Each rate is many times what the busiest honest neighbour was seen to do; the figures are in
-/// ARCHITECTURE.md.
+/// What a peer may do. Each burst is many times what the busiest honest neighbour was seen to use of it: when 490 nodes
+/// join within ten seconds, 585 frames and 288 kB (`examples/peaks.rs`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Budgets {
     /// Packets, payloads aside. A whole database of 16,384 records may come over a link that has just opened, each of
