@@ -1,11 +1,11 @@
 //! A flight recorder: what goes into a machine, so that its run can be repeated to the bit.
 //!
 //! A machine's outputs follow from what it is built from, and from its inputs and commands with their times. A
-//! [`Recorder`] is a [`Machine`](crate::kernel::Machine) around another one; it writes both down, with what the
-//! outputs were like ([`Outputs`]), and hands the octets to a [`Sink`] piece by piece. Where they are kept they are
-//! [sealed](Piece::seal) by check sums. A [`Recording`] reads them back, and a [`Replay`] builds the machine again, feeds
-//! it, and tells at which input its outputs differ from those of the recorded run. There are no files here: a sink is the
-//! driver's, as `egoist_mio::flight` is that of the mio driver.
+//! [`Recorder`] is a [`Machine`] around another one; it writes both down, with what the outputs were like ([`Outputs`]), and
+//! hands the octets to a [`Sink`] piece by piece. Where they are kept they are [sealed](Piece::seal) by check sums. A
+//! [`Recording`] reads them back, and a [`Replay`] builds the machine again, feeds it, and tells at which input its outputs
+//! differ from those of the recorded run. There are no files here: a sink is the driver's, as `egoist_mio::flight` is that of
+//! the mio driver.
 //!
 //! What is recorded must be told how to write its commands and what it is built from: [`Recordable`]. The overlay is.
 //!
