@@ -259,63 +259,89 @@ struct Outcome {
     answered: usize,
 }
 
+/// Says what it says, as fast as it is read.
+struct Attacker {
+    attack: Attack,
+    claims: u128,
+    said: u128,
+    link: Option<ConnId>,
+}
+
+impl Attacker {
+    /// As much as a driver reads in a turn.
+    fn turn(&mut self, world: &mut World) {
+        let mut octets = 0;
+        while octets < TURN && self.said < self.claims {
+            let Some(more) = self.say(world) else { return };
+            octets += more;
+        }
+    }
+
+    /// One claim: its octets; `None` if it is not read.
+    fn say(&mut self, world: &mut World) -> Option<usize> {
+        let octets = match self.attack {
+            Attack::Nothing => return None,
+            Attack::Links => {
+                world.link(EVIL, 1_000_000 + self.said);
+                200
+            }
+            Attack::HalfOpen => {
+                world.open(EVIL);
+                64
+            }
+            Attack::Registrations => self.register(world),
+            _ => return self.say_on_link(world),
+        };
+        self.said += 1;
+        Some(octets)
+    }
+
+    fn register(&self, world: &mut World) -> usize {
+        let conn = world.open(EVIL);
+        let node = NodeName { addr: address(self.said), id: Some(NodeId(1_000 + self.said)) };
+        let packet = Registration { node, k: 3, all: true, over: true, other: Bytes::new() };
+        let frame = Packet::Reg(packet).emit();
+        world.say(conn, &frame);
+        frame.len()
+    }
+
+    fn say_on_link(&mut self, world: &mut World) -> Option<usize> {
+        let conn = *self.link.get_or_insert_with(|| world.link(EVIL, EVIL));
+        if !world.open.contains(&conn) {
+            // Closed: it comes again at once.
+            self.link = None;
+            return Some(200);
+        }
+        if !world.hears(conn) {
+            return None;
+        }
+        let frame = self.attack.says(self.said)?;
+        self.said += 1;
+        world.say(conn, &frame);
+        Some(frame.len())
+    }
+}
+
 fn run(attack: Attack, claims: u128) -> Outcome {
     let mut world = World::new();
     let honest = HONEST.map(|id| world.link(id, id));
+    let record =
+        |id: u128, sequence| upt(id, sequence, &[id % NODES + 1, (id + NODES - 2) % NODES + 1]).emit();
     for id in 1..=NODES {
-        world.say(honest[0], &upt(id, 1, &[id % NODES + 1, (id + NODES - 2) % NODES + 1]).emit());
+        world.say(honest[0], &record(id, 1));
     }
     let baseline = HELD.load(Ordering::Relaxed);
     PEAK.store(baseline, Ordering::Relaxed);
-    let mut evil = None;
-    let (mut said, mut honest_times, mut turns, mut sequence) = (0u128, Vec::new(), Vec::new(), 1u32);
+    let mut attacker = Attacker { attack, claims, said: 0, link: None };
+    let (mut honest_times, mut turns, mut sequence) = (Vec::new(), Vec::new(), 1u32);
     world.sent = 0;
-    let mut pending: Option<Bytes> = None;
     for step in 0..2_400u64 {
         world.pass(step);
         let begun = Instant::now();
-        let mut octets = 0;
-        while octets < TURN && said < claims {
-            match attack {
-                Attack::Nothing => break,
-                Attack::Links => {
-                    world.link(EVIL, 1_000_000 + said);
-                    octets += 200;
-                }
-                Attack::HalfOpen => {
-                    world.open(EVIL);
-                    octets += 64;
-                }
-                Attack::Registrations => {
-                    let conn = world.open(EVIL);
-                    let node = NodeName { addr: address(said), id: Some(NodeId(1_000 + said)) };
-                    let packet = Registration { node, k: 3, all: true, over: true, other: Bytes::new() };
-                    let frame = Packet::Reg(packet).emit();
-                    octets += frame.len();
-                    world.say(conn, &frame);
-                }
-                _ => {
-                    let conn = *evil.get_or_insert_with(|| world.link(EVIL, EVIL));
-                    if !world.open.contains(&conn) {
-                        // Closed: it comes again at once.
-                        evil = None;
-                        octets += 200;
-                        continue;
-                    }
-                    if !world.hears(conn) {
-                        break;
-                    }
-                    let Some(frame) = pending.take().or_else(|| attack.says(said)) else { break };
-                    octets += frame.len();
-                    world.say(conn, &frame);
-                }
-            }
-            said += 1;
-        }
+        attacker.turn(&mut world);
         turns.push(begun.elapsed());
         sequence += 1;
-        let id = u128::from(step) % NODES + 1;
-        let frame = upt(id, sequence, &[id % NODES + 1, (id + NODES - 2) % NODES + 1]).emit();
+        let frame = record(u128::from(step) % NODES + 1, sequence);
         let begun = Instant::now();
         world.say(honest[usize::from(step % 2 == 1)], &frame);
         honest_times.push(begun.elapsed());
@@ -331,7 +357,7 @@ fn run(attack: Attack, claims: u128) -> Outcome {
     let kept = (1..=NODES).all(|id| world.node.database().get(NodeId(id)).is_some());
     Outcome {
         growth: peak.saturating_sub(baseline),
-        said,
+        said: attacker.said,
         honest: honest_times,
         turns,
         slowed: over(Measure::Slowed),
