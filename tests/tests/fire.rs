@@ -5,11 +5,13 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use egoist_core::kernel::{Class, Output, Time};
+use egoist_core::kernel::{Class, Output, Seed, Time};
+use egoist_core::overlay::bootstrap::Bootstrap;
 use egoist_core::overlay::experiment::Member;
 use egoist_core::overlay::scenario::{Scenario, Terrain};
-use egoist_core::overlay::{Command, Event, LinkMode, NodeId, Overlay, PolicyKind, Refusal, oracle};
-use egoist_core::sim::{Restart, World};
+use egoist_core::overlay::wire::Network;
+use egoist_core::overlay::{Command, Config, Event, LinkMode, NodeId, Overlay, PolicyKind, Refusal, oracle};
+use egoist_core::sim::{Boot, Restart, World, address};
 
 const SETTLING: Duration = Duration::from_secs(150);
 
@@ -88,6 +90,44 @@ fn a_partition_longer_than_every_lifetime_merges_also_when_each_side_forgot_the_
         let took = until_one(&mut world, nodes);
         assert!(took <= Duration::from_secs(10), "{took:?}, forgetting: {forget}");
     }
+}
+
+/// Four nodes know one bootstrap and four another; the last comes later and knows both.
+fn two_overlays() -> World<Member> {
+    let shared = 8;
+    let mut world = World::new(Default::default(), |_: usize, _: usize| 10_000, Seed::from_u64(1));
+    let bootstraps = [shared + 1, shared + 2];
+    let config = |boot: Boot, known: &[usize]| Config {
+        bootstraps: known.iter().map(|number| address(*number)).collect(),
+        k: 2,
+        ..Config::new(boot.seed, Network::new("fire").expect("a name"), boot.address)
+    };
+    for number in 0..=shared {
+        let known = match number {
+            _ if number == shared => bootstraps.to_vec(),
+            _ => vec![bootstraps[number % 2]],
+        };
+        world.add(move |boot| Member::Node(Overlay::new(config(boot, &known))));
+    }
+    for _ in bootstraps {
+        world.add(move |boot| Member::Bootstrap(Bootstrap::new(config(boot, &[]))));
+    }
+    for number in (0..shared).chain(bootstraps) {
+        world.start(number, Time::ZERO);
+    }
+    world
+}
+
+#[test]
+fn two_overlays_that_share_one_node_become_one() {
+    let mut world = two_overlays();
+    world.run_until(Time::ZERO + SETTLING, |_, _, _| ());
+    let apart: Vec<usize> = (0..8).map(|number| node(&world, number).database().len()).collect();
+    assert_eq!(apart, [4; 8], "two overlays of four");
+    world.start(8, world.now());
+    world.run_until(world.now() + Duration::from_secs(1), |_, _, _| ());
+    let took = until_one(&mut world, 9);
+    assert!(took <= Duration::from_secs(10), "{took:?}");
 }
 
 #[test]
