@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use egoist_core::kernel::Time;
 use egoist_core::overlay::experiment::Member;
-use egoist_core::overlay::scenario::{Scenario, Terrain};
-use egoist_core::overlay::{LinkMode, PolicyKind, oracle};
+use egoist_core::overlay::scenario::Scenario;
+use egoist_core::overlay::{LinkMode, oracle};
 use egoist_core::sim::{Restart, World};
 
 const SETTLING: Duration = Duration::from_secs(240);
@@ -27,16 +27,7 @@ fn scenario(nodes: usize, seed: u64) -> Scenario {
         seed,
         joins: (0..nodes).map(|node| Duration::from_millis(500 * node as u64)).collect(),
         k: 3,
-        policy: PolicyKind::BestResponse,
-        links: LinkMode::Mutual,
-        terrain: Terrain::Plane,
-        jitter: Duration::ZERO,
-        loss_per_million: 0,
-        configured_ids: false,
-        hashes: 5_000,
-        clocks: Duration::ZERO,
-        faults: Vec::new(),
-        departures: Vec::new(),
+        ..Scenario::calm()
     }
 }
 

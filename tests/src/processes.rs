@@ -34,20 +34,17 @@ fn spawn(mut program: Command, verb: &str, address: &str, folder: &Path, more: &
     program.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts")
 }
 
-/// What a node or a bootstrap on loopback is told.
-fn loopback(verb: &str) -> &'static [&'static str] {
-    match verb {
-        "node" => &["--bootstrap", "127.0.0.1:21400"],
-        _ => &[],
-    }
+/// Where the `number`-th on loopback listens.
+fn loopback(number: u16) -> String {
+    format!("127.0.0.1:{}", BASE_PORT + number)
 }
 
 impl Node {
     /// Starts `egoist VERB` as the `number`-th, with its state in a folder of its own under `folder`.
     pub fn start(binary: &Path, verb: &str, number: u16, folder: &Path) -> Self {
-        let address = format!("127.0.0.1:{}", BASE_PORT + number);
-        let folder = folder.join(number.to_string());
-        Node::run(Command::new(binary), verb, address, folder, loopback(verb))
+        let bootstrap = loopback(0);
+        let more = if number == 0 { vec![] } else { vec!["--bootstrap", &bootstrap] };
+        Node::run(Command::new(binary), verb, loopback(number), folder.join(number.to_string()), &more)
     }
 
     /// Starts `program VERB` at an address, with its state in `folder` and what else it is told.
@@ -59,7 +56,8 @@ impl Node {
     /// Starts a killed node again, on the state that is there.
     pub fn restart(&mut self, binary: &Path) {
         self.control = None;
-        self.process = spawn(Command::new(binary), "node", &self.address, &self.folder, loopback("node"));
+        let more = ["--bootstrap", &loopback(0)];
+        self.process = spawn(Command::new(binary), "node", &self.address, &self.folder, &more);
     }
 
     /// SIGKILL, and the end awaited.
@@ -70,7 +68,11 @@ impl Node {
 
     /// Sends a signal by its name without SIG.
     pub fn signal(&self, name: &str) {
-        let _ = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
+        let _ = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.pid().to_string())
+            .stderr(Stdio::null())
+            .status();
     }
 
     /// The process.

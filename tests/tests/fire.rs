@@ -8,9 +8,9 @@ use std::time::Duration;
 use egoist_core::kernel::{Class, Output, Seed, Time};
 use egoist_core::overlay::bootstrap::Bootstrap;
 use egoist_core::overlay::experiment::Member;
-use egoist_core::overlay::scenario::{Scenario, Terrain};
+use egoist_core::overlay::scenario::Scenario;
 use egoist_core::overlay::wire::Network;
-use egoist_core::overlay::{Command, Config, Event, LinkMode, NodeId, Overlay, PolicyKind, Refusal, oracle};
+use egoist_core::overlay::{Command, Config, Event, LinkMode, NodeId, Overlay, Refusal, oracle};
 use egoist_core::sim::{Boot, Restart, World, address};
 
 const SETTLING: Duration = Duration::from_secs(150);
@@ -19,17 +19,7 @@ fn scenario(nodes: usize, seed: u64) -> Scenario {
     Scenario {
         seed,
         joins: (0..nodes).map(|node| Duration::from_millis(300 * node as u64)).collect(),
-        k: 2,
-        policy: PolicyKind::BestResponse,
-        links: LinkMode::Mutual,
-        terrain: Terrain::Plane,
-        jitter: Duration::ZERO,
-        loss_per_million: 0,
-        configured_ids: false,
-        hashes: 5_000,
-        clocks: Duration::ZERO,
-        faults: Vec::new(),
-        departures: Vec::new(),
+        ..Scenario::calm()
     }
 }
 

@@ -138,6 +138,25 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// Nobody in particular, and nothing that goes wrong: best responses with k = 2 over mutual links, on a plane.
+    pub fn calm() -> Scenario {
+        Scenario {
+            seed: 0,
+            joins: Vec::new(),
+            k: 2,
+            policy: PolicyKind::BestResponse,
+            links: LinkMode::Mutual,
+            terrain: Terrain::Plane,
+            jitter: Duration::ZERO,
+            loss_per_million: 0,
+            configured_ids: false,
+            hashes: Bounds::default().hashes,
+            clocks: Duration::ZERO,
+            faults: Vec::new(),
+            departures: Vec::new(),
+        }
+    }
+
     /// How many overlay nodes there are, the bootstrap aside.
     pub fn nodes(&self) -> usize {
         self.joins.len()

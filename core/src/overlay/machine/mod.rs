@@ -16,6 +16,7 @@ mod originating;
 mod policing;
 mod query;
 mod starting;
+mod strangers;
 mod streams;
 mod suits;
 #[cfg(test)]
@@ -43,6 +44,7 @@ use membership::Membership;
 use originating::Origin;
 use policing::Policing;
 use starting::Life;
+use strangers::Strangers;
 use streams::{Conn, Dial};
 
 /// A node woken later than it asked by more than this takes as much off everybody's silence.
@@ -178,7 +180,7 @@ pub struct Overlay {
     counters: Counters,
     next_ticket: u64,
     conns: BTreeMap<ConnId, Conn>,
-    strangers: VecDeque<ConnId>,
+    strangers: Strangers,
     dials: BTreeMap<Ticket, Dial>,
     links: BTreeMap<NodeId, Link>,
     tokens: BTreeMap<Token, NodeId>,
@@ -213,7 +215,7 @@ impl Overlay {
             counters: Counters::default(),
             next_ticket: 0,
             conns: BTreeMap::new(),
-            strangers: VecDeque::new(),
+            strangers: Strangers::default(),
             dials: BTreeMap::new(),
             links: BTreeMap::new(),
             tokens: BTreeMap::new(),

@@ -1,7 +1,6 @@
 //! Connections: what they are, the frames that they carry, and how they end.
 
-use alloc::collections::BTreeMap;
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 
@@ -127,12 +126,12 @@ impl Overlay {
 
     fn accepted(&mut self, conn: ConnId, remote: SocketAddr) {
         self.connected(conn, Kind::Stranger, remote);
-        self.strangers.push_back(conn);
+        self.strangers.push(conn, remote.ip());
         if self.me().is_none() {
             self.out.push_back(Output::Reading { conn, on: false });
         }
         if self.strangers.len() > self.config.bounds.strangers
-            && let Some(oldest) = self.crowding_stranger()
+            && let Some(oldest) = self.strangers.crowding()
         {
             self.hang_up(
                 oldest,
@@ -142,21 +141,9 @@ impl Overlay {
         }
     }
 
-    /// The oldest stranger of the host that most strangers come from: one host that opens connections and says nothing
-    /// takes the place of no other's.
-    fn crowding_stranger(&self) -> Option<ConnId> {
-        let host = |conn: &ConnId| self.conns.get(conn).map(|state| state.remote.ip());
-        let mut crowds: BTreeMap<IpAddr, usize> = BTreeMap::new();
-        for host in self.strangers.iter().filter_map(host) {
-            *crowds.entry(host).or_default() += 1;
-        }
-        let crowd = |conn: &&ConnId| host(conn).and_then(|host| crowds.get(&host)).copied();
-        self.strangers.iter().rev().max_by_key(crowd).copied()
-    }
-
     /// The node knows who it is: those who came before hear it now.
     pub(super) fn hear_strangers(&mut self) {
-        for &conn in &self.strangers {
+        for conn in self.strangers.conns() {
             self.out.push_back(Output::Reading { conn, on: true });
         }
     }
@@ -275,7 +262,7 @@ impl Overlay {
 
     /// The first line decides what an accepted connection is.
     fn first_packet(&mut self, conn: ConnId, packet: Packet) {
-        self.strangers.retain(|c| *c != conn);
+        self.strangers.remove(conn);
         match packet {
             Packet::Lnk(greeting) => self.greeted(conn, greeting),
             Packet::Reg(registration) => self.registered(conn, &registration),
@@ -428,7 +415,7 @@ impl Overlay {
             self.forwarding.lost_all(state.outbox.take_bulk());
         }
         if stranger {
-            self.strangers.retain(|c| *c != conn);
+            self.strangers.remove(conn);
         }
         if how == CloseHow::Flush && !state.outbox.is_empty() {
             state.last_words = Some(why);
@@ -458,7 +445,7 @@ impl Overlay {
         self.policing.departed(self.now, state.remote, state.meter);
         self.forwarding.lost_all(state.outbox.take_bulk());
         if state.kind == Kind::Stranger {
-            self.strangers.retain(|c| *c != conn);
+            self.strangers.remove(conn);
         }
         let what = match why {
             Closed::ByPeer => no_fault("closed by the peer"),

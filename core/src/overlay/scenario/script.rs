@@ -4,10 +4,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
-use core::time::Duration;
 
 use super::{Departure, Scenario, Terrain};
-use crate::overlay::config::{Bounds, PolicyKind};
+use crate::overlay::config::PolicyKind;
 use crate::overlay::database::LinkMode;
 use crate::sim::faults::{Action, read_duration, write_duration};
 
@@ -67,7 +66,7 @@ impl FromStr for Scenario {
 
     /// Empty lines and those that begin with `#` say nothing. What is not said is simple: no jitter, no loss, and so on.
     fn from_str(text: &str) -> Result<Self, NotAScenario> {
-        let mut scenario = Scenario::plain();
+        let mut scenario = Scenario::calm();
         for (i, line) in text.lines().enumerate() {
             let line = line.trim();
             if !line.is_empty() && !line.starts_with('#') {
@@ -80,24 +79,6 @@ impl FromStr for Scenario {
 }
 
 impl Scenario {
-    fn plain() -> Scenario {
-        Scenario {
-            seed: 0,
-            joins: Vec::new(),
-            k: 2,
-            policy: PolicyKind::BestResponse,
-            links: LinkMode::Mutual,
-            terrain: Terrain::Plane,
-            jitter: Duration::ZERO,
-            loss_per_million: 0,
-            configured_ids: false,
-            hashes: Bounds::default().hashes,
-            clocks: Duration::ZERO,
-            faults: Vec::new(),
-            departures: Vec::new(),
-        }
-    }
-
     fn read_line(&mut self, line: &str) -> Option<()> {
         let (word, rest) = line.split_once(' ')?;
         match word {
