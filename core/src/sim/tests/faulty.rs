@@ -262,3 +262,24 @@ fn a_reset_that_a_cut_held_and_a_power_cut_lost_is_said_again() {
     assert!(pass(&mut world).contains(&(1, Heard::Closed(theirs, Closed::Broken))));
     assert_eq!(world.connections(), 0);
 }
+
+#[test]
+fn a_handshake_that_a_cut_held_and_the_network_forgot_leaves_nothing() {
+    let mut world = World::new(Config::default(), |_: usize, _: usize| DELAY, Seed::from_u64(1));
+    for node in 0..2 {
+        world.add(Chatter::quiet);
+        world.start(node, Time::ZERO);
+    }
+    let pass = |world: &mut World<Chatter>, time| world.run_until(world.now() + time, |_, _, _| ());
+    let way = Duration::from_micros(DELAY);
+    pass(&mut world, way);
+    world.command(0, Do::Dial(address(1), world.now() + way * 10)).unwrap().unwrap();
+    pass(&mut world, way * 3 / 2);
+    world.cut(0, 1);
+    pass(&mut world, way);
+    world.kill(0);
+    world.sever(0, 1);
+    world.heal(0, 1);
+    pass(&mut world, way * 10);
+    assert_eq!(world.connections(), 0);
+}

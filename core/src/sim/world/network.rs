@@ -101,7 +101,10 @@ impl<M: Machine> World<M> {
         let Some(c) = self.conns.get_mut(key) else { return };
         match segment {
             // Nobody will tell the acceptor's process.
-            Segment::Ack | Segment::SynAck => c.end_mut(Side::Acceptor).leave(),
+            Segment::Ack | Segment::SynAck => {
+                c.end_mut(Side::Acceptor).leave();
+                self.forget(key);
+            }
             Segment::Data(_) if !core::mem::replace(&mut c.end_mut(from).unanswered, true) => {
                 self.at(self.now + patience, Event::GiveUp { conn: key, side: from });
             }
