@@ -103,6 +103,9 @@ pub struct Budgets {
     pub datagrams: Rate,
     /// Octets told to strangers of one host: lists of nodes.
     pub introductions: Rate,
+    /// Probes sent to one host in the rounds that measure distances. Records of thousands of ids that all name one
+    /// address make nobody flood it; the rest of those ids wait for a later round.
+    pub probes: Rate,
 }
 
 impl Default for Budgets {
@@ -115,6 +118,7 @@ impl Default for Budgets {
             patience: Rate { burst: 5_000, per_second: 500 },
             datagrams: Rate { burst: 4_096, per_second: 1_024 },
             introductions: Rate { burst: 8 << 20, per_second: 1 << 20 },
+            probes: Rate { burst: 256, per_second: 16 },
         }
     }
 }

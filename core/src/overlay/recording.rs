@@ -209,8 +209,8 @@ fn read_bounds(reader: &mut Reader<'_>) -> Option<Bounds> {
 }
 
 fn write_budgets(budgets: &Budgets, pen: &mut Pen<'_>) {
-    let Budgets { frames, octets, ids, answers, patience, datagrams, introductions } = *budgets;
-    for rate in [frames, octets, ids, answers, patience, datagrams, introductions] {
+    let Budgets { frames, octets, ids, answers, patience, datagrams, introductions, probes } = *budgets;
+    for rate in [frames, octets, ids, answers, patience, datagrams, introductions, probes] {
         pen.number(rate.burst.into());
         pen.number(rate.per_second.into());
     }
@@ -226,6 +226,7 @@ fn read_budgets(reader: &mut Reader<'_>) -> Option<Budgets> {
         patience: rate()?,
         datagrams: rate()?,
         introductions: rate()?,
+        probes: rate()?,
     })
 }
 
@@ -325,6 +326,7 @@ mod tests {
                     patience: rate(17),
                     datagrams: rate(19),
                     introductions: rate(21),
+                    probes: rate(25),
                 },
             },
             announce_floor: millis(13),

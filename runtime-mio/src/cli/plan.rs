@@ -97,6 +97,7 @@ impl Bounds {
                 patience: self.peer_patience,
                 datagrams: self.host_datagrams,
                 introductions: self.host_introductions,
+                probes: self.host_probes,
             },
             hashes: self.pkt_ids_limit as usize,
         }

@@ -194,6 +194,10 @@ pub(crate) struct Bounds {
     /// Octets told to newcomers of one host
     #[arg(long, value_name = "N+N/S", default_value = "8388608+1048576", value_parser = rate)]
     pub(crate) host_introductions: Rate,
+
+    /// Probes sent to one host, to measure the way
+    #[arg(long, value_name = "N+N/S", default_value = "256+16", value_parser = rate)]
+    pub(crate) host_probes: Rate,
 }
 
 /// How much faster than configured a node lives.

@@ -22,10 +22,13 @@ pub(crate) fn run(nodes: usize) {
     let mut experiment = Experiment::new(plan, &terrain(nodes, 1));
     let world = experiment.world();
     let (mut equal, mut last) = (None, Duration::ZERO);
-    let mut time = Duration::ZERO;
+    let (mut time, mut rewired, mut before) = (Duration::ZERO, 0, world.totals());
+    println!(
+        "{:>9} {:>10} {:>12} {:>12} {:>10} {:>8}",
+        "simulated", "rewirings", "frames", "datagrams", "dials", "work"
+    );
     while time < PATIENCE && !(equal.is_some() && time > last + quiet) {
         time += LOOK;
-        let mut rewired = 0;
         world.run_until(Time::ZERO + time, |at, _, event| {
             if matches!(event, Event::Rewired { .. }) {
                 last = at.since(Time::ZERO);
@@ -43,11 +46,17 @@ pub(crate) fn run(nodes: usize) {
             println!("databases equal after {time:?} of simulated time, {:.0?} of work", begun.elapsed());
         }
         if time.as_secs().is_multiple_of(60) {
-            eprintln!(
-                "{time:?}: {rewired} rewirings in the last second, {:.0?} of work, {}",
-                begun.elapsed(),
-                memory()
+            let totals = world.totals();
+            println!(
+                "{:>9} {:>10} {:>12} {:>12} {:>10} {:>8}",
+                format!("{time:?}"),
+                std::mem::take(&mut rewired),
+                totals.frames - before.frames,
+                totals.datagrams_sent - before.datagrams_sent,
+                totals.dials - before.dials,
+                format!("{:.0?}", begun.elapsed()),
             );
+            before = totals;
         }
     }
     match equal {

@@ -134,7 +134,11 @@ impl Overlay {
     fn probe_due(&mut self) {
         let periods = self.config.periods;
         for id in self.probes.due(periods.heartbeat, periods.ping) {
-            if !self.links.contains_key(&id) && !self.database.get(id).is_some_and(Entry::is_absent) {
+            if self.links.contains_key(&id) || self.database.get(id).is_some_and(Entry::is_absent) {
+                continue;
+            }
+            let Some(to) = self.address_of(id) else { continue };
+            if self.policing.measures(self.now, to) {
                 self.probe(id);
             }
         }

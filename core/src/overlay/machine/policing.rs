@@ -20,7 +20,7 @@ const DEPARTED: usize = 128;
 /// floods cannot choose whom it shares its bucket with.
 const HOSTS: usize = 128;
 
-/// Buckets for what comes from outside of any link, by host.
+/// Buckets for what comes from outside of any link or goes there, by host.
 #[derive(Clone, Debug)]
 struct Hosts {
     buckets: Box<[Bucket]>,
@@ -46,6 +46,7 @@ pub(super) struct Policing {
     departed: VecDeque<(IpAddr, Meter)>,
     datagrams: Hosts,
     introductions: Hosts,
+    probes: Hosts,
 }
 
 impl Policing {
@@ -58,6 +59,7 @@ impl Policing {
             departed: VecDeque::new(),
             datagrams: hosts(budgets.datagrams),
             introductions: hosts(budgets.introductions),
+            probes: hosts(budgets.probes),
         }
     }
 
@@ -83,6 +85,11 @@ impl Policing {
     /// Whether one more datagram that belongs to no link is read from `remote`.
     pub(super) fn hears(&mut self, now: Time, remote: SocketAddr) -> bool {
         self.datagrams.bucket(remote.ip()).take(now)
+    }
+
+    /// Whether one more round of probes may include a node at `remote`.
+    pub(super) fn measures(&mut self, now: Time, remote: SocketAddr) -> bool {
+        self.probes.bucket(remote.ip()).take(now)
     }
 
     /// Whether a stranger at `remote` is told who is there.

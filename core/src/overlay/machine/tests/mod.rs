@@ -72,6 +72,8 @@ struct Bench {
     events: Vec<Event>,
     /// These answer neither beats nor probes.
     silent: BTreeSet<u128>,
+    /// How many probes the node sent.
+    probes: usize,
     sequence: u32,
 }
 
@@ -93,6 +95,7 @@ impl Bench {
             dials: Vec::new(),
             events: Vec::new(),
             silent: BTreeSet::new(),
+            probes: 0,
             sequence: 0,
         };
         bench.drain();
@@ -143,6 +146,7 @@ impl Bench {
 
     fn hear_datagram(&mut self, to: SocketAddr, payload: &[u8]) {
         let id = u128::from(to.port() - 7_000);
+        self.probes += usize::from(matches!(wire::read_datagram(payload), Ok(Datagram::Ping(_))));
         if self.silent.contains(&id) {
             return;
         }

@@ -141,6 +141,20 @@ fn probes_of_one_host_are_answered_so_often() {
 }
 
 #[test]
+fn thousands_of_ids_at_one_host_make_no_flood_of_probes() {
+    let rate = Rate { burst: 50, per_second: 10 };
+    let (mut bench, conns) = Bench::settled(|config| config.bounds.budgets.probes = rate);
+    for id in 1_000..3_000 {
+        bench.silent.insert(id);
+        bench.record(conns[0], id, &[(2, ListedRole::Out)], 8);
+    }
+    bench.probes = 0;
+    bench.pass(Duration::from_secs(10));
+    // The burst and ten seconds; and whom else the node asks before it decides.
+    assert!((100..=220).contains(&bench.probes), "{}", bench.probes);
+}
+
+#[test]
 fn a_host_full_of_strangers_crowds_out_itself_alone() {
     let (mut bench, _) = Bench::settled(|config| config.bounds.strangers = 4);
     bench.last_conn += 1;

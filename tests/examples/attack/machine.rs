@@ -1,30 +1,17 @@
-//! What one misbehaving peer can do to a node: growth of memory, and what honest frames cost meanwhile.
-//!
-//! ```text
-//! cargo run --release -p egoist-core --features sim --example attack -- [CLAIMS]
-//! ```
-//!
-//! One node with two honest neighbours, who know 50 nodes between them and tell of them all the time, and an attacker that
-//! says whatever it says as fast as it is read: CLAIMS (1,000,000) of each kind. Memory is what the allocator has given
-//! out. An honest frame's delay is the processor time that the node takes for it, beside that for the attacker's bytes of
-//! the same turn: a driver reads 64 KiB at most from each connection in its turn.
-
-#![allow(unsafe_code, reason = "an allocator that counts")]
-#![allow(clippy::disallowed_types, reason = "processor time is what is measured")]
+//! Attacks on a machine alone: what its memory grows by, and what honest frames cost the processor meanwhile.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use egoist_core::kernel::{Closed, ConnId, How, Input, Loaded, Machine, Output, Port, Seed, Time};
-use egoist_core::overlay::wire::{
-    self, Ask, Attributes, Beat, Body, Capabilities, Greeting, LinkAttributes, Listed, ListedRole, Network,
-    NodeName, Packet, Registration, Role, Segment, Update, Upt,
-};
-use egoist_core::overlay::{Config, Cost, Event, Key, Measure, NodeId, Overlay, Token};
+use egoist_core::overlay::wire::{self, Beat, Network, Packet};
+use egoist_core::overlay::{Config, Event, Measure, NodeId, Overlay, Token};
+
+use crate::at;
+use crate::claims::{Attack, EVIL, address, greeting, registration, upt};
 
 struct Counting;
 
@@ -55,86 +42,7 @@ const TURN: usize = 64 << 10;
 const STEP: Duration = Duration::from_millis(50);
 const HONEST: [u128; 2] = [1, 2];
 const NODES: u128 = 50;
-const EVIL: u128 = 666;
-
-fn address(id: u128) -> SocketAddr {
-    let host = u32::try_from(id % (1 << 16)).expect("16 bits");
-    SocketAddr::new(Ipv4Addr::from(0x0a00_0000 | host).into(), 7_000)
-}
-
-fn name(id: u128) -> NodeName {
-    NodeName { addr: address(id), id: Some(NodeId(id)) }
-}
-
-fn upt(id: u128, sequence: u32, links: &[u128]) -> Packet {
-    let listed = |id: &u128| Listed {
-        id: NodeId(*id),
-        cost: Cost::from_micros(10_000),
-        role: ListedRole::Both,
-        attributes: LinkAttributes::default(),
-    };
-    let attributes = Attributes { life: Some(3_600), free: Some(8), ..Attributes::default() };
-    let body = Body {
-        updates: [Update { attributes, links: links.iter().map(listed).collect() }].into_iter().collect(),
-    };
-    Packet::Upt(Upt::originate(Key { incarnation: 1, sequence }, name(id), 0, &body))
-}
-
-/// What the attacker does.
-#[derive(Clone, Copy, Debug)]
-enum Attack {
-    Nothing,
-    /// Each record of another source.
-    Ids,
-    /// Each record of another source, and as long as records may be.
-    LongRecords,
-    /// Each record of one source, with another hash.
-    Hashes,
-    /// Each link with another id, from one host.
-    Links,
-    /// Connections that say nothing.
-    HalfOpen,
-    Asks,
-    Pings,
-    Registrations,
-    /// Packets in pieces of which one never comes.
-    Pieces,
-}
-
-impl Attack {
-    const ALL: [Attack; 10] = [
-        Attack::Nothing,
-        Attack::Ids,
-        Attack::LongRecords,
-        Attack::Hashes,
-        Attack::Links,
-        Attack::HalfOpen,
-        Attack::Asks,
-        Attack::Pings,
-        Attack::Registrations,
-        Attack::Pieces,
-    ];
-
-    /// The `n`-th thing that it says on a link.
-    fn says(self, n: u128) -> Option<Bytes> {
-        let sequence = u32::try_from(n + 1).expect("32 bits");
-        Some(match self {
-            Attack::Ids => upt(1_000 + n, 1, &[EVIL, 1]).emit(),
-            Attack::LongRecords => {
-                let links: Vec<u128> = (0..150).map(|l| (n << 64) + l).collect();
-                upt(1_000 + n, 1, &links).emit()
-            }
-            Attack::Hashes => upt(EVIL, sequence, &[n, 1]).emit(),
-            Attack::Asks => Packet::Ask(Ask { range: None, have: Vec::new() }).emit(),
-            Attack::Pings => Packet::Ping(Token(sequence.into())).emit(),
-            Attack::Pieces => {
-                let chunk = Bytes::from(vec![b'x'; 8_000]);
-                Packet::Seg(Segment { message: sequence, index: 1, count: 2, chunk }).emit()
-            }
-            _ => return None,
-        })
-    }
-}
+const NETWORK: &str = "attack";
 
 struct World {
     node: Overlay,
@@ -149,7 +57,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let network = Network::new("attack").expect("a valid name");
+        let network = Network::new(NETWORK).expect("a valid name");
         let mut config = Config::new(Seed::from_u64(1), network, address(999));
         config.id = Some(NodeId(999));
         let mut world = World {
@@ -215,11 +123,7 @@ impl World {
 
     fn link(&mut self, from: u128, id: u128) -> ConnId {
         let conn = self.open(from);
-        let network = Network::new("attack").expect("a valid name");
-        let caps = Capabilities { start: Some(1), other: Bytes::new() };
-        let node = NodeName { addr: address(from), id: Some(NodeId(id)) };
-        let greeting = Greeting { version: 1, network, node, role: Role::Chooser, token: Token(1), caps };
-        self.say(conn, &Packet::Lnk(greeting).emit());
+        self.say(conn, &greeting(NETWORK, id));
         conn
     }
 
@@ -298,9 +202,7 @@ impl Attacker {
 
     fn register(&self, world: &mut World) -> usize {
         let conn = world.open(EVIL);
-        let node = NodeName { addr: address(self.said), id: Some(NodeId(1_000 + self.said)) };
-        let packet = Registration { node, k: 3, all: true, over: true, other: Bytes::new() };
-        let frame = Packet::Reg(packet).emit();
+        let frame = registration(1_000 + self.said);
         world.say(conn, &frame);
         frame.len()
     }
@@ -368,16 +270,8 @@ fn run(attack: Attack, claims: u128) -> Outcome {
     }
 }
 
-fn at(times: &mut [Duration], percent: usize) -> f64 {
-    times.sort();
-    times
-        .get((times.len() * percent / 100).min(times.len().saturating_sub(1)))
-        .map_or(0.0, Duration::as_secs_f64)
-        * 1e6
-}
-
-fn main() {
-    let claims = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(1_000_000u128);
+/// So many claims of each kind.
+pub(crate) fn measure(claims: u128) {
     println!("two minutes, one honest frame every 50 ms; times are of the processor, in microseconds");
     println!(
         "{:<14} {:>9} {:>10} {:>10} {:>8} {:>8} {:>9} {:>9} {:>7} {:>7} {:>7}",

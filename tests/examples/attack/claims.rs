@@ -1,0 +1,107 @@
+//! What an attacker claims.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use bytes::Bytes;
+use egoist_core::overlay::wire::{
+    Ask, Attributes, Body, Capabilities, Greeting, LinkAttributes, Listed, ListedRole, Network, NodeName,
+    Packet, Registration, Role, Segment, Update, Upt,
+};
+use egoist_core::overlay::{Cost, Key, NodeId, Token};
+
+/// The attacker's id.
+pub(crate) const EVIL: u128 = 666;
+
+/// Where the node of an id says it is: on loopback, so that whoever probes it stays on this machine.
+pub(crate) fn address(id: u128) -> SocketAddr {
+    let host = u32::try_from(id % (1 << 16)).expect("16 bits");
+    SocketAddr::new(Ipv4Addr::from(0x7f01_0000 | host).into(), 7_000)
+}
+
+fn name(id: u128) -> NodeName {
+    NodeName { addr: address(id), id: Some(NodeId(id)) }
+}
+
+/// A record as its source makes it.
+pub(crate) fn upt(id: u128, sequence: u32, links: &[u128]) -> Packet {
+    let listed = |id: &u128| Listed {
+        id: NodeId(*id),
+        cost: Cost::from_micros(10_000),
+        role: ListedRole::Both,
+        attributes: LinkAttributes::default(),
+    };
+    let attributes = Attributes { life: Some(3_600), free: Some(8), ..Attributes::default() };
+    let body = Body {
+        updates: [Update { attributes, links: links.iter().map(listed).collect() }].into_iter().collect(),
+    };
+    Packet::Upt(Upt::originate(Key { incarnation: 1, sequence }, name(id), 0, &body))
+}
+
+/// What somebody says who wants to be a neighbour.
+pub(crate) fn greeting(network: &str, id: u128) -> Bytes {
+    let network = Network::new(network).expect("a valid name");
+    let caps = Capabilities { start: Some(1), other: Bytes::new() };
+    let token = Token(u64::try_from(id).expect("64 bits"));
+    Packet::Lnk(Greeting { version: 1, network, node: name(id), role: Role::Chooser, token, caps }).emit()
+}
+
+/// What somebody says who wants to be known.
+pub(crate) fn registration(id: u128) -> Bytes {
+    Packet::Reg(Registration { node: name(id), k: 3, all: true, over: true, other: Bytes::new() }).emit()
+}
+
+/// What the attacker does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Attack {
+    Nothing,
+    /// Each record of another source.
+    Ids,
+    /// Each record of another source, and as long as records may be.
+    LongRecords,
+    /// Each record of one source, with another hash.
+    Hashes,
+    /// Each link with another id, from one host.
+    Links,
+    /// Connections that say nothing.
+    HalfOpen,
+    Asks,
+    Pings,
+    Registrations,
+    /// Packets in pieces of which one never comes.
+    Pieces,
+}
+
+impl Attack {
+    pub(crate) const ALL: [Attack; 10] = [
+        Attack::Nothing,
+        Attack::Ids,
+        Attack::LongRecords,
+        Attack::Hashes,
+        Attack::Links,
+        Attack::HalfOpen,
+        Attack::Asks,
+        Attack::Pings,
+        Attack::Registrations,
+        Attack::Pieces,
+    ];
+
+    /// The `n`-th thing that it says on a link.
+    pub(crate) fn says(self, n: u128) -> Option<Bytes> {
+        let sequence = u32::try_from(n + 1).expect("32 bits");
+        Some(match self {
+            Attack::Ids => upt(1_000 + n, 1, &[EVIL, 1]).emit(),
+            Attack::LongRecords => {
+                let links: Vec<u128> = (0..150).map(|l| (n << 64) + l).collect();
+                upt(1_000 + n, 1, &links).emit()
+            }
+            Attack::Hashes => upt(EVIL, sequence, &[n, 1]).emit(),
+            Attack::Asks => Packet::Ask(Ask { range: None, have: Vec::new() }).emit(),
+            Attack::Pings => Packet::Ping(Token(sequence.into())).emit(),
+            Attack::Pieces => {
+                let chunk = Bytes::from(vec![b'x'; 8_000]);
+                Packet::Seg(Segment { message: sequence, index: 1, count: 2, chunk }).emit()
+            }
+            _ => return None,
+        })
+    }
+}
