@@ -252,8 +252,26 @@ impl Lawful for Bootstrap {
 
 #[cfg(test)]
 mod tests {
+    use alloc::collections::BTreeMap;
+    use alloc::format;
+    use alloc::string::String;
+
     use super::*;
+    use crate::kernel::{Seed, Streams};
     use crate::sim::laws::laws;
+
+    /// How often each word was said first in a line of what `what` makes, in 4,000 times.
+    fn words(what: fn(&mut Rng) -> Vec<u8>) -> BTreeMap<String, usize> {
+        let mut rng = Streams::new(Seed::from_u64(1)).named("words");
+        let mut words = BTreeMap::new();
+        for _ in 0..4_000 {
+            for line in what(&mut rng).split(|octet| *octet == b'\n').filter(|line| line.len() >= 4) {
+                let word = line[..4].split(|octet| !octet.is_ascii_uppercase()).next().unwrap_or_default();
+                *words.entry(String::from_utf8_lossy(word).into_owned()).or_insert(0) += 1;
+            }
+        }
+        words
+    }
 
     #[test]
     fn an_overlay_node_keeps_the_laws() {
@@ -263,5 +281,34 @@ mod tests {
     #[test]
     fn a_bootstrap_keeps_the_laws() {
         laws::<Bootstrap>(1_000);
+    }
+
+    #[test]
+    fn the_laws_are_asked_of_every_word() {
+        let said = words(stream);
+        for word in [
+            "ASK", "DAT", "HB", "LNK", "NACK", "NET", "NEW", "PING", "PONG", "REG", "RMV", "SUM", "TRD",
+            "UPT",
+        ] {
+            assert!(said.get(word).is_some_and(|n| *n > 300), "{word}: {said:?}");
+        }
+        let said = words(datagram);
+        for word in ["DAT", "HB", "PING", "PONG"] {
+            assert!(said.get(word).is_some_and(|n| *n > 300), "{word}: {said:?}");
+        }
+    }
+
+    #[test]
+    fn the_laws_are_asked_of_every_command() {
+        let mut rng = Streams::new(Seed::from_u64(1)).named("commands");
+        let mut said = BTreeMap::new();
+        for _ in 0..1_000 {
+            let text = format!("{:?}", command(&mut rng));
+            let word = text.split([' ', '(']).next().unwrap_or_default();
+            *said.entry(String::from(word)).or_insert(0) += 1;
+        }
+        for word in ["Bootstraps", "Echo", "Leave", "Send"] {
+            assert!(said.get(word).is_some_and(|n| *n > 50), "{word}: {said:?}");
+        }
     }
 }

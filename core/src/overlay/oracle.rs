@@ -174,14 +174,6 @@ pub enum Difference {
         /// How many were sent.
         frames: u64,
     },
-    /// Two members chose each other though others were left to choose: with mutual links one choice is wasted.
-    #[error("nodes {node} and {peer} chose each other, and others were left to choose")]
-    Doubled {
-        /// One.
-        node: usize,
-        /// The other.
-        peer: usize,
-    },
 }
 
 /// All oracles, one after the other.
@@ -293,7 +285,7 @@ pub fn views(members: &[Member<'_>], links: LinkMode) -> Result<(), Difference> 
 }
 
 /// Nobody chooses more than k others (links given up once their replacement stands aside), is chosen by more than it
-/// may be, has a link to itself, or chose one who chose it while others were left to choose (mutual links).
+/// may be, or has a link to itself.
 ///
 /// # Errors
 /// The first [`Difference`].
@@ -339,25 +331,6 @@ pub fn agreement(members: &[Member<'_>]) -> Result<(), Difference> {
                     }
                 }
             }
-        }
-    }
-    Ok(())
-}
-
-/// With mutual links nobody has a choice in vain: of two who chose each other, one could choose somebody else. It is so
-/// only for a while, after crossing choices, or where nobody is left.
-///
-/// # Errors
-/// The first [`Difference`].
-pub fn no_doubles(members: &[Member<'_>]) -> Result<(), Difference> {
-    let number: BTreeMap<NodeId, usize> = members.iter().filter_map(|m| Some((m.1.id()?, m.0))).collect();
-    for &(node, member) in members {
-        let neighbors = member.neighbors();
-        let doubled = neighbors.iter().find(|n| n.mine == Mine::Chosen && chose_me(n));
-        if let Some(peer) = doubled.and_then(|n| number.get(&n.id))
-            && neighbors.len() + 1 < members.len()
-        {
-            return Err(Difference::Doubled { node, peer: *peer });
         }
     }
     Ok(())
@@ -439,23 +412,5 @@ fn edge(links: LinkMode, from: &Entry, to: &Entry) -> Option<u32> {
     stands.then(|| way.cost.micros())
 }
 
-/// Distances among a few nodes, for the tests of the oracles themselves.
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use alloc::vec;
-
-    #[test]
-    fn the_oracle_finds_the_way_around() {
-        let edges =
-            vec![vec![None, Some(10), Some(50)], vec![None, None, Some(10)], vec![Some(7), None, None]];
-        let ids = vec![NodeId(1), NodeId(2), NodeId(3)];
-        let mut paths = Paths { ids, distances: edges.clone(), edges };
-        paths.floyd_warshall();
-        assert_eq!(paths.distances[0], [Some(0), Some(10), Some(20)]);
-        assert_eq!(paths.distances[1], [Some(17), Some(0), Some(10)]);
-        assert!(paths.begins_shortest(0, 2, Some(NodeId(2))));
-        assert!(!paths.begins_shortest(0, 2, Some(NodeId(3))), "the direct edge is longer");
-        assert!(!paths.begins_shortest(0, 2, None));
-    }
-}
+mod tests;

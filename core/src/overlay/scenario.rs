@@ -14,6 +14,8 @@ mod grammar;
 mod script;
 #[cfg(feature = "strategies")]
 pub mod strategies;
+#[cfg(test)]
+mod tests;
 
 pub use grammar::{ACTIONS, Choices};
 pub use script::NotAScenario;

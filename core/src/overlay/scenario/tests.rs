@@ -1,0 +1,219 @@
+//! That scenarios do what they say, and that the grammar reaches every kind of them.
+
+use alloc::collections::BTreeMap;
+
+use super::*;
+use crate::sim::Kind;
+
+fn of(nodes: usize) -> Scenario {
+    Scenario { seed: 7, joins: vec![Duration::ZERO; nodes], ..Scenario::calm() }
+}
+
+#[test]
+fn a_calm_overlay_holds_within_seconds() {
+    let held = of(5).run().unwrap();
+    assert!(held.after > Duration::ZERO && held.after < Duration::from_secs(30), "{held:?}");
+}
+
+#[test]
+fn how_long_oracles_may_take_depends_on_the_ring() {
+    let settling = |k, links| Scenario { k, links, ..of(3) }.settling().as_secs();
+    assert_eq!(settling(1, LinkMode::Directed), 360);
+    assert_eq!(settling(1, LinkMode::Mutual), 120);
+    assert_eq!(settling(2, LinkMode::Directed), 120);
+}
+
+#[test]
+fn rules_follow_the_policy() {
+    let rules = |policy| Scenario { policy, ..of(3) }.rules();
+    assert_eq!(
+        (rules(PolicyKind::BestResponse).k, rules(PolicyKind::BestResponse).connects),
+        (Some(2), true)
+    );
+    assert_eq!((rules(PolicyKind::FullMesh).k, rules(PolicyKind::FullMesh).connects), (None, true));
+    assert!(!rules(PolicyKind::KRandom).connects);
+}
+
+#[test]
+fn a_storm_is_more_than_so_many_frames_for_each_pair() {
+    assert_eq!(of(1).check_storm(1_200), Ok(()));
+    assert_eq!(of(1).check_storm(1_201), Err(Difference::Storm { frames: 1_201 }));
+    assert_eq!(of(4).check_storm(7_500), Ok(()));
+    assert_eq!(of(4).check_storm(7_501), Err(Difference::Storm { frames: 7_501 }));
+}
+
+#[test]
+fn terrains_are_what_they_are_called() {
+    let matrix = |terrain: Terrain| terrain.matrix(12, &mut Streams::new(Seed::from_u64(1)).named("t"));
+    let pairs = || (0..12).flat_map(|i| (0..12).map(move |j| (i, j)));
+    for terrain in [Terrain::Plane, Terrain::Symmetric, Terrain::Asymmetric] {
+        let matrix = matrix(terrain);
+        assert_eq!(matrix.is_symmetric(), terrain != Terrain::Asymmetric, "{terrain:?}");
+        let trips = pairs().filter(|(i, j)| i != j).map(|(i, j)| u64::from(matrix.round_trip(i, j)));
+        assert!(trips.clone().all(|trip| (NEAREST..=FARTHEST).contains(&trip)), "{terrain:?}");
+        assert!(trips.clone().max() > Some(FARTHEST * 3 / 5), "{terrain:?}: far away");
+        assert!(trips.min() < Some(FARTHEST / 5), "{terrain:?}: near");
+    }
+    let plane = matrix(Terrain::Plane);
+    for (i, j) in pairs() {
+        for via in 0..12 {
+            let around = plane.round_trip(i, via) + plane.round_trip(via, j);
+            assert!(plane.round_trip(i, j) <= around + 1, "{i} {via} {j}");
+        }
+    }
+}
+
+#[test]
+fn points_in_the_corners_are_as_far_as_can_be() {
+    assert_eq!(along((3, 4), (3, 4)), NEAREST);
+    assert_eq!(along((0, 0), (3, 4)), along((3, 4), (0, 0)));
+    assert_eq!(along((0, 0), (0, 1_415)), FARTHEST);
+    assert_eq!(along((100, 100), (400, 500)), NEAREST + 500 * (FARTHEST - NEAREST) / 1_415);
+}
+
+#[test]
+fn what_a_scenario_asks_for_happens() {
+    let quiet = of(4);
+    let ids = |scenario: &Scenario| {
+        let mut world = scenario.world();
+        world.run_until(Time::from_secs(5), |_, _, _| ());
+        let id = |node| world.machine(node).and_then(Member::node).and_then(Overlay::id);
+        ((0..4).map(id).collect::<Vec<_>>(), *world.tally())
+    };
+    let (drawn, tally) = ids(&quiet);
+    assert_eq!(tally.of(Kind::Loss), 0);
+    let configured = (0..4).map(|node| Some(configured_id(node))).collect::<Vec<_>>();
+    assert_ne!(drawn, configured);
+    assert_eq!(ids(&Scenario { configured_ids: true, ..quiet.clone() }).0, configured);
+    assert!(ids(&Scenario { loss_per_million: 300_000, ..quiet }).1.of(Kind::Loss) > 0);
+}
+
+#[test]
+fn members_are_those_who_run_and_are_to_stay() {
+    let scenario = Scenario { departures: vec![(1, Departure::Kill), (2, Departure::Leave)], ..of(4) };
+    let mut world = scenario.world();
+    world.run_until(Time::from_secs(5), |_, _, _| ());
+    let numbers = |world: &World<Member>| scenario.members(world).iter().map(|m| m.0).collect::<Vec<_>>();
+    assert_eq!(numbers(&world), [0, 3]);
+    scenario.depart(&mut world);
+    world.run_until(Time::from_secs(10), |_, _, _| ());
+    let links = |node| world.machine(node).and_then(Member::node).map(|overlay| overlay.neighbors().len());
+    assert_eq!((world.condition(1), links(2)), (Condition::Down, Some(0)));
+    assert!(links(3) > Some(0));
+    world.kill(0);
+    assert_eq!(numbers(&world), [3]);
+}
+
+#[test]
+fn hubs_are_those_whom_most_have_chosen() {
+    let mut world = of(8).world();
+    world.run_until(Time::from_secs(120), |_, _, _| ());
+    let choosers = |node: usize| {
+        let neighbors = world.machine(node).and_then(Member::node).unwrap().neighbors();
+        neighbors.iter().filter(|n| n.theirs == Theirs::Chosen).count()
+    };
+    let order = most_chosen(&world);
+    assert_eq!(order.iter().copied().collect::<alloc::collections::BTreeSet<_>>(), (0..8).collect());
+    assert!(order.is_sorted_by_key(|node| core::cmp::Reverse(choosers(*node))), "{order:?}");
+    assert!(choosers(order[0]) > choosers(order[7]));
+}
+
+#[test]
+fn moments_of_news_do_not_end_a_calm() {
+    let mut calm = Calm::default();
+    let seconds = Time::from_secs;
+    calm.seen(seconds(10), true);
+    calm.seen(seconds(15), false);
+    assert_eq!(calm.since, Some(seconds(10)));
+    calm.seen(seconds(15), true);
+    calm.seen(seconds(20), false);
+    assert_eq!(calm.since, Some(seconds(10)));
+    calm.seen(seconds(21), false);
+    assert_eq!(calm.since, None);
+    calm.seen(seconds(22), true);
+    assert_eq!(calm.since, Some(seconds(22)));
+}
+
+/// How often each answer comes, in percent of 20,000 drawn scenarios.
+fn shares<K: Ord>(scenarios: &[Scenario], of: impl Fn(&Scenario) -> K) -> BTreeMap<K, usize> {
+    let mut counts = BTreeMap::new();
+    for scenario in scenarios {
+        *counts.entry(of(scenario)).or_insert(0) += 1;
+    }
+    counts.values_mut().for_each(|count| *count = (*count * 100 + scenarios.len() / 2) / scenarios.len());
+    counts
+}
+
+#[track_caller]
+fn assert_near<K: Ord + core::fmt::Debug>(shares: &BTreeMap<K, usize>, expected: &[(K, usize)]) {
+    assert!(shares.keys().eq(expected.iter().map(|(key, _)| key)), "{shares:?}");
+    assert!(expected.iter().all(|(key, share)| shares[key].abs_diff(*share) <= 2), "{shares:?}");
+}
+
+#[test]
+fn the_grammar_reaches_every_kind_of_scenario() {
+    let mut rng = Streams::new(Seed::from_u64(1)).named("grammar");
+    let drawn: Vec<Scenario> = (0..20_000).map(|_| Scenario::drawn(&mut rng, 2)).collect();
+    let sizes = shares(&drawn, |s| match s.nodes() {
+        3..=5 => 0,
+        6..=9 => 1,
+        10..=16 => 2,
+        17..=24 => 3,
+        more => panic!("{more} nodes"),
+    });
+    assert_near(&sizes, &[(0, 56), (1, 34), (2, 6), (3, 3)]);
+    assert_eq!(shares(&drawn, Scenario::nodes).into_keys().collect::<Vec<_>>(), (3..=24).collect::<Vec<_>>());
+    assert_near(&shares(&drawn, |s| s.k), &[(1, 25), (2, 25), (3, 25), (4, 25)]);
+    let policies = shares(&drawn, |s| match s.policy {
+        PolicyKind::BestResponse => 0,
+        PolicyKind::KRandom => 1,
+        PolicyKind::FullMesh => 2,
+        PolicyKind::Watch => panic!("nobody watches"),
+    });
+    assert_near(&policies, &[(0, 80), (1, 10), (2, 10)]);
+    let terrains = [Terrain::Plane, Terrain::Symmetric, Terrain::Asymmetric];
+    let terrain = |s: &Scenario| terrains.iter().position(|t| *t == s.terrain);
+    assert_near(&shares(&drawn, terrain), &[(Some(0), 33), (Some(1), 33), (Some(2), 33)]);
+    assert_near(&shares(&drawn, |s| s.links == LinkMode::Mutual), &[(false, 50), (true, 50)]);
+    assert_near(&shares(&drawn, |s| s.configured_ids), &[(false, 50), (true, 50)]);
+    assert_near(&shares(&drawn, |s| s.hashes == 0), &[(false, 75), (true, 25)]);
+    assert_near(&shares(&drawn, |s| s.clocks.is_zero()), &[(false, 25), (true, 75)]);
+    assert_near(&shares(&drawn, |s| s.jitter.is_zero()), &[(false, 50), (true, 50)]);
+    assert_near(&shares(&drawn, |s| s.loss_per_million == 0), &[(false, 50), (true, 50)]);
+}
+
+#[test]
+fn the_grammar_uses_the_whole_range_of_each_number() {
+    let mut rng = Streams::new(Seed::from_u64(2)).named("grammar");
+    let drawn: Vec<Scenario> = (0..20_000).map(|_| Scenario::drawn(&mut rng, 1)).collect();
+    let most = |of: fn(&Scenario) -> u64| drawn.iter().map(of).max().unwrap();
+    assert!((4_900..=5_000).contains(&most(|s| u64::try_from(s.jitter.as_micros()).unwrap())));
+    assert!((49_000..=50_000).contains(&most(|s| s.loss_per_million.into())));
+    let spread = most(|s| u64::try_from(s.joins.iter().max().unwrap().as_millis()).unwrap());
+    assert!((9_500..=10_000).contains(&spread), "{spread}");
+    let seeds = |bits: fn(u64) -> u64| {
+        drawn.iter().map(|s| bits(s.seed)).collect::<alloc::collections::BTreeSet<_>>().len()
+    };
+    assert!(seeds(|seed| seed >> 16) > 10_000 && seeds(|seed| seed & 0xffff) > 10_000);
+    // The bootstrap, the last, has faults as well.
+    let faulty =
+        drawn.iter().filter(|s| s.faults.iter().filter_map(Action::last_node).any(|n| n == s.nodes()));
+    assert!(faulty.count() > 1_000);
+}
+
+#[test]
+fn a_third_at_most_departs_and_in_every_way() {
+    let mut rng = Streams::new(Seed::from_u64(3)).named("grammar");
+    let mut ways = [0; 3];
+    for _ in 0..5_000 {
+        let scenario = Scenario::drawn(&mut rng, 0);
+        let departures = &scenario.departures;
+        assert!(departures.len() <= (scenario.nodes() / 3).min(3));
+        for (i, (node, how)) in departures.iter().enumerate() {
+            assert!(*node < scenario.nodes() && departures[..i].iter().all(|(gone, _)| gone != node));
+            ways[*how as usize] += 1;
+        }
+    }
+    let all: i32 = ways.iter().sum();
+    assert!(all > 4_000 && ways.iter().all(|way| (all / 4..all / 2).contains(way)), "{ways:?}");
+}
