@@ -285,14 +285,18 @@ mod tests {
 
     #[test]
     fn the_laws_are_asked_of_every_word() {
-        let said = words(stream);
+        assert_eq!(words(Overlay::stream), words(Bootstrap::stream));
+        let said = words(Overlay::stream);
         for word in [
             "ASK", "DAT", "HB", "LNK", "NACK", "NET", "NEW", "PING", "PONG", "REG", "RMV", "SUM", "TRD",
             "UPT",
         ] {
             assert!(said.get(word).is_some_and(|n| *n > 300), "{word}: {said:?}");
         }
-        let said = words(datagram);
+        let sent = |rng: &mut Rng| Overlay::datagram(rng).expect("a datagram");
+        let heard = |rng: &mut Rng| Bootstrap::datagram(rng).expect("a datagram");
+        assert_eq!(words(sent), words(heard));
+        let said = words(sent);
         for word in ["DAT", "HB", "PING", "PONG"] {
             assert!(said.get(word).is_some_and(|n| *n > 300), "{word}: {said:?}");
         }
@@ -302,8 +306,10 @@ mod tests {
     fn the_laws_are_asked_of_every_command() {
         let mut rng = Streams::new(Seed::from_u64(1)).named("commands");
         let mut said = BTreeMap::new();
-        for _ in 0..1_000 {
-            let text = format!("{:?}", command(&mut rng));
+        for round in 0..1_000 {
+            let command =
+                if round % 2 == 0 { Overlay::command(&mut rng) } else { Bootstrap::command(&mut rng) };
+            let text = format!("{:?}", command.expect("a command"));
             let word = text.split([' ', '(']).next().unwrap_or_default();
             *said.entry(String::from(word)).or_insert(0) += 1;
         }

@@ -16,6 +16,17 @@ fn a_calm_overlay_holds_within_seconds() {
 }
 
 #[test]
+fn nodes_that_have_not_met_are_judged_so() {
+    let mut world = of(4).world();
+    world.run_until(Time::from_millis(20), |_, _, _| ());
+    assert!(matches!(of(4).judge(&world), Err(Difference::Missing { .. })), "{:?}", of(4).judge(&world));
+    world.run_until(Time::from_secs(60), |_, _, _| ());
+    assert_eq!(of(4).judge(&world), Ok(()));
+    assert_eq!(frames(&world), (0..5).map(|node| world.counters(node).frames).sum::<u64>());
+    assert!(frames(&world) > 100);
+}
+
+#[test]
 fn how_long_oracles_may_take_depends_on_the_ring() {
     let settling = |k, links| Scenario { k, links, ..of(3) }.settling().as_secs();
     assert_eq!(settling(1, LinkMode::Directed), 360);
