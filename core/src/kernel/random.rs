@@ -140,6 +140,24 @@ impl BuildHasher for KeyedState {
 mod tests {
     use super::*;
 
+    /// Of the numbers below two thirds of all, those of the lower half would come twice as often without rejection.
+    #[test]
+    fn a_number_below_a_great_bound_favours_nobody() {
+        let mut rng = Streams::new(Seed::from_u64(7)).named("below");
+        let bound = u64::MAX / 3 * 2;
+        let drawn: [u64; 4_000] = core::array::from_fn(|_| rng.below(bound));
+        assert!(drawn.iter().all(|n| *n < bound));
+        let even = drawn.iter().filter(|n| **n % 2 == 0).count();
+        assert!((1_850..2_150).contains(&even), "{even}");
+    }
+
+    #[test]
+    fn both_halves_of_a_wide_number_are_drawn() {
+        let draw = || Streams::new(Seed::from_u64(7)).named("wide");
+        let (mut wide, mut narrow) = (draw(), draw());
+        assert_eq!(wide.u128(), u128::from(narrow.u64()) << 64 | u128::from(narrow.u64()));
+    }
+
     #[test]
     fn streams_are_fixed_and_apart() {
         let s = Streams::new(Seed::from_u64(7));

@@ -73,3 +73,13 @@ impl fmt::Debug for Time {
         write!(f, "{}.{:06}s", self.0 / 1_000_000, self.0 % 1_000_000)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_have_a_fraction() {
+        assert!((Time::from_millis(2_500).as_secs_f64() - 2.5).abs() < 1e-12);
+    }
+}

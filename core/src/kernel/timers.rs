@@ -120,6 +120,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn timers_are_empty_until_one_is_set() {
+        let mut timers = Timers::new();
+        assert!(timers.is_empty());
+        timers.set('a', Time::from_secs(1));
+        assert!(!timers.is_empty());
+    }
+
+    #[test]
     #[should_panic(expected = "fired already")]
     fn rearming_for_the_present_is_an_error() {
         let mut t = Timers::new();

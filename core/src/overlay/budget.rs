@@ -210,6 +210,28 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn half_a_burst_is_not_more_than_half() {
+        let mut bucket = Bucket::full(Rate { burst: 10, per_second: 1 }, Time::ZERO);
+        let more_than_half: [bool; 7] = core::array::from_fn(|_| {
+            let over = bucket.is_over_half();
+            bucket.take(Time::ZERO);
+            over
+        });
+        assert_eq!(more_than_half, [true, true, true, true, true, false, false]);
+    }
+
+    #[test]
+    fn one_who_was_slowed_is_watched_until_all_has_come_back() {
+        let budgets = Budgets { patience: Rate { burst: 1_000, per_second: 100 }, ..Budgets::default() };
+        let mut meter = Meter::new(&budgets, Time::ZERO);
+        assert!(meter.is_patient(Time::ZERO) && meter.is_full(Time::ZERO));
+        assert!(!meter.slowed(Time::ZERO, Duration::from_millis(600)));
+        assert!(!meter.is_patient(Time::ZERO) && !meter.is_welcome(Time::ZERO) && !meter.is_full(Time::ZERO));
+        assert!(meter.is_welcome(Time::from_secs(2)) && !meter.is_patient(Time::from_secs(2)));
+        assert!(meter.is_patient(Time::from_secs(6)) && meter.is_full(Time::from_secs(6)));
+    }
+
+    #[test]
     fn a_bucket_gives_its_burst_and_then_its_rate() {
         let mut bucket = Bucket::full(Rate { burst: 3, per_second: 2 }, Time::ZERO);
         let given = (0..10).filter(|_| bucket.take(Time::ZERO)).count();

@@ -209,3 +209,18 @@ impl Config {
         self.policy == PolicyKind::Watch
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_shortens_all_but_heartbeats() {
+        let whole = Periods::default();
+        let paced = whole.paced(4);
+        assert_eq!((paced.ping * 4, paced.rewiring * 4), (whole.ping, whole.rewiring));
+        assert_eq!((paced.remove * 4, paced.erase_hash * 4), (whole.remove, whole.erase_hash));
+        assert_eq!((paced.heartbeat, paced.pace), (whole.heartbeat, 4));
+        assert_eq!(whole.paced(100).remove, Duration::from_secs(5), "at least");
+    }
+}

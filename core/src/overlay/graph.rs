@@ -201,6 +201,10 @@ mod tests {
             let held: Vec<_> = (0..8)
                 .flat_map(|u| graph.edges(u).iter().map(move |e| ((u, e.to), u64::from(e.cost))))
                 .collect();
+            prop_assert_eq!(graph.edge_count(), expected.len());
+            for (from, to) in (0..8).flat_map(|from| (0..8).map(move |to| (from, to))) {
+                prop_assert_eq!(graph.cost(from, to).map(u64::from), expected.get(&(from, to)).copied());
+            }
             prop_assert_eq!(held, expected.into_iter().collect::<Vec<_>>());
         }
     }

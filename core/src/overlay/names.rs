@@ -104,3 +104,33 @@ impl fmt::Debug for Token {
         fmt::Display::fmt(self, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn names_are_written_as_the_wire_has_them() {
+        let id = NodeId(0xab << 120 | 1);
+        assert_eq!(format!("{id} {id:?}"), "ab000000000000000000000000000001 ab000000..");
+        let key = Key { incarnation: 3, sequence: 14 };
+        assert_eq!(format!("{key} {key:?}"), "3.14 3.14");
+        assert_eq!(format!("{} {:?}", Token(255), Token(255)), "00000000000000ff 00000000000000ff");
+    }
+
+    #[test]
+    fn an_id_has_32_hexadecimal_digits_and_no_sign() {
+        let id = "ab000000000000000000000000000001";
+        assert_eq!(id.parse(), Ok(NodeId(0xab << 120 | 1)));
+        for wrong in [
+            &id[1..],
+            &format!("{id}0"),
+            "+b000000000000000000000000000001",
+            "xb000000000000000000000000000001",
+        ] {
+            assert_eq!(wrong.parse::<NodeId>(), Err(IdError), "{wrong}");
+        }
+    }
+}
