@@ -7,6 +7,10 @@ mod membership;
 mod memory;
 mod policing;
 mod pressure;
+mod record;
+mod starting;
+mod suits;
+mod views;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
