@@ -222,4 +222,54 @@ mod tests {
         assert_eq!(probes.get(id).unwrap().cost(), None);
         assert!(!probes.is_waiting(id));
     }
+
+    #[test]
+    fn who_is_waited_for_is_so_until_each_probe_is_answered_or_over() {
+        let mut probes = Probes::default();
+        let id = NodeId(7);
+        probes.learn(Time::ZERO, id);
+        assert!(!probes.is_waiting(id) && !probes.is_waiting(NodeId(8)));
+        for token in [1, 2] {
+            probes.sent(Time::ZERO, id, Token(token));
+            assert!(probes.is_waiting(id));
+        }
+        probes.answered(Time::from_secs(1), Token(1), Heard::InTime);
+        assert!(probes.is_waiting(id), "the other one");
+        assert_eq!(probes.expire(Time::from_secs(3), Duration::from_secs(3)), [id]);
+        assert!(!probes.is_waiting(id));
+    }
+
+    #[test]
+    fn what_a_link_heard_is_as_good_as_an_answer_and_never_newer_than_one() {
+        let mut probes = Probes::default();
+        let id = NodeId(7);
+        probes.learn(Time::ZERO, id);
+        probes.sent(Time::ZERO, id, Token(1));
+        probes.expire(Time::from_secs(3), Duration::from_secs(3));
+        let rtt = Smoothed::first(Duration::from_millis(9));
+        probes.heard(Time::from_secs(8), id, Some(rtt));
+        let known = |probes: &Probes| {
+            let peer = probes.get(id).unwrap();
+            (peer.rtt, peer.heard, peer.answered, peer.failed)
+        };
+        let expected = (Some(rtt), Time::from_secs(8), Some(Time::from_secs(8)), 0);
+        assert_eq!(known(&probes), expected);
+        probes.heard(Time::from_secs(4), id, None);
+        assert_eq!(known(&probes), expected, "an older word changes nothing");
+    }
+
+    #[test]
+    fn own_sleep_is_forgiven_and_never_into_the_future() {
+        let mut probes = Probes::default();
+        let (id, timeout) = (NodeId(7), Duration::from_secs(3));
+        probes.learn(Time::from_secs(10), id);
+        probes.sent(Time::from_secs(10), id, Token(1));
+        probes.forgive(Time::from_secs(30), Duration::from_secs(15));
+        assert_eq!(probes.get(id).unwrap().heard, Time::from_secs(25));
+        assert_eq!(probes.expire(Time::from_millis(27_999), timeout), []);
+        probes.forgive(Time::from_secs(30), Duration::from_secs(15));
+        assert_eq!(probes.get(id).unwrap().heard, Time::from_secs(30));
+        assert_eq!(probes.expire(Time::from_millis(32_999), timeout), []);
+        assert_eq!(probes.expire(Time::from_secs(33), timeout), [id]);
+    }
 }

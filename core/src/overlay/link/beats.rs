@@ -240,4 +240,78 @@ mod tests {
         }
         assert!(!a.suspected());
     }
+
+    fn heard_at(at: Time, period: Duration) -> Beats {
+        let mut beats = Beats::new(Time::ZERO, period);
+        beats.hear(at, &Beat { token: Token(1), number: 1, heard: 0, held: 0 }, Heard::InTime);
+        beats
+    }
+
+    #[test]
+    fn patience_is_three_beats_and_four_deviations() {
+        let at = Time::from_secs(10);
+        let shaky = |rtt| Some(Smoothed::first(Duration::from_millis(rtt)));
+        // Period, round trip of which half is the deviation, and the silence that is borne; all in milliseconds.
+        for (period, rtt, borne) in [(250, 0, 750), (250, 80, 910), (250, 10_000, 1_000), (500, 100, 1_500)] {
+            let beats = heard_at(at, Duration::from_millis(period));
+            let deadline = beats.deadline(shaky(rtt).as_ref());
+            assert_eq!(deadline.since(at), Duration::from_millis(borne), "{period} {rtt}");
+        }
+        let unheard = Beats::new(at, PERIOD);
+        for (rtt, borne) in [(100, 3_000), (1_000, 4_000)] {
+            assert_eq!(unheard.deadline(shaky(rtt).as_ref()).since(at), Duration::from_millis(borne));
+        }
+    }
+
+    #[test]
+    fn beats_on_the_link_are_borne_with_for_longer() {
+        let start = Time::from_secs(10);
+        let mut unheard = Beats::new(start, PERIOD);
+        assert_eq!(
+            (unheard.carrier(), unheard.ever_heard(), unheard.heard_at()),
+            (Carrier::Udp, false, None)
+        );
+        unheard.fall_back(start + BLOCKED);
+        assert_eq!(unheard.carrier(), Carrier::Tcp);
+        assert_eq!(unheard.deadline(None), start + BLOCKED * 2, "patient once more");
+        let mut heard = heard_at(start, PERIOD);
+        assert_eq!(
+            (heard.carrier(), heard.ever_heard(), heard.heard_at()),
+            (Carrier::Udp, true, Some(start))
+        );
+        heard.answer_in_kind();
+        assert_eq!(heard.carrier(), Carrier::Tcp);
+        assert_eq!(heard.deadline(None), start + BLOCKED, "one lost segment holds up several beats");
+    }
+
+    #[test]
+    fn own_sleep_is_forgiven_and_never_into_the_future() {
+        let [start, woken] = [10, 30].map(Time::from_secs);
+        let slept = Duration::from_secs(15);
+        let (mut unheard, mut heard) = (Beats::new(start, PERIOD), heard_at(start, PERIOD));
+        for beats in [&mut unheard, &mut heard] {
+            beats.forgive(woken, slept);
+        }
+        assert_eq!(heard.heard_at(), Some(start + slept));
+        assert_eq!(unheard.deadline(None), start + slept + BLOCKED);
+        for beats in [&mut unheard, &mut heard] {
+            beats.forgive(woken, slept);
+        }
+        assert_eq!(heard.heard_at(), Some(woken));
+        assert_eq!(unheard.deadline(None), woken + BLOCKED);
+    }
+
+    #[test]
+    fn a_datagram_is_trusted_to_who_was_heard_within_a_second_over_udp() {
+        let start = Time::from_secs(10);
+        let after = |millis| start + Duration::from_millis(millis);
+        let heard = heard_at(start, PERIOD);
+        assert!(heard.fresh_udp(after(999)) && !heard.fresh_udp(after(1_000)));
+        assert!(!Beats::new(start, PERIOD).fresh_udp(start), "never heard");
+        let (mut suspected, mut on_link) = (heard.clone(), heard.clone());
+        suspected.suspect();
+        on_link.answer_in_kind();
+        assert!(!suspected.fresh_udp(after(1)) && !on_link.fresh_udp(after(1)));
+        assert!(!heard.missed_two(after(500)) && heard.missed_two(after(501)));
+    }
 }

@@ -75,6 +75,12 @@ mod tests {
     }
 
     #[test]
+    fn the_deviation_starts_at_half_the_first_sample() {
+        let first = Smoothed::first(Duration::from_millis(40));
+        assert_eq!((first.mean(), first.deviation()), (Duration::from_millis(40), Duration::from_millis(20)));
+    }
+
+    #[test]
     fn a_sample_of_hours_is_cut() {
         let mut s = Smoothed::first(Duration::from_secs(u64::MAX));
         s.add(Duration::MAX);

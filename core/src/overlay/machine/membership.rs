@@ -176,3 +176,52 @@ impl Overlay {
         self.tell_others(me.id, &removal);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(sequence: u32) -> Key {
+        Key { incarnation: 1, sequence }
+    }
+
+    #[test]
+    fn the_first_reporters_of_the_newest_record_count_once_each() {
+        let mut membership = Membership::default();
+        let victim = NodeId(9);
+        let mut hear =
+            |sequence, reporter| membership.hear(Time::ZERO, victim, key(sequence), NodeId(reporter));
+        assert_eq!(
+            [hear(5, 1), hear(5, 1), hear(4, 2)],
+            [Some(1), None, None],
+            "again, and of an older record"
+        );
+        assert_eq!(
+            [hear(6, 2), hear(6, 1), hear(6, 3)],
+            [Some(1), Some(2), None],
+            "a newer one, and one too many"
+        );
+        assert_eq!(REPORTERS, 2);
+        assert!(membership.is_told(victim, key(5)) && membership.is_told(victim, key(6)));
+        assert!(!membership.is_told(victim, key(7)) && !membership.is_told(NodeId(8), key(1)));
+        membership.hear(Time::ZERO, victim, key(7), NodeId(1));
+        assert!(!membership.is_told(victim, key(7)), "one reporter is not enough");
+        membership.forget(victim);
+        assert!(membership.claims.is_empty());
+    }
+
+    #[test]
+    fn of_more_victims_than_are_remembered_the_oldest_goes() {
+        let mut membership = Membership::default();
+        let mut hear = |at, victim: usize, reporter| {
+            membership.hear(Time::from_secs(at), NodeId(victim as u128), key(1), NodeId(reporter))
+        };
+        for victim in 0..CLAIMS {
+            assert_eq!(hear(if victim == 7 { 1 } else { 2 }, victim, 1), Some(1));
+        }
+        assert_eq!(hear(3, 8, 2), Some(2), "a known victim displaces nobody");
+        assert_eq!(hear(3, CLAIMS, 1), Some(1));
+        assert_eq!(membership.claims.len(), CLAIMS);
+        assert!(!membership.claims.contains_key(&NodeId(7)) && membership.claims.contains_key(&NodeId(8)));
+    }
+}

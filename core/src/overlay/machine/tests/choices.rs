@@ -70,6 +70,9 @@ fn with_few_nodes_everybody_is_chosen_and_newcomers_as_they_come() {
     assert_eq!(bench.dialled(), [2], "without waiting for the epoch");
     bench.answer(2);
     assert_eq!(bench.chosen(), [1, 2]);
+    bench.record(first, 3, &[(1, ListedRole::Both)], 8);
+    bench.pass(Duration::from_secs(2));
+    assert_eq!(bench.dialled(), [3], "as many as it chooses");
 }
 
 #[test]

@@ -93,3 +93,33 @@ fn a_database_too_large_for_one_answer_comes_in_several_and_waits_for_its_reader
     assert!(!bench.closed(conn));
     assert!(bench.node.backlog(conn) < 1 << 20);
 }
+
+#[test]
+fn databases_are_compared_every_minute() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    let sums = |bench: &Bench| bench.said(conns[0], |p| matches!(p, Packet::Sum(_)));
+    let before = sums(&bench);
+    bench.pass(Duration::from_secs(50));
+    assert_eq!(sums(&bench), before + 1, "within a minute of the start");
+    bench.pass(Duration::from_secs(600));
+    assert!((9..=12).contains(&(sums(&bench) - before)));
+}
+
+#[test]
+fn who_asked_while_it_read_nothing_gets_a_comparison_once_it_reads() {
+    use crate::overlay::wire::Ask;
+    let (mut bench, conns) = Bench::settled(|_| ());
+    for id in 0..6_000 {
+        bench.record(conns[0], 1_000 + id, &[(2, ListedRole::Out)], 8);
+    }
+    bench.hang_up(conns[1]);
+    let conn = bench.accept(2, Role::Chooser);
+    bench.peers.get_mut(&conn).unwrap().stalled = true;
+    for _ in 0..9 {
+        bench.say(conn, &Packet::Ask(Ask { range: None, have: Vec::new() }));
+    }
+    let sums = |bench: &Bench| bench.said(conn, |p| matches!(p, Packet::Sum(_)));
+    let before = sums(&bench);
+    bench.read_on(conn);
+    assert!(sums(&bench) > before);
+}

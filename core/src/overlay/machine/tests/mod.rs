@@ -1,12 +1,22 @@
 //! A single node driven by hand: the peers around it are this harness.
 
+mod answers;
 mod choices;
+mod decisions;
 mod exchange;
+mod flood;
+mod joining;
 mod links;
 mod membership;
 mod memory;
+mod payloads;
 mod policing;
 mod pressure;
+mod record;
+mod silence;
+mod starting;
+mod suits;
+mod views;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -60,6 +70,8 @@ struct Peer {
     heard_out: bool,
     /// It reads nothing: what is sent to it stays with the driver.
     stalled: bool,
+    /// Octets that stay with the driver.
+    unread: usize,
 }
 
 /// The node, the time, and everybody around.
@@ -133,6 +145,7 @@ impl Bench {
     fn hear(&mut self, conn: ConnId, frame: &Bytes) {
         let peer = self.peers.get_mut(&conn).unwrap();
         if peer.stalled {
+            peer.unread += frame.len();
             return;
         }
         self.node.handle(self.now, Input::Flushed { conn, n: frame.len() });
@@ -215,6 +228,7 @@ impl Bench {
             closed: false,
             heard_out: true,
             stalled: false,
+            unread: 0,
         };
         self.peers.insert(conn, peer);
         self.handle(Input::Opened { conn, how, remote: address(id) });
@@ -282,6 +296,28 @@ impl Bench {
             Body { updates: smallvec![Update { attributes, links: links.iter().map(listed).collect() }] };
         let key = Key { incarnation: 1, sequence: self.sequence };
         self.say(conn, &Packet::Upt(Upt::originate(key, name(id), 0, &body)));
+    }
+
+    /// A stalled peer reads again, first what is with the driver.
+    fn read_on(&mut self, conn: ConnId) {
+        let peer = self.peers.get_mut(&conn).unwrap();
+        peer.stalled = false;
+        let n = core::mem::take(&mut peer.unread);
+        self.handle(Input::Flushed { conn, n });
+    }
+
+    /// A record that says no more than its key, its source's address and how long it lives.
+    fn bare(key: Key, node: NodeName, age: u32, life: u32, links: &[(u128, ListedRole)]) -> Packet {
+        let listed = |(id, role): &(u128, ListedRole)| Listed {
+            id: NodeId(*id),
+            cost: Cost::from_micros(10_000),
+            role: *role,
+            attributes: LinkAttributes::default(),
+        };
+        let attributes = Attributes { life: Some(life), ..Attributes::default() };
+        let body =
+            Body { updates: smallvec![Update { attributes, links: links.iter().map(listed).collect() }] };
+        Packet::Upt(Upt::originate(key, node, age, &body))
     }
 
     fn tear_down(&mut self, conn: ConnId) {

@@ -1,0 +1,134 @@
+//! What anybody may ask, and what is said to nobody.
+
+use super::*;
+use crate::overlay::database::LinkMode;
+use crate::overlay::wire::{DataHead, Flow, Record, Registration};
+use ListedRole::Both;
+
+/// Asks as `id` who is there: the names, and the records.
+fn register(bench: &mut Bench, id: u128, all: bool, over: bool) -> (Vec<u128>, Vec<Record>) {
+    let conn = bench.open(id, How::Accepted(Port(0)));
+    bench.say(conn, &Packet::Reg(Registration { node: name(id), k: 2, all, over, other: Bytes::new() }));
+    let (mut names, mut records) = (Vec::new(), Vec::new());
+    for packet in &bench.peers[&conn].said {
+        match packet {
+            Packet::Net(named) => names.extend(named.iter().filter_map(|n| n.id).map(|id| id.0)),
+            Packet::Over(told) => records.extend(told.iter().cloned()),
+            _ => {}
+        }
+    }
+    names.sort_unstable();
+    (names, records)
+}
+
+#[test]
+fn a_newcomer_is_told_who_is_there() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    bench.record(conns[0], 8, &[(61, Both)], 8);
+    bench.node.mark_absent(NodeId(8));
+    bench.silent.insert(8);
+    bench.record(conns[0], 9, &[], 8);
+    assert_eq!(
+        register(&mut bench, 200, false, false).0,
+        [1, 2, 3, 4, ME],
+        "neither absent 8 nor 9, who left"
+    );
+    assert_eq!(
+        register(&mut bench, 3, false, false).0,
+        [1, 2, 4, ME, 200],
+        "200 was here, and 3 is who asks"
+    );
+    assert_eq!(register(&mut bench, 201, false, false).0, [1, 2, 3, 4, ME, 200]);
+    assert_eq!(
+        register(&mut bench, 201, false, false).0,
+        [1, 2, 3, 4, ME, 200],
+        "newcomers are told each other"
+    );
+    bench.pass(Duration::from_secs(61));
+    assert_eq!(register(&mut bench, 202, false, false).0, [1, 2, 3, 4, ME], "for a minute");
+}
+
+#[test]
+fn a_sample_is_told_unless_all_are_asked_for() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    for id in 1_000..1_130 {
+        bench.record(conns[0], id, &[(1, Both)], 8);
+    }
+    assert_eq!(register(&mut bench, 200, false, false).0.len(), 128);
+    assert_eq!(register(&mut bench, 201, true, false).0.len(), 136);
+}
+
+#[test]
+fn the_graph_is_told_with_links_that_are_about_to_go() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    bench.node.court(NodeId(3), Some(NodeId(1)));
+    bench.drain();
+    bench.answer(3);
+    bench.pass(Duration::from_secs(2));
+    let (_, records) = register(&mut bench, 200, false, true);
+    let of = |id| records.iter().find(|record| record.node.id == Some(NodeId(id))).unwrap();
+    assert_eq!(records.len(), 5);
+    let links: Vec<_> = of(ME).links.iter().map(|l| (l.id.0, l.attributes.bye)).collect();
+    assert_eq!(links, [(1, true), (2, false), (3, false)]);
+    assert_eq!(of(4).links.len(), 3);
+}
+
+#[test]
+fn datagrams_that_nobody_waits_for_are_counted_and_nothing_else() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    bench.events.clear();
+    let head = DataHead { flow: Flow::Data(1), source: NodeId(9), destination: NodeId(ME), ttl: 9, len: 2 };
+    let data = wire::emit_data(&head, b"hi");
+    let beat = Packet::Hb(Beat { token: Token(1), number: 1, heard: 0, held: 0 }).emit();
+    let pong = Packet::Pong(Token(1)).emit();
+    for bytes in [&data[..], &beat, &pong, b"\xff\xff"] {
+        let before = bench.node.counters().stray_datagrams;
+        bench.handle(Input::Datagram { port: Port(0), from: address(9), bytes });
+        assert_eq!(bench.node.counters().stray_datagrams, before + 1);
+    }
+    bench.handle(Input::Datagram { port: Port(0), from: address(9), bytes: b"NEW" });
+    assert_eq!(bench.node.counters().unknown_words, 1);
+    assert_eq!(bench.events, []);
+    bench.handle(Input::Datagram { port: Port(0), from: address(1), bytes: &data });
+    let payload = Bytes::from_static(b"hi");
+    assert_eq!(bench.events, [Event::Delivered { from: NodeId(9), payload }], "a neighbour's word counts");
+}
+
+#[test]
+fn a_full_node_refuses_a_role_on_an_open_link_and_keeps_the_link() {
+    let (mut bench, _) = Bench::settled(|config| config.bounds.in_degree = Some(1));
+    let watcher = bench.accept(60, Role::Watcher);
+    bench.accept(50, Role::Chooser);
+    bench.greet(watcher, Role::Chooser);
+    assert!(bench.said(watcher, is_nack) == 1 && !bench.closed(watcher));
+    assert_eq!(bench.choosers(), [50]);
+}
+
+#[test]
+fn so_many_watchers_are_let_in_and_choosers_are_none() {
+    let (mut bench, _) = Bench::settled(|config| config.bounds.watchers = 2);
+    bench.accept(50, Role::Chooser);
+    let refused = [60, 61, 62].map(|id| {
+        let conn = bench.accept(id, Role::Watcher);
+        bench.closed(conn)
+    });
+    assert_eq!(refused, [false, false, true]);
+}
+
+#[test]
+fn an_answer_to_a_greeting_says_whether_the_choice_is_mutual() {
+    let (mut bench, conns) = Bench::settled(|config| config.links = LinkMode::Directed);
+    let watcher = bench.accept(60, Role::Watcher);
+    let role = |bench: &Bench, conn| {
+        let greeting = bench.peers[&conn].said.iter().rev().find_map(|p| match p {
+            Packet::Lnk(greeting) => Some(greeting.role),
+            _ => None,
+        });
+        greeting.unwrap()
+    };
+    bench.greet(watcher, Role::Chooser);
+    bench.greet(conns[0], Role::Chooser);
+    assert_eq!([watcher, conns[0]].map(|conn| role(&bench, conn)), [Role::Chosen, Role::Chooser]);
+    bench.greet(watcher, Role::Watcher);
+    assert_eq!(bench.choosers(), [1]);
+}

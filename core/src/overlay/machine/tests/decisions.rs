@@ -1,0 +1,125 @@
+//! Decisions: who may be chosen, who is kept, and when.
+
+use super::*;
+use crate::overlay::config::PolicyKind;
+use ListedRole::{Both, In};
+
+fn full_mesh() -> (Bench, [ConnId; 2]) {
+    Bench::settled(|config| config.policy = PolicyKind::FullMesh)
+}
+
+#[test]
+fn under_full_mesh_everybody_who_is_there_is_chosen() {
+    let (mut bench, conns) = full_mesh();
+    assert_eq!(bench.dialled(), [3, 4]);
+    bench.silent.insert(9);
+    bench.record(conns[0], 9, &[(99, Both)], 8);
+    bench.record(conns[0], 8, &[(1, Both)], 0);
+    for id in [3, 4] {
+        bench.answer(id);
+    }
+    bench.pass(Duration::from_secs(1));
+    bench.node.decide();
+    bench.drain();
+    let courted = |bench: &Bench| [8, 9].map(|id| bench.node.choosing.courts(NodeId(id)));
+    assert_eq!(courted(&bench), [false, false], "8 has no room, and 9 neither an edge nor an answer");
+    bench.pass(Duration::from_secs(4));
+    bench.refuse_dial(9);
+    bench.silent.clear();
+    bench.node.probe(NodeId(9));
+    bench.drain();
+    bench.node.decide();
+    bench.drain();
+    assert_eq!(courted(&bench), [false, true], "9 has answered");
+}
+
+#[test]
+fn whoever_chose_this_node_needs_no_choice_where_links_are_mutual() {
+    let (mut bench, conns) = full_mesh();
+    bench.record(conns[0], 5, &[(1, Both)], 8);
+    let conn = bench.accept(5, Role::Chooser);
+    bench.node.decide();
+    bench.drain();
+    assert!(!bench.node.choosing.courts(NodeId(5)));
+    assert_eq!(bench.said(conn, |p| matches!(p, Packet::Lnk(g) if g.role == Role::Chooser)), 0);
+}
+
+#[test]
+fn choices_are_kept_though_they_have_no_room_for_more() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    for id in [1, 2] {
+        let mut links: Vec<_> = (1..=4).filter(|other| *other != id).map(|other| (other, Both)).collect();
+        links.push((ME, In));
+        bench.record(conns[0], id, &links, 0);
+    }
+    let before = bench.node.counters().decisions;
+    bench.pass(Duration::from_secs(600));
+    assert_eq!((bench.chosen(), bench.dialled()), (vec![1, 2], vec![]));
+    let decisions = bench.node.counters().decisions - before;
+    assert!((9..=11).contains(&decisions), "one in each epoch: {decisions}");
+}
+
+#[test]
+fn a_choice_too_many_is_given_up() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    bench.events.clear();
+    bench.node.config.k = 1;
+    let before = bench.node.counters().rewirings;
+    bench.node.decide();
+    bench.drain();
+    let [kept] = bench.chosen()[..] else { panic!("{:?}", bench.chosen()) };
+    let gone = 3 - kept;
+    let rewired = Event::Rewired { added: Vec::new(), removed: vec![NodeId(gone)] };
+    assert!(bench.events.contains(&rewired));
+    assert_eq!(bench.said(conns[usize::try_from(gone).unwrap() - 1], is_trd), 1);
+    assert_eq!(bench.node.counters().rewirings, before + 1);
+}
+
+#[test]
+fn a_refused_replacement_goes_to_the_next_best_if_that_is_better_than_what_there_is() {
+    for (better, next) in [(true, vec![4]), (false, vec![])] {
+        let (mut bench, conns) = Bench::settled(|_| ());
+        if better {
+            for id in 10..14 {
+                bench.record(conns[0], id, &[(4, Both)], 0);
+            }
+            let links: Vec<_> = [1, 2, 3, 10, 11, 12, 13].map(|id| (id, Both)).into();
+            bench.record(conns[0], 4, &links, 8);
+        }
+        bench.node.court(NodeId(3), Some(NodeId(1)));
+        bench.drain();
+        bench.refuse_dial(3);
+        assert_eq!(bench.dialled(), next, "{better}");
+        assert_eq!(bench.chosen(), [1, 2]);
+    }
+}
+
+#[test]
+fn who_has_no_edge_and_no_link_is_asked_before_a_decision() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    bench.accept(50, Role::Chooser);
+    for id in [7, 8, 50] {
+        bench.record(conns[0], id, &[(99, Both)], 8);
+    }
+    bench.node.mark_absent(NodeId(8));
+    assert_eq!(bench.node.edgeless(), [NodeId(7)]);
+    bench.probes = 0;
+    bench.node.prepare();
+    bench.drain();
+    assert_eq!(bench.probes, 1);
+    assert_eq!(Bench::new().node.edgeless(), [], "nor does the node ask itself");
+}
+
+#[test]
+fn the_lag_is_the_age_of_what_others_rewired() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    let key = |sequence| Key { incarnation: 1, sequence };
+    let mut hear = |sequence, age, to| {
+        bench.say(conns[0], &Bench::bare(key(sequence), name(60), age, 1_800, &[(to, ListedRole::Out)]));
+        bench.node.status().lag
+    };
+    assert_eq!(hear(1, 700, 1), Duration::ZERO, "a newcomer rewires nothing");
+    assert_eq!(hear(2, 700, 1), Duration::ZERO, "nothing changed");
+    assert_eq!(hear(3, 90_000, 2), Duration::ZERO, "long ago");
+    assert_eq!(hear(4, 700, 1), Duration::from_millis(701), "and the hop");
+}

@@ -1,0 +1,142 @@
+//! Coming in, and finding back.
+
+use super::*;
+use crate::overlay::wire::Registration;
+
+const BOOTSTRAP: u128 = 900;
+
+/// A node with a bootstrap, which it asks for no healing.
+fn bench() -> Bench {
+    Bench::with(|config| {
+        config.bootstraps = vec![address(BOOTSTRAP)];
+        config.periods.heal = Duration::from_secs(3_600);
+    })
+}
+
+/// The bootstrap takes the dial: the node's registration, and the connection.
+fn asked(bench: &mut Bench) -> ConnId {
+    let conn = bench.reach(BOOTSTRAP);
+    assert_eq!(bench.said(conn, |p| matches!(p, Packet::Reg(Registration { k: 2, .. }))), 1);
+    conn
+}
+
+/// How long it takes until the bootstrap is dialled again, in tenths of a second.
+fn until_dialled(bench: &mut Bench) -> u32 {
+    (1..2_000)
+        .find(|_| {
+            bench.pass(Duration::from_millis(100));
+            bench.dialled().contains(&BOOTSTRAP)
+        })
+        .expect("the bootstrap is asked for ever")
+}
+
+#[test]
+fn a_bootstrap_that_fails_or_refuses_is_asked_again_at_growing_distances() {
+    let mut bench = bench();
+    for (attempt, about) in [5, 10, 20, 40, 80].into_iter().enumerate() {
+        if attempt % 2 == 0 {
+            bench.refuse_dial(BOOTSTRAP);
+        } else {
+            let conn = asked(&mut bench);
+            bench.nack(conn, &[]);
+            assert!(bench.closed(conn));
+        }
+        let wait = until_dialled(&mut bench);
+        assert!((about * 7 / 10..=about * 13 / 10 + 1).contains(&wait), "{attempt}: {wait} after {about}");
+    }
+}
+
+#[test]
+fn who_lost_the_last_link_asks_the_bootstrap_at_once() {
+    let mut bench = bench();
+    let conn = asked(&mut bench);
+    bench.say(conn, &Packet::Net(vec![name(1)]));
+    assert!(bench.closed(conn));
+    bench.pass(Duration::from_secs(1));
+    let link = bench.answer(1);
+    bench.pass(Duration::from_secs(1));
+    while bench.dialled().contains(&BOOTSTRAP) {
+        let conn = asked(&mut bench);
+        bench.say(conn, &Packet::Net(vec![name(1)]));
+    }
+    bench.hang_up(link);
+    assert!(until_dialled(&mut bench) <= 10);
+}
+
+#[test]
+fn a_node_in_company_does_not_ask_out_of_turn() {
+    let mut bench = bench();
+    let conn = asked(&mut bench);
+    bench.say(conn, &Packet::Net(vec![name(1), name(2)]));
+    bench.pass(Duration::from_secs(1));
+    let links = [1, 2].map(|id| bench.answer(id));
+    bench.pass(Duration::from_secs(4));
+    while bench.dialled().contains(&BOOTSTRAP) {
+        bench.refuse_dial(BOOTSTRAP);
+    }
+    bench.hang_up(links[0]);
+    bench.pass(Duration::from_millis(700));
+    assert!(!bench.dialled().contains(&BOOTSTRAP));
+}
+
+#[test]
+fn names_that_cannot_be_dialled_are_not_kept_nor_more_than_so_many() {
+    let mut bench = Bench::new();
+    let named = |addr: &str, id| NodeName { addr: addr.parse().unwrap(), id: Some(NodeId(id)) };
+    bench.node.learn_names(&[named("0.0.0.0:1", 1), named("192.0.2.1:0", 2), named("[::]:1", 3), name(ME)]);
+    assert_eq!(bench.node.joining.names().count(), 0);
+    for id in 0..2_000 {
+        bench.node.learn_name(named("192.0.2.1:1", 10_000 + id));
+    }
+    assert_eq!(bench.node.joining.names().count(), 1_024);
+    bench.node.learn_name(named("192.0.2.9:1", 10_000));
+    assert_eq!(bench.node.name_of(NodeId(10_000)).unwrap().addr, "192.0.2.9:1".parse().unwrap());
+}
+
+#[test]
+fn a_bootstrap_that_names_a_stranger_to_one_in_company_has_another_overlay_found() {
+    let (mut bench, _) = Bench::settled(|config| config.bootstraps = vec![address(BOOTSTRAP)]);
+    for names in [vec![name(1), name(3), name(ME)], vec![name(3), name(70)]] {
+        while !bench.dialled().contains(&BOOTSTRAP) {
+            bench.pass(Duration::from_secs(1));
+        }
+        let conn = asked(&mut bench);
+        let stranger = names.iter().any(|n| n.id == Some(NodeId(70)));
+        bench.say(conn, &Packet::Net(names));
+        assert_eq!(bench.dialled(), if stranger { vec![70] } else { vec![] });
+    }
+    let conn = bench.reach(70);
+    assert_eq!(bench.said(conn, |p| matches!(p, Packet::Lnk(g) if g.role == Role::Guest)), 1);
+}
+
+#[test]
+fn of_a_large_overlay_a_few_ask_a_bootstrap() {
+    let mut asks = [0; 2];
+    for (at, others) in [0, 400].into_iter().enumerate() {
+        let (mut bench, conns) = Bench::settled(|config| config.bootstraps = vec![address(BOOTSTRAP)]);
+        for id in 0..others {
+            bench.record(conns[0], 1_000 + id, &[(1, ListedRole::Both)], 8);
+        }
+        for _ in 0..100 {
+            bench.node.heal();
+            bench.drain();
+            while bench.dialled().contains(&BOOTSTRAP) {
+                bench.refuse_dial(BOOTSTRAP);
+                asks[at] += 1;
+            }
+        }
+    }
+    assert!(asks[0] >= 99 && (1..=8).contains(&asks[1]), "{asks:?}");
+}
+
+#[test]
+fn those_silent_for_longest_are_forgotten_where_too_many_are_remembered() {
+    let (mut bench, _) = Bench::settled(|config| config.bounds.remembered = 4);
+    for id in 50..54 {
+        let conn = bench.accept(id, Role::Chooser);
+        bench.tear_down(conn);
+        bench.pass(Duration::from_secs(6));
+    }
+    let remembered: Vec<u128> = bench.node.remembered().map(|id| id.0).collect();
+    assert_eq!(remembered, [1, 2, 52, 53]);
+}

@@ -1,0 +1,130 @@
+//! What silence means: on links, and to probes.
+
+use super::*;
+use crate::overlay::link::Carrier;
+use crate::overlay::machine::NeighborView;
+use ListedRole::Both;
+
+fn suspected(bench: &Bench) -> usize {
+    bench.events.iter().filter(|event| matches!(event, Event::Suspected { .. })).count()
+}
+
+fn neighbor(bench: &Bench, id: u128) -> NeighborView {
+    bench.node.neighbors().into_iter().find(|n| n.id == NodeId(id)).unwrap()
+}
+
+#[test]
+fn a_link_is_suspected_with_the_third_beat_missed_and_not_before() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    bench.pass(BEAT);
+    bench.silent.insert(1);
+    bench.pass(Duration::from_millis(740));
+    assert_eq!(suspected(&bench), 0);
+    bench.silent.clear();
+    bench.beat_all();
+    bench.silent.insert(1);
+    bench.pass(Duration::from_millis(740));
+    assert_eq!(suspected(&bench), 0, "it was heard in time");
+    bench.pass(Duration::from_millis(20));
+    assert_eq!(suspected(&bench), 1);
+}
+
+#[test]
+fn where_datagrams_get_nowhere_beats_go_over_the_link_before_anybody_is_suspected() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    bench.silent.insert(50);
+    let conn = bench.accept(50, Role::Chooser);
+    bench.pass(Duration::from_millis(2_900));
+    assert_eq!((neighbor(&bench, 50).carrier, bench.said(conn, is_hb)), (Carrier::Udp, 0));
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(neighbor(&bench, 50).carrier, Carrier::Tcp);
+    assert!(bench.said(conn, is_hb) > 2 && suspected(&bench) == 0);
+    bench.pass(Duration::from_secs(3));
+    assert_eq!(suspected(&bench), 1);
+}
+
+fn is_hb(packet: &Packet) -> bool {
+    matches!(packet, Packet::Hb(_))
+}
+
+#[test]
+fn beats_on_the_link_are_answered_in_kind() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    let peer = &bench.peers[&conns[0]];
+    let beat = Beat { token: peer.token.unwrap(), number: peer.beats + 1, heard: 0, held: 0 };
+    bench.say(conns[0], &Packet::Hb(beat));
+    bench.pass(Duration::from_secs(1));
+    assert_eq!((neighbor(&bench, 1).carrier, neighbor(&bench, 2).carrier), (Carrier::Tcp, Carrier::Udp));
+    assert!(bench.said(conns[0], is_hb) >= 3 && bench.said(conns[1], is_hb) == 0);
+}
+
+#[test]
+fn a_link_that_has_become_slow_is_told_anew() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    bench.pass(Duration::from_secs(5));
+    let before = bench.node.counters().originated;
+    let peer = bench.peers.get_mut(&conns[0]).unwrap();
+    peer.beats += 1;
+    let beat = Beat { token: peer.token.unwrap(), number: peer.beats, heard: peer.heard, held: 0 };
+    let sent = peer.heard_at;
+    bench.now = bench.now + Duration::from_millis(40);
+    let rtt = bench.now.since(sent);
+    bench.datagram(1, &Packet::Hb(beat));
+    assert_eq!(bench.node.counters().originated, before + 1);
+    let told = bench.node.database().get(NodeId(ME)).unwrap().link(NodeId(1)).unwrap().cost;
+    assert!(told.micros() >= u32::try_from(rtt.as_micros()).unwrap() / 8);
+}
+
+/// A settled node that knows of twelve whom no edge leads to and who answer nothing.
+fn unheard() -> (Bench, [ConnId; 2]) {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    for id in 60..72 {
+        bench.silent.insert(id);
+        bench.record(conns[0], id, &[(99, Both)], 8);
+    }
+    (bench, conns)
+}
+
+#[test]
+fn who_answers_no_datagram_is_tried_over_tcp_a_few_at_once() {
+    let (mut bench, _) = unheard();
+    bench.pass(Duration::from_secs(40));
+    assert_eq!(bench.dialled(), (60..68).collect::<Vec<_>>());
+    bench.refuse_dial(60);
+    bench.pass(Duration::from_secs(40));
+    assert!(!bench.dialled().contains(&60), "once is enough");
+}
+
+#[test]
+fn silence_is_absence_only_after_its_time_and_without_edges() {
+    let (mut bench, conns) = unheard();
+    let absent = |bench: &Bench| {
+        (60..72).filter(|id| bench.node.database().get(NodeId(*id)).unwrap().is_absent()).count()
+    };
+    bench.record(conns[0], 60, &[(2, Both)], 8);
+    bench.record(conns[0], 2, &[(1, Both), (3, Both), (4, Both), (60, Both), (ME, ListedRole::In)], 8);
+    for (seconds, gone) in [(40, 0), (200, 11)] {
+        for _ in 0..seconds {
+            bench.pass(Duration::from_secs(1));
+            while let Some(id) = bench.dialled().into_iter().find(|id| *id >= 60) {
+                bench.refuse_dial(id);
+            }
+        }
+        assert_eq!(absent(&bench), gone, "an edge leads to 60");
+    }
+}
+
+#[test]
+fn one_claim_is_believed_of_who_is_silent_here_as_well() {
+    use crate::overlay::wire::Removal;
+    let (mut bench, conns) = unheard();
+    let claim = |bench: &mut Bench, victim, sequence| {
+        let key = bench.node.database().get(NodeId(victim)).unwrap().key();
+        let own = Key { incarnation: 1, sequence };
+        bench.say(conns[0], &Packet::Rmv(Removal::originate(own, name(3), NodeId(victim), key)));
+        bench.node.database().get(NodeId(victim)).unwrap().is_absent()
+    };
+    assert!(!claim(&mut bench, 60, 1), "not probed yet");
+    bench.pass(Duration::from_secs(10));
+    assert!(claim(&mut bench, 61, 2));
+}

@@ -1,0 +1,161 @@
+//! The start of a life: what is durable before anything is said, and what an earlier life left.
+
+use super::*;
+use crate::kernel::StoreOp;
+use crate::overlay::event::Command;
+
+/// A node without a driver, and what it last asked for.
+struct Raw {
+    node: Overlay,
+    loads: Vec<(Ticket, &'static str)>,
+    stores: Vec<(Ticket, StoreOp)>,
+    started: Option<u32>,
+    fatal: bool,
+    dials: usize,
+}
+
+impl Raw {
+    fn new(id: Option<u128>) -> Self {
+        let mut config = Config::new(Seed::from_u64(1), network(), address(ME));
+        config.id = id.map(NodeId);
+        config.bootstraps = vec![address(1)];
+        let (loads, stores) = (Vec::new(), Vec::new());
+        let mut raw =
+            Raw { node: Overlay::new(config), loads, stores, started: None, fatal: false, dials: 0 };
+        raw.drain();
+        raw
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.node.poll() {
+            match output {
+                Output::Load { ticket, key } => self.loads.push((ticket, key)),
+                Output::Store { ticket, ops } => self.stores.extend(ops.into_iter().map(|op| (ticket, op))),
+                Output::Event(Event::Started { incarnation, .. }) => self.started = Some(incarnation),
+                Output::Event(Event::Fatal { .. }) => self.fatal = true,
+                Output::Dial { .. } => self.dials += 1,
+                _ => {}
+            }
+        }
+    }
+
+    fn loaded(&mut self, value: Loaded<'_>) {
+        let ticket = self.loads.last().unwrap().0;
+        self.node.handle(Time::ZERO, Input::Loaded { ticket, value });
+        self.drain();
+    }
+
+    fn stored(&mut self, ok: bool) {
+        let ticket = self.stores.last().unwrap().0;
+        self.node.handle(Time::ZERO, Input::Stored { ticket, ok });
+        self.drain();
+    }
+
+    /// Answers with every ticket but those that are waited for.
+    fn strays(&mut self) {
+        let before = (self.loads.len(), self.stores.len());
+        let awaited = [self.loads.last().map(|l| l.0), self.stores.last().map(|s| s.0)];
+        for ticket in (0..9).map(Ticket).filter(|ticket| !awaited.contains(&Some(*ticket))) {
+            self.node.handle(Time::ZERO, Input::Loaded { ticket, value: Loaded::Failed });
+            self.node.handle(Time::ZERO, Input::Stored { ticket, ok: false });
+        }
+        self.drain();
+        assert_eq!((self.loads.len(), self.stores.len(), self.fatal), (before.0, before.1, false));
+    }
+}
+
+#[test]
+fn a_node_begins_once_its_identity_is_durable_and_its_peers_are_read() {
+    let mut raw = Raw::new(Some(ME));
+    raw.strays();
+    assert_eq!(raw.loads.last().unwrap().1, "identity");
+    raw.loaded(Loaded::Absent);
+    raw.strays();
+    let stored = raw.stores.last().unwrap().1.value.clone().unwrap();
+    assert_eq!(&stored[..], format!("egoist 1\nid {}\nincarnation 1\n", NodeId(ME)).as_bytes());
+    raw.stored(true);
+    raw.strays();
+    assert_eq!((raw.loads.last().unwrap().1, raw.started, raw.dials), ("peers", None, 0));
+    raw.loaded(Loaded::Absent);
+    assert_eq!((raw.started, raw.dials), (Some(1), 1));
+}
+
+#[test]
+fn each_start_of_an_id_counts_and_another_id_begins_anew() {
+    for (configured, starts) in [(Some(ME), 8), (None, 8), (Some(5), 1)] {
+        let mut raw = Raw::new(configured);
+        raw.loaded(Loaded::Value(format!("egoist 1\nid {}\nincarnation 7\n", NodeId(ME)).as_bytes()));
+        raw.stored(true);
+        raw.loaded(Loaded::Failed);
+        assert_eq!(raw.started, Some(starts), "{configured:?}");
+        assert_eq!(raw.node.id(), Some(NodeId(configured.unwrap_or(ME))));
+    }
+}
+
+#[test]
+fn without_a_state_that_can_be_read_and_written_a_node_does_nothing() {
+    let last = format!("egoist 1\nid {}\nincarnation {}\n", NodeId(ME), u32::MAX);
+    let never = format!("egoist 1\nid {}\nincarnation 0\n", NodeId(ME));
+    for value in [&b"x"[..], last.as_bytes(), never.as_bytes()] {
+        let mut raw = Raw::new(None);
+        raw.loaded(Loaded::Value(value));
+        assert!(raw.fatal && raw.stores.is_empty());
+    }
+    let mut unread = Raw::new(None);
+    unread.loaded(Loaded::Failed);
+    assert!(unread.fatal && unread.stores.is_empty());
+    let mut unwritten = Raw::new(None);
+    unwritten.loaded(Loaded::Absent);
+    unwritten.stored(false);
+    assert!(unwritten.fatal && unwritten.loads.len() == 1);
+    assert_eq!(unwritten.node.command(Time::ZERO, Command::Leave), Err(crate::overlay::Refusal::NotRunning));
+}
+
+#[test]
+fn a_node_behind_its_own_record_says_nothing_until_it_has_caught_up() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    let body = Body { updates: smallvec![Update { attributes: Attributes::default(), links: Vec::new() }] };
+    let later = Upt::originate(Key { incarnation: 5, sequence: 3 }, name(ME), 0, &body);
+    let mut bytes = BytesMut::from(&Packet::Upt(later).emit()[..]);
+    bench.node.handle(bench.now, Input::Received { conn: conns[0], bytes: &mut bytes });
+    let mut stored = None;
+    while let Some(output) = bench.node.poll() {
+        match output {
+            Output::Store { ticket, .. } => stored = Some(ticket),
+            Output::Send { frame, .. } => {
+                assert!(!frame.starts_with(b"UPT"), "its incarnation is not durable")
+            }
+            _ => {}
+        }
+    }
+    let ticket = stored.expect("the later incarnation is stored");
+    bench.node.handle(bench.now, Input::Stored { ticket: Ticket(ticket.0 + 1), ok: true });
+    assert!(bench.node.poll().is_none());
+    bench.node.handle(bench.now, Input::Stored { ticket, ok: true });
+    bench.drain();
+    let own = bench.node.database().get(NodeId(ME)).unwrap();
+    assert!(own.key() > Key { incarnation: 5, sequence: 3 } && own.links().len() == 2);
+}
+
+#[test]
+fn peers_are_kept_for_the_next_life_and_dialled_when_no_bootstrap_answers() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    let mut raw = Raw::new(None);
+    let mut kept = None;
+    let end = bench.now + Duration::from_secs(70);
+    while bench.now < end {
+        bench.now = bench.node.poll_timeout().unwrap().at.max(bench.now);
+        bench.beat_all();
+        bench.node.handle(bench.now, Input::Tick);
+        while let Some(output) = bench.node.poll() {
+            if let Output::Store { ops, .. } = output {
+                kept = ops.into_iter().find(|op| op.key == "peers").and_then(|op| op.value);
+            }
+        }
+    }
+    raw.loaded(Loaded::Absent);
+    raw.stored(true);
+    raw.loaded(Loaded::Value(&kept.expect("written within a minute")));
+    let known: Vec<_> = raw.node.remembered().map(|id| (id.0, raw.node.name_of(id).unwrap().addr)).collect();
+    assert_eq!(known, [(1, address(1)), (2, address(2))]);
+}
