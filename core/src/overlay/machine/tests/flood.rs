@@ -91,11 +91,15 @@ fn a_record_goes_when_its_life_is_over_and_what_was_measured_with_it() {
 fn what_goes_for_something_new_is_measured_no_more() {
     let (mut bench, conns) =
         Bench::settled(|config| config.bounds.database = Limits { records: 12, ..Limits::default() });
-    for id in 60..80 {
+    for id in 60..70 {
         bench.record(conns[0], id, &[(1, Out)], 8);
     }
-    let gone: Vec<u128> = (60..80).filter(|id| bench.node.database().get(NodeId(*id)).is_none()).collect();
-    assert_eq!(gone.len(), 13);
+    for id in 70..73 {
+        bench.record(conns[1], id, &[(1, Out)], 8);
+    }
+    let known = |id: &u128| bench.node.database().get(NodeId(*id)).is_some();
+    let (kept, gone): (Vec<u128>, Vec<u128>) = (60..73).partition(known);
+    assert!(kept.len() == 7 && kept.ends_with(&[70, 71, 72]), "{kept:?}");
     assert!(gone.iter().all(|id| bench.node.probes.get(NodeId(*id)).is_none()), "{gone:?}");
 }
 
