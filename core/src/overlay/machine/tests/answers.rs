@@ -126,6 +126,7 @@ fn an_answer_to_a_greeting_says_whether_the_choice_is_mutual() {
         });
         greeting.unwrap()
     };
+    assert_eq!(role(&bench, watcher), Role::Chosen);
     bench.greet(watcher, Role::Chooser);
     bench.greet(conns[0], Role::Chooser);
     assert_eq!([watcher, conns[0]].map(|conn| role(&bench, conn)), [Role::Chosen, Role::Chooser]);
