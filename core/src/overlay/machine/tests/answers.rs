@@ -126,9 +126,47 @@ fn an_answer_to_a_greeting_says_whether_the_choice_is_mutual() {
         });
         greeting.unwrap()
     };
+    assert_eq!(role(&bench, watcher), Role::Chosen);
     bench.greet(watcher, Role::Chooser);
     bench.greet(conns[0], Role::Chooser);
     assert_eq!([watcher, conns[0]].map(|conn| role(&bench, conn)), [Role::Chosen, Role::Chooser]);
     bench.greet(watcher, Role::Watcher);
     assert_eq!(bench.choosers(), [1]);
+}
+
+#[test]
+fn an_unknown_word_is_left_out_on_a_link_and_ends_a_stranger() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    let stranger = bench.open(9, How::Accepted(Port(0)));
+    for conn in [conns[0], stranger] {
+        bench.handle(Input::Received { conn, bytes: &mut BytesMut::from(&b"NEW\r\n"[..]) });
+    }
+    assert_eq!((bench.closed(conns[0]), bench.closed(stranger)), (false, true));
+    bench.handle(Input::Received { conn: conns[1], bytes: &mut BytesMut::from(&b"UPT x\r\n"[..]) });
+    assert!(bench.closed(conns[1]), "a known word with nonsense is another matter");
+    let counted = bench.node.counters();
+    assert_eq!((counted.unknown_words, counted.misbehaved), (2, 1));
+}
+
+#[test]
+fn a_packet_in_segments_is_one_packet() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    let links: Vec<_> = (1_000..1_400).map(|id| (id, Both)).collect();
+    let news = Bench::bare(Key { incarnation: 1, sequence: 1 }, name(60), 0, 1_800, &links);
+    let frames = wire::frames(&news, &mut 0);
+    assert!(frames.len() > 1);
+    for frame in frames {
+        bench.handle(Input::Received { conn: conns[0], bytes: &mut BytesMut::from(&frame[..]) });
+    }
+    assert_eq!(bench.node.database().get(NodeId(60)).unwrap().links().len(), 400);
+}
+
+#[test]
+fn a_stranger_has_to_say_something_in_time() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    let stranger = bench.open(9, How::Accepted(Port(0)));
+    bench.pass(Duration::from_millis(4_900));
+    assert!(!bench.closed(stranger));
+    bench.pass(Duration::from_millis(200));
+    assert!(bench.closed(stranger));
 }

@@ -34,6 +34,32 @@ fn under_full_mesh_everybody_who_is_there_is_chosen() {
 }
 
 #[test]
+fn under_full_mesh_each_lost_neighbour_is_asked_again_within_a_second() {
+    let (mut bench, conns) = full_mesh();
+    for id in [3, 4] {
+        bench.answer(id);
+    }
+    bench.pass(Duration::from_secs(1));
+    bench.hang_up(conns[0]);
+    bench.pass(Duration::from_millis(1_010));
+    assert_eq!(bench.dialled(), [1]);
+}
+
+#[test]
+fn an_answer_stands_for_an_edge_for_three_seconds() {
+    for (seconds, courted) in [(2, true), (4, false)] {
+        let (mut bench, conns) = full_mesh();
+        bench.record(conns[0], 9, &[(99, Both)], 8);
+        bench.node.probe(NodeId(9));
+        bench.drain();
+        bench.silent.insert(9);
+        bench.pass(Duration::from_secs(seconds));
+        bench.node.decide();
+        assert_eq!(bench.node.choosing.courts(NodeId(9)), courted, "{seconds}");
+    }
+}
+
+#[test]
 fn whoever_chose_this_node_needs_no_choice_where_links_are_mutual() {
     let (mut bench, conns) = full_mesh();
     bench.record(conns[0], 5, &[(1, Both)], 8);

@@ -40,6 +40,7 @@ fn a_bootstrap_that_fails_or_refuses_is_asked_again_at_growing_distances() {
             let conn = asked(&mut bench);
             bench.nack(conn, &[]);
             assert!(bench.closed(conn));
+            assert_eq!(bench.node.counters().misbehaved, 0, "to be busy is no offence");
         }
         let wait = until_dialled(&mut bench);
         assert!((about * 7 / 10..=about * 13 / 10 + 1).contains(&wait), "{attempt}: {wait} after {about}");

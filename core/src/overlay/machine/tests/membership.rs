@@ -35,6 +35,9 @@ fn one_reporter_alone_is_not_believed_and_two_are() {
     assert!(!absent(&bench, VICTIM), "the same reporter over two links is one");
     bench.say(conns[0], &removal(4, 1, VICTIM, key));
     assert!(absent(&bench, VICTIM));
+    let duplicates = bench.node.counters().duplicates;
+    bench.say(conns[1], &removal(4, 1, VICTIM, key));
+    assert_eq!(bench.node.counters().duplicates, duplicates + 1);
     assert_eq!(bench.said(conns[1], is_rmv), 2, "each of the two is passed on once");
     bench.say(conns[0], &removal(1, 1, VICTIM, key));
     assert_eq!(bench.said(conns[1], is_rmv), 2, "and nothing after them");
@@ -45,7 +48,10 @@ fn one_reporter_alone_is_not_believed_and_two_are() {
 #[test]
 fn strangers_old_news_and_claims_about_those_with_edges_count_for_nothing() {
     let (mut bench, conns, key) = bench();
-    for reporter in [70, 71, VICTIM] {
+    for gone in [72, 73] {
+        bench.record(conns[0], gone, &[], 8);
+    }
+    for reporter in [70, 71, 72, 73, VICTIM] {
         bench.say(conns[0], &removal(reporter, 1, VICTIM, key));
     }
     let older = Key { sequence: key.sequence - 1, ..key };
@@ -77,6 +83,9 @@ fn a_victim_refutes_once_and_not_what_it_has_refuted() {
     bench.pass(Duration::from_secs(5));
     let key = |bench: &Bench| bench.node.database().get(NodeId(ME)).unwrap().key();
     let first = key(&bench);
+    let older = Key { sequence: first.sequence - 1, ..first };
+    bench.say(conns[0], &removal(3, 40, ME, older));
+    assert_eq!(key(&bench), first, "its record says so already");
     bench.say(conns[0], &removal(3, 1, ME, first));
     assert!(key(&bench) > first);
     let refuted = key(&bench);
