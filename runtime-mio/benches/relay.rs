@@ -11,7 +11,6 @@ mod machine;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,12 +22,8 @@ pub(crate) const WINDOW: usize = 256 << 10;
 pub(crate) const MESSAGES: usize = 400_000;
 const ROUNDS: usize = 5;
 
-/// Octets that a source may be ahead of a recording: fewer than the recorder lets wait for the disk, so that a busy host
-/// that runs the writer late does not end the recording.
-const AHEAD: u64 = 8 << 20;
-
-/// How a relay tells its address, and its recording if there is one.
-pub(crate) type Tell = Box<dyn FnOnce(SocketAddr, Option<PathBuf>) + Send>;
+/// How a relay tells its address.
+pub(crate) type Tell = Box<dyn FnOnce(SocketAddr) + Send>;
 
 /// What relays, and how it is called.
 type Kind = (&'static str, fn(Tell));
@@ -79,10 +74,10 @@ fn processor_time() -> u64 {
 fn measure(relay: fn(Tell)) -> (f64, f64) {
     let (tell, told) = std::sync::mpsc::channel();
     let relaying = thread::spawn(move || {
-        relay(Box::new(move |addr, recording| tell.send((addr, recording)).unwrap()));
+        relay(Box::new(move |addr| tell.send(addr).unwrap()));
         processor_time()
     });
-    let (at, recording) = told.recv().unwrap();
+    let at = told.recv().unwrap();
     let mut source = TcpStream::connect(at).unwrap();
     source.write_all(&[0]).unwrap();
     thread::sleep(Duration::from_millis(50));
@@ -91,11 +86,7 @@ fn measure(relay: fn(Tell)) -> (f64, f64) {
     let start = Instant::now();
     let writing = thread::spawn(move || {
         let batch = vec![7; 64 * MESSAGE];
-        for n in 0..MESSAGES / 64 {
-            if let Some(file) = &recording {
-                let sent = n * batch.len();
-                wait_for(file, (sent as u64).saturating_sub(AHEAD));
-            }
+        for _ in 0..MESSAGES / 64 {
             source.write_all(&batch).unwrap();
         }
     });
@@ -108,13 +99,6 @@ fn measure(relay: fn(Tell)) -> (f64, f64) {
     writing.join().unwrap();
     let cost = relaying.join().unwrap();
     (MESSAGES as f64 / took.as_secs_f64(), cost as f64 / MESSAGES as f64)
-}
-
-/// Waits until a file has so many octets.
-fn wait_for(file: &Path, octets: u64) {
-    while std::fs::metadata(file).is_ok_and(|file| file.len() < octets) {
-        thread::sleep(Duration::from_millis(1));
-    }
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {

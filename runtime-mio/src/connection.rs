@@ -214,14 +214,25 @@ impl<N: Net> Host<N> {
         let (len, filled) = conn.fill(&mut self.scratch);
         conn.can_read = matches!(filled, Filled::Budget);
         if len > 0 && !conn.closing() {
-            conn.buffer.extend_from_slice(&self.scratch[..len]);
-            self.present(token);
+            self.hand_over(token, len);
         }
         match filled {
             Filled::Budget => self.list(token),
             Filled::Blocked => {}
             Filled::End(how) => self.peer_ended(token, how),
         }
+    }
+
+    /// Hands what was read, and what a connection had before, to its machine.
+    fn hand_over(&mut self, token: Token, len: usize) {
+        let Some(Socket::Connection(conn)) = self.sockets.get_mut(token) else { return };
+        let (id, bytes) = (conn.machine, &mut conn.buffer);
+        let machine = &mut self.stations[id.0].machine;
+        machine.arrived(self.now, ConnId(token.0), bytes, &mut self.scratch, len);
+        if conn.buffer.is_empty() {
+            conn.buffer = BytesMut::new();
+        }
+        self.touch(id);
     }
 
     /// Hands a connection's buffer to its machine; an emptied one is given back to the allocator.

@@ -4,7 +4,8 @@ use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 
-use egoist_core::kernel::{Input, Machine, Output, Time, Wake};
+use bytes::BytesMut;
+use egoist_core::kernel::{ConnId, Input, Machine, Output, Time, Wake};
 
 use crate::host::Host;
 use crate::net::Net;
@@ -50,6 +51,7 @@ pub(crate) struct Held;
 /// A [`Machine`] without its types.
 pub(crate) trait Erased {
     fn handle(&mut self, now: Time, input: Input<'_>);
+    fn arrived(&mut self, now: Time, conn: ConnId, bytes: &mut BytesMut, read: &mut BytesMut, len: usize);
     fn poll(&mut self) -> Option<Output<Held>>;
     fn poll_timeout(&self) -> Option<Wake>;
     fn as_any(&self) -> &dyn Any;
@@ -71,6 +73,10 @@ impl<M: Machine> Slot<M> {
 impl<M: Machine + 'static> Erased for Slot<M> {
     fn handle(&mut self, now: Time, input: Input<'_>) {
         self.machine.handle(now, input);
+    }
+
+    fn arrived(&mut self, now: Time, conn: ConnId, bytes: &mut BytesMut, read: &mut BytesMut, len: usize) {
+        self.machine.arrived(now, conn, bytes, read, len);
     }
 
     fn poll(&mut self) -> Option<Output<Held>> {

@@ -2,11 +2,13 @@
 //!
 //! A [`Flight`] is the [`Sink`] of a [`Recorder`](egoist_core::record::Recorder). It always keeps the last [`RING`] octets
 //! in memory, and writes them to a file when the process panics or the [`Alarm`] was raised. It may also write everything,
-//! from the first input, to a file of its own: on a thread of its own, so that neither check sums nor a slow disk make the
-//! event loop wait. Outputs are hashed for that file alone: the memory has their numbers and lengths.
+//! from the first input, to a file of its own: a thread of its own copies, hashes and writes. The event loop hands it
+//! buffers, [`BATCH`] octets at a time, and waits for it while [`WAITING`] batches lie there; a disk that takes none of
+//! them for [`PATIENCE`] ends the recording. Outputs are hashed for that file alone: the memory has their numbers and
+//! lengths.
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::mem;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -15,16 +17,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use egoist_core::record::{Outputs, PIECE, Piece, Sink, later};
+use egoist_core::record::{Kept, Outputs, PIECE, Piece, Sink, later};
 
 /// Octets of the last inputs that are kept in memory: some minutes of a node that nobody sends payloads through. The
-/// buffers around them may take as much again.
+/// buffers around them may take twice as much again.
 pub const RING: usize = 1 << 20;
 
-/// Batches that may wait for the disk, 16 MiB of them. If more do, the disk is too slow and the recording ends.
-const WAITING: usize = 64;
+/// Batches that may wait for the disk, 8 MiB of them. The loop waits before there are more.
+const WAITING: usize = 32;
+
+/// How long the loop waits for the disk to take a batch. A node that waits longer is lost to its neighbours, so that the
+/// recording ends instead.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Octets of full pieces that are gathered before the writer is woken: a wake-up costs the loop some microseconds. A piece
 /// that is not full was handed over for its age, and goes at once.
@@ -74,7 +81,7 @@ impl Flight {
     /// The file is there already, or cannot be made.
     pub fn to_file(mut self, path: &Path, limit: u64) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path)?;
-        self.file = Some(Writer::new(file, path.to_owned(), limit));
+        self.file = Some(Writer::new(file, path.to_owned(), limit, PATIENCE));
         Ok(self)
     }
 
@@ -85,9 +92,11 @@ impl Flight {
 }
 
 impl Sink for Flight {
-    fn piece(&mut self, piece: Piece) {
+    fn piece(&mut self, mut piece: Piece) {
         if let Some(file) = &mut self.file {
-            file.take(&piece);
+            let payloads = mem::take(&mut piece.kept.payloads);
+            let kept = Kept { payloads, reads: piece.kept.reads.clone() };
+            file.take(Piece { first: piece.first, octets: piece.octets.clone(), kept });
         }
         self.ring.take(piece);
     }
@@ -98,6 +107,10 @@ impl Sink for Flight {
 
     fn spare(&mut self) -> Option<BytesMut> {
         self.ring.lent.spare()
+    }
+
+    fn spare_read(&mut self) -> Option<BytesMut> {
+        self.ring.reads.spare()
     }
 }
 
@@ -125,7 +138,9 @@ struct Ring {
     head: Bytes,
     pieces: VecDeque<Piece>,
     octets: usize,
+    /// Buffers of pieces, and those that octets were received in.
     lent: Lent,
+    reads: Lent,
 }
 
 impl Ring {
@@ -134,12 +149,13 @@ impl Ring {
             self.head = piece.octets;
             return;
         }
-        self.octets += piece.octets.len();
+        self.octets += piece.weight();
         self.pieces.push_back(piece);
         while self.octets > RING && self.pieces.len() > 1 {
-            let Some(Piece { octets, .. }) = self.pieces.pop_front() else { return };
-            self.octets -= octets.len();
-            self.lent.take(octets);
+            let Some(oldest) = self.pieces.pop_front() else { return };
+            self.octets -= oldest.weight();
+            self.lent.take(oldest.octets);
+            oldest.kept.reads.into_iter().for_each(|read| self.reads.take(read));
         }
     }
 
@@ -150,7 +166,7 @@ impl Ring {
         file.write_all(&self.head)?;
         file.write_all(&later(self.pieces.front().and_then(|piece| piece.first).unwrap_or(0)))?;
         for piece in &self.pieces {
-            let mut sealed = Vec::with_capacity(piece.octets.len());
+            let mut sealed = Vec::with_capacity(piece.weight());
             piece.seal(&mut sealed);
             file.write_all(&sealed)?;
         }
@@ -192,23 +208,26 @@ struct Writer {
     octets: usize,
     thread: Option<JoinHandle<()>>,
     path: PathBuf,
+    patience: Duration,
 }
 
 impl Writer {
-    fn new(file: File, path: PathBuf, limit: u64) -> Self {
+    fn new(file: impl Write + Send + 'static, path: PathBuf, limit: u64, patience: Duration) -> Self {
         let (batches, queue) = sync_channel(WAITING);
         let named = path.clone();
         let thread = thread::spawn(move || write(file, &queue, &named, limit));
-        Writer { batches: Some(batches), gathered: Vec::new(), octets: 0, thread: Some(thread), path }
+        let (batches, thread) = (Some(batches), Some(thread));
+        Writer { batches, gathered: Vec::new(), octets: 0, thread, path, patience }
     }
 
-    fn take(&mut self, piece: &Piece) {
+    fn take(&mut self, piece: Piece) {
         if self.batches.is_none() {
             return;
         }
-        self.gathered.push(piece.clone());
-        self.octets += piece.octets.len();
-        if piece.octets.len() < PIECE || self.octets >= BATCH {
+        let weight = piece.weight();
+        self.gathered.push(piece);
+        self.octets += weight;
+        if weight < PIECE || self.octets >= BATCH {
             self.send();
         }
     }
@@ -216,15 +235,34 @@ impl Writer {
     fn send(&mut self) {
         let Some(batches) = &self.batches else { return };
         self.octets = 0;
-        match batches.try_send(mem::take(&mut self.gathered)) {
+        match send_within(self.patience, batches, mem::take(&mut self.gathered)) {
             Ok(()) => return,
-            Err(TrySendError::Full(_)) => {
-                tracing::warn!(file = %self.path.display(), "the recording ends here: the disk is too slow");
+            Err(TrySendError::Full(batch)) => {
+                let input = batch.first().and_then(|piece| piece.first).unwrap_or(0);
+                let waited = self.patience;
+                tracing::warn!(
+                    file = %self.path.display(), input, ?waited,
+                    "the recording ends before this input: the disk takes no more"
+                );
             }
             // The thread has said why.
             Err(TrySendError::Disconnected(_)) => {}
         }
         self.batches = None;
+    }
+}
+
+/// Sends as soon as there is room.
+fn send_within<T>(patience: Duration, to: &SyncSender<T>, mut item: T) -> Result<(), TrySendError<T>> {
+    let mut began = None;
+    loop {
+        item = match to.try_send(item) {
+            Err(TrySendError::Full(item)) if began.get_or_insert_with(Instant::now).elapsed() < patience => {
+                item
+            }
+            sent => return sent,
+        };
+        thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -240,49 +278,59 @@ impl Drop for Writer {
 }
 
 /// Seals and writes what comes; what waits goes in one write.
-fn write(mut file: File, queue: &Receiver<Vec<Piece>>, path: &Path, limit: u64) {
+fn write(mut file: impl Write, queue: &Receiver<Vec<Piece>>, path: &Path, limit: u64) {
     let (mut left, mut sealed) = (limit, Vec::new());
     while let Ok(batch) = queue.recv() {
+        let from = batch.first().and_then(|piece| piece.first).unwrap_or(0);
         sealed.clear();
-        let mut fits = seal_within(left, batch, &mut sealed);
-        while fits && sealed.len() < WRITE {
+        let mut full = seal_within(left, batch, &mut sealed);
+        while full.is_none() && sealed.len() < WRITE {
             let Ok(next) = queue.try_recv() else { break };
-            fits = seal_within(left, next, &mut sealed);
+            full = seal_within(left, next, &mut sealed);
         }
         left -= sealed.len() as u64;
         if let Err(error) = file.write_all(&sealed) {
-            tracing::warn!(file = %path.display(), %error, "the recording ends here: it cannot be written");
+            tracing::warn!(
+                file = %path.display(), input = from, %error,
+                "the recording ends about this input: it cannot be written"
+            );
             return;
         }
-        if !fits {
-            tracing::warn!(file = %path.display(), limit, "the recording ends here: its limit is reached");
+        if let Some(input) = full {
+            tracing::warn!(
+                file = %path.display(), input, limit,
+                "the recording ends before this input: its limit is reached"
+            );
             return;
         }
     }
 }
 
-/// Appends pieces sealed, as long as there are at most `limit` octets then. Whether all were appended.
-fn seal_within(limit: u64, pieces: Vec<Piece>, sealed: &mut Vec<u8>) -> bool {
+/// Appends pieces sealed, as long as there are at most `limit` octets then; the first input of the piece that would be
+/// more.
+fn seal_within(limit: u64, pieces: Vec<Piece>, sealed: &mut Vec<u8>) -> Option<u64> {
     for piece in pieces {
         let before = sealed.len();
         piece.seal(sealed);
         if sealed.len() as u64 > limit {
             sealed.truncate(before);
-            return false;
+            return Some(piece.first.unwrap_or(0));
         }
     }
-    true
+    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
+    use std::sync::Mutex;
 
     /// A piece of one entry.
     fn piece(first: u64, octet: u8, count: usize) -> Piece {
         let length = u32::try_from(count).unwrap().to_le_bytes();
-        Piece { first: Some(first), octets: [&length[..], &vec![octet; count]].concat().into() }
+        let octets = [&length[..], &[0; 9], &vec![octet; count]].concat().into();
+        Piece { first: Some(first), octets, kept: Kept::default() }
     }
 
     fn sealed(pieces: &[Piece]) -> Vec<u8> {
@@ -292,7 +340,7 @@ mod tests {
     }
 
     fn head() -> Piece {
-        Piece { first: None, octets: Bytes::from_static(b"head") }
+        Piece { first: None, octets: Bytes::from_static(b"head"), kept: Kept::default() }
     }
 
     #[test]
@@ -315,7 +363,9 @@ mod tests {
     fn buffers_are_used_again_once_nobody_needs_them() {
         let mut flight = Flight::new(None);
         let buffer = || BytesMut::from(&piece(0, b'y', RING / 4).octets[..]);
-        let give = |flight: &mut Flight, octets: Bytes| flight.piece(Piece { first: Some(0), octets });
+        let give = |flight: &mut Flight, octets: Bytes| {
+            flight.piece(Piece { first: Some(0), octets, kept: Kept::default() });
+        };
         let mut shared = buffer();
         let half = shared.split_to(RING / 8);
         give(&mut flight, half.freeze());
@@ -331,6 +381,82 @@ mod tests {
         assert!(!spare_after(2), "somebody reads it");
         drop(read);
         assert!(spare_after(0));
+    }
+
+    /// A disk that takes a write whenever somebody sends it a word, and anything once there is nobody.
+    struct Stalling {
+        words: Receiver<()>,
+        written: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Write for Stalling {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            let _ = self.words.recv();
+            self.written.lock().unwrap().extend_from_slice(octets);
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Gives a stalling disk more than may wait; what was given, what was written, and whether the recording has ended.
+    fn stalled(
+        patience: Duration,
+        then: impl FnOnce(SyncSender<()>) + Send + 'static,
+    ) -> (Vec<u8>, Vec<u8>, bool) {
+        let (word, words) = sync_channel(0);
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let disk = Stalling { words, written: Arc::clone(&written) };
+        let mut writer = Writer::new(disk, PathBuf::from("r"), u64::MAX, patience);
+        let given: Vec<Piece> = (0..WAITING as u64 + 20).map(|n| piece(n, b'p', 9)).collect();
+        let told = thread::spawn(move || then(word));
+        given.iter().for_each(|piece| writer.take(piece.clone()));
+        let ended = writer.batches.is_none();
+        drop(writer.batches.take());
+        told.join().unwrap();
+        drop(writer);
+        let written = written.lock().unwrap().clone();
+        (sealed(&given), written, ended)
+    }
+
+    #[test]
+    fn the_loop_waits_for_the_disk_within_its_patience() {
+        let (given, written, ended) = stalled(Duration::from_secs(600), |word| {
+            // The disk takes nothing for a while; then all.
+            thread::yield_now();
+            while word.send(()).is_ok() {}
+        });
+        assert!(given == written && !ended);
+    }
+
+    #[test]
+    fn a_disk_that_stalls_ends_the_recording_without_a_gap() {
+        let (word_back, word) = std::sync::mpsc::channel();
+        let (given, written, ended) = stalled(Duration::ZERO, move |word| word_back.send(word).unwrap());
+        drop(word);
+        assert!(ended && written.len() < given.len() && given.starts_with(&written));
+    }
+
+    #[test]
+    fn what_was_received_is_kept_where_it_was_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r");
+        let mut flight = Flight::new(None).to_file(&path, u64::MAX).unwrap();
+        let long = |octet| Kept {
+            reads: vec![BytesMut::from(&vec![octet; RING / 2][..]).freeze()],
+            payloads: vec![Bytes::from(vec![octet; RING])],
+        };
+        let given: Vec<Piece> =
+            (0..5).map(|n| Piece { kept: long(b'0' + n), ..piece(n.into(), b'h', 3) }).collect();
+        let expected = sealed(&given);
+        given.into_iter().for_each(|piece| flight.piece(piece));
+        assert!(flight.ring.octets <= RING && flight.ring.pieces.len() == 1);
+        assert!(flight.ring.pieces.iter().all(|piece| piece.kept.payloads.is_empty()), "nobody hashes them");
+        drop(flight.file.take());
+        assert!(fs::read(&path).unwrap() == expected);
+        assert_eq!(flight.spare_read().map(|buffer| buffer.len()), Some(RING / 2));
     }
 
     #[test]
@@ -356,7 +482,7 @@ mod tests {
             "it reaches back to the beginning"
         );
 
-        let pieces: Vec<Piece> = (0..4).map(|n| piece(n * 10, b'z', RING / 3 - 4)).collect();
+        let pieces: Vec<Piece> = (0..4).map(|n| piece(n * 10, b'z', RING / 3 - 13)).collect();
         let long = flown(pieces.clone());
         let panicked = thread::spawn(move || {
             let _flying = long;

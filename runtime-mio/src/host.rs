@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use egoist_core::kernel::{Input, Loaded, Machine, Output, StoreOp, Ticket, Time, Timers};
 
 use crate::connection::Connection;
@@ -41,7 +42,7 @@ pub struct Host<N: Net = MioNet> {
     pub(crate) held: HeldDatagrams,
     pub(crate) accepting: bool,
     pub(crate) shared: Arc<Shared<N>>,
-    pub(crate) scratch: Vec<u8>,
+    pub(crate) scratch: BytesMut,
     pub(crate) stopping: bool,
 }
 
@@ -150,7 +151,7 @@ impl<N: Net> Host<N> {
             held: HeldDatagrams::default(),
             accepting: true,
             shared,
-            scratch: vec![0; READ_BUDGET],
+            scratch: BytesMut::zeroed(READ_BUDGET),
             stopping: false,
         }
     }

@@ -57,6 +57,17 @@ pub trait Machine {
     /// event.
     fn handle(&mut self, now: Time, input: Input<'_>);
 
+    /// Takes bytes that are still where the driver read them: those of `read` before `len` go behind `bytes`, and are
+    /// given as [`Input::Received`] with them. A machine around another may keep `read`, without copying it, and leave a
+    /// buffer of the same length in its place; what that one contains means nothing.
+    ///
+    /// # Panics
+    /// `read` has fewer octets than `len`.
+    fn arrived(&mut self, now: Time, conn: ConnId, bytes: &mut BytesMut, read: &mut BytesMut, len: usize) {
+        bytes.extend_from_slice(&read[..len]);
+        self.handle(now, Input::Received { conn, bytes });
+    }
+
     /// Does what the user asks.
     ///
     /// # Errors
@@ -80,6 +91,10 @@ impl<M: Machine + ?Sized> Machine for Box<M> {
 
     fn handle(&mut self, now: Time, input: Input<'_>) {
         (**self).handle(now, input);
+    }
+
+    fn arrived(&mut self, now: Time, conn: ConnId, bytes: &mut BytesMut, read: &mut BytesMut, len: usize) {
+        (**self).arrived(now, conn, bytes, read, len);
     }
 
     fn command(&mut self, now: Time, command: M::Command) -> Result<M::Reply, M::Refusal> {

@@ -15,7 +15,7 @@ use crate::kernel::Seed;
 use crate::record::{Pen, Reader, Recordable};
 
 impl Recordable for Overlay {
-    const KIND: &'static str = "overlay node 1";
+    const KIND: &'static str = "overlay node 2";
     type Setup = Config;
 
     fn build(setup: Config) -> Self {
@@ -40,7 +40,7 @@ impl Recordable for Overlay {
 }
 
 impl Recordable for Bootstrap {
-    const KIND: &'static str = "overlay bootstrap 1";
+    const KIND: &'static str = "overlay bootstrap 2";
     type Setup = Config;
 
     fn build(setup: Config) -> Self {

@@ -1,8 +1,9 @@
 //! What a machine put out, as one number.
 
+use alloc::vec::Vec;
 use core::fmt::{self, Debug, Write};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::octets::Pen;
@@ -17,64 +18,71 @@ pub enum Outputs {
     Counted,
 }
 
-/// A running hash (XXH3, 64 bits) over outputs and replies: two machines that did the same have the same. It recognises
+/// A hash (XXH3, 64 bits) over outputs and replies: two machines that did the same have the same. It recognises
 /// accidents, not malice.
+///
+/// What is added is written down at once; long payloads are kept, and hashed with the rest when somebody asks. So a
+/// recorder's thread leaves the hashing to the one that keeps the recording.
 #[derive(Clone, Debug, Default)]
 pub struct Digest {
-    hash: u64,
-    /// The words around what is hashed, kept so that nothing is allocated.
-    words: BytesMut,
+    pub(super) words: BytesMut,
+    pub(super) long: Vec<Bytes>,
 }
 
+/// Payloads of more octets are kept; others are copied.
+const SHORT: usize = 64;
+
 impl Digest {
-    /// The hash of all that was added.
-    pub const fn hash(&self) -> u64 {
-        self.hash
+    /// The hash of all that was added since it was [cleared](Self::clear); `None` if nothing was.
+    pub fn hash(&self) -> Option<u64> {
+        (!self.words.is_empty()).then(|| hash(&self.words, &self.long))
+    }
+
+    /// Forgets what was added.
+    pub fn clear(&mut self) {
+        self.words.clear();
+        self.long.clear();
     }
 
     /// Adds an output, every octet of it. Events count as their `Debug` text.
     pub fn output<E: Debug>(&mut self, output: &Output<E>) {
-        let mut words = core::mem::take(&mut self.words);
-        words.clear();
-        let payload = outline(output, &mut Pen::new(&mut words));
+        outline(output, &mut Pen::new(&mut self.words));
         match output {
-            Output::Event(event) => _ = write!(Text(&mut words), "{event:?}"),
-            Output::Store { ops, .. } => ops.iter().for_each(|op| {
-                put(&mut words, op.key.as_bytes());
-                put(&mut words, op.value.as_deref().unwrap_or(b"-"));
-            }),
-            _ => put(&mut words, payload),
+            Output::Send { frame: payload, .. } | Output::Datagram { payload, .. } => self.payload(payload),
+            Output::Event(event) => self.text(event),
+            Output::Store { ops, .. } => {
+                ops.iter().filter_map(|op| op.value.as_ref()).for_each(|value| self.payload(value));
+            }
+            _ => {}
         }
-        self.add(&words);
-        self.words = words;
     }
 
     /// Adds an answer to a command.
     pub fn answer(&mut self, answer: &impl Debug) {
-        let mut words = core::mem::take(&mut self.words);
-        words.clear();
-        let _ = write!(Text(&mut words), "{answer:?}");
-        self.add(&words);
-        self.words = words;
+        self.text(answer);
     }
 
-    fn add(&mut self, octets: &[u8]) {
-        self.hash = xxh3_64_with_seed(octets, self.hash);
+    /// Adds a payload whose length was written.
+    fn payload(&mut self, payload: &Bytes) {
+        if payload.len() <= SHORT {
+            self.words.extend_from_slice(payload);
+        } else {
+            self.long.push(payload.clone());
+        }
     }
-}
 
-/// Stands for a payload, whose length was written, among words: short ones as they are, long ones by their hash. A hash
-/// with a seed would be the slower way to the same, because a seed makes XXH3 derive a secret for each long input.
-fn put(words: &mut BytesMut, payload: &[u8]) {
-    if payload.len() <= SHORT {
-        words.extend_from_slice(payload);
-    } else {
-        words.extend_from_slice(&xxh3_64(payload).to_le_bytes());
+    /// Adds a text with an octet behind it that no text has.
+    fn text(&mut self, value: &impl Debug) {
+        let _ = write!(Text(&mut self.words), "{value:?}");
+        self.words.extend_from_slice(&[0xff]);
     }
 }
 
-/// Octets that are hashed with the words around them.
-const SHORT: usize = 64;
+/// The hash of what a [`Digest`] wrote down and of the payloads that it kept.
+pub(super) fn hash<'a>(words: &[u8], long: impl IntoIterator<Item = &'a Bytes>) -> u64 {
+    long.into_iter()
+        .fold(xxh3_64(words), |hash, payload| xxh3_64_with_seed(&xxh3_64(payload).to_le_bytes(), hash))
+}
 
 /// How long an output's payload is.
 pub(super) fn length<E>(output: &Output<E>) -> u64 {
@@ -82,15 +90,15 @@ pub(super) fn length<E>(output: &Output<E>) -> u64 {
         Output::Send { frame, .. } => frame.len(),
         Output::Datagram { payload, .. } => payload.len(),
         Output::Store { ops, .. } => {
-            ops.iter().map(|op| op.key.len() + op.value.as_ref().map_or(0, bytes::Bytes::len)).sum()
+            ops.iter().map(|op| op.key.len() + op.value.as_ref().map_or(0, Bytes::len)).sum()
         }
         _ => 0,
     };
     octets as u64
 }
 
-/// Writes all but the payload of an output, and answers that. Sizes are written too, so that no two outputs look alike.
-fn outline<'a, E>(output: &'a Output<E>, pen: &mut Pen<'_>) -> &'a [u8] {
+/// Writes all but the payload of an output. Sizes are written too, so that no two outputs look alike.
+fn outline<E>(output: &Output<E>, pen: &mut Pen<'_>) {
     match output {
         Output::Dial { ticket, to, deadline } => {
             pen.octet(1);
@@ -104,7 +112,6 @@ fn outline<'a, E>(output: &'a Output<E>, pen: &mut Pen<'_>) -> &'a [u8] {
             pen.octet(class_code(*class));
             pen.yes(*solo);
             pen.size(frame.len());
-            return frame;
         }
         Output::Reading { conn, on } => {
             pen.octet(3);
@@ -116,31 +123,29 @@ fn outline<'a, E>(output: &'a Output<E>, pen: &mut Pen<'_>) -> &'a [u8] {
             pen.number(conn.0);
             pen.yes(*how == CloseHow::Flush);
             pen.octet(why.fault as u8);
-            return why.what.as_bytes();
+            pen.octets(why.what.as_bytes());
         }
         Output::Datagram { port, to, payload } => {
             pen.octet(5);
             pen.number(port.0.into());
             pen.address(*to);
             pen.size(payload.len());
-            return payload;
         }
         Output::Store { ticket, ops } => {
             pen.octet(6);
             pen.number(ticket.0);
             pen.list(ops, |pen, op| {
-                pen.size(op.key.len());
+                pen.octets(op.key.as_bytes());
                 pen.option(op.value.as_ref(), |pen, value| pen.size(value.len()));
             });
         }
         Output::Load { ticket, key } => {
             pen.octet(7);
             pen.number(ticket.0);
-            return key.as_bytes();
+            pen.octets(key.as_bytes());
         }
         Output::Event(_) => pen.octet(8),
     }
-    &[]
 }
 
 const fn class_code(class: Class) -> u8 {

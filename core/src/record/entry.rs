@@ -1,17 +1,21 @@
 //! One input or command as octets.
 //!
 //! An entry is framed by four octets for its length (three of it, one to check them) and four of check sum, which covers
-//! the number of the entry as well: an octet that was altered anywhere is noticed at the entry that it lies in.
+//! the number of the entry as well: an octet that was altered anywhere is noticed at the entry that it lies in. Its first
+//! octet says whether a hash of what came out before it is at its end.
 //!
-//! While it is recorded it has its length alone, in four octets: check sums cost the recorder's thread too much, and are
-//! put in by [`seal`] where a recording is kept.
+//! While it is recorded it is a draft: long octets that were received and long payloads that were put out are kept where
+//! they are. Copying, hashing and check sums cost the recorder's thread too much, and are done by [`seal`] where a
+//! recording is kept.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
 
-use bytes::{BufMut, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::digest::{Digest, hash};
 use super::octets::{Pen, Reader};
 use super::recording::Damage;
 use crate::kernel::{Closed, ConnId, DialError, How, Input, Loaded, Port, Ticket, Time};
@@ -23,6 +27,14 @@ pub const LONGEST: usize = (1 << 24) - 1;
 const LENGTH: usize = 4;
 const CHECK: usize = 4;
 
+/// Octets of a hash, and of what says whether it is there.
+const HASH: usize = 8;
+const FLAG: usize = 1;
+
+/// Octets before a draft: how many it has, how many a digest wrote, how many payloads that kept, and whether received
+/// octets follow.
+const DRAFT: usize = 13;
+
 /// What was polled since the entry before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Polled {
@@ -32,7 +44,7 @@ pub struct Polled {
     pub octets: u64,
     /// Whether the machine then said that there are no more.
     pub drained: bool,
-    /// The running hash after them; `None` if nothing was added to it, or the recording carries none.
+    /// The hash of them, and of the answer to a command before; `None` if there was nothing, or the recording does not say.
     pub hash: Option<u64>,
 }
 
@@ -165,31 +177,79 @@ impl fmt::Display for Plain<'_> {
     }
 }
 
-/// Appends an entry without its check sum, whose own octets `write` writes. Whether it fits; if not, nothing is appended.
-pub(super) fn append(out: &mut BytesMut, write: impl FnOnce(&mut Pen<'_>)) -> bool {
+/// What the drafts of entries refer to, in their order: long octets that are not copied.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Kept {
+    /// What was received. Their buffers are at most twice as long.
+    pub reads: Vec<Bytes>,
+    /// What was put out, to be hashed. Without them the entries that follow long payloads have no hash.
+    pub payloads: Vec<Bytes>,
+}
+
+/// Appends a draft, whose own octets `write` writes and `read` follows, with what was put out before. Whether it fits; if
+/// not, nothing is appended.
+pub(super) fn draft(
+    out: &mut BytesMut,
+    kept: &mut Kept,
+    before: &mut Digest,
+    read: Option<Bytes>,
+    write: impl FnOnce(&mut Pen<'_>),
+) -> bool {
     let start = out.len();
-    out.put_u32_le(0);
+    out.put_bytes(0, DRAFT);
     write(&mut Pen::new(out));
-    let length = out.len() - start - LENGTH;
-    if length > LONGEST {
+    let own = out.len() - start - DRAFT;
+    if own + read.as_ref().map_or(0, Bytes::len) > LONGEST - FLAG - HASH {
         out.truncate(start);
         return false;
     }
-    out[start..start + LENGTH].copy_from_slice(&length_octets(length));
+    out.put_slice(&before.words);
+    let mut head = &mut out[start..start + DRAFT];
+    for size in [own, before.words.len(), before.long.len()] {
+        head.put_slice(&length_octets(size));
+    }
+    head.put_u8(read.is_some().into());
+    kept.reads.extend(read);
+    kept.payloads.append(&mut before.long);
+    before.clear();
     true
 }
 
-/// Frames the entries that were [appended](append) one after the other, the first of which has the number `first`. What
-/// is no whole entry is left out, with all behind it.
-pub(super) fn seal(out: &mut impl BufMut, first: u64, mut entries: &[u8]) {
+/// Frames the [drafts](draft) that stand one after the other, the first of which has the number `first`. What is no whole
+/// draft is left out, with all behind it. Where payloads are missing, so is the hash.
+pub(super) fn seal(out: &mut Vec<u8>, first: u64, mut drafts: &[u8], kept: &Kept) {
+    let (mut reads, mut payloads) = (kept.reads.iter(), &kept.payloads[..]);
     let mut number = first;
-    while let Some((length, after)) = entries.split_first_chunk::<LENGTH>() {
-        let length = u32::from_le_bytes(*length) as usize;
-        let Some((own, rest)) = after.split_at_checked(length).filter(|_| length <= LONGEST) else { return };
-        frame(out, number, own);
+    while let Some((mut head, after)) = drafts.split_at_checked(DRAFT) {
+        let [own, words, long] = [(); 3].map(|()| head.get_u32_le() as usize);
+        let Some((own, after)) = after.split_at_checked(own) else { return };
+        let Some((words, after)) = after.split_at_checked(words) else { return };
+        let before = payloads.split_at_checked(long).filter(|_| !words.is_empty()).map(|(long, rest)| {
+            payloads = rest;
+            hash(words, long)
+        });
+        let read = if head.get_u8() == 1 { reads.next() } else { None };
+        frame_parts(
+            out,
+            number,
+            [&[before.is_some().into()], own, read.map_or(&[], |read| &read[..])],
+            before,
+        );
         number = number.wrapping_add(1);
-        entries = rest;
+        drafts = after;
     }
+}
+
+/// Appends a framed entry, of all these octets one after the other.
+fn frame_parts(out: &mut Vec<u8>, number: u64, parts: [&[u8]; 3], hash: Option<u64>) {
+    let start = out.len() + LENGTH;
+    out.put_bytes(0, LENGTH);
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+    out.extend(hash.iter().flat_map(|hash| hash.to_le_bytes()));
+    let [a, b, c, _] = length_octets(out.len() - start);
+    out[start - LENGTH..start].copy_from_slice(&[a, b, c, fold([a, b, c])]);
+    let check = check(number, &out[start..]);
+    out.extend_from_slice(&check);
 }
 
 /// Appends a framed entry that has these octets, at most [`LONGEST`].
@@ -200,7 +260,7 @@ pub(super) fn frame(out: &mut impl BufMut, number: u64, own: &[u8]) {
     out.put_slice(&check(number, own));
 }
 
-/// A length of at most [`LONGEST`]: the last octet is 0.
+/// A length: the last octet is 0 if it is at most [`LONGEST`].
 fn length_octets(length: usize) -> [u8; LENGTH] {
     let [a, b, c, d, ..] = (length as u64).to_le_bytes();
     [a, b, c, d]
@@ -247,15 +307,12 @@ const LOADED: u8 = 9;
 const COMMAND: u8 = 10;
 const END: u8 = 11;
 
-/// Writes when, and what came out before. The kind follows.
+/// Writes when, and what came out before, without its hash. The kind follows.
 pub(super) fn write_start(pen: &mut Pen<'_>, at: Time, before: Polled) {
     pen.number(at.as_micros());
-    pen.number(before.outputs << 2 | u64::from(before.hash.is_some()) << 1 | u64::from(before.drained));
+    pen.number(before.outputs << 1 | u64::from(before.drained));
     if before.outputs > 0 {
         pen.number(before.octets);
-    }
-    if let Some(hash) = before.hash {
-        pen.plain(&hash.to_le_bytes());
     }
 }
 
@@ -267,6 +324,12 @@ pub(super) fn write_command(pen: &mut Pen<'_>) {
 /// Writes the end.
 pub(super) fn write_end(pen: &mut Pen<'_>) {
     pen.octet(END);
+}
+
+/// Writes that octets were received; they follow to the end of the entry.
+pub(super) fn write_received(pen: &mut Pen<'_>, conn: ConnId) {
+    pen.octet(RECEIVED);
+    pen.number(conn.0);
 }
 
 /// Writes an input; of received bytes those after the first `left`.
@@ -284,8 +347,7 @@ pub(super) fn write_input(pen: &mut Pen<'_>, input: &Input<'_>, left: usize) {
             pen.address(*remote);
         }
         Input::Received { conn, bytes } => {
-            pen.octet(RECEIVED);
-            pen.number(conn.0);
+            write_received(pen, *conn);
             pen.plain(bytes.get(left..).unwrap_or_default());
         }
         Input::Flushed { conn, n } => {
@@ -342,12 +404,17 @@ fn code<T: PartialEq>(all: &[T], one: &T) -> u8 {
 impl<'a> Entry<'a> {
     /// Reads an entry's own octets.
     pub(super) fn read(number: u64, own: &'a [u8]) -> Option<Self> {
+        let (flag, own) = own.split_first()?;
+        let (own, hash) = match flag {
+            0 => (own, None),
+            1 => own.split_last_chunk::<HASH>().map(|(own, hash)| (own, Some(u64::from_le_bytes(*hash))))?,
+            _ => return None,
+        };
         let mut reader = Reader::new(own);
         let at = Time::from_micros(reader.number()?);
         let polled = reader.number()?;
-        let outputs = polled >> 2;
+        let outputs = polled >> 1;
         let octets = if outputs == 0 { 0 } else { reader.number()? };
-        let hash = if polled & 2 == 0 { None } else { Some(u64::from_le_bytes(reader.array()?)) };
         let before = Polled { outputs, octets, drained: polled & 1 == 1, hash };
         let given = read_given(&mut reader)?;
         reader.is_empty().then_some(Entry { number, at, before, given })

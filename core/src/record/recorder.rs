@@ -1,17 +1,22 @@
 //! Writing a recording.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::mem;
 use core::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use super::digest::{Digest, Outputs, length};
-use super::entry::{Polled, append, seal, write_command, write_end, write_input, write_start};
+use super::entry::{
+    Kept, Polled, draft, seal, write_command, write_end, write_input, write_received, write_start,
+};
 use super::recording::write_head;
 use super::{Pen, Recordable};
 use crate::kernel::{ConnId, Input, Machine, Output, Time, Wake};
 
-/// Octets after which a piece is handed to the sink. One that holds a long input has more.
+/// Octets after which a piece is handed to the sink, those that it refers to included. One that holds a long input has
+/// more.
 pub const PIECE: usize = 64 << 10;
 
 /// How old a piece may get before the next input hands it over.
@@ -28,18 +33,26 @@ const AROUND: usize = 128;
 pub struct Piece {
     /// The number of the first entry in it; `None` for the head.
     pub first: Option<u64>,
-    /// The head as it is to be kept; or entries, each behind its length (four octets, little-endian), to be
-    /// [sealed](Self::seal).
+    /// The head as it is to be kept; or drafts of entries, to be [sealed](Self::seal).
     pub octets: Bytes,
+    /// What the drafts refer to.
+    pub kept: Kept,
 }
 
 impl Piece {
-    /// Appends what is to be kept: the octets with their check sums, computed here, so that the machine's thread need not.
-    pub fn seal(&self, out: &mut impl BufMut) {
+    /// Appends what is to be kept: entries with hashes and check sums, computed here, so that the machine's thread need
+    /// not.
+    pub fn seal(&self, out: &mut Vec<u8>) {
         match self.first {
-            Some(first) => seal(out, first, &self.octets),
-            None => out.put_slice(&self.octets),
+            Some(first) => seal(out, first, &self.octets, &self.kept),
+            None => out.extend_from_slice(&self.octets),
         }
+    }
+
+    /// Its octets and those that it refers to.
+    pub fn weight(&self) -> usize {
+        let lengths = |all: &[Bytes]| all.iter().map(Bytes::len).sum::<usize>();
+        self.octets.len() + lengths(&self.kept.reads) + lengths(&self.kept.payloads)
     }
 }
 
@@ -56,6 +69,11 @@ pub trait Sink {
 
     /// A buffer of pieces that are no longer kept, if there is one: memory that was used lately costs less than new one.
     fn spare(&mut self) -> Option<BytesMut> {
+        None
+    }
+
+    /// The same for a buffer of [received octets](Kept::reads).
+    fn spare_read(&mut self) -> Option<BytesMut> {
         None
     }
 }
@@ -81,7 +99,7 @@ impl<M: Recordable, S: Sink> Recorder<M, S> {
     pub fn new(setup: M::Setup, mut sink: S) -> Self {
         let outputs = sink.outputs();
         let head = write_head(M::KIND, outputs, |pen| M::write_setup(&setup, pen));
-        sink.piece(Piece { first: None, octets: head.freeze() });
+        sink.piece(Piece { first: None, octets: head.freeze(), kept: Kept::default() });
         Recorder { machine: M::build(setup), tape: Tape::new(sink, outputs) }
     }
 
@@ -99,7 +117,7 @@ impl<M: Recordable, S: Sink> Recorder<M, S> {
 impl<M: Recordable, S: Sink> Drop for Recorder<M, S> {
     fn drop(&mut self) {
         let at = self.tape.last;
-        self.tape.entry(at, 0, write_end);
+        self.tape.entry(at, 0, None, write_end);
         self.tape.hand_over();
     }
 }
@@ -117,13 +135,24 @@ impl<M: Recordable, S: Sink> Machine for Recorder<M, S> {
         self.tape.left_over(conn, bytes.len());
     }
 
+    fn arrived(&mut self, now: Time, conn: ConnId, bytes: &mut BytesMut, read: &mut BytesMut, len: usize) {
+        let worth_it = len > PIECE / 4 && len >= read.capacity() / 2;
+        bytes.extend_from_slice(&read[..len]);
+        if !worth_it {
+            return self.handle(now, Input::Received { conn, bytes });
+        }
+        self.tape.read(now, conn, read, len);
+        self.machine.handle(now, Input::Received { conn, bytes: &mut *bytes });
+        self.tape.left_over(conn, bytes.len());
+    }
+
     fn command(&mut self, now: Time, command: M::Command) -> Result<M::Reply, M::Refusal> {
-        self.tape.entry(now, 0, |pen| {
+        self.tape.entry(now, 0, None, |pen| {
             write_command(pen);
             M::write_command(&command, pen);
         });
         let answer = self.machine.command(now, command);
-        self.tape.answer(|digest| digest.answer(&answer));
+        self.tape.answer(&answer);
         answer
     }
 
@@ -149,13 +178,17 @@ struct Tape<S: Sink> {
     number: u64,
     /// The piece to come, the number of its first entry, and when that was given.
     piece: BytesMut,
+    kept: Kept,
+    /// Octets of what is kept.
+    weight: usize,
     first: u64,
     began: Time,
     /// The last time given.
     last: Time,
     polled: Polled,
-    /// Of outputs, if they are hashed.
-    digest: Option<Digest>,
+    /// What was put out since the last entry, if that is hashed.
+    digest: Digest,
+    hashed: bool,
     /// What the machine left of connections' bytes; of those where it ever left some, until they are closed.
     left: BTreeMap<ConnId, usize>,
     /// Whether an input was too long to be written, which ends the recording.
@@ -168,11 +201,14 @@ impl<S: Sink> Tape<S> {
             sink,
             number: 0,
             piece: BytesMut::new(),
+            kept: Kept::default(),
+            weight: 0,
             first: 0,
             began: Time::ZERO,
             last: Time::ZERO,
             polled: Polled::default(),
-            digest: (outputs == Outputs::Hashed).then(Digest::default),
+            digest: Digest::default(),
+            hashed: outputs == Outputs::Hashed,
             left: BTreeMap::new(),
             ended: false,
         }
@@ -185,7 +221,19 @@ impl<S: Sink> Tape<S> {
             Input::Datagram { bytes, .. } => (0, bytes.len()),
             _ => (0, 0),
         };
-        self.entry(now, long.saturating_sub(left), |pen| write_input(pen, input, left));
+        self.entry(now, long.saturating_sub(left), None, |pen| write_input(pen, input, left));
+    }
+
+    /// Keeps the buffer that octets were read into, and leaves another one.
+    fn read(&mut self, now: Time, conn: ConnId, read: &mut BytesMut, len: usize) {
+        if self.ended {
+            return;
+        }
+        let mut other = self.sink.spare_read().unwrap_or_default();
+        other.resize(read.len(), 0);
+        let mut taken = mem::replace(read, other);
+        taken.truncate(len);
+        self.entry(now, 0, Some(taken.freeze()), |pen| write_received(pen, conn));
     }
 
     /// Notes what the machine did not take.
@@ -198,25 +246,31 @@ impl<S: Sink> Tape<S> {
     }
 
     /// Writes an entry that has about `long` octets.
-    fn entry(&mut self, now: Time, long: usize, write: impl FnOnce(&mut Pen<'_>)) {
+    fn entry(&mut self, now: Time, long: usize, read: Option<Bytes>, write: impl FnOnce(&mut Pen<'_>)) {
         self.last = now;
         if self.ended {
             return;
         }
-        self.make_room(now, long.saturating_add(AROUND));
-        let before = core::mem::take(&mut self.polled);
-        let fits = append(&mut self.piece, |pen| {
+        let words = self.digest.words.len();
+        self.make_room(now, long.saturating_add(AROUND + words));
+        let before = mem::take(&mut self.polled);
+        self.weight += read.iter().chain(&self.digest.long).map(Bytes::len).sum::<usize>();
+        let fits = draft(&mut self.piece, &mut self.kept, &mut self.digest, read, |pen| {
             write_start(pen, now, before);
             write(pen);
         });
         self.number += 1;
-        self.ended = !fits;
+        if !fits {
+            self.ended = true;
+            self.hashed = false;
+            self.digest.clear();
+        }
     }
 
     /// Hands over what is there if it is much or old, or if an entry would not fit behind it without moving it.
     fn make_room(&mut self, now: Time, octets: usize) {
         let held = self.piece.len();
-        let full = held >= PIECE || held + octets > self.piece.capacity();
+        let full = held + self.weight >= PIECE || held + octets > self.piece.capacity();
         if held > 0 && (full || now.since(self.began) >= SOONEST) {
             self.hand_over();
         }
@@ -234,20 +288,22 @@ impl<S: Sink> Tape<S> {
     fn hand_over(&mut self) {
         if !self.piece.is_empty() {
             let octets = self.piece.split().freeze();
-            self.sink.piece(Piece { first: Some(self.first), octets });
+            self.weight = 0;
+            self.sink.piece(Piece { first: Some(self.first), octets, kept: mem::take(&mut self.kept) });
         }
     }
 
     fn output<E: core::fmt::Debug>(&mut self, output: &Output<E>) {
         self.polled.outputs += 1;
         self.polled.octets += length(output);
-        self.answer(|digest| digest.output(output));
+        if self.hashed {
+            self.digest.output(output);
+        }
     }
 
-    fn answer(&mut self, add: impl FnOnce(&mut Digest)) {
-        if let Some(digest) = &mut self.digest {
-            add(digest);
-            self.polled.hash = Some(digest.hash());
+    fn answer(&mut self, answer: &impl core::fmt::Debug) {
+        if self.hashed {
+            self.digest.answer(answer);
         }
     }
 }

@@ -9,7 +9,7 @@ use super::octets::Reader;
 
 /// What a recording begins with: its kind and version.
 const MAGIC: &[u8] = b"egoist-recording ";
-const VERSION: &[u8] = b"2\n";
+const VERSION: &[u8] = b"3\n";
 
 /// The number under which the head is framed, which no entry has.
 const HEAD: u64 = u64::MAX;
@@ -21,7 +21,7 @@ pub enum Damage {
     #[error("this is no recording")]
     NotOne,
     /// Another version of this program wrote it.
-    #[error("this recording is of another version, only version 2 can be read")]
+    #[error("this recording is of another version, only version 3 can be read")]
     Version,
     /// Its beginning, which says what was recorded, is cut or altered.
     #[error("the beginning of the recording is cut or altered")]

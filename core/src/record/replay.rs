@@ -149,6 +149,7 @@ impl<'a, M: Recordable> Replay<'a, M> {
     }
 
     fn give(&mut self, entry: Entry<'a>) -> Result<(), Stop> {
+        self.digest.clear();
         match entry.given {
             Given::Plain(plain) => {
                 if let Plain::Closed { conn, .. } = plain {
@@ -205,7 +206,10 @@ impl<'a, M: Recordable> Replay<'a, M> {
             tell(&more);
             replayed += 1;
         }
-        if replayed == recorded && octets == length && hash.is_none_or(|hash| hash == self.digest.hash()) {
+        if replayed == recorded
+            && octets == length
+            && hash.is_none_or(|hash| Some(hash) == self.digest.hash())
+        {
             return Ok(replayed);
         }
         let (number, at, kind) = entry.map_or((None, Time::ZERO, "construction"), |entry| {

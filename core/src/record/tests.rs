@@ -1,5 +1,6 @@
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
+use alloc::string::ToString as _;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::net::SocketAddr;
@@ -87,6 +88,8 @@ type Right = Lines<{ u64::MAX }>;
 #[derive(Clone, Debug)]
 enum Act {
     Bytes(u64, Vec<u8>),
+    /// As a driver hands over what it has read: many octets before these.
+    Arrived(u64, Vec<u8>),
     Datagram(Vec<u8>),
     Closed(u64),
     Tick,
@@ -99,6 +102,7 @@ fn act() -> impl Strategy<Value = Act> {
     let bytes = || prop::collection::vec(prop::sample::select(&b"ab\n"[..]), 0..9);
     prop_oneof![
         4 => (0..3_u64, bytes()).prop_map(|(conn, bytes)| Act::Bytes(conn, bytes)),
+        2 => (0..3_u64, bytes()).prop_map(|(conn, bytes)| Act::Arrived(conn, bytes)),
         2 => bytes().prop_map(Act::Datagram),
         1 => (0..3_u64).prop_map(Act::Closed),
         1 => Just(Act::Tick),
@@ -143,6 +147,12 @@ fn recorded_with(outputs: Outputs, acts: &[Act]) -> Vec<u8> {
                 bytes.extend_from_slice(new);
                 machine.handle(now, Input::Received { conn: ConnId(*conn), bytes });
             }
+            Act::Arrived(conn, new) => {
+                let mut read = BytesMut::from(&[&[b'-'; PIECE / 2], &new[..], &[b'?'; 90]].concat()[..]);
+                let (bytes, whole) = (&mut buffers[usize::try_from(*conn).unwrap()], read.len());
+                machine.arrived(now, ConnId(*conn), bytes, &mut read, whole - 90);
+                assert_eq!(read.len(), whole, "there is a buffer to read into");
+            }
             Act::Datagram(bytes) => machine.handle(now, Input::Datagram { port: Port(1), from, bytes }),
             Act::Closed(conn) => {
                 buffers[usize::try_from(*conn).unwrap()].clear();
@@ -175,7 +185,7 @@ fn replayed<const WRONG: u64>(octets: &[u8]) -> (u64, Option<Stop>) {
 /// Where each entry ends.
 fn ends(octets: &[u8]) -> Vec<usize> {
     let head = octets.len() - {
-        let mut rest = &octets[b"egoist-recording 2\n".len()..];
+        let mut rest = &octets[b"egoist-recording 3\n".len()..];
         entry::unframe(&mut rest, u64::MAX).unwrap();
         rest.len()
     };
@@ -200,7 +210,7 @@ fn with_polled(octets: &[u8], number: usize, polled: Polled) -> Vec<u8> {
         start
     };
     let mut other = octets[..ends[number]].to_vec();
-    let own = [&start(polled)[..], &own[start(was.before).len()..]].concat();
+    let own = [&own[..1], &start(polled)[..], &own[1 + start(was.before).len()..]].concat();
     entry::frame(&mut other, number as u64, &own);
     other.extend_from_slice(rest);
     other
@@ -353,8 +363,12 @@ fn without_its_beginning_a_recording_is_read_and_not_replayed() {
 fn another_machine_and_another_version_are_refused() {
     let octets = recorded(&[]);
     let mut other = octets.clone();
-    other[17] = b'1';
-    assert_eq!(Recording::read(&other).err(), Some(Damage::Version));
+    for older in [b'1', b'2'] {
+        other[17] = older;
+        assert_eq!(Recording::read(&other).err(), Some(Damage::Version));
+    }
+    let line = Damage::Version.to_string();
+    assert!(line.contains("only version 3 can be read") && line.lines().count() == 1);
     assert_eq!(Recording::read(b"EGO").err(), Some(Damage::NotOne));
     let head = recording::write_head("columns", Outputs::Hashed, |pen| pen.number(5));
     let recording = Recording::read(&head).unwrap();

@@ -16,7 +16,7 @@ pub(crate) fn relay(tell: Tell) {
     let mut events = Events::with_capacity(64);
     let mut listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     poll.registry().register(&mut listener, Token(0), Interest::READABLE).unwrap();
-    tell(listener.local_addr().unwrap(), None);
+    tell(listener.local_addr().unwrap());
     let mut ends: Vec<TcpStream> = Vec::new();
     let mut relay = Relay::default();
     loop {

@@ -15,12 +15,12 @@ use egoist_mio::{Driver, Setup};
 use crate::{MESSAGE, MESSAGES, Tell, WINDOW};
 
 pub(crate) fn relay(tell: Tell) {
-    drive(|at| tell(at, None), Relay::default());
+    drive(tell, Relay::default());
 }
 
 /// The same with the last inputs kept in memory, as every node has it.
 pub(crate) fn remembered(tell: Tell) {
-    drive(|at| tell(at, None), Recorder::<Relay, _>::new((), Flight::new(None)));
+    drive(tell, Recorder::<Relay, _>::new((), Flight::new(None)));
 }
 
 /// The same with everything written to a file.
@@ -30,8 +30,7 @@ pub(crate) fn recorded(tell: Tell) {
     let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
     let file = folder.path().join("relay.rec");
     let flight = Flight::new(None).to_file(&file, u64::MAX).unwrap();
-    let told = file.clone();
-    drive(|at| tell(at, Some(told)), Recorder::<Relay, _>::new((), flight));
+    drive(tell, Recorder::<Relay, _>::new((), flight));
     let octets = std::fs::metadata(&file).unwrap().len();
     let whole = (MESSAGES * MESSAGE) as u64;
     // Deleting it is no cost of the loop's thread.
