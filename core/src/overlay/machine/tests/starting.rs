@@ -150,7 +150,7 @@ fn a_node_behind_its_own_record_says_nothing_until_it_has_caught_up() {
                 stored = Some(ticket);
             }
             Output::Send { frame, .. } => {
-                assert!(!frame.starts_with(b"UPT"), "its incarnation is not durable")
+                assert!(!frame.starts_with(b"UPT"), "its incarnation is not durable");
             }
             _ => {}
         }
