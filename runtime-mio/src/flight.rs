@@ -2,7 +2,7 @@
 //!
 //! A [`Flight`] is the [`Sink`] of a [`Recorder`](egoist_core::record::Recorder). It always keeps the last [`RING`] octets
 //! in memory, and writes them to a file when the process panics or the [`Alarm`] was raised. It may also write everything,
-//! from the first input, to a file of its own: a thread of its own copies, hashes and writes. The event loop hands it
+//! from the first input, to a file of its own: a thread of its own copies, seals and writes. The event loop hands it
 //! buffers, [`BATCH`] octets at a time, and waits for it while [`WAITING`] batches lie there; a disk that takes none of
 //! them for [`PATIENCE`] ends the recording. Outputs are hashed for that file alone: the memory has their numbers and
 //! lengths.
@@ -20,14 +20,15 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use egoist_core::record::{Kept, Outputs, PIECE, Piece, Sink, later};
+use egoist_core::record::{Outputs, PIECE, Piece, Sink, later};
 
 /// Octets of the last inputs that are kept in memory: some minutes of a node that nobody sends payloads through. The
 /// buffers around them may take twice as much again.
 pub const RING: usize = 1 << 20;
 
-/// Batches that may wait for the disk, 8 MiB of them. The loop waits before there are more.
-const WAITING: usize = 32;
+/// Batches that may wait for the disk, 2 MiB of them. The loop waits before there are more: it would find none of the memory
+/// in a cache that it uses again later.
+const WAITING: usize = 8;
 
 /// How long the loop waits for the disk to take a batch. A node that waits longer is lost to its neighbours, so that the
 /// recording ends instead.
@@ -92,11 +93,9 @@ impl Flight {
 }
 
 impl Sink for Flight {
-    fn piece(&mut self, mut piece: Piece) {
+    fn piece(&mut self, piece: Piece) {
         if let Some(file) = &mut self.file {
-            let payloads = mem::take(&mut piece.kept.payloads);
-            let kept = Kept { payloads, reads: piece.kept.reads.clone() };
-            file.take(Piece { first: piece.first, octets: piece.octets.clone(), kept });
+            file.take(piece.clone());
         }
         self.ring.take(piece);
     }
@@ -155,7 +154,7 @@ impl Ring {
             let Some(oldest) = self.pieces.pop_front() else { return };
             self.octets -= oldest.weight();
             self.lent.take(oldest.octets);
-            oldest.kept.reads.into_iter().for_each(|read| self.reads.take(read));
+            oldest.reads.into_iter().for_each(|read| self.reads.take(read));
         }
     }
 
@@ -179,6 +178,10 @@ impl Ring {
 #[derive(Debug, Default)]
 struct Lent(VecDeque<Bytes>);
 
+/// Buffers that are kept to be used again though there are enough of them now: as many reads as the disk may have and give
+/// back at once.
+const SPARE: usize = (WAITING * BATCH + WRITE) / PIECE;
+
 impl Lent {
     fn take(&mut self, octets: Bytes) {
         // Pieces of one buffer follow each other in it and in time.
@@ -186,8 +189,8 @@ impl Lent {
             self.0.pop_back();
         }
         self.0.push_back(octets);
-        // Beyond one spare buffer only those are kept that the disk will give back.
-        while self.0.len() > 2 && self.0.iter().take(2).all(Bytes::is_unique) {
+        // Beyond spare buffers only those are kept that the disk will give back.
+        while self.0.len() > SPARE && self.0.iter().take(2).all(Bytes::is_unique) {
             self.0.pop_front();
         }
     }
@@ -329,8 +332,8 @@ mod tests {
     /// A piece of one entry.
     fn piece(first: u64, octet: u8, count: usize) -> Piece {
         let length = u32::try_from(count).unwrap().to_le_bytes();
-        let octets = [&length[..], &[0; 9], &vec![octet; count]].concat().into();
-        Piece { first: Some(first), octets, kept: Kept::default() }
+        let octets = [&length[..], &vec![octet; count]].concat().into();
+        Piece { first: Some(first), octets, reads: Vec::new() }
     }
 
     fn sealed(pieces: &[Piece]) -> Vec<u8> {
@@ -340,7 +343,7 @@ mod tests {
     }
 
     fn head() -> Piece {
-        Piece { first: None, octets: Bytes::from_static(b"head"), kept: Kept::default() }
+        Piece { first: None, octets: Bytes::from_static(b"head"), reads: Vec::new() }
     }
 
     #[test]
@@ -364,7 +367,7 @@ mod tests {
         let mut flight = Flight::new(None);
         let buffer = || BytesMut::from(&piece(0, b'y', RING / 4).octets[..]);
         let give = |flight: &mut Flight, octets: Bytes| {
-            flight.piece(Piece { first: Some(0), octets, kept: Kept::default() });
+            flight.piece(Piece { first: Some(0), octets, reads: Vec::new() });
         };
         let mut shared = buffer();
         let half = shared.split_to(RING / 8);
@@ -404,7 +407,7 @@ mod tests {
     /// Gives a stalling disk more than may wait; what was given, what was written, and whether the recording has ended.
     fn stalled(
         patience: Duration,
-        then: impl FnOnce(SyncSender<()>) + Send + 'static,
+        then: impl FnOnce(SyncSender<()>) -> Option<SyncSender<()>> + Send + 'static,
     ) -> (Vec<u8>, Vec<u8>, bool) {
         let (word, words) = sync_channel(0);
         let written = Arc::new(Mutex::new(Vec::new()));
@@ -415,7 +418,7 @@ mod tests {
         given.iter().for_each(|piece| writer.take(piece.clone()));
         let ended = writer.batches.is_none();
         drop(writer.batches.take());
-        told.join().unwrap();
+        drop(told.join().unwrap());
         drop(writer);
         let written = written.lock().unwrap().clone();
         (sealed(&given), written, ended)
@@ -427,15 +430,14 @@ mod tests {
             // The disk takes nothing for a while; then all.
             thread::yield_now();
             while word.send(()).is_ok() {}
+            None
         });
         assert!(given == written && !ended);
     }
 
     #[test]
     fn a_disk_that_stalls_ends_the_recording_without_a_gap() {
-        let (word_back, word) = std::sync::mpsc::channel();
-        let (given, written, ended) = stalled(Duration::ZERO, move |word| word_back.send(word).unwrap());
-        drop(word);
+        let (given, written, ended) = stalled(Duration::ZERO, Some);
         assert!(ended && written.len() < given.len() && given.starts_with(&written));
     }
 
@@ -444,16 +446,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("r");
         let mut flight = Flight::new(None).to_file(&path, u64::MAX).unwrap();
-        let long = |octet| Kept {
-            reads: vec![BytesMut::from(&vec![octet; RING / 2][..]).freeze()],
-            payloads: vec![Bytes::from(vec![octet; RING])],
-        };
-        let given: Vec<Piece> =
-            (0..5).map(|n| Piece { kept: long(b'0' + n), ..piece(n.into(), b'h', 3) }).collect();
+        let given = [b'0', b'1', b'2', b'3', b'4'].map(|octet| {
+            let mut piece = piece(u64::from(octet - b'0'), b'h', 3);
+            let mut octets = BytesMut::from(&piece.octets[..]);
+            octets[3] = 0x80;
+            piece.octets = octets.freeze();
+            piece.reads.push(BytesMut::from(&vec![octet; RING / 2][..]).freeze());
+            piece
+        });
         let expected = sealed(&given);
         given.into_iter().for_each(|piece| flight.piece(piece));
         assert!(flight.ring.octets <= RING && flight.ring.pieces.len() == 1);
-        assert!(flight.ring.pieces.iter().all(|piece| piece.kept.payloads.is_empty()), "nobody hashes them");
+        assert!(expected.len() > 5 * RING / 2, "they are in the file");
         drop(flight.file.take());
         assert!(fs::read(&path).unwrap() == expected);
         assert_eq!(flight.spare_read().map(|buffer| buffer.len()), Some(RING / 2));
@@ -482,7 +486,7 @@ mod tests {
             "it reaches back to the beginning"
         );
 
-        let pieces: Vec<Piece> = (0..4).map(|n| piece(n * 10, b'z', RING / 3 - 13)).collect();
+        let pieces: Vec<Piece> = (0..4).map(|n| piece(n * 10, b'z', RING / 3 - 4)).collect();
         let long = flown(pieces.clone());
         let panicked = thread::spawn(move || {
             let _flying = long;

@@ -1,6 +1,5 @@
 //! What a machine put out, as one number.
 
-use alloc::vec::Vec;
 use core::fmt::{self, Debug, Write};
 
 use bytes::{Bytes, BytesMut};
@@ -21,39 +20,50 @@ pub enum Outputs {
 /// A hash (XXH3, 64 bits) over outputs and replies: two machines that did the same have the same. It recognises
 /// accidents, not malice.
 ///
-/// What is added is written down at once; long payloads are kept, and hashed with the rest when somebody asks. So a
-/// recorder's thread leaves the hashing to the one that keeps the recording.
+/// Long payloads are hashed as they are added, while a processor has them at hand: to keep them for another thread costs
+/// the memory of buffers that are then not used again, which is slower. What is around them is hashed at once at the end.
 #[derive(Clone, Debug, Default)]
 pub struct Digest {
-    pub(super) words: BytesMut,
-    pub(super) long: Vec<Bytes>,
+    words: BytesMut,
+    /// Of the long payloads.
+    long: u64,
 }
 
-/// Payloads of more octets are kept; others are copied.
+/// Payloads of more octets are hashed by themselves.
 const SHORT: usize = 64;
 
 impl Digest {
     /// The hash of all that was added since it was [cleared](Self::clear); `None` if nothing was.
     pub fn hash(&self) -> Option<u64> {
-        (!self.words.is_empty()).then(|| hash(&self.words, &self.long))
+        (!self.words.is_empty()).then(|| xxh3_64(&self.words) ^ self.long)
     }
 
     /// Forgets what was added.
     pub fn clear(&mut self) {
         self.words.clear();
-        self.long.clear();
+        self.long = 0;
     }
 
     /// Adds an output, every octet of it. Events count as their `Debug` text.
     pub fn output<E: Debug>(&mut self, output: &Output<E>) {
-        outline(output, &mut Pen::new(&mut self.words));
         match output {
-            Output::Send { frame: payload, .. } | Output::Datagram { payload, .. } => self.payload(payload),
-            Output::Event(event) => self.text(event),
-            Output::Store { ops, .. } => {
-                ops.iter().filter_map(|op| op.value.as_ref()).for_each(|value| self.payload(value));
+            Output::Send { conn, frame, class, solo } => {
+                let [size, conn] = [frame.len() as u64, conn.0].map(u64::to_le_bytes);
+                let kind = [SEND, class_code(*class), u8::from(*solo)];
+                self.words.reserve(kind.len() + size.len() + conn.len());
+                self.words.extend_from_slice(&kind);
+                self.words.extend_from_slice(&size);
+                self.words.extend_from_slice(&conn);
+                self.payload(frame);
             }
-            _ => {}
+            Output::Event(event) => {
+                self.words.extend_from_slice(&[EVENT]);
+                self.text(event);
+            }
+            _ => {
+                outline(output, &mut Pen::new(&mut self.words));
+                self.payloads(output);
+            }
         }
     }
 
@@ -62,12 +72,23 @@ impl Digest {
         self.text(answer);
     }
 
+    fn payloads<E>(&mut self, output: &Output<E>) {
+        match output {
+            Output::Datagram { payload, .. } => self.payload(payload),
+            Output::Store { ops, .. } => {
+                ops.iter().filter_map(|op| op.value.as_ref()).for_each(|value| self.payload(value));
+            }
+            _ => {}
+        }
+    }
+
     /// Adds a payload whose length was written.
-    fn payload(&mut self, payload: &Bytes) {
+    fn payload(&mut self, payload: &[u8]) {
         if payload.len() <= SHORT {
             self.words.extend_from_slice(payload);
         } else {
-            self.long.push(payload.clone());
+            // A hash of the payload with a seed would derive a secret from it for each.
+            self.long = xxh3_64_with_seed(&xxh3_64(payload).to_le_bytes(), self.long);
         }
     }
 
@@ -78,11 +99,9 @@ impl Digest {
     }
 }
 
-/// The hash of what a [`Digest`] wrote down and of the payloads that it kept.
-pub(super) fn hash<'a>(words: &[u8], long: impl IntoIterator<Item = &'a Bytes>) -> u64 {
-    long.into_iter()
-        .fold(xxh3_64(words), |hash, payload| xxh3_64_with_seed(&xxh3_64(payload).to_le_bytes(), hash))
-}
+/// Kinds of outputs that are written without a pen.
+const SEND: u8 = 2;
+const EVENT: u8 = 8;
 
 /// How long an output's payload is.
 pub(super) fn length<E>(output: &Output<E>) -> u64 {
@@ -97,7 +116,7 @@ pub(super) fn length<E>(output: &Output<E>) -> u64 {
     octets as u64
 }
 
-/// Writes all but the payload of an output. Sizes are written too, so that no two outputs look alike.
+/// Writes all but the payload of an output that is not sent and no event. Sizes are written too, so that no two outputs look alike.
 fn outline<E>(output: &Output<E>, pen: &mut Pen<'_>) {
     match output {
         Output::Dial { ticket, to, deadline } => {
@@ -105,13 +124,6 @@ fn outline<E>(output: &Output<E>, pen: &mut Pen<'_>) {
             pen.number(ticket.0);
             pen.address(*to);
             pen.number(deadline.as_micros());
-        }
-        Output::Send { conn, frame, class, solo } => {
-            pen.octet(2);
-            pen.number(conn.0);
-            pen.octet(class_code(*class));
-            pen.yes(*solo);
-            pen.size(frame.len());
         }
         Output::Reading { conn, on } => {
             pen.octet(3);
@@ -144,7 +156,8 @@ fn outline<E>(output: &Output<E>, pen: &mut Pen<'_>) {
             pen.number(ticket.0);
             pen.octets(key.as_bytes());
         }
-        Output::Event(_) => pen.octet(8),
+        Output::Send { .. } => pen.octet(SEND),
+        Output::Event(_) => pen.octet(EVENT),
     }
 }
 

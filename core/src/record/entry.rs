@@ -1,21 +1,18 @@
 //! One input or command as octets.
 //!
 //! An entry is framed by four octets for its length (three of it, one to check them) and four of check sum, which covers
-//! the number of the entry as well: an octet that was altered anywhere is noticed at the entry that it lies in. Its first
-//! octet says whether a hash of what came out before it is at its end.
+//! the number of the entry as well: an octet that was altered anywhere is noticed at the entry that it lies in.
 //!
-//! While it is recorded it is a draft: long octets that were received and long payloads that were put out are kept where
-//! they are. Copying, hashing and check sums cost the recorder's thread too much, and are done by [`seal`] where a
-//! recording is kept.
+//! While it is recorded it is a draft: long octets that were received are kept where they are. Copying them and check sums
+//! cost the recorder's thread too much, and are done by [`seal`] where a recording is kept.
 
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::digest::{Digest, hash};
 use super::octets::{Pen, Reader};
 use super::recording::Damage;
 use crate::kernel::{Closed, ConnId, DialError, How, Input, Loaded, Port, Ticket, Time};
@@ -26,14 +23,6 @@ pub const LONGEST: usize = (1 << 24) - 1;
 /// Octets before and after an entry's own.
 const LENGTH: usize = 4;
 const CHECK: usize = 4;
-
-/// Octets of a hash, and of what says whether it is there.
-const HASH: usize = 8;
-const FLAG: usize = 1;
-
-/// Octets before a draft: how many it has, how many a digest wrote, how many payloads that kept, and whether received
-/// octets follow.
-const DRAFT: usize = 13;
 
 /// What was polled since the entry before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -177,90 +166,52 @@ impl fmt::Display for Plain<'_> {
     }
 }
 
-/// What the drafts of entries refer to, in their order: long octets that are not copied.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Kept {
-    /// What was received. Their buffers are at most twice as long.
-    pub reads: Vec<Bytes>,
-    /// What was put out, to be hashed. Without them the entries that follow long payloads have no hash.
-    pub payloads: Vec<Bytes>,
-}
-
-/// Appends a draft, whose own octets `write` writes and `read` follows, with what was put out before. Whether it fits; if
-/// not, nothing is appended.
-pub(super) fn draft(
-    out: &mut BytesMut,
-    kept: &mut Kept,
-    before: &mut Digest,
-    read: Option<Bytes>,
-    write: impl FnOnce(&mut Pen<'_>),
-) -> bool {
+/// Appends a draft: an entry's own octets, which `write` writes, behind their number. The highest bit of that says that a
+/// read follows, of `read` octets. Whether it fits; if not, nothing is appended.
+pub(super) fn draft(out: &mut BytesMut, read: Option<usize>, write: impl FnOnce(&mut Pen<'_>)) -> bool {
     let start = out.len();
-    out.put_bytes(0, DRAFT);
+    out.put_u32_le(0);
     write(&mut Pen::new(out));
-    let own = out.len() - start - DRAFT;
-    if own + read.as_ref().map_or(0, Bytes::len) > LONGEST - FLAG - HASH {
+    let own = out.len() - start - LENGTH;
+    if own.saturating_add(read.unwrap_or(0)) > LONGEST {
         out.truncate(start);
         return false;
     }
-    out.put_slice(&before.words);
-    let mut head = &mut out[start..start + DRAFT];
-    for size in [own, before.words.len(), before.long.len()] {
-        head.put_slice(&length_octets(size));
-    }
-    head.put_u8(read.is_some().into());
-    kept.reads.extend(read);
-    kept.payloads.append(&mut before.long);
-    before.clear();
+    let mut length = length_octets(own);
+    length[LENGTH - 1] = if read.is_some() { READ } else { 0 };
+    out[start..start + LENGTH].copy_from_slice(&length);
     true
 }
 
-/// Frames the [drafts](draft) that stand one after the other, the first of which has the number `first`. What is no whole
-/// draft is left out, with all behind it. Where payloads are missing, so is the hash.
-pub(super) fn seal(out: &mut Vec<u8>, first: u64, mut drafts: &[u8], kept: &Kept) {
-    let (mut reads, mut payloads) = (kept.reads.iter(), &kept.payloads[..]);
-    let mut number = first;
-    while let Some((mut head, after)) = drafts.split_at_checked(DRAFT) {
-        let [own, words, long] = [(); 3].map(|()| head.get_u32_le() as usize);
+/// Frames the [drafts](draft) that stand one after the other, the first of which has the number `first`, with the reads
+/// that follow them. What is no whole draft is left out, with all behind it.
+pub(super) fn seal(out: &mut Vec<u8>, first: u64, mut drafts: &[u8], reads: &[Bytes]) {
+    let (mut reads, mut number) = (reads.iter(), first);
+    while let Some((&[a, b, c, read], after)) = drafts.split_first_chunk::<LENGTH>() {
+        let own = u32::from_le_bytes([a, b, c, 0]) as usize;
         let Some((own, after)) = after.split_at_checked(own) else { return };
-        let Some((words, after)) = after.split_at_checked(words) else { return };
-        let before = payloads.split_at_checked(long).filter(|_| !words.is_empty()).map(|(long, rest)| {
-            payloads = rest;
-            hash(words, long)
-        });
-        let read = if head.get_u8() == 1 { reads.next() } else { None };
-        frame_parts(
-            out,
-            number,
-            [&[before.is_some().into()], own, read.map_or(&[], |read| &read[..])],
-            before,
-        );
+        let read = if read == READ { reads.next() } else { None };
+        frame(out, number, [own, read.map_or(&[], |read| &read[..])]);
         number = number.wrapping_add(1);
         drafts = after;
     }
 }
 
-/// Appends a framed entry, of all these octets one after the other.
-fn frame_parts(out: &mut Vec<u8>, number: u64, parts: [&[u8]; 3], hash: Option<u64>) {
+/// Stands for a read behind the length of a draft.
+const READ: u8 = 0x80;
+
+/// Appends a framed entry that has these octets one after the other, together at most [`LONGEST`].
+pub(super) fn frame(out: &mut Vec<u8>, number: u64, parts: [&[u8]; 2]) {
     let start = out.len() + LENGTH;
     out.put_bytes(0, LENGTH);
     parts.iter().for_each(|part| out.extend_from_slice(part));
-    out.extend(hash.iter().flat_map(|hash| hash.to_le_bytes()));
     let [a, b, c, _] = length_octets(out.len() - start);
     out[start - LENGTH..start].copy_from_slice(&[a, b, c, fold([a, b, c])]);
     let check = check(number, &out[start..]);
     out.extend_from_slice(&check);
 }
 
-/// Appends a framed entry that has these octets, at most [`LONGEST`].
-pub(super) fn frame(out: &mut impl BufMut, number: u64, own: &[u8]) {
-    let [a, b, c, _] = length_octets(own.len());
-    out.put_slice(&[a, b, c, fold([a, b, c])]);
-    out.put_slice(own);
-    out.put_slice(&check(number, own));
-}
-
-/// A length: the last octet is 0 if it is at most [`LONGEST`].
+/// A length of at most [`LONGEST`]: the last octet is 0.
 fn length_octets(length: usize) -> [u8; LENGTH] {
     let [a, b, c, d, ..] = (length as u64).to_le_bytes();
     [a, b, c, d]
@@ -307,12 +258,15 @@ const LOADED: u8 = 9;
 const COMMAND: u8 = 10;
 const END: u8 = 11;
 
-/// Writes when, and what came out before, without its hash. The kind follows.
+/// Writes when, and what came out before. The kind follows.
 pub(super) fn write_start(pen: &mut Pen<'_>, at: Time, before: Polled) {
     pen.number(at.as_micros());
-    pen.number(before.outputs << 1 | u64::from(before.drained));
+    pen.number(before.outputs << 2 | u64::from(before.hash.is_some()) << 1 | u64::from(before.drained));
     if before.outputs > 0 {
         pen.number(before.octets);
+    }
+    if let Some(hash) = before.hash {
+        pen.plain(&hash.to_le_bytes());
     }
 }
 
@@ -404,17 +358,12 @@ fn code<T: PartialEq>(all: &[T], one: &T) -> u8 {
 impl<'a> Entry<'a> {
     /// Reads an entry's own octets.
     pub(super) fn read(number: u64, own: &'a [u8]) -> Option<Self> {
-        let (flag, own) = own.split_first()?;
-        let (own, hash) = match flag {
-            0 => (own, None),
-            1 => own.split_last_chunk::<HASH>().map(|(own, hash)| (own, Some(u64::from_le_bytes(*hash))))?,
-            _ => return None,
-        };
         let mut reader = Reader::new(own);
         let at = Time::from_micros(reader.number()?);
         let polled = reader.number()?;
-        let outputs = polled >> 1;
+        let outputs = polled >> 2;
         let octets = if outputs == 0 { 0 } else { reader.number()? };
+        let hash = if polled & 2 == 0 { None } else { Some(u64::from_le_bytes(reader.array()?)) };
         let before = Polled { outputs, octets, drained: polled & 1 == 1, hash };
         let given = read_given(&mut reader)?;
         reader.is_empty().then_some(Entry { number, at, before, given })

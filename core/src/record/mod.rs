@@ -80,7 +80,7 @@ use core::fmt::Debug;
 use crate::kernel::Machine;
 
 pub use digest::{Digest, Outputs};
-pub use entry::{Entry, Given, Kept, LONGEST, Plain, Polled};
+pub use entry::{Entry, Given, LONGEST, Plain, Polled};
 pub use octets::{Pen, Reader};
 pub use recorder::{PIECE, Piece, Recorder, SOONEST, Sink};
 pub use recording::{Damage, Entries, Head, Recording, later};

@@ -8,9 +8,7 @@ use core::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use super::digest::{Digest, Outputs, length};
-use super::entry::{
-    Kept, Polled, draft, seal, write_command, write_end, write_input, write_received, write_start,
-};
+use super::entry::{Polled, draft, seal, write_command, write_end, write_input, write_received, write_start};
 use super::recording::write_head;
 use super::{Pen, Recordable};
 use crate::kernel::{ConnId, Input, Machine, Output, Time, Wake};
@@ -35,24 +33,23 @@ pub struct Piece {
     pub first: Option<u64>,
     /// The head as it is to be kept; or drafts of entries, to be [sealed](Self::seal).
     pub octets: Bytes,
-    /// What the drafts refer to.
-    pub kept: Kept,
+    /// Received octets that follow drafts, in their order: long ones are not copied. Their buffers are at most twice as long.
+    pub reads: Vec<Bytes>,
 }
 
 impl Piece {
-    /// Appends what is to be kept: entries with hashes and check sums, computed here, so that the machine's thread need
+    /// Appends what is to be kept: entries with check sums, computed here, so that the machine's thread need
     /// not.
     pub fn seal(&self, out: &mut Vec<u8>) {
         match self.first {
-            Some(first) => seal(out, first, &self.octets, &self.kept),
+            Some(first) => seal(out, first, &self.octets, &self.reads),
             None => out.extend_from_slice(&self.octets),
         }
     }
 
     /// Its octets and those that it refers to.
     pub fn weight(&self) -> usize {
-        let lengths = |all: &[Bytes]| all.iter().map(Bytes::len).sum::<usize>();
-        self.octets.len() + lengths(&self.kept.reads) + lengths(&self.kept.payloads)
+        self.octets.len() + self.reads.iter().map(Bytes::len).sum::<usize>()
     }
 }
 
@@ -72,7 +69,7 @@ pub trait Sink {
         None
     }
 
-    /// The same for a buffer of [received octets](Kept::reads).
+    /// The same for a buffer of [received octets](Piece::reads).
     fn spare_read(&mut self) -> Option<BytesMut> {
         None
     }
@@ -99,7 +96,7 @@ impl<M: Recordable, S: Sink> Recorder<M, S> {
     pub fn new(setup: M::Setup, mut sink: S) -> Self {
         let outputs = sink.outputs();
         let head = write_head(M::KIND, outputs, |pen| M::write_setup(&setup, pen));
-        sink.piece(Piece { first: None, octets: head.freeze(), kept: Kept::default() });
+        sink.piece(Piece { first: None, octets: head.into(), reads: Vec::new() });
         Recorder { machine: M::build(setup), tape: Tape::new(sink, outputs) }
     }
 
@@ -178,8 +175,8 @@ struct Tape<S: Sink> {
     number: u64,
     /// The piece to come, the number of its first entry, and when that was given.
     piece: BytesMut,
-    kept: Kept,
-    /// Octets of what is kept.
+    reads: Vec<Bytes>,
+    /// Octets of those.
     weight: usize,
     first: u64,
     began: Time,
@@ -201,7 +198,7 @@ impl<S: Sink> Tape<S> {
             sink,
             number: 0,
             piece: BytesMut::new(),
-            kept: Kept::default(),
+            reads: Vec::new(),
             weight: 0,
             first: 0,
             began: Time::ZERO,
@@ -251,20 +248,18 @@ impl<S: Sink> Tape<S> {
         if self.ended {
             return;
         }
-        let words = self.digest.words.len();
-        self.make_room(now, long.saturating_add(AROUND + words));
-        let before = mem::take(&mut self.polled);
-        self.weight += read.iter().chain(&self.digest.long).map(Bytes::len).sum::<usize>();
-        let fits = draft(&mut self.piece, &mut self.kept, &mut self.digest, read, |pen| {
+        self.make_room(now, long.saturating_add(AROUND));
+        let hash = self.digest.hash();
+        let before = Polled { hash, ..mem::take(&mut self.polled) };
+        self.digest.clear();
+        let fits = draft(&mut self.piece, read.as_ref().map(Bytes::len), |pen| {
             write_start(pen, now, before);
             write(pen);
         });
+        self.weight += read.as_ref().map_or(0, Bytes::len);
+        self.reads.extend(read);
         self.number += 1;
-        if !fits {
-            self.ended = true;
-            self.hashed = false;
-            self.digest.clear();
-        }
+        self.ended = !fits;
     }
 
     /// Hands over what is there if it is much or old, or if an entry would not fit behind it without moving it.
@@ -289,20 +284,20 @@ impl<S: Sink> Tape<S> {
         if !self.piece.is_empty() {
             let octets = self.piece.split().freeze();
             self.weight = 0;
-            self.sink.piece(Piece { first: Some(self.first), octets, kept: mem::take(&mut self.kept) });
+            self.sink.piece(Piece { first: Some(self.first), octets, reads: mem::take(&mut self.reads) });
         }
     }
 
     fn output<E: core::fmt::Debug>(&mut self, output: &Output<E>) {
         self.polled.outputs += 1;
         self.polled.octets += length(output);
-        if self.hashed {
+        if self.hashed && !self.ended {
             self.digest.output(output);
         }
     }
 
     fn answer(&mut self, answer: &impl core::fmt::Debug) {
-        if self.hashed {
+        if self.hashed && !self.ended {
             self.digest.answer(answer);
         }
     }

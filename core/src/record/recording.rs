@@ -1,5 +1,7 @@
 //! Reading a recording.
 
+use alloc::vec::Vec;
+
 use bytes::BytesMut;
 
 use super::Pen;
@@ -62,7 +64,7 @@ pub struct Recording<'a> {
 }
 
 /// A head: the magic and the entry that says what was recorded.
-pub(super) fn write_head(kind: &str, outputs: Outputs, setup: impl FnOnce(&mut Pen<'_>)) -> BytesMut {
+pub(super) fn write_head(kind: &str, outputs: Outputs, setup: impl FnOnce(&mut Pen<'_>)) -> Vec<u8> {
     let mut own = BytesMut::new();
     let mut pen = Pen::new(&mut own);
     pen.octets(kind.as_bytes());
@@ -70,9 +72,9 @@ pub(super) fn write_head(kind: &str, outputs: Outputs, setup: impl FnOnce(&mut P
     pen.yes(outputs == Outputs::Hashed);
     setup(&mut pen);
     assert!(own.len() <= LONGEST, "a machine is built from less than 16 MiB");
-    let mut out = BytesMut::from(MAGIC);
+    let mut out = MAGIC.to_vec();
     out.extend_from_slice(VERSION);
-    frame(&mut out, HEAD, &own);
+    frame(&mut out, HEAD, [&own, &[]]);
     out
 }
 
@@ -120,13 +122,13 @@ const LATER: &[u8] = b"LATER";
 
 /// What goes between the head and the entries of a recording that begins with the entry `first`: empty for 0. It is for
 /// sinks that keep the last pieces alone.
-pub fn later(first: u64) -> BytesMut {
-    let mut out = BytesMut::new();
+pub fn later(first: u64) -> Vec<u8> {
+    let mut out = Vec::new();
     if first > 0 {
         out.extend_from_slice(LATER);
         let mut own = BytesMut::new();
         Pen::new(&mut own).number(first);
-        frame(&mut out, HEAD, &own);
+        frame(&mut out, HEAD, [&own, &[]]);
     }
     out
 }

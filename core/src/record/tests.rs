@@ -210,8 +210,8 @@ fn with_polled(octets: &[u8], number: usize, polled: Polled) -> Vec<u8> {
         start
     };
     let mut other = octets[..ends[number]].to_vec();
-    let own = [&own[..1], &start(polled)[..], &own[1 + start(was.before).len()..]].concat();
-    entry::frame(&mut other, number as u64, &own);
+    let own = [&start(polled)[..], &own[start(was.before).len()..]].concat();
+    entry::frame(&mut other, number as u64, [&own, &[]]);
     other.extend_from_slice(rest);
     other
 }
