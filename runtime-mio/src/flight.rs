@@ -3,9 +3,8 @@
 //! A [`Flight`] is the [`Sink`] of a [`Recorder`](egoist_core::record::Recorder). It always keeps the last [`RING`] octets
 //! in memory, and writes them to a file when the process panics or the [`Alarm`] was raised. It may also write everything,
 //! from the first input, to a file of its own: a thread of its own copies, seals and writes. The event loop hands it
-//! buffers, [`BATCH`] octets at a time, and waits for it while [`WAITING`] batches lie there; a disk that takes none of
-//! them for [`PATIENCE`] ends the recording. Outputs are hashed for that file alone: the memory has their numbers and
-//! lengths.
+//! buffers in batches of 256 KiB, and waits for it while eight of them lie there; a disk that takes none for a second ends
+//! the recording. Outputs are hashed for that file alone: the memory has their numbers and lengths.
 
 use std::collections::VecDeque;
 use std::fs::{self, OpenOptions};

@@ -19,7 +19,7 @@ fn recorded(seed: u64, links: LinkMode) -> (Vec<Vec<u8>>, u64) {
     let mut world = world::world(seed, move |boot| {
         let tape = Rc::new(RefCell::new(Vec::new()));
         shelf.borrow_mut().push(Rc::clone(&tape));
-        let sink = move |piece: Piece| piece.seal(&mut *tape.borrow_mut());
+        let sink = move |piece: Piece| piece.seal(&mut tape.borrow_mut());
         Recorder::<Overlay, _>::new(world::config(boot, links), sink)
     });
     world.observe(move |now, node, output| heard.borrow_mut().add(now, node, output));

@@ -117,7 +117,7 @@ struct Shelf(Rc<RefCell<Vec<u8>>>, Outputs);
 
 impl Sink for Shelf {
     fn piece(&mut self, piece: Piece) {
-        piece.seal(&mut *self.0.borrow_mut());
+        piece.seal(&mut self.0.borrow_mut());
     }
 
     fn outputs(&self) -> Outputs {
