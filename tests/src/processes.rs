@@ -35,7 +35,7 @@ fn spawn(mut program: Command, verb: &str, address: &str, folder: &Path, more: &
 }
 
 /// Where the `number`-th on loopback listens.
-fn loopback(number: u16) -> String {
+pub fn loopback(number: u16) -> String {
     format!("127.0.0.1:{}", BASE_PORT + number)
 }
 
