@@ -1,5 +1,6 @@
 //! Choices: who is courted when, and what is given up for whom.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Bench, ME, is_trd, name};
@@ -169,4 +170,28 @@ fn nothing_is_asked_for_in_the_past() {
             bench.refuse_dial(id);
         }
     }
+}
+
+#[test]
+fn who_left_or_is_absent_is_no_first_neighbour() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    for id in 10..60 {
+        bench.record(conns[0], id, &[], 8);
+        bench.record(conns[0], id + 100, &[(1, ListedRole::Both)], 8);
+        bench.node.mark_absent(NodeId(id + 100));
+    }
+    bench.silent.extend(110..160);
+    conns.into_iter().for_each(|conn| bench.hang_up(conn));
+    bench.node.form();
+    bench.pass(Duration::from_millis(100));
+    let courted: Vec<u128> = bench.node.choosing.suits.keys().map(|id| id.0).collect();
+    assert!(courted.len() == 2 && courted.iter().all(|id| *id <= 4), "{courted:?}");
+}
+
+#[test]
+fn a_second_link_does_not_put_the_first_decision_off() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    let measured = bench.node.choosing.measured_at;
+    bench.accept(50, Role::Chooser);
+    assert_eq!(bench.node.choosing.measured_at, measured);
 }

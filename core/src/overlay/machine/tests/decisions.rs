@@ -2,10 +2,27 @@
 
 use super::*;
 use crate::overlay::config::PolicyKind;
+use crate::overlay::wiring::{Extent, SETTLING_EPOCHS};
 use ListedRole::{Both, In};
 
 fn full_mesh() -> (Bench, [ConnId; 2]) {
     Bench::settled(|config| config.policy = PolicyKind::FullMesh)
+}
+
+/// 4 becomes the better neighbour: there is no other way to 10 to 13.
+fn attract(bench: &mut Bench, conn: ConnId) {
+    for id in 10..14 {
+        bench.record(conn, id, &[(4, Both)], 0);
+    }
+    let links: Vec<_> = [1, 2, 3, 10, 11, 12, 13].map(|id| (id, Both)).into();
+    bench.record(conn, 4, &links, 8);
+}
+
+/// A settled node long after it joined, to which no change is worth making unless it gains more than there is.
+fn content() -> (Bench, [ConnId; 2]) {
+    let (mut bench, conns) = Bench::settled(|config| config.eps_ppm = 1_000_000);
+    (0..SETTLING_EPOCHS).for_each(|_| bench.node.choosing.hysteresis.epoch_ended(Extent::Everything));
+    (bench, conns)
 }
 
 #[test]
@@ -106,11 +123,7 @@ fn a_refused_replacement_goes_to_the_next_best_if_that_is_better_than_what_there
     for (better, next) in [(true, vec![4]), (false, vec![])] {
         let (mut bench, conns) = Bench::settled(|_| ());
         if better {
-            for id in 10..14 {
-                bench.record(conns[0], id, &[(4, Both)], 0);
-            }
-            let links: Vec<_> = [1, 2, 3, 10, 11, 12, 13].map(|id| (id, Both)).into();
-            bench.record(conns[0], 4, &links, 8);
+            attract(&mut bench, conns[0]);
         }
         bench.node.court(NodeId(3), Some(NodeId(1)));
         bench.drain();
@@ -148,4 +161,64 @@ fn the_lag_is_the_age_of_what_others_rewired() {
     assert_eq!(hear(2, 700, 1), Duration::ZERO, "nothing changed");
     assert_eq!(hear(3, 90_000, 2), Duration::ZERO, "long ago");
     assert_eq!(hear(4, 700, 1), Duration::from_millis(701), "and the hop");
+}
+
+#[test]
+fn a_change_is_made_if_it_is_worth_it() {
+    let decided: [fn(&mut Overlay); 2] = [Overlay::decide, Overlay::decide_one_link];
+    for decide in decided {
+        for ((mut bench, conns), expected) in [(Bench::settled(|_| ()), vec![4]), (content(), vec![])] {
+            attract(&mut bench, conns[0]);
+            decide(&mut bench.node);
+            bench.drain();
+            assert_eq!(bench.dialled(), expected);
+        }
+    }
+}
+
+#[test]
+fn a_place_whose_neighbour_is_silent_is_filled_whatever_that_gains() {
+    let (mut bench, _) = content();
+    bench.silent.insert(1);
+    bench.pass(Duration::from_millis(800));
+    bench.node.decide();
+    bench.drain();
+    assert_eq!(bench.dialled().len(), 1);
+}
+
+#[test]
+fn no_next_best_is_asked_if_that_is_not_worth_it() {
+    let (mut bench, conns) = content();
+    attract(&mut bench, conns[0]);
+    bench.node.court(NodeId(3), Some(NodeId(1)));
+    bench.drain();
+    bench.refuse_dial(3);
+    assert_eq!(bench.dialled(), []);
+}
+
+#[test]
+fn a_silent_neighbour_that_comes_back_finds_its_place_taken() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    bench.silent.insert(1);
+    bench.pass(Duration::from_secs(2));
+    let [next] = bench.dialled()[..] else { panic!("{:?}", bench.dialled()) };
+    let conn = bench.answer(next);
+    bench.record(conn, next, &[(2, Both), (ME, In)], 8);
+    bench.silent.clear();
+    bench.pass(Duration::from_secs(5));
+    assert_eq!(bench.chosen(), [2, next]);
+}
+
+#[test]
+fn a_place_that_nobody_can_fill_is_offered_again() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    for id in [1, 3, 4] {
+        bench.record(conns[1], id, &[(2, Both)], 0);
+    }
+    bench.hang_up(conns[0]);
+    bench.pass(Duration::from_secs(2));
+    assert_eq!(bench.dialled(), []);
+    bench.record(conns[1], 3, &[(2, Both)], 8);
+    bench.pass(Duration::from_secs(4));
+    assert_eq!(bench.dialled(), [3]);
 }

@@ -111,3 +111,32 @@ fn who_is_silent_without_edges_is_reported_once() {
     let reports = [bench.said(conns[0], is_rmv), bench.said(conns[1], is_rmv)];
     assert_eq!(reports, [1, 1]);
 }
+
+#[test]
+fn those_gone_at_once_are_told_of_bit_by_bit() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    for id in 200..230 {
+        bench.silent.insert(id);
+        bench.record(conns[0], id, &[(99, Both)], 8);
+    }
+    for id in 200..230 {
+        bench.node.gone(NodeId(id));
+        bench.drain();
+    }
+    assert_eq!((0..30).filter(|n| absent(&bench, 200 + n)).count(), 30);
+    assert_eq!(bench.said(conns[1], is_rmv), 8);
+}
+
+#[test]
+fn what_enough_have_said_is_not_said_again() {
+    let (mut bench, conns, key) = bench();
+    // Its answers contradict what is claimed, so that it is not believed yet.
+    bench.pass(Duration::from_secs(10));
+    bench.say(conns[0], &removal(3, 1, VICTIM, key));
+    bench.say(conns[0], &removal(4, 1, VICTIM, key));
+    let said = bench.said(conns[1], is_rmv);
+    bench.node.gone(NodeId(VICTIM));
+    bench.drain();
+    assert!(absent(&bench, VICTIM));
+    assert_eq!(bench.said(conns[1], is_rmv), said);
+}

@@ -179,3 +179,48 @@ fn a_host_full_of_strangers_crowds_out_itself_alone() {
     assert!(!closed.contains(&honest));
     assert!(closed.is_sorted(), "the oldest first");
 }
+
+#[test]
+fn one_whose_last_word_is_one_too_many_is_not_accused() {
+    let arrived = || {
+        let (mut bench, _) = Bench::settled(tight);
+        let conn = bench.accept(50, Role::Chooser);
+        (bench, conn)
+    };
+    let (mut bench, conn) = arrived();
+    let slowed_at = flood(&mut bench, conn, 1_000, ping);
+    assert_eq!(over(&bench).len(), 1);
+    let (mut bench, conn) = arrived();
+    flood(&mut bench, conn, slowed_at - 1, ping);
+    bench.tear_down(conn);
+    assert!(bench.closed(conn));
+    assert_eq!(over(&bench), []);
+}
+
+#[test]
+fn one_who_answers_a_greeting_with_noise_is_named() {
+    let (mut bench, _) = Bench::settled(tight);
+    bench.node.court(NodeId(3), None);
+    bench.drain();
+    let conn = bench.reach(3);
+    for _ in 0..101 {
+        let mut noise = BytesMut::from(&b"NEWS\r\n"[..]);
+        bench.handle(Input::Received { conn, bytes: &mut noise });
+    }
+    assert_eq!(over(&bench), [(Some(3), Budget::Frames, Measure::Slowed)]);
+}
+
+#[test]
+fn what_so_many_hosts_took_is_remembered() {
+    let (bench, _) = Bench::settled(|_| ());
+    let (now, budgets) = (bench.now, &bench.node.config.bounds.budgets);
+    let mut policing = bench.node.policing.clone();
+    let host = |n: u8| SocketAddr::new(Ipv4Addr::new(192, 0, 2, n).into(), 1);
+    for n in 0..=128 {
+        let mut meter = policing.meter(now, budgets, host(n));
+        meter.charge(now, Budget::Frames, u64::from(budgets.frames.burst) + 1);
+        policing.departed(now, host(n), meter);
+    }
+    let mut is_over = |n| policing.meter(now, budgets, host(n)).overdrawn().is_some();
+    assert_eq!([0, 1, 2, 128, 129].map(&mut is_over), [false, true, true, true, false], "of 128");
+}

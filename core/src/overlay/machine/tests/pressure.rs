@@ -103,3 +103,34 @@ fn a_path_over_a_link_known_to_be_dead_is_left_at_once() {
     bench.record(near, first, &[(2, Both), (1, Both), (4, Both), (ME, In)], 8);
     assert_eq!(hop(&mut bench), Some(3 - first), "the other way is known");
 }
+
+/// A settled node with twenty payloads for 1, who has stopped reading; then it gives its choice of 1 up.
+fn parting() -> (Bench, ConnId) {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    bench.peers.get_mut(&conns[0]).unwrap().stalled = true;
+    for _ in 0..20 {
+        assert!(send(&mut bench, 1).is_ok());
+    }
+    bench.node.teardown(NodeId(1), "surplus");
+    bench.drain();
+    assert!(!bench.closed(conns[0]), "there is something left to say");
+    (bench, conns[0])
+}
+
+#[test]
+fn what_was_to_be_said_is_said_before_a_connection_ends() {
+    let (mut bench, conn) = parting();
+    bench.pass(Duration::from_secs(4));
+    assert!(!bench.closed(conn));
+    bench.read_on(conn);
+    assert!(bench.closed(conn));
+    assert_eq!(bench.said(conn, data), 17, "the driver had three");
+    assert!(!bench.events.iter().any(|event| matches!(event, Event::Undelivered { .. })));
+}
+
+#[test]
+fn who_does_not_read_is_waited_for_five_seconds() {
+    let (mut bench, conn) = parting();
+    bench.pass(Duration::from_secs(6));
+    assert!(bench.closed(conn));
+}
