@@ -364,4 +364,39 @@ mod tests {
             let _ = read_command(&mut Reader::new(&octets));
         }
     }
+
+    #[test]
+    fn a_bootstrap_is_replayed_without_a_difference() {
+        use crate::kernel::{Input, Loaded, Machine as _, Output, Time};
+        use crate::record::{Piece, Recorder, Recording, Replay};
+        use alloc::rc::Rc;
+        use core::cell::RefCell;
+
+        let tape = Rc::new(RefCell::new(Vec::new()));
+        let kept = Rc::clone(&tape);
+        let address = "192.0.2.7:61300".parse().unwrap();
+        let mut config = Config::new(Seed::from_u64(7), Network::new("n-1").unwrap(), address);
+        (config.policy, config.k) = (PolicyKind::Watch, 5);
+        let mut machine =
+            Recorder::<Bootstrap, _>::new(config, move |piece: Piece| piece.seal(&mut kept.borrow_mut()));
+        let now = Time::from_secs(1);
+        while let Some(output) = machine.poll() {
+            match output {
+                Output::Load { ticket, .. } => {
+                    machine.handle(now, Input::Loaded { ticket, value: Loaded::Absent });
+                }
+                Output::Store { ticket, .. } => machine.handle(now, Input::Stored { ticket, ok: true }),
+                _ => {}
+            }
+        }
+        let _ = machine.command(now, Command::Bootstraps(vec![address]));
+        drop(machine);
+        let tape = tape.take();
+        let mut replay = Replay::<Bootstrap>::new(Recording::read(&tape).unwrap()).unwrap();
+        let mut inputs = 0;
+        while replay.step(|_| ()).unwrap().is_some() {
+            inputs += 1;
+        }
+        assert!(inputs >= 3, "{inputs}");
+    }
 }

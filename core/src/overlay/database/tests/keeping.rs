@@ -151,3 +151,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_full_database_takes_news_of_those_whom_it_knows() {
+    let told = |id, sequence| draft(id, sequence).chooses(&[3]);
+    let octets = told(1, 1).body_octets();
+    let mut database = Database::new(Limits { octets, ..Limits::default() });
+    assert!(told(1, 1).offer(secs(0), &mut database).taken().is_some());
+    assert!(told(1, 2).offer(secs(0), &mut database).taken().is_some());
+    assert_eq!(told(2, 1).offer(secs(0), &mut database), Verdict::Full);
+}
+
+#[test]
+fn a_node_listens_at_the_address_of_its_name_and_at_those_it_gave() {
+    let further = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 5));
+    let attributes = Attributes { addrs: smallvec![further], ..Attributes::default() };
+    let body = Body { updates: smallvec![Update { attributes, links: Vec::new() }] };
+    let source = draft(1, 1).upt().source;
+    let mut database = Database::default();
+    database.offer(secs(7), Upt::originate(key(1, 1), source, 0, &body), &body);
+    let entry = database.get(NodeId(1)).unwrap();
+    assert_eq!(entry.addrs().collect::<Vec<_>>(), [source.addr, further]);
+    assert_eq!(entry.received(), secs(7));
+}
+
+#[test]
+fn a_first_record_changes_links_if_it_has_some() {
+    let mut database = Database::default();
+    let mut changed = |draft: Draft| {
+        let change = draft.offer(secs(0), &mut database).taken().unwrap();
+        (change.first_seen, change.links, change.wiring)
+    };
+    assert_eq!(changed(draft(1, 1)), (true, false, false));
+    assert_eq!(changed(draft(2, 1).chooses(&[1])), (true, true, true));
+}

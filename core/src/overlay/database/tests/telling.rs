@@ -33,6 +33,16 @@ fn who_tells_of_many_gets_in_its_own_way_alone() {
 }
 
 #[test]
+fn what_was_told_last_goes_first() {
+    let mut database = Database::new(Limits { records: 3, ..Limits::default() });
+    for id in [12, 11, 10] {
+        tell(&mut database, LIAR, &draft(id, 1));
+    }
+    tell(&mut database, HONEST, &draft(1, 1));
+    assert_eq!(database.take_displaced(), [NodeId(10)]);
+}
+
+#[test]
 fn one_peer_introduces_so_much_and_no_more() {
     let each = draft(10, 1).body_octets() + RECORD_CHARGE;
     let mut database = Database::new(Limits { introduced: 3 * each, ..Limits::default() });
