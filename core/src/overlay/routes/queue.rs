@@ -104,3 +104,38 @@ impl Queue {
 fn node(entry: u64) -> usize {
     entry as u32 as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeMap;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever was put in and lowered, the lowest comes out first, of equal ones the lowest node.
+        #[test]
+        fn the_lowest_comes_out_first(steps in prop::collection::vec(prop::option::weighted(0.7, (0u32..60, 0u32..40)), 0..200)) {
+            let mut queue = Queue::default();
+            queue.reset(60);
+            let mut model: BTreeMap<u32, u32> = BTreeMap::new();
+            let lowest = |model: &mut BTreeMap<u32, u32>| {
+                let found = model.iter().map(|(node, key)| (*key, *node)).min().map(|(key, node)| (node, key));
+                found.inspect(|(node, _)| { model.remove(node); })
+            };
+            for step in steps {
+                match step {
+                    Some((node, key)) if model.get(&node).is_none_or(|old| key <= *old) => {
+                        queue.set(node, key);
+                        model.insert(node, key);
+                    }
+                    Some(_) => {}
+                    None => prop_assert_eq!(queue.pop(), lowest(&mut model)),
+                }
+            }
+            while let Some(next) = lowest(&mut model) {
+                prop_assert_eq!(queue.pop(), Some(next));
+            }
+            prop_assert_eq!(queue.pop(), None);
+        }
+    }
+}
