@@ -104,3 +104,37 @@ impl Queue {
 fn node(entry: u64) -> usize {
     entry as u32 as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn nodes_leave_by_key_and_then_by_number(
+            ops in prop::collection::vec((0u32..40, 0u32..60, prop::bool::weighted(0.2)), 0..200),
+        ) {
+            let (mut queue, mut keys) = (Queue::default(), BTreeMap::new());
+            let mut ordered: BTreeSet<(u32, u32)> = BTreeSet::new();
+            queue.reset(40);
+            for (node, key, leaves) in ops {
+                if leaves {
+                    let first = ordered.pop_first();
+                    prop_assert_eq!(queue.pop(), first.map(|(key, node)| (node, key)));
+                    first.map(|(_, node)| keys.remove(&node));
+                } else if keys.get(&node).is_none_or(|held| key < *held) {
+                    keys.insert(node, key).map(|held| ordered.remove(&(held, node)));
+                    ordered.insert((key, node));
+                    queue.set(node, key);
+                }
+            }
+            for (key, node) in ordered {
+                prop_assert_eq!(queue.pop(), Some((node, key)));
+            }
+            prop_assert_eq!(queue.pop(), None);
+        }
+    }
+}

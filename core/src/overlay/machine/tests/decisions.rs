@@ -1,6 +1,7 @@
 //! Decisions: who may be chosen, who is kept, and when.
 
 use super::*;
+use crate::overlay::Phase;
 use crate::overlay::config::PolicyKind;
 use crate::overlay::database::LinkMode;
 use crate::overlay::wiring::{Extent, SETTLING_EPOCHS};
@@ -128,6 +129,22 @@ fn choices_are_kept_though_they_have_no_room_for_more() {
     assert_eq!((bench.chosen(), bench.dialled()), (vec![1, 2], vec![]));
     let decisions = bench.node.counters().decisions - before;
     assert!((9..=11).contains(&decisions), "one in each epoch: {decisions}");
+}
+
+#[test]
+fn epochs_come_a_little_before_their_time_or_a_little_after() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    let scatter = bench.node.config.periods.rewiring / 20;
+    let late = (0..20).filter(|epoch| {
+        let Phase::Deciding { next } = bench.node.phase() else { panic!("{epoch}") };
+        let before = bench.node.counters().decisions;
+        bench.pass(next.since(bench.now));
+        let late = bench.node.counters().decisions == before;
+        bench.pass(scatter);
+        assert_eq!(bench.node.counters().decisions, before + 1, "{epoch}");
+        late
+    });
+    assert!((5..=15).contains(&late.count()));
 }
 
 #[test]
