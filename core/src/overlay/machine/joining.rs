@@ -65,7 +65,7 @@ impl Overlay {
         let to = bootstraps[self.joining.next % bootstraps.len()];
         self.joining.next = self.joining.next.wrapping_add(1);
         self.joining.asking = true;
-        self.dial(Dial::Boot(to), to);
+        self.dial(Dial::Boot, to);
     }
 
     /// REG, on a connection to a bootstrap.
@@ -77,7 +77,7 @@ impl Overlay {
         self.send_packet(conn, Class::Urgent, &Packet::Reg(registration));
     }
 
-    pub(super) fn bootstrap_answer(&mut self, conn: ConnId, addr: SocketAddr, packet: Packet) {
+    pub(super) fn bootstrap_answer(&mut self, conn: ConnId, packet: Packet) {
         match packet {
             Packet::Net(names) => {
                 self.hang_up(conn, CloseHow::Flush, no_fault("answered"));
@@ -86,7 +86,7 @@ impl Overlay {
             }
             Packet::Nack(_) => {
                 self.hang_up(conn, CloseHow::Flush, no_fault("refused by the bootstrap"));
-                self.bootstrap_failed(addr);
+                self.bootstrap_failed();
             }
             _ => self.misbehaved(conn, peer_fault("a registration answered with something else")),
         }
@@ -122,7 +122,7 @@ impl Overlay {
         self.links.values().any(|link| link.live() && !link.idle())
     }
 
-    pub(super) fn bootstrap_failed(&mut self, _addr: SocketAddr) {
+    pub(super) fn bootstrap_failed(&mut self) {
         self.joining.asking = false;
         if !self.has_company() {
             self.form();

@@ -22,7 +22,7 @@ pub(super) enum Dial {
     /// To be a link.
     Link { to: NodeName, role: Role },
     /// To ask a bootstrap.
-    Boot(SocketAddr),
+    Boot,
     /// To measure the way where datagrams get no answer.
     Probe { id: NodeId },
     /// No more wanted.
@@ -39,7 +39,7 @@ pub(super) enum Kind {
     /// A link.
     Link(NodeId),
     /// We said REG and wait for NET.
-    Boot(SocketAddr),
+    Boot,
     /// We said PING and wait for PONG.
     Probe,
     /// Closed by us; what still arrives is dropped.
@@ -156,8 +156,8 @@ impl Overlay {
                 self.connected(conn, Kind::Greeting { to, token }, remote);
                 self.greet(conn, role, token);
             }
-            Dial::Boot(addr) => {
-                self.connected(conn, Kind::Boot(addr), remote);
+            Dial::Boot => {
+                self.connected(conn, Kind::Boot, remote);
                 self.register(conn);
             }
             Dial::Probe { id } => {
@@ -180,7 +180,7 @@ impl Overlay {
     pub(super) fn dial_failed(&mut self, ticket: Ticket) {
         match self.dials.remove(&ticket) {
             Some(Dial::Link { to, .. }) => self.suit_failed_at(to),
-            Some(Dial::Boot(addr)) => self.bootstrap_failed(addr),
+            Some(Dial::Boot) => self.bootstrap_failed(),
             Some(Dial::Probe { id }) => self.unreached(id),
             Some(Dial::Abandoned) | None => {}
         }
@@ -246,11 +246,11 @@ impl Overlay {
             }
         }
         match (kind, packet) {
-            (Kind::Link(_) | Kind::Boot(_), Packet::Seg(segment)) => self.segment(conn, segment),
+            (Kind::Link(_) | Kind::Boot, Packet::Seg(segment)) => self.segment(conn, segment),
             (Kind::Link(id), packet) => self.link_packet(conn, id, packet),
             (Kind::Stranger, packet) => self.first_packet(conn, packet),
             (Kind::Greeting { .. }, packet) => self.greeting_answer(conn, packet),
-            (Kind::Boot(addr), packet) => self.bootstrap_answer(conn, addr, packet),
+            (Kind::Boot, packet) => self.bootstrap_answer(conn, packet),
             (Kind::Probe, Packet::Pong(token)) => {
                 self.pong(token);
                 self.hang_up(conn, CloseHow::Abort, no_fault("measured"));
@@ -460,7 +460,7 @@ impl Overlay {
         match kind {
             Kind::Link(id) => self.link_lost(id, conn, why),
             Kind::Greeting { to, .. } => self.suit_failed_at(to),
-            Kind::Boot(addr) => self.bootstrap_failed(addr),
+            Kind::Boot => self.bootstrap_failed(),
             Kind::Stranger | Kind::Probe | Kind::Closing => {}
         }
     }

@@ -107,32 +107,33 @@ fn node(entry: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use alloc::collections::{BTreeMap, BTreeSet};
-
     use super::*;
+    use alloc::collections::BTreeMap;
     use proptest::prelude::*;
 
     proptest! {
+        /// Whatever was put in and lowered, the lowest comes out first, of equal ones the lowest node.
         #[test]
-        fn nodes_leave_by_key_and_then_by_number(
-            ops in prop::collection::vec((0u32..40, 0u32..60, prop::bool::weighted(0.2)), 0..200),
-        ) {
-            let (mut queue, mut keys) = (Queue::default(), BTreeMap::new());
-            let mut ordered: BTreeSet<(u32, u32)> = BTreeSet::new();
-            queue.reset(40);
-            for (node, key, leaves) in ops {
-                if leaves {
-                    let first = ordered.pop_first();
-                    prop_assert_eq!(queue.pop(), first.map(|(key, node)| (node, key)));
-                    first.map(|(_, node)| keys.remove(&node));
-                } else if keys.get(&node).is_none_or(|held| key < *held) {
-                    keys.insert(node, key).map(|held| ordered.remove(&(held, node)));
-                    ordered.insert((key, node));
-                    queue.set(node, key);
+        fn the_lowest_comes_out_first(steps in prop::collection::vec(prop::option::weighted(0.7, (0u32..60, 0u32..40)), 0..200)) {
+            let mut queue = Queue::default();
+            queue.reset(60);
+            let mut model: BTreeMap<u32, u32> = BTreeMap::new();
+            let lowest = |model: &mut BTreeMap<u32, u32>| {
+                let found = model.iter().map(|(node, key)| (*key, *node)).min().map(|(key, node)| (node, key));
+                found.inspect(|(node, _)| { model.remove(node); })
+            };
+            for step in steps {
+                match step {
+                    Some((node, key)) if model.get(&node).is_none_or(|old| key <= *old) => {
+                        queue.set(node, key);
+                        model.insert(node, key);
+                    }
+                    Some(_) => {}
+                    None => prop_assert_eq!(queue.pop(), lowest(&mut model)),
                 }
             }
-            for (key, node) in ordered {
-                prop_assert_eq!(queue.pop(), Some((node, key)));
+            while let Some(next) = lowest(&mut model) {
+                prop_assert_eq!(queue.pop(), Some(next));
             }
             prop_assert_eq!(queue.pop(), None);
         }
