@@ -146,6 +146,16 @@ mod tests {
     }
 
     #[test]
+    fn the_window_may_be_full() {
+        let mut outbox = Outbox::new(Backlog { in_flight: 10, control: 100, bulk: 20 });
+        for (tag, len) in [(1, 4), (2, 6), (3, 1)] {
+            outbox.push(Class::Control, frame(tag, len), |_| ()).unwrap();
+        }
+        let given: Vec<_> = core::iter::from_fn(|| outbox.pop()).map(|(_, frame)| frame[0]).collect();
+        assert_eq!(given, [1, 2]);
+    }
+
+    #[test]
     fn a_frame_above_the_window_goes_alone_and_control_has_an_end() {
         let mut outbox = Outbox::new(Backlog { in_flight: 10, control: 30, bulk: 20 });
         outbox.push(Class::Control, frame(1, 25), |_| ()).unwrap();

@@ -88,6 +88,7 @@ mod tests {
                     model.push((now, key));
                 }
                 prop_assert_eq!(cache.len(), model.len());
+                prop_assert_eq!(cache.is_empty(), model.is_empty());
             }
         }
     }

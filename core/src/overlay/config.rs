@@ -223,4 +223,15 @@ mod tests {
         assert_eq!((paced.heartbeat, paced.pace), (whole.heartbeat, 4));
         assert_eq!(whole.paced(100).remove, Duration::from_secs(5), "at least");
     }
+
+    #[test]
+    fn refreshes_come_as_configured() {
+        let address = SocketAddr::from(([192, 0, 2, 1], 1));
+        let network = Network::new("n").unwrap_or_else(|_| unreachable!("a valid name"));
+        let mut config = Config::new(Seed::from_u64(1), network, address);
+        config.periods.refresh = Duration::from_secs(90);
+        assert_eq!(config.refresh().period(1), Duration::from_secs(90));
+        config.periods.pace = 2;
+        assert_eq!(config.refresh().period(1), Duration::from_secs(45));
+    }
 }

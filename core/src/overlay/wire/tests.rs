@@ -33,6 +33,15 @@ fn id(n: usize) -> String {
     format!("{n:032x}")
 }
 
+#[test]
+fn the_length_written_is_that_of_the_payload() {
+    let [source, destination] = [NodeId(1), NodeId(2)];
+    let head = DataHead { flow: Flow::Data(7), source, destination, ttl: 32, len: 99 };
+    let octets = emit_data(&head, b"abc");
+    let Ok(Datagram::Dat(read, payload)) = read_datagram(&octets) else { panic!("{octets:?}") };
+    assert_eq!((read, &payload[..]), (DataHead { len: 3, ..head }, &b"abc"[..]));
+}
+
 proptest! {
     #[test]
     fn every_packet_is_read_back(packet in strategies::packets()) {

@@ -103,6 +103,20 @@ fn brute_force(problem: &Problem<'_>, hops: &[u32], links: &mut Vec<u32>, k: usi
     best
 }
 
+#[test]
+fn only_who_is_there_is_a_destination() {
+    let case = Case {
+        graph: graph(4, false, &[]),
+        delay: vec![None; 4],
+        candidate: vec![false; 4],
+        destination: vec![true, true, false, true],
+        free: Vec::new(),
+        current: Vec::new(),
+        k: 1,
+    };
+    assert_eq!(case.problem().destinations().collect::<Vec<_>>(), [1, 3], "and not who decides");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 

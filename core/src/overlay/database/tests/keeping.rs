@@ -39,6 +39,21 @@ fn lives_are_brought_within_bounds() {
 }
 
 #[test]
+fn who_looks_ids_up_by_place_learns_that_they_moved() {
+    let mut database = Database::default();
+    let mut generations = alloc::vec![database.index().generation()];
+    draft(1, 1).offer(secs(0), &mut database);
+    generations.push(database.index().generation());
+    draft(2, 1).living(400).offer(secs(0), &mut database);
+    generations.push(database.index().generation());
+    database.expire(secs(180));
+    generations.push(database.index().generation());
+    draft(2, 2).offer(secs(180), &mut database);
+    assert!(generations.is_sorted_by(|a, b| a < b), "each its own: {generations:?}");
+    assert_eq!(generations.last(), Some(&database.index().generation()), "nobody came or went");
+}
+
+#[test]
 fn what_is_as_old_as_it_may_live_is_refused() {
     let mut database = Database::default();
     for age in [180_000, u32::MAX] {
@@ -134,6 +149,7 @@ fn the_default_bound_holds_and_is_left_again() {
         assert!(draft(id, 1).offer(Time::ZERO, &mut database).taken().is_some());
     }
     assert_eq!(draft(u128::MAX, 1).offer(Time::ZERO, &mut database), Verdict::Full);
+    assert!(!database.is_empty());
     assert_eq!(database.expire(secs(180)).len(), MAX_RECORDS as usize);
     assert!(database.is_empty() && database.octets() == 0);
 }

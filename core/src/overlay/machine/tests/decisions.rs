@@ -1,7 +1,9 @@
 //! Decisions: who may be chosen, who is kept, and when.
 
 use super::*;
+use crate::overlay::Phase;
 use crate::overlay::config::PolicyKind;
+use crate::overlay::database::LinkMode;
 use crate::overlay::wiring::{Extent, SETTLING_EPOCHS};
 use ListedRole::{Both, In};
 
@@ -88,6 +90,33 @@ fn whoever_chose_this_node_needs_no_choice_where_links_are_mutual() {
 }
 
 #[test]
+fn with_directed_links_one_who_chose_this_node_is_chosen_if_it_has_room() {
+    let (mut bench, conns) = Bench::settled(|config| {
+        (config.policy, config.links) = (PolicyKind::FullMesh, LinkMode::Directed);
+    });
+    bench.accept(50, Role::Chooser);
+    for (free, courted) in [(0, false), (8, true)] {
+        bench.record(conns[0], 50, &[(1, Both), (2, Both)], free);
+        bench.pass(Duration::from_secs(1));
+        bench.node.decide();
+        assert_eq!(bench.node.choosing.courts(NodeId(50)), courted, "{free}");
+    }
+}
+
+#[test]
+fn a_link_that_is_being_replaced_is_not_chosen_again_meanwhile() {
+    let (mut bench, conns) = full_mesh();
+    bench.record(conns[0], 5, &[(2, Both)], 8);
+    bench.node.court(NodeId(5), Some(NodeId(1)));
+    bench.drain();
+    bench.answer(5);
+    bench.pass(Duration::from_millis(100));
+    bench.node.decide();
+    assert!(!bench.chosen().contains(&1) && !bench.closed(conns[0]), "it is about to go");
+    assert!(!bench.node.choosing.courts(NodeId(1)));
+}
+
+#[test]
 fn choices_are_kept_though_they_have_no_room_for_more() {
     let (mut bench, conns) = Bench::settled(|_| ());
     for id in [1, 2] {
@@ -100,6 +129,22 @@ fn choices_are_kept_though_they_have_no_room_for_more() {
     assert_eq!((bench.chosen(), bench.dialled()), (vec![1, 2], vec![]));
     let decisions = bench.node.counters().decisions - before;
     assert!((9..=11).contains(&decisions), "one in each epoch: {decisions}");
+}
+
+#[test]
+fn epochs_come_a_little_before_their_time_or_a_little_after() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    let scatter = bench.node.config.periods.rewiring / 20;
+    let late = (0..20).filter(|epoch| {
+        let Phase::Deciding { next } = bench.node.phase() else { panic!("{epoch}") };
+        let before = bench.node.counters().decisions;
+        bench.pass(next.since(bench.now));
+        let late = bench.node.counters().decisions == before;
+        bench.pass(scatter);
+        assert_eq!(bench.node.counters().decisions, before + 1, "{epoch}");
+        late
+    });
+    assert!((5..=15).contains(&late.count()));
 }
 
 #[test]
@@ -161,6 +206,34 @@ fn the_lag_is_the_age_of_what_others_rewired() {
     assert_eq!(hear(2, 700, 1), Duration::ZERO, "nothing changed");
     assert_eq!(hear(3, 90_000, 2), Duration::ZERO, "long ago");
     assert_eq!(hear(4, 700, 1), Duration::from_millis(701), "and the hop");
+}
+
+#[test]
+fn waits_and_fillings_of_a_place_are_counted() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    for sequence in 1..=2 {
+        let links = [(u128::from(sequence), Both)];
+        let key = Key { incarnation: 1, sequence };
+        bench.say(conns[0], &Bench::bare(key, name(60), 5_000, 1_800, &links));
+    }
+    let before = *bench.node.counters();
+    (0..20).for_each(|_| bench.node.decide_when_quiet());
+    let counters = *bench.node.counters();
+    assert_eq!(counters.waited + counters.decisions, before.waited + before.decisions + 20);
+    assert!(counters.waited > 10 + before.waited, "news of another's choice is under way");
+    bench.hang_up(conns[0]);
+    bench.node.repair();
+    assert_eq!(bench.node.counters().decisions, counters.decisions + 1);
+}
+
+#[test]
+fn who_is_alone_looks_for_company_and_decides_nothing() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    conns.into_iter().for_each(|conn| bench.hang_up(conn));
+    let decisions = bench.node.counters().decisions;
+    bench.node.decide_when_quiet();
+    assert_eq!(bench.node.choosing.suits.len(), 2);
+    assert_eq!(bench.node.counters().decisions, decisions);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Databases compared with a neighbour's.
 
 use super::*;
-use crate::overlay::database::{Database, Limits, Verdict};
+use crate::overlay::database::{Database, Limits, SMALL, Verdict};
 
 /// A record of `id` under the first key, that says so many are free.
 fn record(id: u128, free: u32) -> Upt {
@@ -29,9 +29,12 @@ fn compare(bench: &mut Bench, conn: ConnId, theirs: &mut Database) {
 
 #[test]
 fn records_under_an_equal_key_become_one_by_comparison() {
-    for (ours, theirs) in [(1, 2), (2, 1)] {
+    for (ours, theirs, all) in [(1, 2, 6), (2, 1, 6), (1, 2, SMALL as usize)] {
         let (mut bench, conns) = Bench::settled(|_| ());
         bench.say(conns[0], &Packet::Upt(record(50, ours)));
+        let others = (60..).take(all - bench.node.database().len());
+        others.for_each(|id| bench.say(conns[0], &Packet::Upt(record(id, 8))));
+        assert_eq!(bench.node.database().len(), all);
         let mut other = Database::new(Limits::default());
         let alike = bench.node.database().entries().filter(|entry| entry.id() != NodeId(50));
         for upt in alike.map(|entry| entry.upt().clone()).chain([record(50, theirs)]) {

@@ -50,6 +50,16 @@ fn old_news_is_answered_with_the_newer_once_a_second_and_that_of_oneself_never()
 }
 
 #[test]
+fn a_record_that_is_not_taken_is_answered_with_nothing() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    bench.say(conns[0], &Bench::bare(key(1, 50), name(60), 0, 180, &[(1, Both)]));
+    let before = heard(&bench, conns[1], 60);
+    bench.say(conns[1], &Bench::bare(key(1, 51), name(60), 180_000, 180, &[(1, Both)]));
+    assert_eq!(bench.node.database().get(NodeId(60)).unwrap().key(), key(1, 50), "its life is over");
+    assert_eq!(heard(&bench, conns[1], 60), before, "it is not old news");
+}
+
+#[test]
 fn of_two_records_under_one_key_the_larger_hash_is_told_to_who_has_the_other() {
     let (mut bench, conns) = Bench::settled(|_| ());
     let mut both = [1, 2].map(|to| Bench::bare(key(1, 1), name(60), 0, 1_800, &[(to, Both)]));

@@ -57,6 +57,26 @@ fn one_who_came_back_another_way_is_not_linked_with_out_of_turn() {
 }
 
 #[test]
+fn one_who_was_asked_for_and_did_not_answer_is_not_linked_with_whenever_it_does() {
+    for (silent, dialled) in [(true, vec![]), (false, vec![9])] {
+        let (mut bench, conns) = Bench::settled(|config| config.periods.heal = Duration::from_secs(3_600));
+        bench.record(conns[0], 9, &[], 8);
+        bench.node.mark_absent(NodeId(9));
+        if silent {
+            bench.silent.insert(9);
+        }
+        (0..2).for_each(|_| bench.node.heal());
+        bench.drain();
+        bench.pass(Duration::from_secs(5));
+        bench.silent.clear();
+        bench.node.probe(NodeId(9));
+        bench.drain();
+        bench.pass(Duration::from_secs(1));
+        assert_eq!(bench.dialled(), dialled);
+    }
+}
+
+#[test]
 fn a_day_of_comers_and_goers_leaves_nothing_behind() {
     let (mut bench, _) = Bench::settled(|_| ());
     for round in 0..60u128 {

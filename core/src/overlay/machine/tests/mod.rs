@@ -9,6 +9,7 @@ mod joining;
 mod links;
 mod membership;
 mod memory;
+mod paths;
 mod payloads;
 mod policing;
 mod pressure;

@@ -52,6 +52,16 @@ fn a_flood_of_frames_is_slowed_named_and_closed_and_nobody_else_is() {
 }
 
 #[test]
+fn who_is_slowed_is_not_read_for_a_quarter_of_a_second_at_least() {
+    let (mut bench, conns) = Bench::settled(tight);
+    flood(&mut bench, conns[0], 1_000, ping);
+    bench.pass(Duration::from_millis(240));
+    assert!(!bench.peers[&conns[0]].heard_out, "though its debt of one frame is paid after a tenth");
+    bench.pass(Duration::from_millis(20));
+    assert!(bench.peers[&conns[0]].heard_out);
+}
+
+#[test]
 fn who_was_closed_is_not_let_in_again_at_once() {
     let (mut bench, conns) = Bench::settled(|config| {
         tight(config);

@@ -165,6 +165,20 @@ fn a_node_behind_its_own_record_says_nothing_until_it_has_caught_up() {
 }
 
 #[test]
+fn a_decision_that_was_due_meanwhile_is_made_once_the_node_has_caught_up() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    let later = Key { incarnation: 5, sequence: 3 };
+    let mut bytes = BytesMut::from(&Bench::bare(later, name(ME), 0, 1_800, &[]).emit()[..]);
+    bench.node.handle(bench.now, Input::Received { conn: conns[0], bytes: &mut bytes });
+    let before = bench.node.counters().decisions;
+    bench.node.decide_when_quiet();
+    assert_eq!(bench.node.counters().decisions, before, "it may say nothing now");
+    bench.drain();
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(bench.node.counters().decisions, before + 1);
+}
+
+#[test]
 fn peers_are_kept_for_the_next_life_and_dialled_when_no_bootstrap_answers() {
     let (mut bench, _) = Bench::settled(|_| ());
     let mut raw = Raw::new(None);

@@ -96,6 +96,28 @@ fn a_suit_that_replaces_a_living_link_fills_no_lost_place() {
 }
 
 #[test]
+fn a_suit_that_replaces_a_silent_neighbour_fills_its_place() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    bench.node.court(NodeId(3), Some(NodeId(1)));
+    bench.silent.insert(1);
+    bench.pass(Duration::from_secs(2));
+    assert_eq!(bench.dialled(), [3], "there is one place");
+}
+
+#[test]
+fn a_new_link_is_told_of_once_that_is_allowed() {
+    let delay = Duration::from_secs(4);
+    let (mut bench, _) = Bench::settled(|config| config.periods.announce_delay = delay);
+    bench.node.court(NodeId(3), Some(NodeId(1)));
+    bench.drain();
+    bench.answer(3);
+    bench.pass(delay - Duration::from_millis(100));
+    assert_eq!(bench.lists(), [1, 2]);
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(bench.lists(), [1, 2, 3]);
+}
+
+#[test]
 fn with_directed_links_the_other_end_lists_only_who_chose_it() {
     let (mut bench, conns) = Bench::settled(|config| config.links = LinkMode::Directed);
     bench.node.court(NodeId(3), Some(NodeId(1)));
