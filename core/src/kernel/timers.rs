@@ -156,4 +156,15 @@ mod tests {
             prop_assert_eq!(timers.fire(Time::from_micros(25)).to_vec(), due);
         }
     }
+
+    #[test]
+    fn a_timer_is_only_brought_forward() {
+        let mut timers = Timers::new();
+        let mut next = |secs| {
+            timers.set_earlier('a', Time::from_secs(secs));
+            timers.next().map(|(at, _)| at)
+        };
+        let expected = [5, 5, 3, 3].map(|secs| Some(Time::from_secs(secs)));
+        assert_eq!([5, 7, 3, 4].map(&mut next), expected);
+    }
 }

@@ -234,4 +234,20 @@ mod tests {
         config.periods.pace = 2;
         assert_eq!(config.refresh().period(1), Duration::from_secs(45));
     }
+
+    #[test]
+    fn so_many_may_choose_a_node() {
+        let address = SocketAddr::from(([192, 0, 2, 1], 1));
+        let network = Network::new("n").unwrap_or_else(|_| unreachable!("a valid name"));
+        let mut config = Config::new(Seed::from_u64(1), network, address);
+        config.k = 3;
+        let mut cap = |policy, links, in_degree| {
+            (config.policy, config.links, config.bounds.in_degree) = (policy, links, in_degree);
+            config.in_degree_cap()
+        };
+        assert_eq!(cap(PolicyKind::BestResponse, LinkMode::Mutual, None), Some(12));
+        assert_eq!(cap(PolicyKind::BestResponse, LinkMode::Directed, None), Some(24));
+        assert_eq!(cap(PolicyKind::FullMesh, LinkMode::Directed, None), None);
+        assert_eq!(cap(PolicyKind::FullMesh, LinkMode::Mutual, Some(5)), Some(5));
+    }
 }
