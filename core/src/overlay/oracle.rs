@@ -168,6 +168,14 @@ pub enum Difference {
         /// What the other says of it.
         heard: bool,
     },
+    /// Payloads do not arrive where a route leads.
+    #[error("nothing that node {from} sends arrives at node {to}, and it has a route")]
+    Undelivered {
+        /// From here.
+        from: usize,
+        /// To here.
+        to: usize,
+    },
     /// News goes around without an end.
     #[error("{frames} frames within a second: news goes around without an end")]
     Storm {

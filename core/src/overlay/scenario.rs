@@ -16,6 +16,7 @@ mod script;
 pub mod strategies;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
 pub use grammar::{ACTIONS, Choices};
 pub use script::NotAScenario;
@@ -183,7 +184,7 @@ impl Scenario {
         Periods::default().rewiring * if ring { RING } else { SETTLING }
     }
 
-    /// Runs it to the stated time and asks the oracles.
+    /// Runs it to the stated time, with payloads under way, and asks the oracles; then payloads must arrive everywhere.
     ///
     /// # Errors
     /// What was still wrong when the time was over.
@@ -200,7 +201,8 @@ impl Scenario {
         Ok(Held { after: self.recovered(world)?, tally })
     }
 
-    /// Makes everything right, has those go who go, and waits until the oracles hold; how long that took.
+    /// Makes everything right, has those go who go, and waits until the oracles hold; how long that took. From then on
+    /// payloads arrive.
     fn recovered(&self, mut world: World<Member>) -> Result<Duration, Difference> {
         let mut nothing = Agenda::new(most_chosen);
         faults::recover(&mut world);
@@ -221,7 +223,10 @@ impl Scenario {
         };
         world.run_until_done(stated + QUIET, ASKED, judge, |_, _, _| ());
         calm.seen(world.now(), outcome.is_ok());
-        outcome.map(|()| calm.since.unwrap_or(world.now()).since(recovered))
+        outcome?;
+        let after = calm.since.unwrap_or(world.now()).since(recovered);
+        self.deliver(&mut world)?;
+        Ok(after)
     }
 
     /// Lets time pass and looks at what everybody makes of what it knows: that is right at any time.
@@ -240,6 +245,7 @@ impl Scenario {
                 self.check_storm(frames(world) - before)?;
             }
             oracle::views(&self.members(world), self.links)?;
+            self.chatter(world);
         }
         Ok(())
     }

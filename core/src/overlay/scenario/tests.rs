@@ -145,6 +145,39 @@ fn moments_of_news_do_not_end_a_calm() {
     assert_eq!(calm.since, Some(seconds(22)));
 }
 
+#[test]
+fn payloads_go_around_what_is_cut_and_not_to_who_is_cut_off() {
+    let ring = Scenario { k: 3, ..of(4) };
+    let mut world = ring.world();
+    world.run_until(Time::from_secs(120), |_, _, _| ());
+    world.cut(0, 1);
+    world.cut(1, 0);
+    assert_eq!(ring.deliver(&mut world), Ok(()));
+    for other in [0, 1, 3] {
+        world.cut(other, 2);
+        world.cut(2, other);
+    }
+    assert_eq!(ring.deliver(&mut world), Err(Difference::Undelivered { from: 0, to: 2 }));
+}
+
+#[test]
+fn everybody_who_runs_sends_each_second() {
+    let mut world = of(3).world();
+    of(3).chatter(&mut world);
+    world.run_until(Time::from_secs(60), |_, _, _| ());
+    let mut heard = BTreeMap::new();
+    for _ in 0..6 {
+        of(3).chatter(&mut world);
+        world.run_until(world.now() + Duration::from_secs(1), |_, node, event| {
+            if let crate::overlay::Event::Delivered { payload, .. } = event {
+                *heard.entry((node, payload.len())).or_insert(0) += 1;
+            }
+        });
+    }
+    let each = [(0, 16), (0, 1_500), (1, 16), (1, 1_500), (2, 16), (2, 1_500)].map(|key| (key, 3));
+    assert_eq!(heard, BTreeMap::from(each));
+}
+
 /// How often each answer comes, in percent of 20,000 drawn scenarios.
 fn shares<K: Ord>(scenarios: &[Scenario], of: impl Fn(&Scenario) -> K) -> BTreeMap<K, usize> {
     let mut counts = BTreeMap::new();
