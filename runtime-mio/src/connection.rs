@@ -10,6 +10,7 @@ use egoist_core::kernel::{CloseHow, Closed, ConnId, How, Input, Time, Why};
 use crate::erase::MachineId;
 use crate::host::{Alarm, Host, Socket};
 use crate::net::{Net, Ready, Stream, Token};
+use crate::quantum::Quantum;
 use crate::shim::Peer;
 
 /// Reads of one connection in a turn.
@@ -50,6 +51,7 @@ pub(crate) struct Connection<N: Net> {
     reading: bool,
     can_read: bool,
     can_write: bool,
+    quantum: Quantum,
     listed: bool,
     unflushed: bool,
 }
@@ -86,13 +88,15 @@ impl<N: Net> Connection<N> {
             reading: true,
             can_read: true,
             can_write: true,
+            quantum: Quantum::new(),
             listed: false,
             unflushed: false,
         }
     }
 
-    /// Reads into `scratch` until nothing is there, the budget is spent or it is full; how much, and how it ended.
+    /// Reads into `scratch` until nothing is there or the budget is spent; how much, and how it ended.
     fn fill(&mut self, scratch: &mut [u8]) -> (usize, Filled) {
+        let scratch = &mut scratch[..self.quantum.octets()];
         let mut len = 0;
         for _ in 0..READS {
             if len == scratch.len() {
@@ -147,6 +151,13 @@ impl<N: Net> Connection<N> {
     const fn wants_reading(&self) -> bool {
         (self.reading && matches!(self.phase, Phase::Open)) || self.closing()
     }
+
+    /// Notes that the connection is listed; false if it is already, or there is nothing to read.
+    const fn is_to_list(&mut self) -> bool {
+        let lists = self.can_read && self.wants_reading() && !self.listed;
+        self.listed |= lists;
+        lists
+    }
 }
 
 /// The frames that may go in one write: up to the next one that must go alone.
@@ -189,9 +200,16 @@ impl<N: Net> Host<N> {
     /// Puts a connection among those to read, if there may be something to read.
     fn list(&mut self, token: Token) {
         let Some(Socket::Connection(conn)) = self.sockets.get_mut(token) else { return };
-        if conn.can_read && conn.wants_reading() && !conn.listed {
-            conn.listed = true;
-            self.ready.push_back(token);
+        if conn.is_to_list() {
+            self.ready.push(token);
+        }
+    }
+
+    /// Likewise, behind those that were not read in this turn.
+    fn list_behind(&mut self, token: Token) {
+        let Some(Socket::Connection(conn)) = self.sockets.get_mut(token) else { return };
+        if conn.is_to_list() {
+            self.spent.push(token);
         }
     }
 
@@ -217,7 +235,7 @@ impl<N: Net> Host<N> {
             self.hand_over(token, len);
         }
         match filled {
-            Filled::Budget => self.list(token),
+            Filled::Budget => self.list_behind(token),
             Filled::Blocked => {}
             Filled::End(how) => self.peer_ended(token, how),
         }
@@ -228,7 +246,9 @@ impl<N: Net> Host<N> {
         let Some(Socket::Connection(conn)) = self.sockets.get_mut(token) else { return };
         let (id, bytes) = (conn.machine, &mut conn.buffer);
         let machine = &mut self.stations[id.0].machine;
+        let begun = self.net.now();
         machine.arrived(self.now, ConnId(token.0), bytes, &mut self.scratch, len);
+        conn.quantum.adapt(len, self.net.now().since(begun));
         if conn.buffer.is_empty() {
             conn.buffer = BytesMut::new();
         }

@@ -68,7 +68,7 @@ impl<N: Net> Host<N> {
         let Some(Socket::Datagrams(socket)) = self.sockets.get_mut(ready.token) else { return };
         if ready.readable && !socket.listed {
             socket.listed = true;
-            self.ready.push_back(ready.token);
+            self.ready.push(ready.token);
         }
         if ready.writable {
             socket.can_write = true;
@@ -99,7 +99,7 @@ impl<N: Net> Host<N> {
         }
         socket.listed = !blocked;
         if !blocked {
-            self.ready.push_back(token);
+            self.spent.push(token);
         }
         self.touch(id);
     }

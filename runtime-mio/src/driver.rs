@@ -128,6 +128,7 @@ impl<N: Net> Host<N> {
     /// How long nothing needs doing.
     fn wait(&mut self, max: Option<Duration>) -> Option<Duration> {
         let busy = !(self.ready.is_empty()
+            && self.spent.is_empty()
             && self.undrained.is_empty()
             && self.unflushed.is_empty()
             && self.ended.is_empty()
@@ -158,7 +159,8 @@ impl<N: Net> Host<N> {
         for token in std::mem::take(&mut self.decided) {
             self.decide(token);
         }
-        for token in std::mem::take(&mut self.ready) {
+        let (ready, spent) = (std::mem::take(&mut self.ready), std::mem::take(&mut self.spent));
+        for token in ready.into_iter().chain(spent) {
             match self.sockets.get(token) {
                 Some(Socket::Connection(_)) => self.read_connection(token),
                 Some(Socket::Datagrams(_)) => self.read_datagrams(token),

@@ -18,7 +18,7 @@ use crate::net::{MioNet, Net, Ready, Token};
 use crate::shim::{HeldDatagrams, Shim};
 use crate::store::{StateError, Store};
 
-/// Octets read from one connection in a turn, and the size of the one buffer that all reads go through.
+/// The most octets read from one connection in a turn, and the size of the one buffer that all reads go through.
 pub(crate) const READ_BUDGET: usize = 64 << 10;
 
 /// What a [`Driver`](crate::Driver) holds. Closures are given it to ask and command machines, to start and stop things.
@@ -29,7 +29,10 @@ pub struct Host<N: Net = MioNet> {
     pub(crate) sockets: Slab<N>,
     pub(crate) stations: Vec<Station<N>>,
     pub(crate) undrained: VecDeque<MachineId>,
-    pub(crate) ready: VecDeque<Token>,
+    /// Sockets to read.
+    pub(crate) ready: Vec<Token>,
+    /// Sockets that had more than their budget of the last turn: they are read behind all others.
+    pub(crate) spent: Vec<Token>,
     pub(crate) unflushed: Vec<Token>,
     pub(crate) decided: Vec<Token>,
     pub(crate) ended: Vec<Token>,
@@ -138,7 +141,8 @@ impl<N: Net> Host<N> {
             sockets: Slab::new(),
             stations: Vec::new(),
             undrained: VecDeque::new(),
-            ready: VecDeque::new(),
+            ready: Vec::new(),
+            spent: Vec::new(),
             unflushed: Vec::new(),
             decided: Vec::new(),
             ended: Vec::new(),

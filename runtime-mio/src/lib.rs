@@ -11,6 +11,7 @@ mod handle;
 mod host;
 mod listener;
 pub mod net;
+mod quantum;
 mod resolver;
 mod shim;
 mod signals;

@@ -152,7 +152,7 @@ impl<N: Net> Host<N> {
             }
             let socket = ListenSocket { listener, machine, port: Port(port), listed: true };
             let token = self.sockets.insert(Socket::Listener(socket));
-            self.ready.push_back(token);
+            self.ready.push(token);
             self.own_addresses.insert(addr, machine);
             listening.push(addr);
         }
@@ -162,7 +162,7 @@ impl<N: Net> Host<N> {
             }
             let socket = DatagramSocket::new(socket, machine, Port(port));
             let token = self.sockets.insert(Socket::Datagrams(socket));
-            self.ready.push_back(token);
+            self.ready.push(token);
             self.own_addresses.insert(addr, machine);
             sockets.push((addr, token));
         }
@@ -174,7 +174,7 @@ impl<N: Net> Host<N> {
         let Some(Socket::Listener(listener)) = self.sockets.get_mut(token) else { return };
         if !listener.listed {
             listener.listed = true;
-            self.ready.push_back(token);
+            self.ready.push(token);
         }
     }
 
@@ -199,7 +199,10 @@ impl<N: Net> Host<N> {
                 Err(error) => tracing::debug!(%error, "a connection was gone before it was accepted"),
             }
         }
-        self.listener_ready(token);
+        if let Some(Socket::Listener(socket)) = self.sockets.get_mut(token) {
+            socket.listed = true;
+            self.spent.push(token);
+        }
     }
 
     /// Accepts again, from every listener.

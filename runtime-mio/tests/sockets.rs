@@ -2,12 +2,14 @@
 
 mod machines;
 
-use std::net::SocketAddr;
+use std::convert::Infallible;
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use egoist_core::kernel::{
-    CloseHow, Closed, ConnId, DialError, Machine, Output, Port, StoreOp, Ticket, Time,
+    CloseHow, Closed, ConnId, DialError, Input, Machine, Output, Port, StoreOp, Ticket, Time, Wake,
 };
 use egoist_mio::{Driver, Key, Peer, Setup};
 use machines::{DONE, Echo, Puppet, Seen, close, dial, send};
@@ -42,6 +44,106 @@ fn connect(driver: &mut Driver, puppet: Key<Puppet>, ticket: u64, to: SocketAddr
     tell(driver, puppet, dial(ticket, to, Time::from_secs(60)));
     until(driver, |d| d.machine(puppet).dialed(ticket).is_some());
     driver.machine(puppet).dialed(ticket).unwrap()
+}
+
+/// What came over a connection, piece by piece.
+fn pieces(puppet: &Puppet, conn: ConnId) -> Vec<usize> {
+    let of_conn = |seen: &Seen| match seen {
+        Seen::Received(c, bytes) if *c == conn => Some(bytes.len()),
+        _ => None,
+    };
+    puppet.seen.iter().filter_map(of_conn).collect()
+}
+
+/// Somebody outside of the driver who connects to a puppet: its connection, and the puppet's end of it.
+fn caller(driver: &mut Driver, puppet: Key<Puppet>) -> (TcpStream, ConnId) {
+    let stream = TcpStream::connect(driver.local_addr(puppet).unwrap()).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    let from = stream.local_addr().unwrap();
+    let opened = |d: &mut Driver| {
+        d.machine(puppet).seen.iter().find_map(|seen| match seen {
+            Seen::Opened(conn, _, remote) if *remote == from => Some(*conn),
+            _ => None,
+        })
+    };
+    until(driver, |d| opened(d).is_some());
+    (stream, opened(driver).unwrap())
+}
+
+/// Writes as much as the buffers take: at least four times what is read in a turn.
+fn flood(stream: &mut TcpStream) {
+    let mut written = 0;
+    while let Ok(n) = stream.write(&[b'x'; 1 << 16]) {
+        written += n;
+    }
+    assert!(written >= 4 << 16, "{written}");
+}
+
+#[test]
+fn who_says_little_is_heard_before_who_had_its_turn() {
+    let mut driver = Driver::new().unwrap();
+    let puppet: Key<Puppet> = add(&mut driver, &at(LOCAL4));
+    let (mut much, from_much) = caller(&mut driver, puppet);
+    let (mut little, from_little) = caller(&mut driver, puppet);
+    flood(&mut much);
+    driver.turn(Some(Duration::from_secs(1))).unwrap();
+    let before = pieces(driver.machine(puppet), from_much).len();
+    assert!(before > 0);
+    little.write_all(b"a word").unwrap();
+    until(&mut driver, |d| !pieces(d.machine(puppet), from_little).is_empty());
+    let seen = &driver.machine(puppet).seen;
+    let heard = seen.iter().position(|s| matches!(s, Seen::Received(c, _) if *c == from_little)).unwrap();
+    let before_it = seen[..heard].iter().filter(|s| matches!(s, Seen::Received(c, _) if *c == from_much));
+    assert_eq!(before_it.count(), before);
+}
+
+/// Takes long for each input.
+#[derive(Default)]
+struct Slow(Puppet);
+
+impl Machine for Slow {
+    type Command = <Puppet as Machine>::Command;
+    type Reply = ();
+    type Refusal = Infallible;
+    type Event = <Puppet as Machine>::Event;
+
+    fn handle(&mut self, now: Time, input: Input<'_>) {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(2) {}
+        self.0.handle(now, input);
+    }
+
+    fn command(&mut self, now: Time, command: Self::Command) -> Result<(), Infallible> {
+        self.0.command(now, command)
+    }
+
+    fn poll(&mut self) -> Option<Output<Self::Event>> {
+        self.0.poll()
+    }
+
+    fn poll_timeout(&self) -> Option<Wake> {
+        self.0.poll_timeout()
+    }
+}
+
+#[test]
+fn what_takes_long_is_heard_in_small_pieces() {
+    let mut driver = Driver::new().unwrap();
+    let slow: Key<Slow> = add(&mut driver, &at(LOCAL4));
+    let mut stream = TcpStream::connect(driver.local_addr(slow).unwrap()).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    flood(&mut stream);
+    let received = |d: &Driver| {
+        let opened = d.machine(slow).0.seen.iter().find_map(|seen| match seen {
+            Seen::Opened(conn, ..) => Some(*conn),
+            _ => None,
+        });
+        opened.map_or(Vec::new(), |conn| pieces(&d.machine(slow).0, conn))
+    };
+    until(&mut driver, |d| received(d).len() >= 4);
+    let received = received(&driver);
+    assert_eq!(received[0], 64 << 10);
+    assert!(received[1..].iter().all(|piece| *piece == 4 << 10), "{received:?}");
 }
 
 #[test]
@@ -79,7 +181,7 @@ fn dials_end_in_one_way_each() {
     full.listen(0).unwrap();
     let silent = full.local_addr().unwrap().as_socket().unwrap();
     let _taken: Vec<_> =
-        (0..3).map(|_| std::net::TcpStream::connect_timeout(&silent, Duration::from_millis(50))).collect();
+        (0..3).map(|_| TcpStream::connect_timeout(&silent, Duration::from_millis(50))).collect();
     let deadline = driver.now() + Duration::from_millis(150);
     tell(&mut driver, puppet, dial(2, silent, deadline));
     until(&mut driver, |d| d.machine(puppet).seen.len() == 2);

@@ -54,6 +54,8 @@ pub(crate) fn registration(id: u128) -> Bytes {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Attack {
     Nothing,
+    /// It keeps a processor busy and says nothing: what others lose by that alone.
+    Work,
     /// Each record of another source.
     Ids,
     /// Each record of another source, and as long as records may be.
@@ -72,8 +74,9 @@ pub(crate) enum Attack {
 }
 
 impl Attack {
-    pub(crate) const ALL: [Attack; 10] = [
+    pub(crate) const ALL: [Attack; 11] = [
         Attack::Nothing,
+        Attack::Work,
         Attack::Ids,
         Attack::LongRecords,
         Attack::Hashes,

@@ -11,7 +11,10 @@
 //! attacker's bytes of the same turn: a driver reads 64 KiB at most from each connection in its turn.
 //!
 //! `process`: the same against a real process on loopback, for SECONDS (20) of each attack. An honest frame's delay is
-//! the time from one neighbour's write until the other has read what the node relays.
+//! the time from one neighbour's write until the other has read what the node relays. The attacker is a process of its own
+//! and of the lowest priority; the line `Work` says what one costs that only keeps a processor busy. The victim is alone
+//! on the first processor with `chrt -f 10 taskset -c 1 target/release/examples/attack process`, and nothing that the
+//! others' scheduling does is taken for a delay of its.
 
 #![allow(unsafe_code, reason = "an allocator that counts")]
 #![allow(clippy::disallowed_types, reason = "time is what is measured")]
@@ -19,6 +22,7 @@
 mod claims;
 mod machine;
 mod process;
+mod siege;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -37,6 +41,10 @@ fn main() -> ExitCode {
     match what.as_str() {
         "machine" => machine::measure(how_much.unwrap_or(1_000_000).into()),
         "process" => process::measure(Duration::from_secs(how_much.unwrap_or(20))),
+        "besiege" => {
+            let [name, to] = [args.next(), args.next()].map(Option::unwrap_or_default);
+            siege::attack(&name, &to, Duration::from_secs(how_much.unwrap_or(20)));
+        }
         _ => {
             eprintln!("name what is attacked: machine or process");
             return ExitCode::FAILURE;

@@ -1,9 +1,10 @@
 //! Attacks on a real process: how long honest frames are on their way through it meanwhile.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,25 +13,22 @@ use std::time::{Duration, Instant};
 
 use egoist_core::overlay::Token;
 use egoist_core::overlay::wire::{self, Beat, Packet};
-use egoist_tests::processes::{Node, binary};
+use egoist_tests::processes::{Node, binary, loopback};
 
 use crate::at;
-use crate::claims::{Attack, EVIL, greeting, registration, upt};
+use crate::claims::{Attack, greeting, upt};
+use crate::siege::Siege;
 
-const NETWORK: &str = "loopback";
+pub(crate) const NETWORK: &str = "loopback";
 const HONEST: [u128; 2] = [1, 2];
 /// Of whom the neighbours tell: others than themselves, for nobody is told their own record.
 const FIRST: u128 = 11;
 const NODES: u128 = 50;
 /// Between two honest records: fifty a second, each node's own once a second.
 const PACE: Duration = Duration::from_millis(20);
-const HEARTBEAT: Duration = Duration::from_millis(250);
+pub(crate) const HEARTBEAT: Duration = Duration::from_millis(250);
 /// Until what was relayed last has come.
 const LAST: Duration = Duration::from_secs(2);
-/// How many connections the attacker keeps open at a time.
-const KEPT: usize = 512;
-/// What an attacker writes at once.
-const BURST: usize = 64 << 10;
 
 /// Which record: its source's number and its sequence.
 type Record = (u128, u32);
@@ -94,77 +92,6 @@ fn beat(mut stream: TcpStream, token: Token, over: &AtomicBool) {
     }
 }
 
-/// Attacks until it is over; how much was said.
-fn besiege(attack: Attack, to: &str, over: &AtomicBool) -> u64 {
-    let (mut kept, mut said) = (VecDeque::new(), 0);
-    let mut next = 0u128;
-    while !over.load(Ordering::Relaxed) {
-        let done = match attack {
-            Attack::Nothing => {
-                sleep(HEARTBEAT);
-                continue;
-            }
-            Attack::HalfOpen => knock(to, &[]).map(|stream| kept.push_back(stream)),
-            Attack::Links => knock(to, &greeting(NETWORK, 1_000_000 + next)).map(|s| kept.push_back(s)),
-            Attack::Registrations => knock(to, &registration(1_000 + next)).map(drop),
-            _ => knock(to, &greeting(NETWORK, EVIL)).and_then(|stream| {
-                said += talk(attack, stream, &mut next, over)?;
-                Ok(())
-            }),
-        };
-        match done {
-            Ok(()) => (next, said) = (next + 1, said + 1),
-            // No port or no place at the moment.
-            Err(_) => sleep(Duration::from_millis(1)),
-        }
-        while kept.len() > KEPT {
-            kept.pop_front();
-        }
-    }
-    said
-}
-
-fn knock(to: &str, words: &[u8]) -> std::io::Result<TcpStream> {
-    let mut stream = TcpStream::connect(to)?;
-    stream.write_all(words)?;
-    Ok(stream)
-}
-
-/// Says one thing after the other on a link, and hears nothing of what it is told, until it is thrown out; how much.
-fn talk(attack: Attack, mut stream: TcpStream, next: &mut u128, over: &AtomicBool) -> std::io::Result<u64> {
-    let mut deaf = stream.try_clone()?;
-    thread::spawn(move || {
-        let mut buffer = [0; 1 << 16];
-        while deaf.read(&mut buffer).is_ok_and(|n| n > 0) {}
-    });
-    stream.set_write_timeout(Some(HEARTBEAT))?;
-    let (mut said, mut words) = (0, Vec::new());
-    while !over.load(Ordering::Relaxed) {
-        words.clear();
-        while words.len() < BURST {
-            words.extend_from_slice(&attack.says(*next).expect("said on a link"));
-            (*next, said) = (*next + 1, said + 1);
-        }
-        if write_while(&mut stream, &words, over).is_err() {
-            break;
-        }
-    }
-    Ok(said)
-}
-
-/// Writes all, however slowly it is read.
-fn write_while(stream: &mut TcpStream, mut words: &[u8], over: &AtomicBool) -> std::io::Result<()> {
-    use std::io::ErrorKind::{TimedOut, WouldBlock};
-    while !words.is_empty() && !over.load(Ordering::Relaxed) {
-        match stream.write(words) {
-            Ok(n) => words = &words[n..],
-            Err(e) if matches!(e.kind(), TimedOut | WouldBlock) => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(())
-}
-
 struct Outcome {
     said: u64,
     sent: usize,
@@ -174,7 +101,9 @@ struct Outcome {
 /// One neighbour tells, the other is told, somebody else attacks.
 fn run(attack: Attack, time: Duration, binary: &Path) -> std::io::Result<Outcome> {
     let folder = tempfile::tempdir()?;
-    let victim = Node::start(binary, "node", 0, folder.path());
+    let mut program = Command::new("chrt");
+    program.args(["-o", "0", "taskset", "-c", "0"]).arg(binary);
+    let victim = Node::run(program, "node", loopback(0), folder.path().join("victim"), &[]);
     let begun = Instant::now();
     let [mut teller, told] = loop {
         match (Neighbor::new(&victim.address, HONEST[0]), Neighbor::new(&victim.address, HONEST[1])) {
@@ -183,16 +112,10 @@ fn run(attack: Attack, time: Duration, binary: &Path) -> std::io::Result<Outcome
             _ => sleep(PACE),
         }
     };
-    let over = AtomicBool::new(false);
     let mut sent = BTreeMap::new();
-    let said = thread::scope(|scope| {
-        let attacker = scope.spawn(|| besiege(attack, &victim.address, &over));
-        let done = tell(&mut teller.stream, time, &mut sent);
-        sleep(LAST);
-        over.store(true, Ordering::Relaxed);
-        let said = attacker.join().expect("an attacker does not panic");
-        done.map(|()| said)
-    })?;
+    let siege = Siege::lay(attack, &victim.address, time + LAST)?;
+    tell(&mut teller.stream, time, &mut sent)?;
+    let said = siege.lifted()?;
     let delays = told.heard.try_iter().filter_map(|(record, at)| Some(at - *sent.get(&record)?)).collect();
     Ok(Outcome { said, sent: sent.len(), delays })
 }
