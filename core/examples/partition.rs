@@ -10,6 +10,9 @@
 //! every node reaches every other, over RUNS (200) seeds.
 
 use std::env;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use egoist_core::kernel::Time;
@@ -73,20 +76,38 @@ fn run(nodes: usize, time: Duration, forget: bool, seed: u64) -> Option<Duration
     None
 }
 
+/// What came of so many seeds, on every processor, by the time until both halves were one.
+fn run_all(runs: u64, one: impl Fn(u64) -> Option<Duration> + Sync) -> Vec<Option<Duration>> {
+    let (next, outcomes) = (AtomicU64::new(1), Mutex::new(Vec::new()));
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed > runs {
+                return;
+            }
+            let outcome = one(seed);
+            let mut outcomes = outcomes.lock().expect("nobody panics");
+            outcomes.push(outcome);
+            eprint!("\r{} of {runs} runs", outcomes.len());
+        }
+    };
+    thread::scope(|scope| {
+        let workers = thread::available_parallelism().map_or(1, usize::from);
+        (0..workers).for_each(|_| _ = scope.spawn(work));
+    });
+    eprintln!();
+    outcomes.into_inner().expect("nobody panics")
+}
+
 fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
     let number = |at: usize, default: u64| args.get(at).and_then(|a| a.parse().ok()).unwrap_or(default);
     let (nodes, minutes, runs) = (number(0, 16), number(1, 60), number(2, 200));
     let forget = args.iter().any(|arg| arg == "forget");
     let nodes = usize::try_from(nodes).expect("few nodes");
-    let mut times = Vec::new();
-    let mut apart = 0;
-    for seed in 1..=runs {
-        match run(nodes, Duration::from_secs(minutes * 60), forget, seed) {
-            Some(time) => times.push(time),
-            None => apart += 1,
-        }
-    }
+    let outcomes = run_all(runs, |seed| run(nodes, Duration::from_secs(minutes * 60), forget, seed));
+    let mut times: Vec<Duration> = outcomes.iter().copied().flatten().collect();
+    let apart = outcomes.len() - times.len();
     times.sort();
     let at = |percent: usize| {
         times.get((times.len() * percent).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default()

@@ -270,8 +270,9 @@ pub fn routes(members: &[Member<'_>], links: LinkMode) -> Result<(), Difference>
     Ok(())
 }
 
-/// Each member's routes are the shortest paths in what it knows itself, over edges that both ends list, at any moment and
-/// whatever goes wrong: a link that one end has given up is used by nobody who has heard of it.
+/// Each member's routes, those that it tells and those that payloads take, are the shortest paths in what it knows itself,
+/// over edges that both ends list, at any moment and whatever goes wrong: a link that one end has given up is used by
+/// nobody who has heard of it.
 ///
 /// # Errors
 /// The first [`Difference`].
@@ -280,7 +281,8 @@ pub fn views(members: &[Member<'_>], links: LinkMode) -> Result<(), Difference> 
         let Some(me) = member.id() else { continue };
         let truth = Paths::among(member.database().entries().filter(|e| !e.is_absent()).collect(), links);
         let Some(from) = truth.ids.iter().position(|id| *id == me) else { continue };
-        for route in member.routes() {
+        let in_force = member.routes_in_force().unwrap_or_default();
+        for route in member.routes().into_iter().chain(in_force) {
             let to = truth.ids.iter().position(|id| *id == route.id);
             let shortest = to.and_then(|to| truth.distances[from][to]);
             let begins = to.is_none_or(|to| truth.begins_shortest(from, to, route.next_hop));

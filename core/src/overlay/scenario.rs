@@ -244,8 +244,9 @@ impl Scenario {
                 agenda.pass(world, COUNTED.min(view.since(world.now())), |_, _, _| ());
                 self.check_storm(frames(world) - before)?;
             }
-            oracle::views(&self.members(world), self.links)?;
+            // Who sends computes its routes first.
             self.chatter(world);
+            oracle::views(&self.members(world), self.links)?;
         }
         Ok(())
     }

@@ -218,6 +218,13 @@ impl Overlay {
         self.known_hop(to)
     }
 
+    /// The shortest paths as last computed, if nothing has changed since.
+    pub(super) fn standing_tree(&self) -> Option<&Tree> {
+        let f = &self.forwarding;
+        let stands = f.computed.is_some() && !f.stale && f.generation == self.database.index().generation();
+        stands.then_some(&f.tree)
+    }
+
     fn known_hop(&self, to: NodeId) -> Option<NodeId> {
         let dense = self.database.index().of(to)?;
         let hop = self.forwarding.tree.first_hop(dense)?;

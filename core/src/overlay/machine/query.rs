@@ -215,11 +215,20 @@ impl Overlay {
     /// The ways to everybody else, in the order of ids: O(n log n).
     pub fn routes(&self) -> Vec<RouteView> {
         let (_, tree) = self.shortest_paths();
+        self.route_views(&tree)
+    }
+
+    /// The ways that payloads take at this moment, in the order of ids: those of the last computation, as long as nothing
+    /// has changed since. `None` where they are computed anew before the next payload goes. O(n log n).
+    pub fn routes_in_force(&self) -> Option<Vec<RouteView>> {
+        let tree = self.standing_tree()?;
+        Some(self.route_views(tree))
+    }
+
+    fn route_views(&self, tree: &Tree) -> Vec<RouteView> {
         let me = self.me().map(|me| me.id);
-        self.dense()
-            .filter(|(_, id)| Some(*id) != me)
-            .filter_map(|(dense, id)| self.route_view(&tree, dense, id))
-            .collect()
+        let others = self.dense().filter(|(_, id)| Some(*id) != me);
+        others.filter_map(|(dense, id)| self.route_view(tree, dense, id)).collect()
     }
 
     fn route_view(&self, tree: &Tree, dense: u32, id: NodeId) -> Option<RouteView> {
