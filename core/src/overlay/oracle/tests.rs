@@ -6,6 +6,7 @@ use super::*;
 use crate::kernel::{Seed, Time};
 use crate::overlay::config::Config;
 use crate::overlay::experiment;
+use crate::overlay::machine::RouteView;
 use crate::overlay::scenario::Scenario;
 use crate::overlay::wire::Network;
 use crate::sim::{World, address};
@@ -128,6 +129,27 @@ fn a_path_that_is_not_the_shortest_is_named() {
     assert!(matches!(found, Err(Difference::Route { .. })), "{found:?}");
     let found = all(&everybody, &Rules { links: LinkMode::Directed, ..rules() });
     assert!(found.is_err(), "{found:?}");
+}
+
+/// Somebody whose routes cost something else than they would if links were used one way alone, and all begin as they would.
+#[test]
+fn a_wrong_cost_is_named_where_the_first_hop_is_right() {
+    let found = (1..40).any(|seed| {
+        let world = world(6, seed, 120);
+        (0..6).any(|node| {
+            let (_, one) = member(&world, node);
+            let truth = Paths::among(one.database().entries().collect(), LinkMode::Directed);
+            let at = |id: NodeId| truth.ids.iter().position(|other| *other == id).expect("a record");
+            let me = at(one.id().expect("it runs"));
+            let right = |route: &RouteView| truth.begins_shortest(me, at(route.id), route.next_hop);
+            let routes = one.routes();
+            let wrong = routes.iter().any(|route| route.cost != truth.distances[me][at(route.id)]);
+            let suits = wrong && routes.iter().all(right);
+            assert!(!suits || views(&[(node, one)], LinkMode::Directed).is_err(), "seed {seed}, node {node}");
+            suits
+        })
+    });
+    assert!(found, "nobody to try it with");
 }
 
 #[test]

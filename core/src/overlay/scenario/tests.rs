@@ -96,7 +96,33 @@ fn what_a_scenario_asks_for_happens() {
     let configured = (0..4).map(|node| Some(configured_id(node))).collect::<Vec<_>>();
     assert_ne!(drawn, configured);
     assert_eq!(ids(&Scenario { configured_ids: true, ..quiet.clone() }).0, configured);
-    assert!(ids(&Scenario { loss_per_million: 300_000, ..quiet }).1.of(Kind::Loss) > 0);
+    assert!(ids(&Scenario { loss_per_million: 300_000, ..quiet.clone() }).1.of(Kind::Loss) > 0);
+    assert_eq!(tally.of(Kind::Offset), 0);
+    assert!(ids(&Scenario { clocks: Duration::from_secs(60), ..quiet }).1.of(Kind::Offset) > 0);
+}
+
+#[test]
+fn delays_vary_where_a_scenario_says_so() {
+    let deviations = |jitter| {
+        let mut world = Scenario { jitter, ..of(4) }.world();
+        world.run_until(Time::from_secs(60), |_, _, _| ());
+        let neighbors = world.machine(0).and_then(Member::node).unwrap().neighbors();
+        neighbors.iter().map(|n| n.deviation.unwrap()).max().unwrap()
+    };
+    assert!(deviations(Duration::ZERO) < Duration::from_micros(100));
+    assert!(deviations(Duration::from_millis(50)) > Duration::from_millis(5));
+}
+
+/// Beats go another way than connections: that one of them is dead, the network alone can tell.
+#[test]
+fn a_connection_without_an_answer_is_given_up() {
+    let mut world = of(2).world();
+    world.run_until(Time::from_secs(60), |_, _, _| ());
+    let since = |world: &World<Member>| world.machine(0).and_then(Member::node).unwrap().neighbors()[0].since;
+    let before = since(&world);
+    world.sever(0, 1);
+    world.run_until(Time::from_secs(200), |_, _, _| ());
+    assert!(since(&world) > before);
 }
 
 #[test]

@@ -61,3 +61,26 @@ fn a_broken_path_is_left_at_once_four_times_in_50_ms() {
     bench.pass(Duration::from_millis(50));
     assert_eq!(hop(&mut bench, 9), Some(2));
 }
+
+/// The way to 9 that payloads take, by those routes that are told as long as nothing has changed.
+fn in_force(bench: &Bench) -> Option<u128> {
+    let routes = bench.node.routes_in_force()?;
+    let route = routes.into_iter().find(|route| route.id.0 == 9);
+    Some(route.and_then(|route| route.next_hop).expect("a way").0)
+}
+
+#[test]
+fn the_routes_in_force_are_those_that_payloads_take() {
+    let (mut bench, conns) = behind_1();
+    assert_eq!(bench.node.routes_in_force(), Some(bench.node.routes()));
+    assert_eq!(in_force(&bench), Some(1));
+    tells(&mut bench, conns, 2, &[9]);
+    assert_eq!(in_force(&bench), None, "they have changed");
+    bench.pass(Duration::from_millis(50));
+    assert_eq!(in_force(&bench), None, "and nobody has asked since");
+    assert_eq!(hop(&mut bench, 9), Some(2));
+    assert_eq!(in_force(&bench), Some(2));
+    bench.record(conns[0], 77, &[(8, Both)], 8);
+    assert_eq!(in_force(&bench), None, "somebody came");
+    assert_eq!(Bench::new().node.routes_in_force(), None, "none was ever computed");
+}
