@@ -88,7 +88,8 @@ fn run_all(runs: u64, one: impl Fn(u64) -> Option<Duration> + Sync) -> Vec<Optio
             let outcome = one(seed);
             let mut outcomes = outcomes.lock().expect("nobody panics");
             outcomes.push(outcome);
-            eprint!("\r{} of {runs} runs", outcomes.len());
+            let took = outcome.map_or("never".to_owned(), |time| format!("{time:.2?}"));
+            eprint!("\r{} of {runs} runs, the last one after {took:<8}", outcomes.len());
         }
     };
     thread::scope(|scope| {

@@ -240,7 +240,7 @@
 //! - `runtime-mio/examples/` in the repository: `blocking.rs`, the loop above on a blocking socket, and `tokio.rs`, the
 //!   overlay in a tokio loop.
 
-#![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(not(any(feature = "std", test)), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
