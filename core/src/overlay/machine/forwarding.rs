@@ -221,7 +221,7 @@ impl Overlay {
     /// The shortest paths as last computed, if nothing has changed since.
     pub(super) fn standing_tree(&self) -> Option<&Tree> {
         let f = &self.forwarding;
-        let stands = f.computed.is_some() && !f.stale && f.generation == self.database.index().generation();
+        let stands = !f.stale && f.generation == self.database.index().generation();
         stands.then_some(&f.tree)
     }
 
