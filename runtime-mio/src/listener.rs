@@ -13,8 +13,8 @@ use crate::host::{Alarm, Host, Socket};
 use crate::net::{Listener, Net, Stream, Token, Udp};
 use crate::store::Store;
 
-/// Connections accepted from one listener in a turn.
-const ACCEPTS: usize = 16;
+/// Connections accepted from one listener in a turn: each takes as long as many frames.
+const ACCEPTS: usize = 4;
 /// How many free ports are tried until one is free for TCP and UDP alike.
 const PORT_TRIES: usize = 32;
 
