@@ -24,14 +24,15 @@ impl Quantum {
         self.0
     }
 
-    /// A machine dealt with `len` octets in a time: the next turn brings what fits, at most twice as much as this one.
+    /// A machine dealt with `len` octets, at most [`READ_BUDGET`], in a time: the next turn brings what fits, at most twice
+    /// as much as this one.
     pub(crate) fn adapt(&mut self, len: usize, took: Duration) {
-        let fits = (len as u128 * SLICE.as_nanos()).checked_div(took.as_nanos());
-        let fits = fits.and_then(|fits| usize::try_from(fits).ok()).unwrap_or(READ_BUDGET);
-        if took > SLICE {
-            self.0 = fits.clamp(LEAST, READ_BUDGET);
+        let [slice, took] = [SLICE, took].map(|time| usize::try_from(time.as_micros()).unwrap_or(usize::MAX));
+        let fits = len * slice / took.max(1);
+        if took > slice {
+            self.0 = fits.max(LEAST);
         } else if len >= self.0 {
-            self.0 = fits.clamp(self.0, (2 * self.0).min(READ_BUDGET));
+            self.0 = fits.min(2 * self.0).min(READ_BUDGET);
         }
     }
 }
