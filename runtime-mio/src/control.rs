@@ -20,8 +20,9 @@ use mio::net::{UnixListener, UnixStream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::host::{Host, Socket, Source};
-use crate::net::{MioNet, Ready, Token, for_mio};
+use crate::host::Host;
+use crate::net::{MioNet, Ready};
+use crate::source::{Source, watch};
 
 /// Octets of a request's line.
 const LINE: usize = 1 << 20;
@@ -304,20 +305,6 @@ impl Host<MioNet> {
         self.add_source(ControlListener { listener, path: path.to_owned(), handler, clients: Vec::new() });
         Ok(())
     }
-
-    /// Puts a source into the loop; it was registered for the token that comes next.
-    pub(crate) fn add_source(&mut self, source: impl Source<MioNet> + 'static) -> Token {
-        self.sockets.insert(Socket::Source(Some(Box::new(source))))
-    }
-}
-
-/// Registers a source for the token that [`Host::add_source`] gives next.
-pub(crate) fn watch(
-    host: &Host<MioNet>,
-    source: &mut impl mio::event::Source,
-    interest: Interest,
-) -> io::Result<()> {
-    host.net.registry().register(source, for_mio(host.sockets.upcoming()), interest)
 }
 
 /// Binds beside `path` and moves the socket there once its mode is set, in the place of one that nobody serves.

@@ -16,6 +16,7 @@ use crate::handle::{Handle, Shared};
 use crate::listener::{Bound, ListenSocket};
 use crate::net::{MioNet, Net, Ready, Token};
 use crate::shim::{HeldDatagrams, Shim};
+use crate::source::Source;
 use crate::store::{StateError, Store};
 
 /// The most octets read from one connection in a turn, and the size of the one buffer that all reads go through.
@@ -59,12 +60,6 @@ pub(crate) enum Socket<N: Net> {
     Dial(Dial<N>),
     Connection(Box<Connection<N>>),
     Source(Option<Box<dyn Source<N>>>),
-}
-
-/// Something else in the loop: signals, the control socket and its clients.
-pub(crate) trait Source<N: Net> {
-    /// It is ready. Whether it stays in the loop.
-    fn ready(&mut self, host: &mut Host<N>, ready: Ready) -> bool;
 }
 
 /// A machine, where it tells events, and what belongs to it.
@@ -360,18 +355,5 @@ impl<N: Net> Host<N> {
         };
         machine.handle(self.now, Input::Loaded { ticket, value });
         self.touch(id);
-    }
-
-    /// Lets the sources do what they are ready for.
-    pub(crate) fn serve_sources(&mut self) {
-        for ready in std::mem::take(&mut self.woken) {
-            let Some(Socket::Source(source)) = self.sockets.get_mut(ready.token) else { continue };
-            let Some(mut taken) = source.take() else { continue };
-            if !taken.ready(self, ready) {
-                self.sockets.remove(ready.token);
-            } else if let Some(Socket::Source(source)) = self.sockets.get_mut(ready.token) {
-                *source = Some(taken);
-            }
-        }
     }
 }

@@ -1,6 +1,10 @@
 //! A mio event loop that drives any [`egoist_core::kernel::Machine`] on real sockets: several at once, of any kinds.
+//!
+//! The feature `cli`, a default, is for the program `egoist`: who embeds the loop leaves it out. The feature `control` adds
+//! the control socket.
 
 mod connection;
+#[cfg(feature = "control")]
 pub mod control;
 mod datagram;
 mod dialer;
@@ -16,6 +20,7 @@ mod resolver;
 mod shim;
 mod signals;
 mod slab;
+mod source;
 mod store;
 
 pub use driver::Driver;

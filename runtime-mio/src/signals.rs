@@ -6,9 +6,9 @@ use mio::Interest;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
-use crate::control::watch;
-use crate::host::{Host, Source};
+use crate::host::Host;
 use crate::net::{MioNet, Ready};
+use crate::source::{Source, watch};
 
 type Leave = Box<dyn FnOnce(&mut Host<MioNet>)>;
 

@@ -12,7 +12,7 @@ use core::time::Duration;
 
 mod grammar;
 mod script;
-#[cfg(feature = "strategies")]
+#[cfg(any(test, feature = "strategies"))]
 pub mod strategies;
 #[cfg(test)]
 mod tests;

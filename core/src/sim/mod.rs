@@ -67,7 +67,7 @@ mod matrix;
 mod net;
 mod queue;
 mod slab;
-#[cfg(feature = "strategies")]
+#[cfg(any(test, feature = "strategies"))]
 pub mod strategies;
 mod tally;
 mod tcp;
