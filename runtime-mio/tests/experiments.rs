@@ -78,7 +78,10 @@ fn a_simulation_is_told_in_json_and_follows_from_its_seed() {
     };
     let output = sim("7");
     let report = answer(&output);
-    assert_eq!(keys(&report), ["nodes", "k", "policy", "links", "eps", "seed", "epochs", "final", "traffic"]);
+    assert_eq!(
+        keys(&report),
+        ["latency", "nodes", "k", "policy", "links", "eps", "seed", "epochs", "final", "traffic"]
+    );
     assert_eq!((&report["nodes"], &report["k"], &report["seed"]), (&json!(8), &json!(2), &json!(7)));
     assert_eq!(
         (&report["policy"], &report["links"], &report["eps"]),
@@ -128,7 +131,7 @@ fn a_table_is_for_people_and_what_is_odd_is_said() {
     let output = run(&["sim", "--latency", odd.path(), "--epochs", "1"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(
-        text.starts_with("3 nodes, k = 3, best-response, mutual links, eps 0.01, seed 1\nEPOCH"),
+        text.starts_with("3 nodes, k = 3, best-response, mutual links, eps 0.01, seed 1\ndelays: /"),
         "{text}"
     );
     let said = String::from_utf8(output.stderr).unwrap();
@@ -166,6 +169,39 @@ fn what_cannot_be_run_is_one_line() {
     assert!(code == Some(2) && said.contains("an epoch of 6.00 s is below 60 times"), "{said}");
     let (code, said) = paced(&["demo", "--rewiring-period", "20s"]);
     assert!(code == Some(2) && said.contains("longer --rewiring-period"), "{said}");
+}
+
+#[test]
+fn without_a_file_the_cities_are_simulated_and_it_says_so() {
+    let output = run(&["sim", "--epochs", "1"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut lines = text.lines();
+    assert!(lines.next().unwrap().starts_with("24 nodes, "), "{text}");
+    assert_eq!(lines.next(), Some("delays: computed between cities of the world, and not measured"));
+    assert_eq!(answer(&run(&["sim", "--epochs", "1", "--nodes", "5", "--json"]))["latency"], Value::Null);
+    for (args, code, said) in [
+        (["--nodes", "25"], 1, "25 nodes are asked for and the matrix has 24"),
+        (["--unit", "s"], 2, "--latency <FILE>"),
+    ] {
+        let output = run(&[&["sim"], &args[..]].concat());
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains(said) && text.lines().count() == 1, "{text}");
+        assert_eq!(output.status.code(), Some(code), "{text}");
+    }
+}
+
+/// What the README shows of a study is what the program says today.
+#[test]
+fn the_readme_shows_what_a_study_says() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let study = readme.split("\n## Study\n").nth(1).expect("it has a part on studies");
+    let block = |kind: &str| study.split(kind).nth(1).unwrap().split("```").next().unwrap();
+    let args: Vec<_> = block("```sh\negoist ").split_whitespace().collect();
+    let said = String::from_utf8(run(&args).stdout).unwrap();
+    let mut lines = said.lines();
+    for shown in block("```text\n").lines().filter(|line| *line != "...") {
+        assert!(lines.any(|line| line == shown), "the README shows {shown:?}, and it says now:\n{said}");
+    }
 }
 
 #[test]

@@ -10,7 +10,6 @@ use clap::{ArgMatches, Parser};
 use egoist_core::kernel::{Seed, Time};
 use egoist_core::overlay::Config;
 use egoist_core::overlay::wire::Network;
-use egoist_core::sim::cities::{self, CITIES};
 use serde::Serialize;
 
 use super::config::ConfigFile;
@@ -36,7 +35,6 @@ const FRAME: Duration = Duration::from_millis(250);
 #[command(
     name = "demo",
     mut_arg("nodes", |arg| arg.default_value("16")),
-    mut_arg("latency", |arg| arg.help("A text file of round-trip times, row i and column j from node i to node j [default: cities of the world]")),
     after_help = "Examples:
   egoist demo                                   sixteen cities, until interrupted
   egoist demo --once                            end when nobody rewires any more, or after 15 epochs
@@ -80,7 +78,7 @@ impl Verb for Demo {
         }
         let seed = Seed::from_u64(self.seed);
         let joining = JOINING.min(node.periods.rewiring);
-        let jury = Jury::new(&node, self.names(&sample), &sample.matrix, seed);
+        let jury = Jury::new(&node, self.delays.names(&sample), &sample.matrix, seed);
         let stage = Stage::new(&node, seed, &sample.matrix, self.pace, joining)?;
         let report = self.watch(stage, &jury, joining, session)?;
         session.show(&report)?;
@@ -91,23 +89,13 @@ impl Verb for Demo {
 impl Demo {
     /// The nodes and their delays. Where so many as by default are not there, all are taken.
     fn sample(&self, nodes_from: Option<ValueSource>) -> Outcome<Sample> {
-        let whole = self.delays.read()?.unwrap_or_else(cities::matrix);
+        let whole = self.delays.read()?;
         let mut delays = self.delays.clone();
         if let (Some(ValueSource::DefaultValue), Some(NodeChoice::Draw(n))) = (nodes_from, &mut delays.nodes)
         {
             *n = whole.len().min(*n);
         }
         delays.choose(&whole, Seed::from_u64(self.seed))
-    }
-
-    fn names(&self, sample: &Sample) -> Vec<String> {
-        let city = |row: &usize| CITIES[*row].name.to_owned();
-        let rows = sample.rows.iter();
-        if self.delays.latency.is_some() {
-            rows.map(ToString::to_string).collect()
-        } else {
-            rows.map(city).collect()
-        }
     }
 
     /// How every node is configured, but for its seed and address.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use egoist_core::kernel::Seed;
+use egoist_core::sim::cities::{self, CITIES};
 use egoist_core::sim::{self, Matrix, MatrixError};
 
 use super::failure::{Failure, Outcome};
@@ -16,12 +17,19 @@ use super::units;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Delays")]
 pub(crate) struct LatencyArgs {
-    /// A text file of round-trip times: row i, column j is from node i to node j, apart by tabs or blanks
+    /// A text file of round-trip times: row i, column j is from node i to node j, apart by tabs or blanks [default: 24
+    /// cities of the world, whose delays are computed from their distances]
     #[arg(long, value_name = "FILE")]
     pub(crate) latency: Option<PathBuf>,
 
     /// What the file's numbers are: ms or s
-    #[arg(long, value_name = "UNIT", default_value = "ms", hide_possible_values = true)]
+    #[arg(
+        long,
+        value_name = "UNIT",
+        default_value = "ms",
+        hide_possible_values = true,
+        requires = "latency"
+    )]
     pub(crate) unit: Unit,
 
     /// Which nodes: 16 draws so many by the seed; 3,17,42 names rows from 0, and 3, is a list of one
@@ -59,20 +67,20 @@ pub(crate) struct Sample {
 }
 
 impl LatencyArgs {
-    /// Reads the file, if one is given, and chooses its nodes.
+    /// Reads the file, if one is given, and chooses its nodes; otherwise those of the cities.
     ///
     /// # Errors
-    /// The file cannot be read, is no matrix, or has not the nodes asked for.
-    pub(crate) fn load(&self, seed: Seed) -> Outcome<Option<Sample>> {
-        self.read()?.map(|whole| self.choose(&whole, seed)).transpose()
+    /// The file cannot be read, is no matrix, or there are not the nodes asked for.
+    pub(crate) fn load(&self, seed: Seed) -> Outcome<Sample> {
+        self.choose(&self.read()?, seed)
     }
 
-    /// Reads the whole file, if one is given.
+    /// The whole file, if one is given, or the cities.
     ///
     /// # Errors
     /// The file cannot be read, or is no matrix.
-    pub(crate) fn read(&self) -> Outcome<Option<Matrix>> {
-        let Some(path) = &self.latency else { return Ok(None) };
+    pub(crate) fn read(&self) -> Outcome<Matrix> {
+        let Some(path) = &self.latency else { return Ok(cities::matrix()) };
         let text = fs::read_to_string(path).map_err(|e| {
             Failure::io("cannot read the latencies", path.display(), &e)
                 .try_this("give --latency a text file of round-trip times, see 'egoist sim --help'")
@@ -81,7 +89,21 @@ impl LatencyArgs {
             Unit::Ms => sim::Unit::Millis,
             Unit::S => sim::Unit::Secs,
         };
-        Matrix::parse(&text, unit).map(Some).map_err(|e| self.wrong(&e))
+        Matrix::parse(&text, unit).map_err(|e| self.wrong(&e))
+    }
+
+    /// The file's name; none for the cities.
+    pub(crate) fn file(&self) -> Option<String> {
+        self.latency.as_ref().map(|path| path.display().to_string())
+    }
+
+    /// What the nodes are called: by their rows in the file, or as cities.
+    pub(crate) fn names(&self, sample: &Sample) -> Vec<String> {
+        let name = |&row: &usize| match &self.latency {
+            Some(_) => row.to_string(),
+            None => CITIES[row].name.to_owned(),
+        };
+        sample.rows.iter().map(name).collect()
     }
 
     /// The nodes chosen of a matrix.
@@ -123,8 +145,11 @@ impl LatencyArgs {
 
     /// The error says what and what to do; the file is where.
     fn wrong(&self, error: &MatrixError) -> Failure {
-        let place = self.latency.as_ref().map(|path| path.display().to_string());
-        Failure::new(error.to_string()).at(place.unwrap_or_else(|| "the built-in cities".to_owned()))
+        let failure = Failure::new(error.to_string());
+        match self.file() {
+            Some(file) => failure.at(file),
+            None => failure.at("the built-in cities").try_this("--latency FILE gives a matrix of your own"),
+        }
     }
 }
 
@@ -213,7 +238,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("m.tsv");
         fs::write(&path, "9\t0.01\t0\n0.02\t9\t0.03\n0.04\t0.05\t9\n").unwrap();
-        let load = |nodes| args(&path, nodes).load(Seed::from_u64(1)).map(Option::unwrap);
+        let load = |nodes| args(&path, nodes).load(Seed::from_u64(1));
         let sample = load("2,0").unwrap();
         assert_eq!(
             (sample.rows.as_slice(), sample.matrix.round_trip(0, 1), sample.mended),

@@ -12,7 +12,7 @@ use egoist_core::sim::Matrix;
 use serde::Serialize;
 
 use super::config::ConfigFile;
-use super::failure::{Failure, Outcome};
+use super::failure::Outcome;
 use super::latency::{LatencyArgs, check_pace};
 use super::progress::Progress;
 use super::session::Session;
@@ -21,19 +21,21 @@ use super::table::{Side, Table};
 use super::units;
 use super::verb::Verb;
 
-/// Run the nodes' own code in simulated time, on measured latencies
+/// Run the nodes' own code in simulated time, on the delays between cities or on measured ones
 #[derive(Parser, Debug)]
 #[command(
     name = "sim",
-    mut_arg("latency", |arg| arg.required(true)),
     mut_arg("nodes", |arg| arg.help("Which nodes: 50 draws so many by the seed and prints them; 3,17,42 names rows from 0, and 3, is a list of one [default: all]")),
     after_help = "Examples:
-  egoist sim --latency planetlab/1.tsv --nodes 50 -k 3
-  egoist sim --latency seattle/1.tsv --unit s --links directed --epochs 40 --json
-  egoist sim --latency planetlab/1.tsv --nodes 50 --lag 5s --quiet-guard off
+  egoist sim                                                  all 24 cities
+  egoist sim --nodes 16 -k 2 --policy k-random                sixteen of them, linked at random
+  egoist sim --latency PlanetLabData_1 --nodes 50 --seed 7    fifty rows of a file
+  egoist sim --latency SeattleData_1 --unit s --links directed --epochs 40 --json
+
+These files are of a public set: https://github.com/uofa-rzhu3/NetLatency-Data
 
 Nodes join within the first 10 s; epoch e ends a rewiring period times e after that and is measured then, on the links \
-that are in force and the file's delays. COST RATIO is the mean individual cost over that of a full mesh's shortest \
+that are in force and the true delays. COST RATIO is the mean individual cost over that of a full mesh's shortest \
 paths. The same seed gives the same output."
 )]
 pub(crate) struct Sim {
@@ -63,9 +65,7 @@ pub(crate) struct Sim {
 
 impl Verb for Sim {
     fn run(self, _: &ArgMatches, session: &mut Session<'_>) -> Outcome {
-        let sample = self.delays.load(Seed::from_u64(self.seed))?.ok_or_else(|| {
-            Failure::usage("there are no latencies").at("--latency").try_this("give the path of a file")
-        })?;
+        let sample = self.delays.load(Seed::from_u64(self.seed))?;
         let plan = self.plan();
         let largest = Duration::from_micros(sample.matrix.largest().into());
         check_pace(self.pace, plan.node.periods.rewiring, largest)?;
@@ -101,6 +101,7 @@ impl Sim {
         let Judgement { cost_ratio, unreachable_pairs, max_in_degree } = experiment.judge();
         let experiment::Traffic { frames, bytes, updates_per_node_per_minute } = experiment.traffic();
         SimReport {
+            latency: self.delays.file(),
             nodes: matrix.len(),
             k: self.wiring.k,
             policy: self.wiring.policy.to_string(),
@@ -138,6 +139,8 @@ pub(crate) enum Switch {
 /// What came of a simulation.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub(crate) struct SimReport {
+    /// The file that the delays are from; none for those between the cities.
+    pub(crate) latency: Option<String>,
     /// How many nodes.
     pub(crate) nodes: usize,
     /// How many neighbours each chose.
@@ -203,6 +206,10 @@ impl fmt::Display for SimReport {
             "{} nodes, k = {}, {}, {} links, eps {}, seed {}",
             self.nodes, self.k, self.policy, self.links, self.eps, self.seed
         )?;
+        match &self.latency {
+            Some(file) => writeln!(f, "delays: {file}")?,
+            None => writeln!(f, "delays: computed between cities of the world, and not measured")?,
+        }
         write!(f, "{}", epoch_table(&self.epochs))?;
         let ratio = self.end.cost_ratio.map_or_else(units::dash, |ratio| format!("{ratio:.4}"));
         let End { unreachable_pairs, max_in_degree, .. } = self.end;
@@ -239,6 +246,7 @@ mod tests {
 
     fn report() -> SimReport {
         SimReport {
+            latency: Some("m.tsv".into()),
             nodes: 50,
             k: 3,
             policy: "best-response".into(),
@@ -269,7 +277,7 @@ mod tests {
     #[test]
     fn json_has_the_fields_in_order() {
         let json = concat!(
-            r#"{"nodes":50,"k":3,"policy":"best-response","links":"mutual","eps":0.01,"seed":7,"epochs":["#,
+            r#"{"latency":"m.tsv","nodes":50,"k":3,"policy":"best-response","links":"mutual","eps":0.01,"seed":7,"epochs":["#,
             r#"{"epoch":1,"cost_ratio":null,"unreachable_pairs":98,"rewired_nodes":50,"rewired_links":150},"#,
             r#"{"epoch":2,"cost_ratio":1.0213,"unreachable_pairs":0,"rewired_nodes":9,"rewired_links":12}],"#,
             r#""final":{"cost_ratio":1.0213,"unreachable_pairs":0,"max_in_degree":11},"#,
@@ -282,6 +290,7 @@ mod tests {
     fn for_people() {
         let text = "\
 50 nodes, k = 3, best-response, mutual links, eps 0.01, seed 7
+delays: m.tsv
 EPOCH  COST RATIO  UNREACHABLE PAIRS  REWIRED NODES  REWIRED LINKS
     1           -                 98             50            150
     2      1.0213                  0              9             12
