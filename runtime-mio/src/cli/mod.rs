@@ -8,6 +8,7 @@ mod desk;
 mod duration;
 mod failure;
 mod hello;
+mod help;
 mod jury;
 mod latency;
 mod leave;
@@ -107,6 +108,7 @@ fn parse(args: &[OsString]) -> Outcome<ArgMatches> {
         let command = command_in(&program, args);
         program.try_get_matches_from(args).map_err(|error| Failure::misuse(error, &command))
     };
+    let program = || program(help::columns());
     let matches = matches_of(program())?;
     match file_of(&matches) {
         Some(path) => matches_of(config::apply(program(), &path)?),
@@ -125,8 +127,8 @@ fn file_of(matches: &ArgMatches) -> Option<PathBuf> {
     of_command.try_get_one::<PathBuf>("config").ok().flatten().cloned()
 }
 
-/// The program as clap knows it.
-fn program() -> Command {
+/// The program as clap knows it, its help in so many columns.
+fn program(columns: usize) -> Command {
     let groups = commands();
     let program = Command::new("egoist")
         .version(env!("CARGO_PKG_VERSION"))
@@ -134,44 +136,42 @@ fn program() -> Command {
             "A peer-to-peer overlay that optimises itself: every node measures the delay to the others, chooses the few \
              neighbours that make its own cost of reaching everybody smallest, and routes over the shortest paths.",
         )
-        .help_template(template(&groups))
+        .help_template(template(&help::list(&groups, columns)))
         .after_help(AFTER_HELP)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .args(global());
-    program.subcommands(groups.into_iter().flat_map(|(_, entries)| entries).map(|e| e.command))
+    let commands = groups.into_iter().flat_map(|(_, entries)| entries).map(|e| e.command);
+    help::lay_out(program.subcommands(commands), columns)
 }
 
 const AFTER_HELP: &str = "\
-'egoist COMMAND --help' explains a command with examples. Answers go to standard output, logs and errors to standard \
-error. Exit code 2: the command line or configuration is wrong; 1: anything else went wrong.";
+'egoist COMMAND -h' lists what a command takes, with examples, and 'egoist COMMAND --help' explains all of it. Answers go \
+to standard output, logs and errors to standard error. Exit code 2: the command line or configuration is wrong; \
+1: anything else went wrong.";
 
 /// Flags that every command takes.
 fn global() -> [Arg; 3] {
     let flag = |name: &'static str| Arg::new(name).long(name).global(true).help_heading("Output");
     [
         flag("json").action(ArgAction::SetTrue).help("Answer in JSON, one value a line, instead of a table"),
-        flag("verbose").short('v').action(ArgAction::Count).help(format!(
-            "Say more on standard error; repeatable. The variable {} takes a filter instead, as in egoist_mio=trace",
-            logging::VARIABLE
-        )),
+        flag("verbose")
+            .short('v')
+            .action(ArgAction::Count)
+            .help("Say more on standard error; repeatable")
+            .long_help(format!(
+                "Say more on standard error; repeatable. The variable {} takes a filter instead, as in egoist_mio=trace",
+                logging::VARIABLE
+            )),
         flag("quiet").short('q').action(ArgAction::Count).help("Say less on standard error; repeatable"),
     ]
 }
 
-/// The program's help with its commands in groups.
-fn template(groups: &[(&str, Vec<Entry>)]) -> String {
-    let names = groups.iter().flat_map(|(_, entries)| entries).map(|e| e.command.get_name().len());
-    let wide = names.max().unwrap_or(0);
-    let mut text = String::from("{about-with-newline}\n{usage-heading} egoist COMMAND [OPTIONS]\n");
-    for (heading, entries) in groups {
-        text += &format!("\n{heading}:\n");
-        for Entry { command, .. } in entries {
-            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-            text += &format!("  {:wide$}  {about}\n", command.get_name());
-        }
-    }
-    text + "\nOptions:\n{options}{after-help}"
+/// The program's help around the list of its commands.
+fn template(list: &str) -> String {
+    format!(
+        "{{about-with-newline}}\n{{usage-heading}} egoist COMMAND [OPTIONS]\n{list}\nOptions:\n{{options}}{{after-help}}"
+    )
 }
 
 #[cfg(test)]
@@ -180,25 +180,69 @@ mod tests {
 
     #[test]
     fn the_definitions_hold() {
-        program().debug_assert();
+        program(100).debug_assert();
     }
 
-    /// The help as it is printed in a terminal of 100 columns. `EGOIST_BLESS=1` writes the snapshots anew.
+    /// Every command and those below it, by name, as their help is printed in so many columns.
+    fn all(columns: usize) -> Vec<(String, Command)> {
+        let mut program = program(columns);
+        program.build();
+        let mut found = vec![("egoist".to_owned(), program)];
+        let mut at = 0;
+        while let Some((name, command)) = found.get(at).cloned() {
+            at += 1;
+            for below in command.get_subcommands().filter(|c| c.get_name() != "help") {
+                let prefix = if at == 1 { String::new() } else { name.clone() + "-" };
+                found.push((prefix + below.get_name(), below.clone()));
+            }
+        }
+        found
+    }
+
+    /// The help as it is printed in a terminal of 80 columns. `EGOIST_BLESS=1` writes the snapshots anew.
     #[test]
     fn help_is_as_in_the_snapshots() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help");
-        let mut program = program().term_width(100);
-        program.build();
-        let commands = program.get_subcommands().filter(|c| c.get_name() != "help").cloned();
-        let mut all: Vec<_> = commands.collect();
-        all.push(program);
-        for mut command in all {
-            let help = command.render_help().to_string();
-            let path = folder.join(command.get_name()).with_extension("txt");
-            if env::var_os("EGOIST_BLESS").is_some() {
-                std::fs::write(&path, &help).unwrap();
+        for (name, mut command) in all(80) {
+            for (file, help) in [
+                (format!("{name}.short.txt"), command.render_help()),
+                (format!("{name}.txt"), command.render_long_help()),
+            ] {
+                let (path, help) = (folder.join(file), help.to_string());
+                if env::var_os("EGOIST_BLESS").is_some() {
+                    std::fs::write(&path, &help).unwrap();
+                }
+                assert_eq!(std::fs::read_to_string(&path).unwrap(), help, "{}", path.display());
             }
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), help, "{}", path.display());
+        }
+    }
+
+    /// Whatever can be broken between words is, so that no terminal breaks it within them.
+    #[test]
+    fn help_fits_the_terminal() {
+        for columns in [40, 60, 80, 100] {
+            for (name, mut command) in all(columns) {
+                for help in [command.render_help(), command.render_long_help()] {
+                    for line in help.to_string().lines().filter(|line| line.chars().count() > columns) {
+                        let shown = line.trim_start();
+                        let whole = shown.starts_with("Usage:") || !shown.contains(' ');
+                        assert!(whole, "{name} at {columns} columns: {line}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// A paragraph is one line until it is laid out.
+    #[test]
+    fn no_paragraph_is_broken_by_hand() {
+        for (name, mut command) in all(100).into_iter().map(|(n, c)| (n, c.term_width(10_000))) {
+            let help = command.render_long_help().to_string();
+            let lines: Vec<_> = help.lines().collect();
+            for pair in lines.windows(2).filter(|pair| pair.iter().all(|line| line.starts_with(|c| c != ' ')))
+            {
+                assert!(pair[0].ends_with(':'), "{name}: {pair:?}");
+            }
         }
     }
 }

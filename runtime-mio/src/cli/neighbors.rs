@@ -22,7 +22,7 @@ use super::verb::Verb;
   egoist neighbors
   egoist neighbors --json | jq -r '.[] | select(.role != \"i\") | .address'
 
-CHOSEN BY says me (o in JSON), them (i), both (b), or nobody (null: a watcher, or a link about to close). RTT is the
+CHOSEN BY says me (o in JSON), them (i), both (b), or nobody (null: a watcher, or a link about to close). RTT is the \
 smoothed round trip and DEV its mean deviation; BEATS, what carries the heartbeats; FOR, how long the link is up."
 )]
 pub(crate) struct Neighbors {

@@ -32,8 +32,9 @@ use super::verb::Verb;
   egoist replay run.rec --until 5000 --print            see what went in and came out up to input 5000
   egoist replay crash.rec --print                       see the last inputs of a node that ended by an error
 
-Inputs are numbered from 0. crash.rec has no hashes: where it reaches back to the start, numbers and lengths of outputs are compared, and not their octets. Exit code 0: no difference; 1: a difference, or a recording that is cut or altered; what is \
-good of it is replayed first."
+Inputs are numbered from 0. crash.rec has no hashes: where it reaches back to the start, numbers and lengths of \
+outputs are compared, and not their octets. Exit code 0: no difference; 1: a difference, or a recording that is cut or \
+altered; what is good of it is replayed first."
 )]
 pub(crate) struct Replay {
     /// The recording

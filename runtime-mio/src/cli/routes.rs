@@ -21,7 +21,7 @@ use super::verb::Verb;
   egoist routes
   egoist routes --json | jq '.[] | select(.state != \"reachable\")'
 
-COST is the round trip over the overlay, DIRECT the one measured without it: where COST is less, the overlay goes
+COST is the round trip over the overlay, DIRECT the one measured without it: where COST is less, the overlay goes \
 around a slow Internet path."
 )]
 pub(crate) struct Routes {

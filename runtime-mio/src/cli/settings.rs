@@ -65,7 +65,7 @@ pub(crate) struct Wiring {
     pub(crate) eps: f64,
 
     /// Announce a link again when its cost has moved by more than this, and by more than 5 %
-    #[arg(long, value_name = "DURATION", default_value = "1ms", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", default_value = "1ms", value_parser = duration::parse, hide_short_help = true)]
     pub(crate) announce_floor: Duration,
 }
 
