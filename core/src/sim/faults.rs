@@ -14,7 +14,7 @@ use core::time::Duration;
 pub use grammar::{Choices, OCTETS, decode, draw};
 pub use script::{NotAnAction, read_duration, write_duration};
 
-use super::{Bursts, Condition, Kind, Restart, Slices, World};
+use super::{Bursts, Condition, Kind, Restart, Slices, Sockets, World};
 use crate::kernel::{Machine, Seed, Streams, Time};
 
 /// One thing that goes wrong, or right again. What does not apply (thawing what runs) does nothing, so that any
@@ -63,6 +63,40 @@ pub enum Action {
     Partition {
         /// Who is on one side.
         island: Island,
+        /// For how long.
+        time: Duration,
+    },
+    /// [`World::block_datagrams`], until it is healed.
+    Block {
+        /// One end.
+        from: usize,
+        /// The other.
+        to: usize,
+        /// Which ways.
+        ways: Ways,
+    },
+    /// [`World::narrow`], until it is healed.
+    Narrow {
+        /// One end.
+        from: usize,
+        /// The other.
+        to: usize,
+        /// Which ways.
+        ways: Ways,
+        /// What is longer vanishes.
+        octets: usize,
+    },
+    /// [`World::set_translated`].
+    Translate {
+        /// Whom.
+        node: usize,
+    },
+    /// [`World::move_away`], and [`World::come_home`] after a time.
+    Move {
+        /// Whom.
+        node: usize,
+        /// What becomes of its datagrams.
+        sockets: Sockets,
         /// For how long.
         time: Duration,
     },
@@ -200,8 +234,12 @@ impl Action {
             | Action::Early { node, .. }
             | Action::Freeze { node }
             | Action::Thaw { node }
+            | Action::Translate { node }
+            | Action::Move { node, .. }
             | Action::Starve { node, .. } => Some(node),
             Action::Cut { from: a, to: b, .. }
+            | Action::Block { from: a, to: b, .. }
+            | Action::Narrow { from: a, to: b, .. }
             | Action::Heal { a, b }
             | Action::Flap { a, b, .. }
             | Action::Sever { a, b } => Some(a.max(b)),
@@ -217,6 +255,16 @@ pub enum Ways {
     One,
     /// Both.
     Both,
+}
+
+impl Ways {
+    /// Does something to each of these ways between two nodes.
+    fn each(self, from: usize, to: usize, mut what: impl FnMut(usize, usize)) {
+        what(from, to);
+        if self == Ways::Both {
+            what(to, from);
+        }
+    }
 }
 
 /// A set of nodes among the first 64: bit i is node i.
@@ -259,7 +307,7 @@ pub fn play<M: Machine>(
     world.drain_events(sink);
 }
 
-/// Makes everything right again: cuts healed, nothing unusual for datagrams, clocks and drivers as they should be,
+/// Makes everything right again: ways healed, everybody at home, nothing unusual for datagrams, clocks and drivers as they should be,
 /// everybody running, those that were down with what they stored. Losses set for single ways stay, and what the network
 /// has forgotten.
 pub fn recover<M: Machine>(world: &mut World<M>) {
@@ -267,6 +315,8 @@ pub fn recover<M: Machine>(world: &mut World<M>) {
     world.clear_weather();
     for node in 0..world.len() {
         world.calm(node);
+        world.come_home(node);
+        world.set_translated(node, false);
         match world.condition(node) {
             Condition::Down | Condition::Halted => world.restart(node, Restart::Keeping),
             Condition::Frozen => world.thaw(node),
@@ -288,6 +338,7 @@ enum Later {
     Heal { a: usize, b: usize },
     Unite { island: Island },
     Read { node: usize },
+    ComeHome { node: usize },
     Off { node: usize },
     On { node: usize },
 }
@@ -327,6 +378,7 @@ impl<M: Machine> Agenda<M> {
             Action::Halt { node } => world.halt(node),
             Action::Restart { node, how } => world.restart(node, how),
             Action::Sever { a, b } => world.sever(a, b),
+            Action::Translate { node } => world.set_translated(node, true),
             Action::Loss { per_million } => world.set_loss(per_million),
             Action::Bursts { bursts } => world.set_bursts(Some(bursts)),
             Action::Duplicates { per_million } => world.set_duplicates(per_million),
@@ -347,11 +399,14 @@ impl<M: Machine> Agenda<M> {
     fn act_for_a_while(&mut self, world: &mut World<M>, action: &Action) {
         let now = world.now();
         match *action {
-            Action::Cut { from, to, ways } => {
-                world.cut(from, to);
-                if ways == Ways::Both {
-                    world.cut(to, from);
-                }
+            Action::Cut { from, to, ways } => ways.each(from, to, |a, b| world.cut(a, b)),
+            Action::Block { from, to, ways } => ways.each(from, to, |a, b| world.block_datagrams(a, b)),
+            Action::Narrow { from, to, ways, octets } => {
+                ways.each(from, to, |a, b| world.narrow(a, b, octets));
+            }
+            Action::Move { node, sockets, time } => {
+                world.move_away(node, sockets);
+                self.later(now + time, Later::ComeHome { node });
             }
             Action::Heal { a, b } => heal(world, a, b),
             Action::Partition { island, time } => {
@@ -424,6 +479,7 @@ fn happen<M: Machine>(world: &mut World<M>, later: &Later) {
             }
         }
         Later::Read { node } => world.set_reading_rate(node, None),
+        Later::ComeHome { node } => world.come_home(node),
         Later::Off { node } => kill_for(world, node, Kind::Churn),
         Later::On { node } if world.condition(node) == Condition::Down => {
             world.note(Kind::Churn);

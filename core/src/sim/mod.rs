@@ -9,7 +9,8 @@
 //! | where | faults |
 //! |---|---|
 //! | datagrams | even loss, everywhere or one way; loss in [`Bursts`]; copies; overtaking |
-//! | ways | cut one way or both, a partition into two sets for a time, flapping |
+//! | ways | cut one way or both, a partition into two sets for a time, flapping; blocked for datagrams alone; too narrow for packets above a size |
+//! | addresses | datagrams that leave from another than the name has, as behind a translator; one that changes while the node runs ([`Sockets`]) |
 //! | connections | forgotten by the network, so that both ends talk into the void ([`World::sever`]); a reader that is slow or reads nothing |
 //! | processes | killed, restarted with what they stored, without it, or with an older state ([`Restart`]); stopped, as by SIGSTOP; starved to [`Slices`] |
 //! | hosts | fallen silent; a disk that fails |
@@ -58,6 +59,7 @@
 //! assert_eq!(answers, [(0, Time::from_millis(1_010))]);
 //! ```
 
+mod abode;
 pub mod cities;
 mod clock;
 mod counters;
@@ -77,6 +79,7 @@ mod trace;
 mod weather;
 mod world;
 
+pub use abode::Sockets;
 pub use counters::Counters;
 pub use matrix::{Matrix, MatrixError, Sites, Unit};
 pub use net::{BASE_PORT, Delays, Jitter, address, address_of, node_at};

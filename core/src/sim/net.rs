@@ -5,6 +5,7 @@ use alloc::collections::BTreeMap;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
+use super::abode::Abodes;
 use super::tally::{Kind, Tally};
 use super::weather::Weather;
 use crate::kernel::{Port, Rng, Seed, Streams};
@@ -81,12 +82,17 @@ fn power_of_two(scale: u64, exponent: i64) -> u64 {
     u64::try_from(shifted >> 16).unwrap_or(u64::MAX)
 }
 
+/// Diallers' own ports: the range that most systems use.
+pub(super) const EPHEMERAL: core::ops::Range<u16> = 32_768..60_999;
+
 /// The first port of every node: `Port(n)` is at this plus n, for TCP and UDP alike.
 pub const BASE_PORT: u16 = 7_000;
 
 /// Where the first node's address is counted from.
 const BASE_IP: u32 = 0x0a00_0001;
 const NODES: u32 = 1 << 24;
+/// The first port of every node as a translator shows it.
+const TRANSLATED_PORT: u16 = 17_000;
 
 /// Where a node's `Port(0)` is: 10.0.0.1 for the first, and so on.
 ///
@@ -105,32 +111,85 @@ pub fn address_of(node: usize, port: Port) -> SocketAddr {
     SocketAddr::new(ip(node), number)
 }
 
-/// Whose address this is: the node, and its port if it is one of the ports that a node can listen on.
+/// Which of a node's addresses one is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum At {
+    /// The one of its name, in 10.0.0.0/8.
+    Home,
+    /// One in 11.0.0.0/8, where a translator shows its datagrams.
+    Translated,
+    /// The same, at a port of its own: where it is once it has moved.
+    Elsewhere,
+}
+
+/// Whose address this is, and the port if it is one of those that a node can listen on.
 pub fn node_at(addr: SocketAddr) -> Option<(usize, Option<Port>)> {
+    let (node, _, port) = place(addr)?;
+    Some((node, port))
+}
+
+/// Whose address this is, which of them, and the port if it is one of those that a node can listen on.
+pub(super) fn place(addr: SocketAddr) -> Option<(usize, At, Option<Port>)> {
     let IpAddr::V4(ip) = addr.ip() else { return None };
-    let node = u32::from(ip).checked_sub(BASE_IP).filter(|n| *n < NODES - 1)?;
-    Some((node as usize, addr.port().checked_sub(BASE_PORT).map(Port)))
+    let (block, node) = {
+        let number = u32::from(ip).checked_sub(BASE_IP)?;
+        (number / NODES, number % NODES)
+    };
+    let (base, at) = match block {
+        0 => (BASE_PORT, At::Home),
+        1 if (TRANSLATED_PORT..EPHEMERAL.start).contains(&addr.port()) => (TRANSLATED_PORT, At::Translated),
+        1 => (BASE_PORT, At::Elsewhere),
+        _ => return None,
+    };
+    (node < NODES - 1).then(|| (node as usize, at, addr.port().checked_sub(base).map(Port)))
 }
 
 pub(super) fn ip(node: usize) -> IpAddr {
-    let node =
-        u32::try_from(node).ok().filter(|n| *n < NODES - 1).expect("a world has fewer than 2^24 nodes");
-    IpAddr::V4(Ipv4Addr::from(BASE_IP + node))
+    IpAddr::V4(Ipv4Addr::from(BASE_IP + number(node)))
+}
+
+fn number(node: usize) -> u32 {
+    u32::try_from(node).ok().filter(|n| *n < NODES - 1).expect("a world has fewer than 2^24 nodes")
+}
+
+/// Where a node is that is not at home, with the number of a port.
+pub(super) fn elsewhere(node: usize, number_of_port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::from(BASE_IP + NODES + number(node))), number_of_port)
+}
+
+/// Where a translator shows the datagrams of one of a node's ports.
+pub(super) fn translated(node: usize, port: Port) -> SocketAddr {
+    elsewhere(node, TRANSLATED_PORT + port.0)
 }
 
 /// What is wrong with the way from one node to another.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 struct Trouble {
     cut: bool,
     loss_per_million: Option<u32>,
+    blocked: bool,
+    narrow: Option<usize>,
 }
 
-/// Delays, losses and cuts.
+impl Trouble {
+    /// What keeps a datagram of so many octets from arriving.
+    fn stops_datagram(self, octets: usize) -> Option<Kind> {
+        match self {
+            Trouble { cut: true, .. } => Some(Kind::Cut),
+            Trouble { blocked: true, .. } => Some(Kind::Blocked),
+            Trouble { narrow: Some(most), .. } if octets > most => Some(Kind::Narrow),
+            Trouble { .. } => None,
+        }
+    }
+}
+
+/// Delays, losses, cuts, and who is not at home.
 pub(super) struct Network {
     delays: Box<dyn Delays>,
     jitter: Jitter,
     loss_per_million: u32,
     trouble: BTreeMap<(usize, usize), Trouble>,
+    pub(super) abodes: Abodes,
     /// Nothing until it is asked for.
     weather: Option<Box<Weather>>,
     seed: Seed,
@@ -146,6 +205,7 @@ impl Network {
             jitter,
             loss_per_million,
             trouble: BTreeMap::new(),
+            abodes: Abodes::default(),
             weather: None,
             seed,
             jitter_rng: streams.named("jitter"),
@@ -159,13 +219,19 @@ impl Network {
         self.delays.one_way(from, to).saturating_add(jitter).max(1)
     }
 
-    /// How long a datagram takes now, if it arrives.
-    pub(super) fn datagram_delay(&mut self, from: usize, to: usize, tally: &mut Tally) -> Option<u64> {
+    /// How long a datagram of so many octets takes now, if it arrives.
+    pub(super) fn datagram_delay(
+        &mut self,
+        from: usize,
+        to: usize,
+        octets: usize,
+        tally: &mut Tally,
+    ) -> Option<u64> {
         let mut loss = self.loss_per_million;
         if !self.trouble.is_empty() {
             let trouble = self.trouble.get(&(from, to)).copied().unwrap_or_default();
-            if trouble.cut {
-                tally.count(Kind::Cut);
+            if let Some(kind) = trouble.stops_datagram(octets) {
+                tally.count(kind);
                 return None;
             }
             loss = trouble.loss_per_million.unwrap_or(loss);
@@ -217,6 +283,22 @@ impl Network {
         self.change(from, to, |t| t.cut = cut);
     }
 
+    /// Datagrams alone vanish on a way, or no more.
+    pub(super) fn set_blocked(&mut self, from: usize, to: usize, blocked: bool) {
+        self.change(from, to, |t| t.blocked = blocked);
+    }
+
+    /// What is longer than so many octets vanishes on a way, or nothing for that reason.
+    pub(super) fn set_narrow(&mut self, from: usize, to: usize, octets: Option<usize>) {
+        self.change(from, to, |t| t.narrow = octets);
+    }
+
+    /// The longest that passes on a way.
+    pub(super) fn widest(&self, from: usize, to: usize) -> usize {
+        let narrow = if self.trouble.is_empty() { None } else { self.trouble.get(&(from, to)) };
+        narrow.and_then(|t| t.narrow).unwrap_or(usize::MAX)
+    }
+
     pub(super) fn set_loss(&mut self, per_million: u32) {
         self.loss_per_million = per_million;
     }
@@ -225,15 +307,15 @@ impl Network {
         self.change(from, to, |t| t.loss_per_million = per_million);
     }
 
-    /// The ways that are cut.
-    pub(super) fn cuts(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.trouble.iter().filter(|(_, t)| t.cut).map(|(way, _)| *way)
+    /// The ways on which something vanishes: those that are cut, blocked or narrow.
+    pub(super) fn holes(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.trouble.iter().filter(|(_, t)| t.stops_datagram(usize::MAX).is_some()).map(|(way, _)| *way)
     }
 
     fn change(&mut self, from: usize, to: usize, change: impl FnOnce(&mut Trouble)) {
         let trouble = self.trouble.entry((from, to)).or_default();
         change(trouble);
-        if !trouble.cut && trouble.loss_per_million.is_none() {
+        if *trouble == Trouble::default() {
             self.trouble.remove(&(from, to));
         }
     }

@@ -54,6 +54,14 @@ pub enum Kind {
     Hub,
     /// A node went or came as its trace says.
     Churn,
+    /// A datagram came from another address than its node's name has.
+    Translated,
+    /// A datagram met a way that carries connections alone.
+    Blocked,
+    /// A packet was too long for its way.
+    Narrow,
+    /// What was sent met an address that its node has no more.
+    Moved,
 }
 
 /// How many kinds there are.
@@ -61,7 +69,7 @@ const KINDS: usize = Kind::ALL.len();
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 24] = [
+    pub const ALL: [Kind; 28] = [
         Kind::Loss,
         Kind::Burst,
         Kind::Duplicate,
@@ -86,6 +94,10 @@ impl Kind {
         Kind::Starve,
         Kind::Hub,
         Kind::Churn,
+        Kind::Translated,
+        Kind::Blocked,
+        Kind::Narrow,
+        Kind::Moved,
     ];
 }
 

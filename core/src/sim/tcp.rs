@@ -1,11 +1,12 @@
 //! A connection as the network sees it: two ends, and what is on its way between them.
 
 use alloc::collections::VecDeque;
+use core::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 
 use super::slab::Key;
-use crate::kernel::{ConnId, Port, Ticket};
+use crate::kernel::{ConnId, Port, Ticket, Time};
 
 /// Which end of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +39,16 @@ pub(super) enum Segment {
     Room(usize),
     Fin,
     Rst,
+}
+
+impl Segment {
+    /// Octets that it carries.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Segment::Data(bytes) => bytes.len(),
+            _ => 0,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,8 +84,10 @@ pub(super) struct End {
     pub(super) outstanding: usize,
     /// What is on its way to the other end, with the times of arrival.
     pub(super) wire: VecDeque<(u64, Segment)>,
-    /// What waits for a cut to heal.
+    /// What waits for a cut to heal, or for a way to widen.
     pub(super) held: VecDeque<Segment>,
+    /// Since when a segment is sent again and again that is too long for the way.
+    pub(super) stalled: Option<Time>,
     /// Something from here met a dead host, which will say so if it comes back.
     pub(super) lost: bool,
     pub(super) rst_sent: bool,
@@ -95,6 +108,7 @@ impl End {
             outstanding: 0,
             wire: VecDeque::new(),
             held: VecDeque::new(),
+            stalled: None,
             lost: false,
             rst_sent: false,
             unanswered: false,
@@ -106,6 +120,12 @@ impl End {
         self.state = EndState::Gone;
         self.unsent = VecDeque::new();
         self.received = BytesMut::new();
+    }
+
+    /// Whether a segment has to wait behind one that is too long for the way. Acknowledgements do not, and resets find their
+    /// way in the end.
+    pub(super) fn queues_behind(&self, segment: &Segment) -> bool {
+        self.stalled.is_some() && matches!(segment, Segment::Data(_) | Segment::Fin)
     }
 
     /// Takes off `unsent` what the window has room for now: a frame or a part of one.
@@ -126,8 +146,8 @@ pub(super) struct Conn {
     ends: [End; 2],
     /// The acceptor's port.
     pub(super) port: Port,
-    /// The number of the dialler's own port.
-    pub(super) from_port: u16,
+    /// Where the dialler is, as the acceptor sees it, and where it dialled.
+    pub(super) addresses: [SocketAddr; 2],
     /// The dialler's host has answered the SYN-ACK.
     pub(super) acked: bool,
     /// The network has forgotten it: whatever either end sends vanishes.
@@ -135,9 +155,15 @@ pub(super) struct Conn {
 }
 
 impl Conn {
-    pub(super) fn new(from: usize, ticket: Ticket, to: usize, port: Port, from_port: u16) -> Self {
+    pub(super) fn new(
+        from: usize,
+        ticket: Ticket,
+        to: usize,
+        port: Port,
+        addresses: [SocketAddr; 2],
+    ) -> Self {
         let ends = [End::new(from, EndState::Dialing(ticket)), End::new(to, EndState::Gone)];
-        Conn { ends, port, from_port, acked: false, severed: false }
+        Conn { ends, port, addresses, acked: false, severed: false }
     }
 
     pub(super) fn end(&self, side: Side) -> &End {

@@ -101,7 +101,7 @@ pub enum Condition {
 ///
 /// **Network.** A message from i to j takes [`Delays::one_way`] plus jitter. Datagrams may be lost and, with jitter,
 /// overtake each other. A connection is set up in three messages: the dialler has it after a round trip, the acceptor
-/// another half later. A living host without a process refuses; a silent one, or an address in 10.0.0.0/8 that no node
+/// another half later. A living host without a process refuses; a silent one, or an address in 10.0.0.0/7 that no node
 /// has, lets the dial run into its deadline; any other address is unreachable at once. Bytes arrive in order, each frame
 /// for itself (cut in two where the window ends), and are flushed when they leave the sender: at once, or when the
 /// receiver's reading makes room in the window. Over a cut nothing goes that is sent after the cut: datagrams vanish,
@@ -213,7 +213,7 @@ enum FollowUp {
 struct Packet {
     payload: Bytes,
     from: u32,
-    from_port: u16,
+    source: SocketAddr,
     port: u16,
 }
 

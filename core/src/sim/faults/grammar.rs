@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::{Action, Island, Severity, Ways};
 use crate::kernel::Rng;
-use crate::sim::{Bursts, Restart, Slices};
+use crate::sim::{Bursts, Restart, Slices, Sockets};
 
 /// What an action is made of. Smaller numbers make simpler actions: all zeros wait for no time.
 pub type Choices = [u16; 5];
@@ -27,6 +27,8 @@ const REORDERING: Duration = Duration::from_millis(500);
 const FLAP: Duration = Duration::from_secs(2);
 const SLICE: Duration = Duration::from_millis(50);
 const PAUSE: Duration = Duration::from_secs(1);
+/// The longest packet that passes a narrow way is from here to twice that.
+const NARROW: usize = 500;
 /// Octets a second that a slow reader reads at the most.
 const READING: u64 = 4_000;
 
@@ -58,7 +60,7 @@ impl Action {
     pub fn chosen([kind, a, b, c, d]: Choices, severity: Severity) -> Action {
         assert!(severity.nodes > 0, "faults happen to nodes");
         let (node, other) = (usize::from(a) % severity.nodes, usize::from(b) % severity.nodes);
-        match kind % 48 {
+        match kind % 52 {
             0..22 => Action::Wait { time: part(severity.wait, a) },
             22 => Action::Kill { node },
             23 => Action::Halt { node },
@@ -82,7 +84,23 @@ impl Action {
             34 => Action::Freeze { node },
             35 => Action::Thaw { node },
             36 => Action::Hubs { count: 1 + usize::from(a) % 3 },
-            _ => Action::chosen_of_hosts([kind % 48, a, b, c, d], severity),
+            48.. => Action::chosen_of_ways([kind % 52, a, b, c, d], severity),
+            _ => Action::chosen_of_hosts([kind % 52, a, b, c, d], severity),
+        }
+    }
+
+    /// Of those that concern some packets, or from where they come.
+    fn chosen_of_ways([kind, a, b, c, d]: Choices, severity: Severity) -> Action {
+        let (node, other) = (usize::from(a) % severity.nodes, usize::from(b) % severity.nodes);
+        let ways = if c.is_multiple_of(2) { Ways::Both } else { Ways::One };
+        match kind {
+            48 => Action::Block { from: node, to: other, ways },
+            49 => Action::Narrow { from: node, to: other, ways, octets: NARROW + usize::from(d) % NARROW },
+            50 => Action::Translate { node },
+            _ => {
+                let sockets = if c.is_multiple_of(2) { Sockets::Any } else { Sockets::Bound };
+                Action::Move { node, sockets, time: part(severity.wait, d) }
+            }
         }
     }
 

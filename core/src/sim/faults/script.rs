@@ -8,7 +8,7 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use super::{Action, Island, Ways};
-use crate::sim::{Bursts, Restart, Slices};
+use crate::sim::{Bursts, Restart, Slices, Sockets};
 
 /// A line that is no action.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -51,8 +51,15 @@ impl fmt::Display for Action {
             Action::Restart { node, how: Restart::Older(starts) } => {
                 write!(f, "restart {node} older {starts}")
             }
-            Action::Cut { from, to, ways: Ways::One } => write!(f, "cut {from} {to} one"),
-            Action::Cut { from, to, ways: Ways::Both } => write!(f, "cut {from} {to} both"),
+            Action::Cut { from, to, ways } => write!(f, "cut {from} {to} {}", ways_name(ways)),
+            Action::Block { from, to, ways } => write!(f, "block {from} {to} {}", ways_name(ways)),
+            Action::Narrow { from, to, ways, octets } => {
+                write!(f, "narrow {from} {to} {} {octets}", ways_name(ways))
+            }
+            Action::Translate { node } => write!(f, "translate {node}"),
+            Action::Move { node, sockets, time: t } => {
+                write!(f, "move {node} {} {}", sockets_name(sockets), time(t))
+            }
             Action::Heal { a, b } => write!(f, "heal {a} {b}"),
             Action::Partition { island, time: t } => write!(f, "partition {:x} {}", island.0, time(t)),
             Action::Flap { a, b, every, times } => write!(f, "flap {a} {b} {} {times}", time(every)),
@@ -92,6 +99,24 @@ impl FromStr for Action {
     }
 }
 
+fn ways_name(ways: Ways) -> &'static str {
+    match ways {
+        Ways::One => "one",
+        Ways::Both => "both",
+    }
+}
+
+fn read_ways(word: &str) -> Option<Ways> {
+    [Ways::One, Ways::Both].into_iter().find(|ways| ways_name(*ways) == word)
+}
+
+fn sockets_name(sockets: Sockets) -> &'static str {
+    match sockets {
+        Sockets::Bound => "bound",
+        Sockets::Any => "any",
+    }
+}
+
 fn number<N: FromStr>(word: &str) -> Option<N> {
     word.parse().ok()
 }
@@ -119,8 +144,24 @@ fn plain(words: &[&str]) -> Option<Action> {
 
 fn of_network(words: &[&str]) -> Option<Action> {
     Some(match *words {
-        ["cut", from, to, "one"] => Action::Cut { from: number(from)?, to: number(to)?, ways: Ways::One },
-        ["cut", from, to, "both"] => Action::Cut { from: number(from)?, to: number(to)?, ways: Ways::Both },
+        ["cut", from, to, ways] => {
+            Action::Cut { from: number(from)?, to: number(to)?, ways: read_ways(ways)? }
+        }
+        ["block", from, to, ways] => {
+            Action::Block { from: number(from)?, to: number(to)?, ways: read_ways(ways)? }
+        }
+        ["narrow", from, to, ways, octets] => Action::Narrow {
+            from: number(from)?,
+            to: number(to)?,
+            ways: read_ways(ways)?,
+            octets: number(octets)?,
+        },
+        ["translate", node] => Action::Translate { node: number(node)? },
+        ["move", node, sockets, time] => Action::Move {
+            node: number(node)?,
+            sockets: [Sockets::Bound, Sockets::Any].into_iter().find(|s| sockets_name(*s) == sockets)?,
+            time: read_duration(time)?,
+        },
         ["heal", a, b] => Action::Heal { a: number(a)?, b: number(b)? },
         ["partition", island, time] => Action::Partition {
             island: Island(u64::from_str_radix(island, 16).ok()?),

@@ -5,3 +5,4 @@ mod drivers;
 mod faulty;
 mod laws;
 mod network;
+mod ways;

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::net::{address_of, ip, node_at};
+use super::super::net::{EPHEMERAL, place};
 use super::super::slab::Key;
 use super::super::tally::Kind;
 use super::super::tcp::{Conn, EndState, Segment, Side, conn_id};
@@ -17,23 +17,27 @@ use crate::kernel::{CloseHow, Closed, ConnId, DialError, How, Input, Machine, Ti
 const LINGER: Duration = Duration::from_secs(1);
 /// For how long an orderly close waits for the peer to make room for what is queued.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(5);
-/// Diallers' own ports: the range that most systems use.
-const EPHEMERAL: core::ops::Range<u16> = 32_768..60_999;
 
 impl<M: Machine> World<M> {
-    pub(super) fn dial(&mut self, node: usize, ticket: Ticket, to: SocketAddr, deadline: Time) {
+    pub(super) fn dial(&mut self, node: usize, ticket: Ticket, address: SocketAddr, deadline: Time) {
         self.nodes[node].counters.dials += 1;
-        let Some((to, port)) = node_at(to) else {
+        let Some((to, at, port)) = place(address) else {
             return self.follow_ups.push_back(FollowUp::Unreachable { ticket });
         };
         let span = u64::from(EPHEMERAL.end - EPHEMERAL.start);
         let from_port = EPHEMERAL.start + u16::try_from(self.dials % span).unwrap_or(0);
         self.dials += 1;
         let port = port.unwrap_or(crate::kernel::Port(u16::MAX));
-        let key = self.conns.insert(Conn::new(node, ticket, to, port, from_port));
+        let addresses = [self.net.abodes.dials_from(node, from_port), address];
+        let key = self.conns.insert(Conn::new(node, ticket, to, port, addresses));
         self.at(self.when(node, deadline), Event::Deadline { conn: key });
-        if to < self.nodes.len() {
+        if to >= self.nodes.len() {
+            return;
+        }
+        if self.net.abodes.is_there(to, at) {
             self.transmit(key, Side::Dialler, Segment::Syn);
+        } else {
+            self.tally.count(Kind::Moved);
         }
     }
 
@@ -48,6 +52,11 @@ impl<M: Machine> World<M> {
         if self.net.is_cut(a, b) {
             self.tally.count(Kind::Cut);
             return end.held.push_back(segment);
+        }
+        if segment.len() > self.net.widest(a, b) || end.queues_behind(&segment) {
+            self.tally.count(Kind::Narrow);
+            end.held.push_back(segment);
+            return self.stall(key, from);
         }
         let last = end.wire.back().map_or(0, |(at, _)| *at);
         let at = self.now.as_micros().saturating_add(self.net.delay(a, b)).max(last);
@@ -71,6 +80,7 @@ impl<M: Machine> World<M> {
             for side in Side::BOTH {
                 let Some(c) = self.conns.get_mut(key) else { continue };
                 if c.node(side) == from && c.node(side.other()) == to {
+                    c.end_mut(side).stalled = None;
                     for segment in mem::take(&mut c.end_mut(side).held) {
                         self.transmit(key, side, segment);
                     }
@@ -156,10 +166,10 @@ impl<M: Machine> World<M> {
     fn open(&mut self, key: Key, side: Side, how: How) {
         let Some(c) = self.conns.get_mut(key) else { return };
         c.end_mut(side).state = EndState::Open;
-        let (node, peer) = (c.node(side), c.node(side.other()));
+        let node = c.node(side);
         let remote = match side {
-            Side::Dialler => address_of(peer, c.port),
-            Side::Acceptor => SocketAddr::new(ip(peer), c.from_port),
+            Side::Dialler => c.addresses[1],
+            Side::Acceptor => c.addresses[0],
         };
         self.feed(node, Input::Opened { conn: conn_id(key, side), how, remote });
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::super::net::node_at;
+use super::super::net::place;
 use super::super::slab::Key;
 use super::super::tally::Kind;
 use super::super::tcp::{EndState, Side, conn_id, conn_key};
@@ -124,12 +124,20 @@ impl<M: Machine> World<M> {
         let counters = &mut self.nodes[node].counters;
         counters.datagrams_sent += 1;
         counters.datagram_bytes += payload.len() as u64;
-        let known = node_at(to).filter(|(to, _)| *to < self.nodes.len());
-        let Some((to, Some(to_port))) = known else { return self.lost(node) };
-        let Some(delay) = self.net.datagram_delay(node, to, &mut self.tally) else {
+        let known = place(to).filter(|(to, ..)| *to < self.nodes.len());
+        let Some((to, at, Some(to_port))) = known else { return self.lost(node) };
+        let source = self.net.abodes.source(node, port).filter(|_| self.net.abodes.is_there(to, at));
+        let Some(source) = source else {
+            self.tally.count(Kind::Moved);
             return self.lost(node);
         };
-        let packet = Packet { payload, from: short(node), from_port: port.0, port: to_port.0 };
+        let Some(delay) = self.net.datagram_delay(node, to, payload.len(), &mut self.tally) else {
+            return self.lost(node);
+        };
+        if self.net.abodes.is_translated(node) {
+            self.tally.count(Kind::Translated);
+        }
+        let packet = Packet { payload, from: short(node), source, port: to_port.0 };
         if let Some(delay) = self.net.copy_delay(node, to, &mut self.tally) {
             self.post(to, delay, packet.clone());
         }
@@ -166,8 +174,8 @@ impl<M: Machine> World<M> {
     }
 
     pub(super) fn hand_datagram(&mut self, to: usize, packet: &Packet) {
-        let from = super::super::net::address_of(packet.from as usize, Port(packet.from_port));
-        self.feed(to, Input::Datagram { port: Port(packet.port), from, bytes: &packet.payload });
+        let (port, from) = (Port(packet.port), packet.source);
+        self.feed(to, Input::Datagram { port, from, bytes: &packet.payload });
     }
 
     fn send(&mut self, node: usize, conn: crate::kernel::ConnId, frame: Bytes) {

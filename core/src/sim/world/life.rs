@@ -67,9 +67,10 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// Starts a node again, now; if its process lives it is killed first.
+    /// Starts a node again, now; if its process lives it is killed first. One that had moved is at home again.
     pub fn restart(&mut self, node: usize, how: Restart) {
         self.kill(node);
+        self.come_home(node);
         let n = &mut self.nodes[node];
         let kept = match how {
             Restart::Keeping => n.disk.clone(),

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::super::abode::Sockets;
 use super::super::slab::Key;
 use super::super::tally::Kind;
 use super::super::tcp::{EndState, Segment, Side};
@@ -17,16 +18,55 @@ impl<M: Machine> World<M> {
         self.net.set_cut(from, to, true);
     }
 
-    /// Ends the cut of a way; what connections held goes now.
+    /// Datagrams alone vanish on the way from one node to another, in this direction only; connections do not notice.
+    pub fn block_datagrams(&mut self, from: usize, to: usize) {
+        self.net.set_blocked(from, to, true);
+    }
+
+    /// What is longer than so many octets vanishes on the way from one node to another, in this direction only, as where a
+    /// tunnel has a smaller packet size and nobody says so. Datagrams are lost; a connection sends what is too long again
+    /// and again, and what it has to send after that waits behind it, until the way is healed or the host gives up after
+    /// [`Config::patience`]. Segments are not joined: each frame is one.
+    ///
+    /// [`Config::patience`]: super::Config::patience
+    pub fn narrow(&mut self, from: usize, to: usize, octets: usize) {
+        self.net.set_narrow(from, to, Some(octets));
+    }
+
+    /// Ends the cut of a way, and whatever else swallows packets there; what connections held goes now.
     pub fn heal(&mut self, from: usize, to: usize) {
         self.net.set_cut(from, to, false);
+        self.net.set_blocked(from, to, false);
+        self.net.set_narrow(from, to, None);
         self.release_held(from, to);
     }
 
-    /// Ends all cuts.
+    /// Heals all ways.
     pub fn heal_all(&mut self) {
-        for (from, to) in self.net.cuts().collect::<Vec<_>>() {
+        for (from, to) in self.net.holes().collect::<Vec<_>>() {
             self.heal(from, to);
+        }
+    }
+
+    /// From now on a translator stands before a node, or none any more: its datagrams and the connections that it dials come
+    /// from an address that is not its name's, its datagrams from a port that is not its own. Answers that go there reach
+    /// it, and so does what is sent to its name.
+    pub fn set_translated(&mut self, node: usize, translated: bool) {
+        self.net.abodes.set_translated(node, translated);
+    }
+
+    /// A node's address changes under it, as when a laptop comes into another network: the one of its name is nobody's, and
+    /// its connections are mute, as after [`sever`](World::sever). What it dials it dials from the new one.
+    pub fn move_away(&mut self, node: usize, sockets: Sockets) {
+        self.net.abodes.set_moved(node, Some(sockets));
+        self.forget_connections(|ends| ends.contains(&node));
+    }
+
+    /// A node that had moved has the address of its name again; what it has dialled from elsewhere is mute.
+    pub fn come_home(&mut self, node: usize) {
+        if self.net.abodes.is_moved(node) {
+            self.net.abodes.set_moved(node, None);
+            self.forget_connections(|ends| ends.contains(&node));
         }
     }
 
@@ -87,10 +127,24 @@ impl<M: Machine> World<M> {
     ///
     /// [`Config::patience`]: super::Config::patience
     pub fn sever(&mut self, a: usize, b: usize) {
+        self.forget_connections(|ends| ends == [a, b] || ends == [b, a]);
+    }
+
+    fn forget_connections(&mut self, which: impl Fn([usize; 2]) -> bool) {
         for key in self.conns.keys() {
             let Some(c) = self.conns.get_mut(key) else { continue };
-            let ends = (c.node(Side::Dialler), c.node(Side::Acceptor));
-            c.severed |= ends == (a, b) || ends == (b, a);
+            c.severed |= which(Side::BOTH.map(|side| c.node(side)));
+        }
+    }
+
+    /// A segment does not get through: its host gives up in the end.
+    pub(super) fn stall(&mut self, key: Key, side: Side) {
+        let (now, patience) = (self.now, self.config.patience);
+        let Some(c) = self.conns.get_mut(key) else { return };
+        let end = c.end_mut(side);
+        if end.stalled.is_none() {
+            end.stalled = Some(now);
+            self.at(now + patience, Event::GiveUp { conn: key, side });
         }
     }
 
@@ -114,7 +168,12 @@ impl<M: Machine> World<M> {
 
     /// A host has waited long enough for an answer.
     pub(super) fn gave_up(&mut self, key: Key, side: Side) {
-        if self.conns.get(key).is_some_and(|c| c.end(side).state == EndState::Open) {
+        let (now, patience) = (self.now, self.config.patience);
+        let in_vain = self.conns.get(key).is_some_and(|c| {
+            let stalled = c.end(side).stalled.is_some_and(|since| since + patience <= now);
+            c.end(side).state == EndState::Open && (c.severed || stalled)
+        });
+        if in_vain {
             self.ended(key, side, crate::kernel::Closed::Broken);
         }
     }
