@@ -1,10 +1,12 @@
 //! Why a command did not do what it was asked: one clear line on standard error, and the exit code.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
+
+use super::logging;
 
 /// How a command ends.
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
@@ -77,20 +79,29 @@ impl Failure {
     pub(crate) fn report(&self) -> ExitCode {
         match &self.kind {
             Kind::Unread => ExitCode::SUCCESS,
-            Kind::Shown(error) => {
-                let _ = error.print();
-                ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+            Kind::Shown(error) if error.use_stderr() => {
+                logging::say(shown(error, &io::stderr()).trim_end());
+                ExitCode::from(2)
             }
+            Kind::Shown(error) => match write!(io::stdout(), "{}", shown(error, &io::stdout())) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => Self::from(error).report(),
+            },
             Kind::Usage => self.say(2),
             Kind::Failed => self.say(1),
         }
     }
 
     fn say(&self, code: u8) -> ExitCode {
-        use io::Write as _;
-        let _ = writeln!(io::stderr(), "{self}");
+        logging::say(&self.to_string());
         ExitCode::from(code)
     }
+}
+
+/// Help as it is written to that stream.
+fn shown(help: &clap::Error, stream: &impl io::IsTerminal) -> String {
+    let text = help.render();
+    if logging::has_colours(stream) { text.ansi().to_string() } else { text.to_string() }
 }
 
 impl fmt::Display for Failure {

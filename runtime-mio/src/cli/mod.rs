@@ -83,10 +83,10 @@ fn commands() -> Vec<(&'static str, Vec<Entry>)> {
 
 /// Runs the program with the process's arguments.
 pub(crate) fn main() -> ExitCode {
-    match run(env::args_os().collect(), &mut io::stdout().lock()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
-    }
+    let ended = run(env::args_os().collect(), &mut io::stdout().lock());
+    let code = ended.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS);
+    logging::finish();
+    code
 }
 
 /// Runs the program with these arguments, its own name first.

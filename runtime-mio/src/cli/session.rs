@@ -1,11 +1,12 @@
 //! What every command is given: where its answer goes, and in which form.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::Write;
 
 use serde::Serialize;
 
 use super::failure::{Failure, Outcome};
+use super::logging;
 
 /// One run of a command.
 pub(crate) struct Session<'a> {
@@ -26,7 +27,7 @@ impl Session<'_> {
     /// Says beside the answer, on standard error, what its reader should know.
     pub(crate) fn note(&self, what: &str) {
         if !self.quiet {
-            let _ = writeln!(io::stderr(), "egoist: {what}");
+            logging::say(&format!("egoist: {what}"));
         }
     }
 

@@ -74,6 +74,8 @@ pub(crate) struct StatusReport {
     pub(crate) uptime_s: u64,
     /// The process.
     pub(crate) pid: u32,
+    /// Lines of its log that were lost: standard error could not be written, or not as fast.
+    pub(crate) log_lost: u64,
 }
 
 /// How far a node has come.
@@ -121,7 +123,11 @@ impl fmt::Display for StatusReport {
         writeln!(f, "nodes     {} known, {} reachable", self.nodes_known, self.nodes_reachable)?;
         writeln!(f, "cost      {}", units::millis_or_dash(self.cost_ms))?;
         let start = self.incarnation.map_or_else(units::dash, |n| n.to_string());
-        writeln!(f, "running   {} as process {}, start {start}", units::age(self.uptime_s), self.pid)
+        writeln!(f, "running   {} as process {}, start {start}", units::age(self.uptime_s), self.pid)?;
+        match self.log_lost {
+            0 => Ok(()),
+            lost => writeln!(f, "log       {lost} lines lost: standard error could not be written"),
+        }
     }
 }
 
@@ -145,6 +151,7 @@ pub(crate) fn example() -> StatusReport {
         incarnation: Some(4),
         uptime_s: 725,
         pid: 4711,
+        log_lost: 7,
     }
 }
 
@@ -163,6 +170,7 @@ links     3 chosen, 2 chosen by others
 nodes     15 known, 15 reachable
 cost      42.1 ms
 running   12 m 05 s as process 4711, start 4
+log       7 lines lost: standard error could not be written
 ";
         assert_eq!(example().to_string(), text);
         let json = serde_json::to_value(example()).unwrap();

@@ -9,6 +9,7 @@ use egoist_core::overlay::link::{Carrier, Mine};
 use egoist_core::overlay::wire::ListedRole;
 use egoist_core::overlay::{self, Config, LinkMode, NeighborView, NodeId, Overlay, PolicyKind, RouteView};
 
+use super::logging;
 use super::neighbors::{LinkRole, LinkState, NeighborRow, NeighborsReport};
 use super::path::{Hop, PathReport};
 use super::routes::{RouteRow, RouteState, RoutesReport};
@@ -99,6 +100,7 @@ pub(crate) fn status(node: &Overlay, now: Time, facts: &Facts) -> StatusReport {
         incarnation: view.key.map(|key| key.incarnation),
         uptime_s: facts.started.elapsed().as_secs(),
         pid: std::process::id(),
+        log_lost: logging::lost(),
     }
 }
 

@@ -62,8 +62,19 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(base: &Path, args: &[&str]) -> Running {
-        let mut child =
-            command(base, &[args, &["--json", "-q", "-q"]].concat()).stdout(Stdio::piped()).spawn().unwrap();
+        Running::begin(command(base, &[args, &["--json", "-q", "-q"]].concat()))
+    }
+
+    /// Starts it with another standard error, to which it says as much as it is told to.
+    pub(crate) fn logging_to(base: &Path, stderr: Stdio, args: &[&str]) -> Running {
+        let mut command = command(base, &[args, &["--json"]].concat());
+        command.stderr(stderr);
+        Running::begin(command)
+    }
+
+    /// Waits until it says where it listens.
+    pub(crate) fn begin(mut command: Command) -> Running {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let beginning: Value = serde_json::from_str(&line).unwrap();
