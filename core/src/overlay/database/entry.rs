@@ -33,6 +33,7 @@ pub struct Entry {
     free: Option<u32>,
     k: Option<u32>,
     pub(super) absent: bool,
+    left: bool,
     /// Which peer told of it, and when its node was first told of.
     pub(super) told: Option<(NodeId, Turn)>,
 }
@@ -92,6 +93,7 @@ impl Entry {
             free: attributes.and_then(|a| a.free),
             k: attributes.and_then(|a| a.k),
             absent: false,
+            left: attributes.is_some_and(|a| a.left),
             told: None,
             upt,
         })
@@ -170,6 +172,17 @@ impl Entry {
     /// Whether it is marked absent: its node is no destination and no candidate.
     pub const fn is_absent(&self) -> bool {
         self.absent
+    }
+
+    /// Whether its node has left in good order. Such a record is kept until it expires, so that no older one comes back
+    /// in its place, and its node is nowhere counted.
+    pub const fn has_left(&self) -> bool {
+        self.left
+    }
+
+    /// Whether its node is there as far as anybody knows: it has neither left nor is it marked absent.
+    pub const fn is_present(&self) -> bool {
+        !self.left && !self.absent
     }
 
     /// Milliseconds since the decision it tells of: the age at which it was received, and what it spent here.

@@ -70,7 +70,7 @@ impl Overlay {
     fn known_names(&self, asker: Option<NodeId>) -> Vec<NodeName> {
         let me = self.me().filter(|_| !self.config.is_watcher()).map(|me| self.my_name(me));
         let records =
-            self.database.entries().filter(|e| !e.is_absent() && !e.links().is_empty()).map(|e| *e.name());
+            self.database.entries().filter(|e| e.is_present() && !e.links().is_empty()).map(|e| *e.name());
         let mut names: Vec<NodeName> =
             records.chain(me).chain(self.joining.registrations(self.now)).collect();
         names.retain(|name| name.id != asker);
@@ -80,7 +80,8 @@ impl Overlay {
     }
 
     fn records(&self) -> Vec<Record> {
-        self.database.entries().map(|entry| record(entry, self.now)).collect()
+        let there = self.database.entries().filter(|entry| !entry.has_left());
+        there.map(|entry| record(entry, self.now)).collect()
     }
 
     pub(super) fn datagram(&mut self, from: SocketAddr, bytes: &[u8]) {

@@ -195,12 +195,14 @@ impl Overlay {
     fn reached(&mut self, id: NodeId) {
         self.clear_absent(id);
         self.suit_reached(id);
+        self.sounded(id);
         self.healed(id);
     }
 
     /// `id` answered neither way.
     pub(super) fn unreached(&mut self, id: NodeId) {
         self.suit_unreached(id);
+        self.sounded_in_vain(id);
         self.healing.given_up(id);
         if self.database.get(id).is_none() && !self.links.contains_key(&id) {
             // Nothing but hearsay stands behind it: the next one who names it brings it back.

@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
@@ -10,11 +9,10 @@ use super::starting::Life;
 use super::suits::{Settle, Suit};
 use super::{Overlay, Timer};
 use crate::kernel::Time;
-use crate::overlay::bootstrap::WATCHED;
 use crate::overlay::config::{Config, PolicyKind};
-use crate::overlay::database::{Change, Entry};
+use crate::overlay::database::Change;
 use crate::overlay::graph::{Graph, GraphBuilder};
-use crate::overlay::link::{Link, Mine};
+use crate::overlay::link::Link;
 use crate::overlay::names::NodeId;
 use crate::overlay::wiring::{
     BestResponse, Extent, FullMesh, Hysteresis, KRandom, Policy, QuietGuard, Verdict,
@@ -28,8 +26,6 @@ const REPAIR_SPREAD: Duration = Duration::from_secs(1);
 const BUSY: Duration = Duration::from_millis(500);
 /// A newcomer measures for this long before its first decision, beside PING_TIMEOUT.
 const MEASURING: Duration = Duration::from_secs(1);
-/// Without anybody to link to, names are looked through again after this.
-const LONELY: Duration = Duration::from_secs(1);
 /// Periods without anybody linking to this node before it makes itself known again (directed links).
 const UNCHOSEN_PERIODS: u32 = 2;
 
@@ -89,10 +85,6 @@ impl Choosing {
 }
 
 impl Overlay {
-    pub(super) fn start_choosing(&mut self) {
-        self.timers.set(Timer::Again, self.now + LONELY);
-    }
-
     /// The first link into the overlay is up, whoever chose it: measure everybody, then decide for the first time; epochs follow at a phase of their own.
     pub(super) fn start_measuring(&mut self) {
         if self.choosing.measured_at.is_some() || self.config.is_watcher() || !self.has_company() {
@@ -179,41 +171,6 @@ impl Overlay {
 
     pub(super) fn again_in(&mut self, wait: Duration) {
         self.timers.set_earlier(Timer::Again, self.now + wait);
-    }
-
-    /// The seed's formOverlay: first neighbours, at random, before anything is measured.
-    pub(super) fn form(&mut self) {
-        let wanted = if self.config.is_watcher() { WATCHED } else { self.config.k };
-        // A suspected neighbour may stay silent: its place is filled now, and given back if it returns.
-        let held = |l: &&Link| l.live() && (l.mine == Mine::Chosen || l.watching);
-        let have = self.links.values().filter(held).count() + self.choosing.suits.len();
-        let mut names = self.strangers_by_name();
-        self.random.sampling.shuffle(&mut names);
-        for id in names.into_iter().take(wanted.saturating_sub(have)) {
-            self.court(id, None);
-        }
-        let settled = have >= wanted;
-        match self.choosing.measured_at.filter(|at| *at > self.now && settled) {
-            Some(at) => self.timers.set_earlier(Timer::Again, at),
-            None => self.again_in(LONELY),
-        }
-    }
-
-    /// Everybody known by name to whom there is no link and who has not refused.
-    fn strangers_by_name(&self) -> Vec<NodeId> {
-        let me = self.me().map(|me| me.id);
-        let known =
-            self.database.entries().filter(|e| !e.is_absent() && !e.links().is_empty()).map(Entry::id);
-        let mut ids: Vec<NodeId> = known.chain(self.joining.names()).chain(self.remembered()).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids.retain(|id| {
-            Some(*id) != me
-                && !self.links.contains_key(id)
-                && !self.choosing.courts(*id)
-                && !self.choosing.refused.contains(id)
-        });
-        ids
     }
 
     /// Nodes without an effective edge are candidates only while an answer of theirs is fresh: ask them now.

@@ -179,7 +179,7 @@ impl Overlay {
         for (dense, entry) in self.database.entries().enumerate() {
             let id = entry.id();
             let link = self.links.get(&id).filter(|link| link.live());
-            let present = !entry.is_absent() && (edged[dense] || link.is_some() || self.answered_lately(id));
+            let present = entry.is_present() && (edged[dense] || link.is_some() || self.answered_lately(id));
             view.destination[dense] = present && dense != me as usize;
             view.delay[dense] =
                 link.and_then(Link::cost).or_else(|| self.probes.get(id).and_then(Measured::cost));
@@ -216,7 +216,7 @@ impl Overlay {
         edged
     }
 
-    fn answered_lately(&self, id: NodeId) -> bool {
+    pub(super) fn answered_lately(&self, id: NodeId) -> bool {
         self.probes.get(id).and_then(|p| p.answered).is_some_and(|at| self.now.since(at) <= FRESH)
     }
 
@@ -240,7 +240,7 @@ impl Overlay {
         let me = self.me().map(|me| me.id);
         entries
             .filter(|(dense, e)| {
-                !edged[*dense] && !e.is_absent() && Some(e.id()) != me && !self.links.contains_key(&e.id())
+                !edged[*dense] && e.is_present() && Some(e.id()) != me && !self.links.contains_key(&e.id())
             })
             .map(|(_, e)| e.id())
             .take(EDGELESS)

@@ -82,7 +82,7 @@ impl Overlay {
 
     /// Absent nodes, and remembered ones of whom there is no record.
     fn lost(&self) -> Vec<NodeId> {
-        let absent = self.database.entries().filter(|e| e.is_absent()).map(Entry::id);
+        let absent = self.database.entries().filter(|e| e.is_absent() && !e.has_left()).map(Entry::id);
         let unknown = self.healing.peers.keys().filter(|id| self.database.get(**id).is_none()).copied();
         let mut lost: Vec<NodeId> = absent.chain(unknown).filter(|id| !self.links.contains_key(id)).collect();
         lost.sort_unstable();
@@ -151,9 +151,13 @@ impl Overlay {
         }
     }
 
-    /// Remembered peers, for a node that finds no bootstrap.
-    pub(super) fn remembered(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.healing.peers.keys().copied()
+    /// Remembered peers, for a node that finds no bootstrap: latest heard first, those heard equally late at random.
+    pub(super) fn remembered_latest_first(&mut self) -> Vec<NodeId> {
+        let mut peers: Vec<(Duration, NodeId)> =
+            self.healing.peers.iter().map(|(id, peer)| (peer.silent, *id)).collect();
+        self.random.sampling.shuffle(&mut peers);
+        peers.sort_by_key(|(silent, _)| *silent);
+        peers.into_iter().map(|(_, id)| id).collect()
     }
 
     pub(super) fn remembered_name(&self, id: NodeId) -> Option<NodeName> {

@@ -68,8 +68,12 @@ impl Overlay {
 
     fn taken(&mut self, from: NodeId, source: NodeId, age: u32, change: Change) {
         self.counters.taken += 1;
-        self.probes.learn(self.now, source);
         self.forget_name(source);
+        if self.has_left(source) {
+            self.departed(source);
+        } else {
+            self.probes.learn(self.now, source);
+        }
         self.watch_expiry();
         self.relay(from, source);
         if change.touches_routes() {

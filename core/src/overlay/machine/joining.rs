@@ -44,6 +44,11 @@ impl Joining {
         self.registrations.push_back((now, node));
     }
 
+    /// A newcomer is gone again.
+    pub(super) fn forget_registration(&mut self, id: NodeId) {
+        self.registrations.retain(|(_, known)| known.id != Some(id));
+    }
+
     /// The newcomers of the last minute.
     pub(super) fn registrations(&self, now: Time) -> impl Iterator<Item = NodeName> + '_ {
         self.registrations.iter().filter(move |(at, _)| now.since(*at) < REGISTERED).map(|(_, node)| *node)
@@ -106,7 +111,7 @@ impl Overlay {
 
     /// The bootstraps are found elsewhere from now on. Nothing is said before the state is durable.
     pub(super) fn bootstraps_moved(&mut self, addresses: Vec<SocketAddr>) -> Result<Reply, Refusal> {
-        if matches!(self.life, Life::Leaving(_) | Life::Over) {
+        if matches!(self.life, Life::Leaving(_) | Life::Parting(_) | Life::Over) {
             return Err(Refusal::NotRunning);
         }
         self.config.bootstraps = addresses;

@@ -7,18 +7,43 @@ use super::starting::Life;
 use super::streams::no_fault;
 use super::{Overlay, Timer};
 use crate::kernel::{CloseHow, ConnId};
+use crate::overlay::database::Entry;
 use crate::overlay::event::{Event, Refusal, Reply};
 use crate::overlay::names::NodeId;
 
+/// Who has withdrawn stays for so long: what is on its way still passes, and so does the farewell of others who leave at
+/// the same time.
+const LINGER: Duration = Duration::from_millis(500);
 /// How long the last words may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 impl Overlay {
-    /// Withdraws the record, gives up every choice, and closes every link once that is said.
+    /// Withdraws the record, and closes every link a moment later.
     pub(super) fn leave(&mut self) -> Result<Reply, Refusal> {
         let Life::Running(me) = self.life else { return Err(Refusal::NotRunning) };
         self.life = Life::Leaving(me);
         self.withdraw_record();
+        if self.links.is_empty() {
+            self.part_from_all();
+        } else {
+            self.timers.set(Timer::Leave, self.now + LINGER);
+        }
+        Ok(Reply::Leaving)
+    }
+
+    /// The next step of leaving is due.
+    pub(super) fn leave_on(&mut self) {
+        match self.life {
+            Life::Leaving(_) => self.part_from_all(),
+            _ => self.left(),
+        }
+    }
+
+    /// Gives up every choice, and closes every link once that is said.
+    fn part_from_all(&mut self) {
+        if let Some(me) = self.me() {
+            self.life = Life::Parting(me);
+        }
         let neighbours: Vec<NodeId> = self.links.keys().copied().collect();
         for id in neighbours {
             self.teardown(id, "leaving");
@@ -30,17 +55,28 @@ impl Overlay {
         }
         self.timers.set(Timer::Leave, self.now + GOODBYE);
         self.left_if_closed();
-        Ok(Reply::Leaving)
+    }
+
+    /// Whether `id` has left in good order, by the newest word of its own.
+    pub(super) fn has_left(&self, id: NodeId) -> bool {
+        self.database.get(id).is_some_and(Entry::has_left)
+    }
+
+    /// Somebody has left: nobody is told of it as one who is there, and it is neither measured nor waited for.
+    pub(super) fn departed(&mut self, id: NodeId) {
+        self.probes.forget(id);
+        self.joining.forget_registration(id);
+        self.suit_overdue(id);
     }
 
     pub(super) fn left_if_closed(&mut self) {
-        if matches!(self.life, Life::Leaving(_)) && self.conns.is_empty() {
+        if matches!(self.life, Life::Parting(_)) && self.conns.is_empty() {
             self.left();
         }
     }
 
     /// Everything is said, or the time for it is over.
-    pub(super) fn left(&mut self) {
+    fn left(&mut self) {
         let open: Vec<ConnId> = self.conns.keys().copied().collect();
         for conn in open {
             self.hang_up(conn, CloseHow::Abort, no_fault("left"));

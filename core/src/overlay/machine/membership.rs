@@ -123,7 +123,7 @@ impl Overlay {
     fn credible(&mut self, removal: &Removal) -> Option<usize> {
         let reporter = removal.reporter.id.filter(|id| *id != removal.victim)?;
         let known =
-            self.database.get(reporter).is_some_and(|entry| !entry.is_absent() && !entry.links().is_empty());
+            self.database.get(reporter).is_some_and(|entry| entry.is_present() && !entry.links().is_empty());
         let fresh = self.database.get(removal.victim).is_some_and(|entry| removal.victim_key >= entry.key());
         if !known || !fresh {
             return None;

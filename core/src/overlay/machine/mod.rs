@@ -5,6 +5,7 @@ mod beating;
 mod choosing;
 mod deciding;
 mod exchange;
+mod forming;
 mod forwarding;
 mod greeting;
 mod healing;
@@ -37,6 +38,7 @@ use super::probes::Probes;
 use crate::kernel::{ConnId, Input, Machine, Output, Port, Rng, Streams, Ticket, Time, Timers, Wake};
 
 use choosing::Choosing;
+use forming::Forming;
 use forwarding::Forwarding;
 use healing::Healing;
 use joining::Joining;
@@ -191,6 +193,7 @@ pub struct Overlay {
     probes: Probes,
     choosing: Choosing,
     joining: Joining,
+    forming: Forming,
     healing: Healing,
     forwarding: Forwarding,
     policing: Policing,
@@ -230,6 +233,7 @@ impl Overlay {
             probes: Probes::default(),
             choosing: Choosing::new(&config),
             joining: Joining::default(),
+            forming: Forming::default(),
             healing: Healing::default(),
             forwarding: Forwarding::default(),
             membership: Membership::default(),
@@ -304,7 +308,7 @@ impl Overlay {
                 Timer::Refresh => self.refresh(),
                 Timer::Exchange => self.exchange_all(),
                 Timer::Expire => self.expire_records(),
-                Timer::Leave => self.left(),
+                Timer::Leave => self.leave_on(),
             }
         }
     }

@@ -183,6 +183,7 @@ impl Overlay {
             free: statement.free,
             k: u32::try_from(self.config.k).ok(),
             addrs: self.config.more_addresses.clone(),
+            left: !self.is_running(),
             ..Attributes::default()
         };
         Body { updates: smallvec::smallvec![Update { attributes, links: statement.links.clone() }] }

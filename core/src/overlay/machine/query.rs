@@ -53,7 +53,7 @@ pub struct StatusView {
     pub out_degree: usize,
     /// Links that others chose.
     pub in_degree: usize,
-    /// Nodes in its database, itself included.
+    /// Nodes in its database, itself included and those who left not.
     pub known: usize,
     /// Nodes that it reaches.
     pub reachable: usize,
@@ -147,7 +147,7 @@ impl Overlay {
             links: self.links.len(),
             out_degree: self.links.values().filter(|l| l.mine != Mine::No).count(),
             in_degree: self.links.values().filter(|l| l.chosen_by_peer()).count(),
-            known: self.database.len(),
+            known: self.database.entries().filter(|e| !e.has_left()).count(),
             reachable: reached.len(),
             total_cost: reached.iter().map(|c| u64::from(*c)).sum(),
             lag: guard.lag(self.now),
@@ -232,7 +232,7 @@ impl Overlay {
     }
 
     fn route_view(&self, tree: &Tree, dense: u32, id: NodeId) -> Option<RouteView> {
-        let entry = self.database.get(id)?;
+        let entry = self.database.get(id).filter(|entry| !entry.has_left())?;
         let link = self.links.get(&id).and_then(Link::cost);
         Some(RouteView {
             id,
@@ -262,7 +262,7 @@ impl Overlay {
             key: e.key(),
             absent: e.is_absent(),
         };
-        self.database.entries().map(view).collect()
+        self.database.entries().filter(|e| !e.has_left()).map(view).collect()
     }
 
     fn dense(&self) -> impl Iterator<Item = (u32, NodeId)> + '_ {

@@ -33,8 +33,10 @@ pub(super) enum Life {
     CatchingUp(Ticket, Me),
     /// Runs.
     Running(Me),
-    /// Has withdrawn and closes.
+    /// Has withdrawn, and passes on what still comes.
     Leaving(Me),
+    /// Closes.
+    Parting(Me),
     /// Does nothing any more.
     Over,
 }
@@ -50,7 +52,7 @@ impl Life {
     /// Who the node is, once that is durable.
     pub(super) fn me(self) -> Option<Me> {
         match self {
-            Life::CatchingUp(_, me) | Life::Running(me) | Life::Leaving(me) => Some(me),
+            Life::CatchingUp(_, me) | Life::Running(me) | Life::Leaving(me) | Life::Parting(me) => Some(me),
             _ => None,
         }
     }
@@ -149,7 +151,7 @@ impl Overlay {
         self.timers.set(Timer::Pulse, self.now + phase);
         self.start_healing();
         self.start_exchanging();
-        self.start_choosing();
+        self.start_forming();
         self.join();
         self.hear_strangers();
     }

@@ -95,7 +95,8 @@ fn read_attributes(line: &Bytes, text: &[u8]) -> Result<Attributes, WireError> {
         }
         found.addrs.push(whole(address, value)?);
     }
-    found.other = line.slice_ref(items.others(&[b"life", b"free", b"k", b"metric", b"addr"])?);
+    found.left = items.flag(b"left");
+    found.other = line.slice_ref(items.others(&[b"life", b"free", b"k", b"metric", b"addr", b"left"])?);
     Ok(found)
 }
 

@@ -353,6 +353,9 @@ impl Put for Attributes {
         for addr in &self.addrs {
             put_address(items.next(b"addr="), *addr);
         }
+        if self.left {
+            items.next(b"left");
+        }
         items.other(&self.other);
     }
 }

@@ -47,7 +47,7 @@
 //! body       = update *7( "**" update )                          ; each of another metric
 //! update     = attributes *( "|" link )                          ; at most LINKS_LIMIT, no node twice, not the source
 //! attributes = known and unknown items joined by ","             ; may be empty; in this order, each at most once:
-//!              "life=" number, "free=" number, "k=" number, "metric=" 1*16plain, *8( "addr=" address ), *other
+//!              "life=" number, "free=" number, "k=" number, "metric=" 1*16plain, *8( "addr=" address ), "left", *other
 //! link       = id "," cost "," ( "o" / "i" / "b" ) [ ",bye" ] *( "," other )
 //! record     = named "," key "," age *( "|" link )
 //! claim      = id "," key                                        ; the victim, and its newest record known

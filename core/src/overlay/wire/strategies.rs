@@ -96,14 +96,17 @@ pub fn registrations() -> impl Strategy<Value = Registration> {
 /// What a source says of itself, but for its metric.
 pub fn attributes() -> impl Strategy<Value = Attributes> {
     let numbers = (option::of(numbers()), option::of(numbers()), option::of(numbers()));
-    (numbers, vec(addresses(), 0..3), others()).prop_map(|((life, free, k), addrs, other)| Attributes {
-        life,
-        free,
-        k,
-        metric: None,
-        addrs: addrs.into(),
-        other,
-    })
+    (numbers, vec(addresses(), 0..3), any::<bool>(), others()).prop_map(
+        |((life, free, k), addrs, left, other)| Attributes {
+            life,
+            free,
+            k,
+            metric: None,
+            addrs: addrs.into(),
+            left,
+            other,
+        },
+    )
 }
 
 /// A cost, often at one of its ends.

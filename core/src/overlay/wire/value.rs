@@ -123,6 +123,8 @@ pub struct Attributes {
     pub metric: Option<Bytes>,
     /// `addr=`: where it listens beside the address in its name.
     pub addrs: SmallVec<[SocketAddr; 1]>,
+    /// `left`: the source has left in good order; this is its last word.
+    pub left: bool,
     /// Pairs that this version does not know, as they were written, joined by commas.
     pub other: Bytes,
 }

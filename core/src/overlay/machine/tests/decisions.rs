@@ -232,7 +232,8 @@ fn who_is_alone_looks_for_company_and_decides_nothing() {
     conns.into_iter().for_each(|conn| bench.hang_up(conn));
     let decisions = bench.node.counters().decisions;
     bench.node.decide_when_quiet();
-    assert_eq!(bench.node.choosing.suits.len(), 2);
+    bench.drain();
+    assert_eq!(bench.dialled().len(), 2);
     assert_eq!(bench.node.counters().decisions, decisions);
 }
 

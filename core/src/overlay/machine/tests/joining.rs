@@ -138,6 +138,7 @@ fn those_silent_for_longest_are_forgotten_where_too_many_are_remembered() {
         bench.tear_down(conn);
         bench.pass(Duration::from_secs(6));
     }
-    let remembered: Vec<u128> = bench.node.remembered().map(|id| id.0).collect();
+    let mut remembered: Vec<u128> = bench.node.remembered_latest_first().iter().map(|id| id.0).collect();
+    remembered.sort_unstable();
     assert_eq!(remembered, [1, 2, 52, 53]);
 }

@@ -90,6 +90,7 @@ fn who_is_only_being_probed_may_connect_first() {
     let mut bench = Bench::new();
     bench.silent.insert(200);
     bench.node.learn_names(&[name(200)]);
+    bench.node.court(NodeId(200), None);
     bench.pass(Duration::from_secs(2));
     assert_eq!(bench.dialled(), [], "the probe has no answer");
     let theirs = bench.accept(200, Role::Chooser);

@@ -5,7 +5,9 @@ mod choices;
 mod decisions;
 mod exchange;
 mod flood;
+mod forming;
 mod joining;
+mod leaving;
 mod links;
 mod membership;
 mod memory;
@@ -20,6 +22,7 @@ mod suits;
 mod views;
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
@@ -88,6 +91,8 @@ struct Bench {
     /// How many probes the node sent.
     probes: usize,
     sequence: u32,
+    /// Whom the node remembers of an earlier life, as its state has them.
+    remembered: String,
 }
 
 impl Bench {
@@ -97,6 +102,11 @@ impl Bench {
     }
 
     fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Bench::remembering(String::new(), change)
+    }
+
+    /// A node that has lived before: a line for each peer, its name and for how many seconds it was silent.
+    fn remembering(remembered: String, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new(Seed::from_u64(1), network(), address(ME));
         (config.id, config.k) = (Some(NodeId(ME)), 2);
         change(&mut config);
@@ -110,6 +120,7 @@ impl Bench {
             silent: BTreeSet::new(),
             probes: 0,
             sequence: 0,
+            remembered,
         };
         bench.drain();
         assert!(bench.events.iter().any(|e| matches!(e, Event::Started { .. })));
@@ -133,6 +144,10 @@ impl Bench {
                 Output::Datagram { to, payload, .. } => self.hear_datagram(to, &payload),
                 Output::Store { ticket, .. } => {
                     self.node.handle(self.now, Input::Stored { ticket, ok: true });
+                }
+                Output::Load { ticket, key: "peers" } if !self.remembered.is_empty() => {
+                    let value = Loaded::Value(self.remembered.as_bytes());
+                    self.node.handle(self.now, Input::Loaded { ticket, value });
                 }
                 Output::Load { ticket, .. } => {
                     self.node.handle(self.now, Input::Loaded { ticket, value: Loaded::Absent });

@@ -98,6 +98,8 @@ fn the_last_record_lists_nobody_and_a_watcher_has_none() {
     bench.node.command(bench.now, Command::Leave).unwrap();
     bench.drain();
     assert_eq!(last(&bench, conns[0]).links.len(), 0);
+    assert!(!bench.closed(conns[0]), "what is on its way still passes");
+    bench.pass(Duration::from_secs(1));
     assert!(bench.events.iter().any(|event| matches!(event, Event::Left)));
     let mut watcher = Bench::with(|config| config.policy = PolicyKind::Watch);
     watcher.node.learn_names(&[name(1)]);
