@@ -212,11 +212,26 @@ fn a_demo_ends_by_itself_and_says_what_came_of_it() {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         keys(&report),
-        ["nodes", "k", "settled", "epochs", "cost_ratio", "k_random_ratio", "unreachable_pairs", "wiring"]
+        [
+            "nodes",
+            "k",
+            "settled",
+            "settled_by",
+            "could_gain",
+            "epochs",
+            "cost_ratio",
+            "k_random_ratio",
+            "unreachable_pairs",
+            "wiring"
+        ]
     );
     assert_eq!((&report["nodes"], &report["k"]), (&json!(5), &json!(2)));
     assert_eq!(report["unreachable_pairs"], json!(0), "{report}");
     assert!(report["settled"] == json!(true) || report["epochs"] == json!(15), "{report}");
+    assert_eq!(report["settled_by"].is_string(), report["settled"] == json!(true), "{report}");
+    if report["settled_by"] == json!("stable") {
+        assert!(report["could_gain"].as_f64().unwrap() <= 0.01, "{report}");
+    }
     let wiring = report["wiring"].as_object().unwrap();
     let named = |name: &Value| wiring.contains_key(name.as_str().unwrap());
     assert!(wiring.len() == 5 && wiring.values().all(|chosen| chosen.as_array().unwrap().iter().all(named)));

@@ -149,13 +149,22 @@ impl Truth {
         Some(ratio(total, RANDOM_DRAWS * self.full_mesh_total()))
     }
 
-    /// The largest share of its own cost that any node would save by its best response, the others staying as they are:
-    /// 0 in an equilibrium. None while pairs are unreachable. A node may have `k` links, to those whom fewer than
-    /// `max_in_degree` others chose and to whom it has.
+    /// The largest of all [`gains`](Self::gains): 0 in an equilibrium. None while pairs are unreachable.
     ///
     /// # Panics
     /// If a link names no node.
     pub fn nash_gap(&self, links: &[Chosen], usage: LinkMode, k: usize, max_in_degree: u32) -> Option<f64> {
+        let gains = self.gains(links, usage, k, max_in_degree)?;
+        Some(gains.into_iter().fold(0.0, f64::max))
+    }
+
+    /// The share of its own cost that each node would save by its best response, the others staying as they are. None
+    /// while pairs are unreachable. A node may have `k` links, to those whom fewer than `max_in_degree` others chose and to
+    /// whom it has.
+    ///
+    /// # Panics
+    /// If a link names no node.
+    pub fn gains(&self, links: &[Chosen], usage: LinkMode, k: usize, max_in_degree: u32) -> Option<Vec<f64>> {
         let graph = self.graph(links, usage);
         self.ratio(self.reach(&graph))?;
         let choosers = self.choosers(links);
@@ -182,7 +191,7 @@ impl Truth {
             );
             ratio(choice.current.total.saturating_sub(choice.value.total), choice.current.total.max(1))
         });
-        Some(gains.fold(0.0, f64::max))
+        Some(gains.collect())
     }
 
     fn reach_at_random(&self, k: usize, usage: LinkMode, rng: &mut Rng) -> Reach {
@@ -340,6 +349,8 @@ mod tests {
         // Node 3 reaches 0, 1 and 2 in 100, 110 and 120 through 0, and in 30, 20 and 10 through 2.
         let slow = [(0, 1), (1, 2), (3, 0)];
         assert_eq!(gap(&slow, LinkMode::Mutual, 4), Some(270.0 / 330.0));
+        let gains = line().gains(&slow, LinkMode::Mutual, 1, 4).unwrap();
+        assert_eq!((gains.len(), gains[3]), (4, 270.0 / 330.0));
         // Where 2 has no room it may still choose 3 itself, and reaches it in 10 instead of 120 beside 10 and 20.
         assert_eq!(gap(&slow, LinkMode::Mutual, 1), Some(110.0 / 150.0));
     }

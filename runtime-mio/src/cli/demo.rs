@@ -14,13 +14,14 @@ use serde::Serialize;
 
 use super::config::ConfigFile;
 use super::failure::{Failure, Outcome};
-use super::jury::Jury;
+use super::jury::{Finding, Jury, Rest};
 use super::latency::{LatencyArgs, NodeChoice, Sample, check_pace};
 use super::live::{DemoView, Screen};
 use super::progress::Progress;
 use super::session::Session;
 use super::settings::{Bounds, Periods, Wiring};
 use super::stage::Stage;
+use super::units;
 use super::verb::Verb;
 
 /// `--once` waits for so many epochs at most.
@@ -41,8 +42,13 @@ const FRAME: Duration = Duration::from_millis(250);
   egoist demo --once --json | jq .cost_ratio
   egoist demo --nodes 24 -k 2
 
-Delays come from the cities' distances, or from --latency FILE, divided by the pace like all periods. Costs are shown \
-beside those of a full mesh (the least possible) and of random neighbours. Exit code 1 with --once if a pair of nodes \
+Delays come from the cities' distances, or from --latency FILE, divided by the pace like all periods. COST is a node's \
+mean round trip to the others over the overlay before that division, taken from outside on the true delays, over the \
+LINKS that both ends list: those that the node chose and, mutual links being used both ways, those that others did. OF MESH is that \
+over the cost in a full mesh, the least possible; the row 'all' has the means. TO GAIN is \
+the share of its cost that a node would save by its best choice as the others chose, 'all' the most that any would, as \
+found at the end of the last epoch. The overlay is settled when everybody reaches everybody and nobody could gain more \
+than --eps (1 % at least), or nobody has rewired for two epochs. Exit code 1 with --once if a pair of nodes \
 cannot reach each other, or the cost is not below that of random neighbours."
 )]
 pub(crate) struct Demo {
@@ -119,18 +125,19 @@ impl Demo {
     ) -> Outcome<DemoReport> {
         let mut audience = Audience::new(self.once, session);
         let (joined, period) = (Time::ZERO + joining, self.periods.paced(self.pace).rewiring);
-        let (mut epochs, mut settled) = (0, false);
+        let (mut epochs, mut found) = (0, Finding::default());
         loop {
             let end = joined + period * (epochs + 1);
             stage.run_until(audience.next_look(stage.now()).map_or(end, |look| look.min(end)))?;
             let over = stage.now() >= end;
             if over {
                 epochs += 1;
-                settled = jury.settled(&stage, joined);
+                found = jury.find(&stage, joined);
             }
             let current = if over || stage.now() < joined { epochs } else { epochs + 1 };
-            let view = jury.view(&stage, current, settled);
-            let last = stage.interrupted() || (self.once && over && (settled || epochs >= EPOCHS));
+            let view = jury.view(&stage, current, &found);
+            let rests = found.rest.is_some();
+            let last = stage.interrupted() || (self.once && over && (rests || epochs >= EPOCHS));
             audience.look(&view, Moment { over, last }, session)?;
             if last {
                 return Ok(DemoReport::new(view, epochs));
@@ -200,6 +207,13 @@ pub(crate) struct DemoReport {
     pub(crate) k: u32,
     /// Whether the overlay came to rest.
     pub(crate) settled: bool,
+    /// How.
+    pub(crate) settled_by: Option<Rest>,
+    /// The most that any node could gain by rewiring, as a share of its cost; none where that is not known.
+    pub(crate) could_gain: Option<f64>,
+    /// The least that makes it unsettled.
+    #[serde(skip)]
+    pub(crate) worthwhile: f64,
     /// Epochs since the last node joined.
     pub(crate) epochs: u32,
     /// Mean individual cost over that of a full mesh; none while pairs are unreachable.
@@ -217,7 +231,10 @@ impl DemoReport {
         DemoReport {
             nodes: end.nodes.len(),
             k: end.k,
-            settled: end.settled,
+            settled: end.rest.is_some(),
+            settled_by: end.rest,
+            could_gain: end.could_gain(),
+            worthwhile: end.worthwhile,
             epochs,
             cost_ratio: end.cost_ratio,
             k_random_ratio: end.k_random_ratio,
@@ -249,6 +266,13 @@ impl fmt::Display for DemoReport {
         let ended = if self.settled { "settled after" } else { "not settled within" };
         let epochs = if self.epochs == 1 { "epoch" } else { "epochs" };
         write!(f, "{} nodes, k = {}: {ended} {} {epochs}", self.nodes, self.k, self.epochs)?;
+        let worthwhile = units::percent(self.worthwhile);
+        match (self.settled_by, self.could_gain) {
+            (Some(Rest::Stable), _) => write!(f, " (nobody could gain above {worthwhile} by rewiring)")?,
+            (Some(Rest::Quiet), _) => write!(f, " (nobody rewired for two)")?,
+            (None, Some(gain)) => write!(f, " (somebody could gain {} by rewiring)", units::percent(gain))?,
+            (None, None) => {}
+        }
         match self.cost_ratio {
             Some(cost) => write!(f, ", cost {cost:.3} of a full mesh")?,
             None => write!(f, ", {} pairs unreachable", self.unreachable_pairs)?,
@@ -266,6 +290,9 @@ mod tests {
             nodes: 2,
             k: 1,
             settled: true,
+            settled_by: Some(Rest::Quiet),
+            could_gain: Some(0.02),
+            worthwhile: 0.01,
             epochs: 4,
             cost_ratio: Some(1.02),
             k_random_ratio: Some(1.4),
@@ -276,7 +303,7 @@ mod tests {
 
     #[test]
     fn json_has_the_fields_in_order() {
-        let json = r#"{"nodes":2,"k":1,"settled":true,"epochs":4,"cost_ratio":1.02,"k_random_ratio":1.4,"unreachable_pairs":0,"wiring":{"Oslo":["Rio"],"Rio":[]}}"#;
+        let json = r#"{"nodes":2,"k":1,"settled":true,"settled_by":"quiet","could_gain":0.02,"epochs":4,"cost_ratio":1.02,"k_random_ratio":1.4,"unreachable_pairs":0,"wiring":{"Oslo":["Rio"],"Rio":[]}}"#;
         assert_eq!(serde_json::to_string(&report()).unwrap(), json);
     }
 
@@ -289,10 +316,16 @@ mod tests {
         assert!(full.verdict().is_ok());
         assert_eq!(
             report().to_string(),
-            "2 nodes, k = 1: settled after 4 epochs, cost 1.020 of a full mesh (random neighbours: 1.400)"
+            "2 nodes, k = 1: settled after 4 epochs (nobody rewired for two), cost 1.020 of a full mesh (random neighbours: 1.400)"
         );
+        let stable = DemoReport { settled_by: Some(Rest::Stable), ..report() };
+        assert!(stable.to_string().contains("4 epochs (nobody could gain above 1.0 % by rewiring), cost"));
+        let restless = DemoReport { settled: false, settled_by: None, ..report() };
+        assert!(restless.to_string().contains("not settled within 4 epochs (somebody could gain 2.0 %"));
         let cut = DemoReport {
             settled: false,
+            settled_by: None,
+            could_gain: None,
             unreachable_pairs: 1,
             cost_ratio: None,
             k_random_ratio: None,

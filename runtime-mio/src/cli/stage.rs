@@ -21,7 +21,6 @@ const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCA
 /// A bootstrap and nodes that join one after the other.
 pub(crate) struct Stage {
     driver: Driver,
-    addresses: Vec<SocketAddr>,
     nodes: Vec<Option<Key<Overlay>>>,
     /// Who has not joined, soonest first.
     waiting: VecDeque<Newcomer>,
@@ -84,7 +83,7 @@ impl Stage {
         let watcher = Config { seed: seed.child(0), address: bootstrap, ..template.clone() };
         let key = driver.add(bound, Bootstrap::new(watcher), |_, _| {});
         seats.borrow_mut().insert(key.id(), 0);
-        let (mut addresses, mut waiting) = (Vec::new(), Vec::new());
+        let mut waiting = Vec::new();
         let mut joins = Streams::new(seed).named("joins");
         for (node, number) in (0..matrix.len()).zip(1..) {
             let (address, bound) = bind(&mut driver)?;
@@ -92,12 +91,10 @@ impl Stage {
             let bootstraps = vec![bootstrap];
             let config = Config { seed: seed.child(number), address, bootstraps, ..template.clone() };
             waiting.push(Newcomer { at, node, config, bound });
-            addresses.push(address);
         }
         waiting.sort_by_key(|newcomer| newcomer.at);
         Ok(Stage {
             driver,
-            addresses,
             nodes: vec![None; matrix.len()],
             waiting: waiting.into(),
             seats,
@@ -147,11 +144,6 @@ impl Stage {
     /// Whether the user wants an end.
     pub(crate) fn interrupted(&self) -> bool {
         self.interrupted.get()
-    }
-
-    /// Where a node listens.
-    pub(crate) fn address(&self, node: usize) -> SocketAddr {
-        self.addresses[node]
     }
 
     /// The nodes that have joined, by row.

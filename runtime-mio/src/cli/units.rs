@@ -23,6 +23,11 @@ pub(crate) fn millis_or_dash(ms: Option<f64>) -> String {
     ms.map_or_else(dash, millis)
 }
 
+/// A share: `0.4 %`.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
 /// What stands for something unknown.
 pub(crate) fn dash() -> String {
     "-".to_owned()
@@ -77,5 +82,6 @@ mod tests {
         assert_eq!([0, 59, 65, 7620, 352_800].map(age), ["0 s", "59 s", "1 m 05 s", "2 h 07 m", "4 d 02 h"]);
         assert_eq!(short_id("0123456789abcdef"), "01234567");
         assert_eq!(short_id("0123"), "0123");
+        assert_eq!([0.0, 0.004, 0.123].map(percent), ["0.0 %", "0.4 %", "12.3 %"]);
     }
 }
