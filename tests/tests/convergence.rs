@@ -102,6 +102,19 @@ fn run_script(file: &str) {
     }
 }
 
+/// Overlays that broke a law once.
+#[test]
+fn what_failed_once_holds() {
+    let scripts = [
+        ("outdegree", include_str!("convergence/outdegree.txt")),
+        ("databases", include_str!("convergence/databases.txt")),
+    ];
+    for (name, text) in scripts {
+        let scenario: Scenario = text.parse().unwrap();
+        assert!(scenario.run().is_ok(), "{name}: {}", scenario.run().unwrap_err());
+    }
+}
+
 #[test]
 fn oracles_hold_a_stated_time_after_recovery() {
     if let Ok(file) = std::env::var("EGOIST_SCRIPT") {

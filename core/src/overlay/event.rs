@@ -104,7 +104,8 @@ pub enum Event {
         /// The neighbour.
         peer: NodeId,
     },
-    /// The node changed whom it chooses.
+    /// Whom the node chooses has changed: it decided so, a choice was lost, or one came back since its replacement did
+    /// not come to stand. Those who were added and not removed since the start are those whom it chooses.
     Rewired {
         /// Chosen now and not before.
         added: Vec<NodeId>,

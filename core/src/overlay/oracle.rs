@@ -132,6 +132,12 @@ pub enum Difference {
         /// How many it may.
         allowed: usize,
     },
+    /// A member's events tell of other choices than it has.
+    #[error("what node {node} tells of its choices is not what they are")]
+    Untold {
+        /// The member.
+        node: usize,
+    },
     /// More have chosen a member than it may have.
     #[error("{choosers} others and {guests} guests have chosen node {node}: more than it may have")]
     InDegree {
@@ -294,20 +300,30 @@ pub fn views(members: &[Member<'_>], links: LinkMode) -> Result<(), Difference> 
     Ok(())
 }
 
-/// Nobody chooses more than k others (links given up once their replacement stands aside), is chosen by more than it
-/// may be, or has a link to itself.
+/// Nobody chooses more than k others, at any moment and whatever goes wrong: links given up once their replacement stands
+/// aside, and those that bring parts of an overlay together until the next decision.
+///
+/// # Errors
+/// The first [`Difference`].
+pub fn choices(members: &[Member<'_>], rules: &Rules) -> Result<(), Difference> {
+    for &(node, member) in members {
+        let chosen = member.neighbors().iter().filter(|n| n.mine == Mine::Chosen).count();
+        if let Some(allowed) = rules.k.filter(|k| chosen > *k) {
+            return Err(Difference::OutDegree { node, chosen, allowed });
+        }
+    }
+    Ok(())
+}
+
+/// Nobody chooses more than k others, is chosen by more than it may be, or has a link to itself.
 ///
 /// # Errors
 /// The first [`Difference`].
 pub fn degrees(members: &[Member<'_>], rules: &Rules) -> Result<(), Difference> {
+    choices(members, rules)?;
     for &(node, member) in members {
         let neighbors = member.neighbors();
         let count = |which: fn(&NeighborView) -> bool| neighbors.iter().filter(|n| which(n)).count();
-        let chosen = count(|n| n.mine == Mine::Chosen);
-        // Where the overlay is in parts, links that bring them together come on top, until the next decision.
-        if let Some(allowed) = rules.k.filter(|k| rules.connects && chosen > *k) {
-            return Err(Difference::OutDegree { node, chosen, allowed });
-        }
         let choosers = count(|n| n.theirs == Theirs::Chosen);
         let guests = count(|n| matches!(n.theirs, Theirs::Guest { .. }));
         if rules.in_degree.is_some_and(|cap| choosers > cap) || guests > rules.guests {

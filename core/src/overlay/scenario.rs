@@ -17,6 +17,7 @@ pub mod strategies;
 #[cfg(test)]
 mod tests;
 mod traffic;
+mod watch;
 
 pub use grammar::{ACTIONS, Choices};
 pub use script::NotAScenario;
@@ -34,6 +35,7 @@ use super::wire::Network;
 use crate::kernel::{Rng, Seed, Streams, Time};
 use crate::sim::faults::{self, Action, Agenda};
 use crate::sim::{self, Boot, Condition, Jitter, Matrix, Sites, Tally, World};
+use watch::Watch;
 
 /// Periods of rewiring from the recovery until the oracles must hold.
 pub const SETTLING: u32 = 2;
@@ -44,13 +46,8 @@ pub const RING: u32 = 6;
 const QUIET: Duration = Duration::from_secs(5);
 /// Those who start again have so long to begin before anybody goes for good.
 pub const STARTING: Duration = Duration::from_secs(1);
-/// How often what nodes make of what they know is looked at on the way there.
+/// How often it is asked whether everything is right by now.
 const VIEWED: Duration = Duration::from_secs(1);
-/// How often what is sent is counted.
-const COUNTED: Duration = Duration::from_millis(1);
-/// So many frames in a second for each pair of nodes are no news any more: everybody tells everybody a few times in it
-/// at the most.
-const STORM: u64 = 300;
 /// How often the oracles are asked then.
 const ASKED: Duration = Duration::from_millis(100);
 /// A host gives up a connection whose other end does not answer after this, as a driver can ask of it (on Linux by
@@ -190,31 +187,31 @@ impl Scenario {
     /// What was still wrong when the time was over.
     pub fn run(&self) -> Result<Held, Difference> {
         let mut world = self.world();
-        let mut agenda = Agenda::new(most_chosen);
-        self.pass(&mut world, &mut agenda, self.joins.iter().max().copied().unwrap_or_default())?;
+        let (mut watch, mut agenda) = (Watch::default(), Agenda::new(most_chosen));
+        watch.pass(self, &mut world, &mut agenda, self.joins.iter().max().copied().unwrap_or_default())?;
         for action in &self.faults {
             if let Some(time) = agenda.act(&mut world, action) {
-                self.pass(&mut world, &mut agenda, time)?;
+                watch.pass(self, &mut world, &mut agenda, time)?;
             }
         }
         let tally = *world.tally();
-        Ok(Held { after: self.recovered(world)?, tally })
+        Ok(Held { after: self.recovered(world, watch)?, tally })
     }
 
     /// Makes everything right, has those go who go, and waits until the oracles hold; how long that took. From then on
     /// payloads arrive.
-    fn recovered(&self, mut world: World<Member>) -> Result<Duration, Difference> {
+    fn recovered(&self, mut world: World<Member>, mut watch: Watch) -> Result<Duration, Difference> {
         let mut nothing = Agenda::new(most_chosen);
         faults::recover(&mut world);
         let recovered = world.now();
-        self.pass(&mut world, &mut nothing, STARTING)?;
+        watch.pass(self, &mut world, &mut nothing, STARTING)?;
         self.depart(&mut world);
         let stated = world.now() + self.settling();
         let mut calm = Calm::default();
         while world.now() < stated {
             calm.seen(world.now(), self.judge(&world).is_ok());
             let time = VIEWED.min(stated.since(world.now()));
-            self.pass(&mut world, &mut nothing, time)?;
+            watch.pass(self, &mut world, &mut nothing, time)?;
         }
         let mut outcome = Ok(());
         let judge = |world: &World<Member>| {
@@ -227,34 +224,6 @@ impl Scenario {
         let after = calm.since.unwrap_or(world.now()).since(recovered);
         self.deliver(&mut world)?;
         Ok(after)
-    }
-
-    /// Lets time pass and looks at what everybody makes of what it knows: that is right at any time.
-    fn pass(
-        &self,
-        world: &mut World<Member>,
-        agenda: &mut Agenda<Member>,
-        time: Duration,
-    ) -> Result<(), Difference> {
-        let end = world.now() + time;
-        while world.now() < end {
-            let view = end.min(world.now() + VIEWED);
-            let before = frames(world);
-            while world.now() < view {
-                agenda.pass(world, COUNTED.min(view.since(world.now())), |_, _, _| ());
-                self.check_storm(frames(world) - before)?;
-            }
-            // Who sends computes its routes first.
-            self.chatter(world);
-            oracle::views(&self.members(world), self.links)?;
-        }
-        Ok(())
-    }
-
-    /// News that goes around for ever multiplies: it is stopped before it fills the memory.
-    fn check_storm(&self, frames: u64) -> Result<(), Difference> {
-        let nodes = self.nodes() as u64 + 1;
-        if frames > nodes * nodes * STORM { Err(Difference::Storm { frames }) } else { Ok(()) }
     }
 
     /// Those who run and are to stay.

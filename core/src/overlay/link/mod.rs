@@ -21,6 +21,8 @@ pub enum Mine {
     Chosen,
     /// Yes, until its replacement stands.
     Leaving,
+    /// Yes, beyond k, to bring two parts of the overlay together; until the next decision.
+    Bridge,
 }
 
 /// Whether the other end chose me.

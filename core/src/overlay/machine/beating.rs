@@ -112,15 +112,16 @@ impl Overlay {
             return self.beat(id);
         }
         link.beats.suspect();
-        let chosen = link.mine == Mine::Chosen;
+        let mine = link.mine;
         if link.announced.is_some() {
             self.origin.withdraw(id);
         }
         self.emit(Event::Suspected { peer: id });
         self.timers.set(Timer::Remove(id), now + self.config.periods.remove);
         self.origin.touch();
-        if chosen {
-            self.choice_lost(id);
+        // The link of one who is to go anyway may yet come back.
+        if mine == Mine::Chosen {
+            self.place_lost(id, mine);
         }
     }
 

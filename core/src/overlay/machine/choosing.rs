@@ -5,8 +5,9 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use core::fmt;
 use core::time::Duration;
 
+use super::replacements::Replacements;
 use super::starting::Life;
-use super::suits::{Settle, Suit};
+use super::suits::Suit;
 use super::{Overlay, Timer};
 use crate::kernel::Time;
 use crate::overlay::config::{Config, PolicyKind};
@@ -35,7 +36,7 @@ pub(super) struct Choosing {
     pub(super) guard: QuietGuard,
     pub(super) hysteresis: Hysteresis,
     pub(super) suits: BTreeMap<NodeId, Suit>,
-    pub(super) settles: BTreeMap<NodeId, Settle>,
+    pub(super) replacements: Replacements,
     pub(super) refused: BTreeSet<NodeId>,
     pub(super) builder: GraphBuilder,
     pub(super) graph: Graph,
@@ -44,6 +45,10 @@ pub(super) struct Choosing {
     /// How far the node looked around in this epoch.
     extent: Extent,
     pub(super) unchosen: u32,
+    /// The choices may have changed since they were told.
+    pub(super) stirred: bool,
+    /// The choices that the user was told of.
+    pub(super) told: BTreeSet<NodeId>,
 }
 
 impl fmt::Debug for Choosing {
@@ -67,7 +72,7 @@ impl Choosing {
             guard: QuietGuard::new(config.guarding, config.periods.rewiring),
             hysteresis: Hysteresis::new(config.eps_ppm),
             suits: BTreeMap::new(),
-            settles: BTreeMap::new(),
+            replacements: Replacements::default(),
             refused: BTreeSet::new(),
             builder: GraphBuilder::new(),
             graph: Graph::default(),
@@ -75,6 +80,8 @@ impl Choosing {
             measured_at: None,
             extent: Extent::Nothing,
             unchosen: 0,
+            stirred: false,
+            told: BTreeSet::new(),
         }
     }
 
@@ -181,8 +188,7 @@ impl Overlay {
     }
 
     /// A neighbour that we chose is gone or suspected.
-    pub(super) fn choice_lost(&mut self, id: NodeId) {
-        self.unsettle(id);
+    pub(super) fn choice_lost(&mut self) {
         if !self.is_running() {
             return;
         }

@@ -8,7 +8,6 @@ use smallvec::SmallVec;
 use super::Overlay;
 use crate::overlay::config::PolicyKind;
 use crate::overlay::database::Entry;
-use crate::overlay::event::Event;
 use crate::overlay::graph::Graph;
 use crate::overlay::link::{Link, Mine};
 use crate::overlay::names::{Cost, NodeId};
@@ -74,11 +73,12 @@ impl Overlay {
 
     fn act_if_worth_it(&mut self, view: &View, choice: &Choice) {
         self.counters.decisions += 1;
-        let kept = self.links.values().filter(|l| l.mine == Mine::Chosen).count();
+        let kept = self.chosen().count();
         if choice.worth_it(self.choosing.hysteresis.eps_ppm()) || kept != view.current.len() {
             let chosen = self.ids(&choice.links);
             self.rewire(&chosen);
         }
+        self.close_bridges();
     }
 
     /// Fills free places, and leaves the others as they are: for choices that were lost or refused.
@@ -100,10 +100,9 @@ impl Overlay {
         let choice = self.choosing.policy.choose(&view.problem(&graph, missing), &mut self.random.wiring);
         self.choosing.graph = graph;
         self.counters.decisions += 1;
-        let mut dead: Ids =
-            self.links.values().filter(|l| l.mine != Mine::No && !l.live()).map(|l| l.peer).collect();
+        let mut silent = self.silent_choices();
         for id in self.ids(&choice.links) {
-            self.court(id, dead.pop());
+            self.court(id, silent.pop());
         }
         if choice.links.len() < missing {
             self.again_in(self.config.periods.ping_timeout);
@@ -138,7 +137,7 @@ impl Overlay {
 
     /// Goes from the present choices to `chosen`: a new link first, then the one that it replaces.
     fn rewire(&mut self, chosen: &Ids) {
-        let held: Ids = self.links.values().filter(|l| l.mine == Mine::Chosen).map(|l| l.peer).collect();
+        let held: Ids = self.chosen().collect();
         let added: Ids = chosen.iter().filter(|id| !held.contains(id)).copied().collect();
         let mut removed: Ids = held.iter().filter(|id| !chosen.contains(id)).copied().collect();
         // Those that are dead already are replaced first.
@@ -154,7 +153,6 @@ impl Overlay {
 
     fn give_up(&mut self, id: NodeId) {
         self.counters.rewirings += 1;
-        self.emit(Event::Rewired { added: Vec::new(), removed: alloc::vec![id] });
         self.teardown(id, "surplus");
     }
 

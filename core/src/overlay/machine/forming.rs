@@ -77,7 +77,7 @@ impl Overlay {
     /// How many first neighbours are neither there nor on their way.
     fn free_places(&self) -> usize {
         let wanted = if self.config.is_watcher() { WATCHED } else { self.config.k };
-        // A suspected neighbour may stay silent: its place is filled now, and given back if it returns.
+        // A suspected neighbour may stay silent: its place is filled now.
         let held = |l: &&Link| l.live() && (l.mine == Mine::Chosen || l.watching);
         wanted.saturating_sub(self.links.values().filter(held).count() + self.choosing.suits.len())
     }
@@ -107,7 +107,8 @@ impl Overlay {
 
     fn court_first(&mut self, id: NodeId) {
         if self.is_running() && self.free_places() > 0 && !self.links.contains_key(&id) {
-            self.court(id, None);
+            let silent = self.silent_choices().pop();
+            self.court(id, silent);
         }
     }
 

@@ -95,8 +95,7 @@ impl Overlay {
             Ok(theirs) => {
                 let token = self.token();
                 let crossed = self.choosing.courts(id);
-                let mine = if crossed { Mine::Chosen } else { mine };
-                let role = if mine == Mine::No { Role::Chosen } else { Role::Chooser };
+                let role = if crossed || mine != Mine::No { Role::Chooser } else { Role::Chosen };
                 self.becomes_link(conn, id);
                 self.greet(conn, role, token);
                 self.link_up(conn, id, greeting, token, mine, theirs);
@@ -107,9 +106,7 @@ impl Overlay {
             }
             Err(reason) => {
                 self.refuse_link(conn, reason);
-                if mine == Mine::Chosen {
-                    self.choice_lost(id);
-                }
+                self.place_lost(id, mine);
             }
         }
     }
@@ -183,8 +180,7 @@ impl Overlay {
             Role::Chosen | Role::Watcher => Theirs::No,
         };
         self.becomes_link(conn, id);
-        let mine = if self.config.is_watcher() { Mine::No } else { Mine::Chosen };
-        self.link_up(conn, id, greeting, token, mine, theirs);
+        self.link_up(conn, id, greeting, token, Mine::No, theirs);
         self.suit_succeeded(id);
     }
 
@@ -221,6 +217,7 @@ impl Overlay {
         }
         self.tokens.insert(my_token, id);
         self.links.insert(id, link);
+        self.choosing.stirred = true;
         self.emit(Event::LinkUp { peer: id, address: greeting.node.addr });
         self.forget_name(id);
         if theirs != Theirs::Watching {
@@ -307,9 +304,9 @@ impl Overlay {
     pub(super) fn teardown(&mut self, id: NodeId, reason: &'static str) {
         let Some(me) = self.me() else { return };
         let node = self.my_name(me);
-        self.keep_old(id);
-        let Some(link) = self.links.get_mut(&id) else { return };
-        link.mine = Mine::No;
+        self.set_mine(id, Mine::No);
+        self.give_back_place(id);
+        let Some(link) = self.links.get(&id) else { return };
         let (conn, useless) = (link.conn, link.useless());
         let reason = Some(Bytes::from_static(reason.as_bytes()));
         let trd = Packet::Trd(crate::overlay::wire::Teardown { node, reason });
@@ -348,15 +345,15 @@ impl Overlay {
 
     /// A link is gone that we may have chosen, or were about to.
     fn suitor_lost(&mut self, id: NodeId, why: Why) {
-        if self.drop_link(id, why) {
-            self.choice_lost(id);
-        }
+        let mine = self.drop_link(id, why);
+        self.place_lost(id, mine);
         self.ask_elsewhere(id);
     }
 
     /// Forgets a link; whether it was one that we chose.
-    fn drop_link(&mut self, id: NodeId, why: Why) -> bool {
-        let Some(link) = self.links.remove(&id) else { return false };
+    fn drop_link(&mut self, id: NodeId, why: Why) -> Mine {
+        let Some(link) = self.links.remove(&id) else { return Mine::No };
+        self.choosing.stirred = true;
         self.tokens.remove(&link.my_token);
         if let Some(at) = link.beats.heard_at() {
             self.probes.heard(at, id, link.rtt.filter(|_| link.live()));
@@ -370,7 +367,7 @@ impl Overlay {
         self.emit(Event::LinkDown { peer: id, why });
         self.origin.touch();
         self.join_if_alone();
-        link.mine == Mine::Chosen
+        link.mine
     }
 
     fn abandon_dial(&mut self, id: NodeId) {

@@ -59,6 +59,10 @@ impl Overlay {
             return;
         }
         self.age_peers(period);
+        if !self.has_company() {
+            // Who was out of reach may be back, and there is nobody else to ask.
+            self.choosing.refused.clear();
+        }
         self.healing.turn = self.healing.turn.wrapping_add(1);
         let lost = self.lost();
         match lost.get(self.healing.turn % (lost.len() + 1)) {

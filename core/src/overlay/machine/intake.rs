@@ -84,16 +84,13 @@ impl Overlay {
         }
     }
 
-    /// Passes a record on to every neighbour but the one that it came from: one encoding for all.
+    /// Passes a record on to every neighbour but the one that it came from: one encoding for all. Its source hears it too,
+    /// since others may bring one from before a loss of its state.
     fn relay(&mut self, from: NodeId, source: NodeId) {
         let Some(entry) = self.database.get(source) else { return };
         let frame = entry.upt().frame(entry.age(self.now));
-        let others: smallvec::SmallVec<[ConnId; 16]> = self
-            .links
-            .values()
-            .filter(|link| link.peer != from && link.peer != source)
-            .map(|link| link.conn)
-            .collect();
+        let others: smallvec::SmallVec<[ConnId; 16]> =
+            self.links.values().filter(|link| link.peer != from).map(|link| link.conn).collect();
         for conn in others {
             self.send_encoded(conn, Class::Control, &frame);
         }

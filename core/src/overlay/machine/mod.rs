@@ -14,8 +14,10 @@ mod joining;
 mod leaving;
 mod membership;
 mod originating;
+mod places;
 mod policing;
 mod query;
+mod replacements;
 mod starting;
 mod strangers;
 mod streams;
@@ -315,6 +317,7 @@ impl Overlay {
 
     /// What follows from anything that happened.
     fn conclude(&mut self) {
+        self.tell_of_choices();
         self.tell_of_losses();
         self.originate_if_due();
     }

@@ -160,7 +160,8 @@ impl Overlay {
         let links = self.links.values().filter_map(|link| {
             let role = link.listed_role(now)?;
             let cost = self.told_cost(link.announced, link.cost()?);
-            let attributes = LinkAttributes { bye: link.mine == Mine::Leaving, ..LinkAttributes::default() };
+            let bye = link.mine == Mine::Leaving && self.choosing.replacements.is_announced(link.peer);
+            let attributes = LinkAttributes { bye, ..LinkAttributes::default() };
             Some(Listed { id: link.peer, cost, role, attributes })
         });
         let links = links.collect();

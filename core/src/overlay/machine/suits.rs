@@ -7,15 +7,12 @@ use super::choosing::Choosing;
 use super::streams::Dial;
 use super::{Overlay, Timer};
 use crate::kernel::Time;
-use crate::overlay::event::Event;
 use crate::overlay::link::{Link, Mine};
 use crate::overlay::names::NodeId;
-use crate::overlay::wire::{ListedRole, NodeName, Role};
+use crate::overlay::wire::{NodeName, Role};
 
 /// An answer so old needs no further probe before the dial.
 const FRESH: Duration = Duration::from_secs(3);
-/// How long the other end has to list a new link before the choice counts as failed.
-const LISTING: Duration = Duration::from_secs(10);
 /// Refusals after which nobody else is tried until the next epoch.
 const TRIES: usize = 8;
 
@@ -39,28 +36,16 @@ pub(super) struct Suit {
     decided: Time,
 }
 
-/// A new link stands, and the one that it replaces is still there.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Settle {
-    replaces: NodeId,
-    stage: Settling,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Settling {
-    /// The decision is held back.
-    Held,
-    /// The other end has to list the link.
-    Listing { until: Time },
-    /// Everybody has to hear of it.
-    Spreading,
-}
-
 impl Choosing {
     /// How many suits will fill a place that is free: all but those that replace a link still there.
     pub(super) fn places_courted(&self, links: &BTreeMap<NodeId, Link>) -> usize {
         let holds = |id: NodeId| links.get(&id).is_some_and(|l| l.live() && l.mine == Mine::Chosen);
         self.suits.values().filter(|suit| !suit.replaces.is_some_and(holds)).count()
+    }
+
+    /// Whether somebody is courted for the place of `old`.
+    pub(super) fn replaces(&self, old: NodeId) -> bool {
+        self.suits.values().any(|suit| suit.replaces == Some(old))
     }
 }
 
@@ -94,6 +79,10 @@ impl Overlay {
         let patience = self.config.periods.greeting * 2 + self.config.periods.ping_timeout * 2;
         self.timers.set(Timer::Suit(id), self.now + patience);
         match stage {
+            // The other end knows that it is chosen.
+            Stage::Asked if self.links.get(&id).is_some_and(|l| l.mine == Mine::Bridge) => {
+                self.suit_succeeded(id);
+            }
             Stage::Asked => self.ask_role(id),
             Stage::Dialed => self.dial_suit(id),
             Stage::Probing => {
@@ -162,11 +151,9 @@ impl Overlay {
     /// A role asked for on an open link is granted. What is granted after the suit was given up is given back: the
     /// other end counts this node among those who chose it.
     pub(super) fn role_confirmed(&mut self, id: NodeId) {
-        let Some(link) = self.links.get_mut(&id) else { return };
         if self.choosing.suits.get(&id).is_some_and(|s| s.stage == Stage::Asked) {
-            link.mine = Mine::Chosen;
             self.suit_succeeded(id);
-        } else if link.mine == Mine::No {
+        } else if self.links.get(&id).is_some_and(|link| link.mine == Mine::No) {
             self.teardown(id, "too-late");
         }
     }
@@ -195,89 +182,19 @@ impl Overlay {
     pub(super) fn suit_succeeded(&mut self, id: NodeId) {
         let suit = self.choosing.suits.remove(&id);
         self.timers.cancel(Timer::Suit(id));
-        let Some(suit) = suit else { return };
         if self.config.is_watcher() {
             return;
         }
+        let Some(suit) = suit else { return self.teardown(id, "too-late") };
         let announce_at = suit.decided + self.config.periods.announce_delay;
         if let Some(link) = self.links.get_mut(&id) {
             link.decided = suit.decided;
             link.announce_at = announce_at;
         }
-        self.origin.touch();
-        self.counters.rewirings += 1;
-        self.counters.rewired_links += 1;
-        self.emit(Event::Rewired { added: alloc::vec![id], removed: suit.replaces.into_iter().collect() });
-        if let Some(replaces) = suit.replaces {
-            self.choosing.settles.insert(id, Settle { replaces, stage: Settling::Held });
-            self.settle(id, announce_at);
+        if self.take_place(id, suit.replaces, announce_at) {
+            self.counters.rewirings += 1;
+            self.counters.rewired_links += 1;
         }
-    }
-
-    fn settle(&mut self, id: NodeId, at: Time) {
-        self.timers.set(Timer::Settle(id), at.max(self.now + Duration::from_micros(1)));
-    }
-
-    /// The next step of a replacement is due.
-    pub(super) fn settled(&mut self, id: NodeId) {
-        let Some(settle) = self.choosing.settles.get(&id).copied() else { return };
-        match settle.stage {
-            Settling::Held => {
-                if let Some(old) = self.links.get_mut(&settle.replaces).filter(|l| l.mine == Mine::Chosen) {
-                    old.mine = Mine::Leaving;
-                }
-                self.origin.touch();
-                let until = self.now + LISTING;
-                self.choosing.settles.insert(id, Settle { stage: Settling::Listing { until }, ..settle });
-                self.settle(id, until);
-                self.check_settled(id);
-            }
-            Settling::Listing { .. } => self.unsettle(id),
-            Settling::Spreading => {
-                self.choosing.settles.remove(&id);
-                if self.links.get(&settle.replaces).is_some_and(|l| l.mine == Mine::Leaving) {
-                    self.teardown(settle.replaces, "replaced");
-                }
-            }
-        }
-    }
-
-    /// The record of `source` has changed: it may list a link that waits for that.
-    pub(super) fn check_settled(&mut self, source: NodeId) {
-        let Some(settle) = self.choosing.settles.get(&source).copied() else { return };
-        let Some(me) = self.life.me().map(|me| me.id) else { return };
-        let lists_me = self.database.get(source).and_then(|entry| entry.link(me));
-        let lists_me = lists_me.is_some_and(|link| !self.directed() || link.role != ListedRole::Out);
-        if lists_me && matches!(settle.stage, Settling::Listing { .. }) {
-            self.choosing.settles.insert(source, Settle { stage: Settling::Spreading, ..settle });
-            let lag = self.choosing.guard.lag(self.now);
-            self.settle(source, self.now + lag);
-        }
-    }
-
-    /// The new link did not come to stand: the old one stays.
-    pub(super) fn unsettle(&mut self, id: NodeId) {
-        if !self.keep_old(id) {
-            return;
-        }
-        if self.links.get(&id).is_some_and(|l| l.mine == Mine::Chosen) {
-            self.choosing.refused.insert(id);
-            self.teardown(id, "not-listed");
-        }
-        // The old one may be gone as well by now.
-        if self.is_running() {
-            self.timers.set_earlier(Timer::Repair, self.now + Duration::from_millis(1));
-        }
-    }
-
-    /// The link that `id` was to replace stays; whether there was one.
-    pub(super) fn keep_old(&mut self, id: NodeId) -> bool {
-        let Some(settle) = self.choosing.settles.remove(&id) else { return false };
-        self.timers.cancel(Timer::Settle(id));
-        if let Some(old) = self.links.get_mut(&settle.replaces).filter(|l| l.mine == Mine::Leaving) {
-            old.mine = Mine::Chosen;
-            self.origin.touch();
-        }
-        true
+        self.start_measuring();
     }
 }

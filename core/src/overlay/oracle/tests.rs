@@ -165,7 +165,6 @@ fn too_many_links_are_named() {
     assert!(
         matches!(found, Err(Difference::OutDegree { chosen, allowed, .. }) if chosen == most && allowed + 1 == most)
     );
-    assert_eq!(degrees(&everybody, &Rules { k: Some(0), connects: false, ..rules() }), Ok(()), "in parts");
     let most = everybody.iter().map(choosers).max().unwrap();
     let of = |cap| degrees(&everybody, &Rules { in_degree: Some(cap), ..rules() });
     assert_eq!(of(most), Ok(()));

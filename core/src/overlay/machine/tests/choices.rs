@@ -131,7 +131,7 @@ fn a_new_link_that_breaks_gives_way_to_the_old_one() {
     bench.pass(Duration::from_secs(1));
     assert!(!bench.closed(old));
     assert_eq!(bench.chosen(), [1, 2]);
-    assert!(bench.node.choosing.settles.is_empty());
+    assert!(bench.node.choosing.replacements.is_empty());
 }
 
 #[test]

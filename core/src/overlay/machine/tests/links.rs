@@ -143,7 +143,7 @@ fn a_role_granted_after_the_suit_is_over_is_given_back() {
 fn a_question_on_a_link_that_closes_is_asked_again() {
     let (mut bench, _) = Bench::settled(|config| config.links = LinkMode::Directed);
     let conn = bench.accept(50, Role::Chooser);
-    bench.node.court(NodeId(50), None);
+    bench.node.court(NodeId(50), Some(NodeId(1)));
     bench.tear_down(conn);
     bench.drain();
     assert!(bench.closed(conn), "neither had chosen the other");

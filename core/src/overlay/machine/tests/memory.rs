@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::{Bench, ME, name};
+use crate::overlay::config::PolicyKind;
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::{ListedRole, Role};
 
@@ -93,6 +94,18 @@ fn a_day_of_comers_and_goers_leaves_nothing_behind() {
     }
     let node = &bench.node;
     assert!(node.tokens.len() == node.links.len() && node.links.len() < 6, "{}", node.links.len());
-    assert!(node.conns.len() < 12 && node.choosing.settles.is_empty() && node.choosing.suits.len() <= 2);
+    assert!(node.conns.len() < 12 && node.choosing.replacements.is_empty() && node.choosing.suits.len() <= 2);
     assert!(node.timers.len() < 40, "{}", node.timers.len());
+}
+
+#[test]
+fn a_watcher_whom_everybody_refused_asks_again() {
+    let mut bench = Bench::with(|config| config.policy = PolicyKind::Watch);
+    bench.node.learn_names(&[name(1), name(2)]);
+    bench.pass(Duration::from_secs(3));
+    for _ in 0..2 {
+        assert_eq!(bench.dialled(), [1, 2]);
+        [1, 2].into_iter().for_each(|id| bench.refuse_dial(id));
+        bench.pass(Duration::from_secs(6));
+    }
 }

@@ -1,0 +1,94 @@
+//! What is looked at all the way through a scenario, whatever goes wrong meanwhile.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use core::time::Duration;
+
+use super::{Scenario, frames};
+use crate::overlay::event::Event;
+use crate::overlay::experiment::Member;
+use crate::overlay::link::Mine;
+use crate::overlay::names::NodeId;
+use crate::overlay::oracle::{self, Difference};
+use crate::sim::World;
+use crate::sim::faults::Agenda;
+
+/// How often what nodes make of what they know is looked at.
+const VIEWED: Duration = Duration::from_secs(1);
+/// How often everybody's choices are counted.
+const CHOICES: Duration = Duration::from_millis(100);
+/// How often what is sent is counted.
+const COUNTED: Duration = Duration::from_millis(1);
+/// So many frames in a second for each pair of nodes are no news any more: everybody tells everybody a few times in it
+/// at the most.
+const STORM: u64 = 300;
+
+/// Lets the time of a scenario pass, and looks on.
+#[derive(Default)]
+pub(super) struct Watch {
+    /// Whom each node has chosen, by its own events alone.
+    told: BTreeMap<usize, BTreeSet<NodeId>>,
+}
+
+impl Watch {
+    /// Lets time pass. What everybody makes of what it knows is right at any time, and nobody chooses more than it may.
+    pub(super) fn pass(
+        &mut self,
+        scenario: &Scenario,
+        world: &mut World<Member>,
+        agenda: &mut Agenda<Member>,
+        time: Duration,
+    ) -> Result<(), Difference> {
+        let end = world.now() + time;
+        while world.now() < end {
+            let view = end.min(world.now() + VIEWED);
+            let before = frames(world);
+            while world.now() < view {
+                let look = view.min(world.now() + CHOICES);
+                while world.now() < look {
+                    let step = COUNTED.min(look.since(world.now()));
+                    agenda.pass(world, step, |_, node, event| self.hear(node, event));
+                    scenario.check_storm(frames(world) - before)?;
+                }
+                self.check_choices(scenario, world)?;
+            }
+            // Who sends computes its routes first.
+            scenario.chatter(world);
+            oracle::views(&scenario.members(world), scenario.links)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in an event of a node.
+    fn hear(&mut self, node: usize, event: Event) {
+        let told = self.told.entry(node).or_default();
+        match event {
+            Event::Started { .. } => told.clear(),
+            Event::Rewired { added, removed } => {
+                removed.iter().for_each(|id| _ = told.remove(id));
+                told.extend(added);
+            }
+            _ => {}
+        }
+    }
+
+    fn check_choices(&self, scenario: &Scenario, world: &World<Member>) -> Result<(), Difference> {
+        let members = scenario.members(world);
+        oracle::choices(&members, &scenario.rules())?;
+        for (node, member) in members.into_iter().filter(|(_, member)| member.id().is_some()) {
+            let chosen = member.neighbors().into_iter().filter(|n| n.mine == Mine::Chosen).map(|n| n.id);
+            let told = self.told.get(&node).cloned().unwrap_or_default();
+            if !told.iter().copied().eq(chosen) {
+                return Err(Difference::Untold { node });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Scenario {
+    /// News that goes around for ever multiplies: it is stopped before it fills the memory.
+    pub(super) fn check_storm(&self, frames: u64) -> Result<(), Difference> {
+        let nodes = self.nodes() as u64 + 1;
+        if frames > nodes * nodes * STORM { Err(Difference::Storm { frames }) } else { Ok(()) }
+    }
+}
