@@ -74,10 +74,12 @@ fn main() {
         Config { k: 4, bootstraps, periods, ..Config::new(boot.seed, network, boot.address) }
     };
     for _ in 0..nodes {
-        let node = world.add(move |boot| Overlay::new(config(boot, vec![sim::address(nodes)])).expect("a configuration"));
+        let node = world
+            .add(move |boot| Overlay::new(config(boot, vec![sim::address(nodes)])).expect("a configuration"));
         world.start(node, Time::ZERO + joins.between(Duration::ZERO, Duration::from_secs(10)));
     }
-    let bootstrap = world.add(move |boot| Overlay::new(config(boot, Vec::new()).watching()).expect("a configuration"));
+    let bootstrap =
+        world.add(move |boot| Overlay::new(config(boot, Vec::new()).watching()).expect("a configuration"));
     world.start(bootstrap, Time::ZERO);
     let depths: Rc<RefCell<Depths>> = Rc::default();
     let (seen, budgets) = (Rc::clone(&depths), Budgets::default());

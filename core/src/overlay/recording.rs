@@ -352,7 +352,8 @@ mod tests {
         let address = "192.0.2.7:61300".parse().unwrap();
         let config = Config::bootstrap(Seed::from_u64(7), Network::new("n-1").unwrap(), address);
         let mut machine =
-            Recorder::<Overlay, _>::new(config, move |piece: Piece| piece.seal(&mut kept.borrow_mut())).unwrap();
+            Recorder::<Overlay, _>::new(config, move |piece: Piece| piece.seal(&mut kept.borrow_mut()))
+                .unwrap();
         let now = Time::from_secs(1);
         while let Some(output) = machine.poll() {
             match output {
