@@ -28,8 +28,6 @@ const BUSY: Duration = Duration::from_millis(500);
 const MEASURING: Duration = Duration::from_secs(1);
 /// Periods without anybody linking to this node before it makes itself known again (directed links).
 const UNCHOSEN_PERIODS: u32 = 2;
-/// How many nodes a bootstrap watches through.
-const WATCHED: usize = 2;
 
 /// What a node knows of its own decisions.
 pub(super) struct Choosing {
