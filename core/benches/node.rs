@@ -40,7 +40,8 @@ impl Bench {
         let network = Network::new("bench").expect("a valid name");
         let mut config = Config::new(Seed::from_u64(1), network, name(0).addr);
         config.id = Some(NodeId(0));
-        let mut bench = Bench { node: Overlay::new(config), now: Time::ZERO, sequence: 0 };
+        let mut bench =
+            Bench { node: Overlay::new(config).expect("a configuration"), now: Time::ZERO, sequence: 0 };
         bench.start();
         for peer in 1..=DEGREE {
             bench.link(peer);

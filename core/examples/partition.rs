@@ -16,9 +16,8 @@ use std::thread;
 use std::time::Duration;
 
 use egoist_core::kernel::Time;
-use egoist_core::overlay::experiment::Member;
 use egoist_core::overlay::scenario::Scenario;
-use egoist_core::overlay::{LinkMode, oracle};
+use egoist_core::overlay::{LinkMode, Overlay, oracle};
 use egoist_core::sim::{Restart, World};
 
 const SETTLING: Duration = Duration::from_secs(240);
@@ -34,14 +33,14 @@ fn scenario(nodes: usize, seed: u64) -> Scenario {
     }
 }
 
-fn is_one(world: &World<Member>, nodes: usize) -> bool {
-    let members: Vec<_> = (0..nodes).filter_map(|node| Some((node, world.machine(node)?.node()?))).collect();
+fn is_one(world: &World<Overlay>, nodes: usize) -> bool {
+    let members: Vec<_> = (0..nodes).filter_map(|node| Some((node, world.machine(node)?))).collect();
     members.len() == nodes
         && oracle::databases(&members).is_ok()
         && oracle::reachability(&members, LinkMode::Mutual).is_ok()
 }
 
-fn cut(world: &mut World<Member>, nodes: usize) {
+fn cut(world: &mut World<Overlay>, nodes: usize) {
     let second = |node: usize| node >= nodes / 2 && node < nodes;
     for a in 0..=nodes {
         for b in (0..=nodes).filter(|b| second(*b) != second(a)) {

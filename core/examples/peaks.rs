@@ -22,8 +22,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use egoist_core::kernel::{Class, ConnId, Output, Seed, Streams, Time};
-use egoist_core::overlay::bootstrap::Bootstrap;
-use egoist_core::overlay::experiment::Member;
 use egoist_core::overlay::wire::Network;
 use egoist_core::overlay::{Budgets, Config, Event, Overlay, Periods, Rate};
 use egoist_core::sim::{self, Boot, Matrix, Sites, World};
@@ -76,10 +74,12 @@ fn main() {
         Config { k: 4, bootstraps, periods, ..Config::new(boot.seed, network, boot.address) }
     };
     for _ in 0..nodes {
-        let node = world.add(move |boot| Member::Node(Overlay::new(config(boot, vec![sim::address(nodes)]))));
+        let node = world
+            .add(move |boot| Overlay::new(config(boot, vec![sim::address(nodes)])).expect("a configuration"));
         world.start(node, Time::ZERO + joins.between(Duration::ZERO, Duration::from_secs(10)));
     }
-    let bootstrap = world.add(move |boot| Member::Bootstrap(Bootstrap::new(config(boot, Vec::new()))));
+    let bootstrap =
+        world.add(move |boot| Overlay::new(config(boot, Vec::new()).watching()).expect("a configuration"));
     world.start(bootstrap, Time::ZERO);
     let depths: Rc<RefCell<Depths>> = Rc::default();
     let (seen, budgets) = (Rc::clone(&depths), Budgets::default());
@@ -94,7 +94,7 @@ fn main() {
         }
     });
     let mut hit = 0;
-    let mut tell = |world: &mut World<Member>, phase: &str, until: Time| {
+    let mut tell = |world: &mut World<Overlay>, phase: &str, until: Time| {
         world.run_until(until, |_, _, event| hit += u32::from(matches!(event, Event::OverBudget { .. })));
         let mut depths = depths.borrow_mut();
         let most = |which: usize| depths.values().map(|d| d[which].most).fold(0.0, f64::max);

@@ -36,7 +36,7 @@
 //!     bootstraps: vec!["127.0.0.1:61223".parse().unwrap()],
 //!     ..Config::new(Seed::from_u64(7), name, here)
 //! };
-//! let mut node = Overlay::new(config);
+//! let mut node = Overlay::new(config).unwrap();
 //! let mut now = Time::ZERO;
 //!
 //! while now < Time::from_secs(10) {

@@ -44,7 +44,8 @@ async fn main() -> io::Result<()> {
     let tell = |node: &Overlay, event: &_| {
         println!("{event:?}; neighbours {}, reachable {}", node.neighbors().len(), node.status().reachable);
     };
-    Loop::new(Overlay::new(config), listen).await?.run(tell).await
+    let node = Overlay::new(config).map_err(io::Error::other)?;
+    Loop::new(node, listen).await?.run(tell).await
 }
 
 /// What the tasks tell the loop.

@@ -213,3 +213,17 @@ fn a_wrong_filter_is_said() {
         "{said}"
     );
 }
+
+#[test]
+fn a_number_that_no_node_can_live_by_is_said_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("e.toml");
+    std::fs::write(&file, "network = 'n'\n\n[periods]\nheartbeat = '1h'\n").unwrap();
+    let (code, said) = failure(folder.path(), &["node", "--no-state", "--config", file.to_str().unwrap()]);
+    let what = "heartbeat is 3600s, and can be 10ms to 10s";
+    let expected = format!("egoist: {what}: {} line 4: 250ms is usual\n", file.display());
+    assert_eq!((code, said), (2, expected));
+    let (code, said) =
+        failure(folder.path(), &["bootstrap", "--listen=127.0.0.1:0", "--no-state", "--heartbeat=1h"]);
+    assert_eq!((code, said), (2, format!("egoist: {what}: --heartbeat: 250ms is usual\n")));
+}

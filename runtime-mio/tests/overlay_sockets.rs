@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use egoist_core::kernel::{LineScanner, Machine, Seed, Terminator, Time};
-use egoist_core::overlay::bootstrap::Bootstrap;
 use egoist_core::overlay::link::Mine;
 use egoist_core::overlay::wire::{
     MAX_LENGTH, Network, NodeName, Packet, Reassembly, Registration, read, read_reassembled,
@@ -53,20 +52,20 @@ impl Place {
         (key, address)
     }
 
-    fn bootstrap(&mut self, local: &str) -> (Key<Bootstrap>, SocketAddr) {
-        self.add(local, Bootstrap::new)
+    fn bootstrap(&mut self, local: &str) -> (Key<Overlay>, SocketAddr) {
+        self.add(local, |config| Overlay::new(config.watching()).unwrap())
     }
 
     fn node(&mut self, local: &str, bootstraps: &[SocketAddr]) -> (Key<Overlay>, SocketAddr) {
         let bootstraps = bootstraps.to_vec();
-        self.add(local, |config| Overlay::new(Config { bootstraps, k: 2, ..config }))
+        self.add(local, |config| Overlay::new(Config { bootstraps, k: 2, ..config }).unwrap())
     }
 
     /// A node that chooses one, and that one alone may choose.
     fn narrow(&mut self, bootstraps: &[SocketAddr], guests: usize) -> (Key<Overlay>, SocketAddr) {
         let bootstraps = bootstraps.to_vec();
         let bounds = Bounds { in_degree: Some(1), guests, ..Bounds::default() };
-        self.add(LOCAL4, |config| Overlay::new(Config { bootstraps, bounds, k: 1, ..config }))
+        self.add(LOCAL4, |config| Overlay::new(Config { bootstraps, bounds, k: 1, ..config }).unwrap())
     }
 
     fn ask(&self, key: Key<Overlay>) -> &Overlay {

@@ -16,7 +16,7 @@ fn without_datagrams_the_overlay_forms_on_tcp_alone() {
     let cities = cities::matrix();
     let rows = cities.draw(10, Seed::from_u64(2)).expect("ten cities");
     let matrix = cities.select(&rows).expect("they are there");
-    let mut experiment = Experiment::new(plan(), &matrix);
+    let mut experiment = Experiment::new(plan(), &matrix).expect("a configuration");
     experiment.world().set_loss(1_000_000);
     let last = std::iter::from_fn(|| experiment.next_epoch()).last().expect("four epochs");
     assert_eq!(last.judgement.unreachable_pairs, 0);

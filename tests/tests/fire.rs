@@ -6,8 +6,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use egoist_core::kernel::{Class, Output, Seed, Time};
-use egoist_core::overlay::bootstrap::Bootstrap;
-use egoist_core::overlay::experiment::Member;
 use egoist_core::overlay::scenario::Scenario;
 use egoist_core::overlay::wire::Network;
 use egoist_core::overlay::{Command, Config, Event, LinkMode, NodeId, Overlay, Refusal, oracle};
@@ -23,27 +21,27 @@ fn scenario(nodes: usize, seed: u64) -> Scenario {
     }
 }
 
-fn settled(nodes: usize, seed: u64) -> World<Member> {
+fn settled(nodes: usize, seed: u64) -> World<Overlay> {
     let mut world = scenario(nodes, seed).world();
     world.run_until(Time::ZERO + SETTLING, |_, _, _| ());
     world
 }
 
-fn node(world: &World<Member>, number: usize) -> &Overlay {
-    world.machine(number).and_then(Member::node).expect("an overlay node that runs")
+fn node(world: &World<Overlay>, number: usize) -> &Overlay {
+    world.machine(number).expect("an overlay node that runs")
 }
 
-fn id(world: &World<Member>, number: usize) -> NodeId {
+fn id(world: &World<Overlay>, number: usize) -> NodeId {
     node(world, number).id().expect("an identity")
 }
 
-fn is_one(world: &World<Member>, nodes: usize) -> bool {
+fn is_one(world: &World<Overlay>, nodes: usize) -> bool {
     let members: Vec<_> = (0..nodes).map(|number| (number, node(world, number))).collect();
     oracle::databases(&members).is_ok() && oracle::reachability(&members, LinkMode::Mutual).is_ok()
 }
 
 /// How long until the nodes are one overlay with one database; at most five minutes.
-fn until_one(world: &mut World<Member>, nodes: usize) -> Duration {
+fn until_one(world: &mut World<Overlay>, nodes: usize) -> Duration {
     let begun = world.now();
     while !is_one(world, nodes) {
         assert!(world.now().since(begun) < Duration::from_secs(300), "still in parts");
@@ -52,7 +50,7 @@ fn until_one(world: &mut World<Member>, nodes: usize) -> Duration {
     world.now().since(begun)
 }
 
-fn cut(world: &mut World<Member>, nodes: usize) {
+fn cut(world: &mut World<Overlay>, nodes: usize) {
     for a in 0..=nodes {
         for b in 0..=nodes {
             if (a < nodes / 2 || a == nodes) != (b < nodes / 2 || b == nodes) {
@@ -83,7 +81,7 @@ fn a_partition_longer_than_every_lifetime_merges_also_when_each_side_forgot_the_
 }
 
 /// Four nodes know one bootstrap and four another; the last comes later and knows both.
-fn two_overlays() -> World<Member> {
+fn two_overlays() -> World<Overlay> {
     let shared = 8;
     let mut world = World::new(Default::default(), |_: usize, _: usize| 10_000, Seed::from_u64(1));
     let bootstraps = [shared + 1, shared + 2];
@@ -97,10 +95,10 @@ fn two_overlays() -> World<Member> {
             _ if number == shared => bootstraps.to_vec(),
             _ => vec![bootstraps[number % 2]],
         };
-        world.add(move |boot| Member::Node(Overlay::new(config(boot, &known))));
+        world.add(move |boot| Overlay::new(config(boot, &known)).expect("a configuration"));
     }
     for _ in bootstraps {
-        world.add(move |boot| Member::Bootstrap(Bootstrap::new(config(boot, &[]))));
+        world.add(move |boot| Overlay::new(config(boot, &[]).watching()).expect("a configuration"));
     }
     for number in (0..shared).chain(bootstraps) {
         world.start(number, Time::ZERO);
@@ -124,10 +122,7 @@ fn two_overlays_that_share_one_node_become_one() {
 fn a_bootstrap_that_starts_again_empty_knows_all_within_a_period() {
     let nodes = 6;
     let mut world = settled(nodes, 3);
-    let known = |world: &World<Member>| match world.machine(nodes) {
-        Some(Member::Bootstrap(bootstrap)) => bootstrap.observer().database().len(),
-        _ => 0,
-    };
+    let known = |world: &World<Overlay>| world.machine(nodes).map_or(0, |node| node.database().len());
     assert_eq!(known(&world), nodes);
     world.restart(nodes, Restart::Forgetting);
     assert_eq!(known(&world), 0);
@@ -140,7 +135,7 @@ fn a_reader_that_stops_costs_its_own_queue_and_nothing_else() {
     let nodes = 5;
     let mut world = settled(nodes, 4);
     let neighbours = node(&world, 0).neighbors();
-    let number = |world: &World<Member>, wanted: NodeId| (0..nodes).find(|n| id(world, *n) == wanted);
+    let number = |world: &World<Overlay>, wanted: NodeId| (0..nodes).find(|n| id(world, *n) == wanted);
     let peers: Vec<usize> = neighbours.iter().filter_map(|n| number(&world, n.id)).collect();
     assert!(peers.len() >= 2);
     let (stopped, well) = (peers[0], peers[1]);

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use egoist_core::kernel::Time;
-use egoist_core::overlay::experiment::Member;
 use egoist_core::overlay::scenario::Scenario;
-use egoist_core::overlay::{Command, Event};
+use egoist_core::overlay::{Command, Event, Overlay};
 use egoist_core::sim::World;
 
 /// All but these leave.
@@ -13,7 +12,7 @@ const STAY: usize = 3;
 const NODES: usize = 24;
 
 /// An overlay of which all but a few have just left, and the number of the newcomer.
-fn deserted(seed: u64) -> (World<Member>, usize) {
+fn deserted(seed: u64) -> (World<Overlay>, usize) {
     let newcomer = NODES - 1;
     let settled = Duration::from_secs(90);
     let joins = (0..NODES).map(|node| {
@@ -40,7 +39,7 @@ fn after_twenty_leaves_a_newcomer_is_linked_within_a_second_and_counts_nobody_wh
         });
         let took = linked.expect("a link").since(started.expect("a start"));
         assert!(took <= Duration::from_secs(1), "seed {seed}: {took:?}");
-        let node = world.machine(newcomer).and_then(Member::node).expect("it runs");
+        let node = world.machine(newcomer).expect("it runs");
         let counted = (node.status().known, node.nodes().len(), node.status().reachable);
         assert_eq!(counted, (STAY + 1, STAY + 1, STAY), "seed {seed}");
     }

@@ -20,7 +20,7 @@ fn recorded(seed: u64, links: LinkMode) -> (Vec<Vec<u8>>, u64) {
         let tape = Rc::new(RefCell::new(Vec::new()));
         shelf.borrow_mut().push(Rc::clone(&tape));
         let sink = move |piece: Piece| piece.seal(&mut tape.borrow_mut());
-        Recorder::<Overlay, _>::new(world::config(boot, links), sink)
+        Recorder::<Overlay, _>::new(world::config(boot, links), sink).unwrap()
     });
     world.observe(move |now, node, output| heard.borrow_mut().add(now, node, output));
     world::live(&mut world);
@@ -60,7 +60,7 @@ fn every_node_of_an_overlay_is_replayed_without_a_difference() {
 fn a_recorder_changes_nothing() {
     let trace = Rc::new(RefCell::new(Trace::new()));
     let heard = Rc::clone(&trace);
-    let mut bare = world::world(2, |boot| Overlay::new(world::config(boot, LinkMode::Mutual)));
+    let mut bare = world::world(2, |boot| Overlay::new(world::config(boot, LinkMode::Mutual)).unwrap());
     bare.observe(move |now, node, output| heard.borrow_mut().add(now, node, output));
     world::live(&mut bare);
     assert_eq!(recorded(2, LinkMode::Mutual).1, trace.borrow().hash());
@@ -98,7 +98,7 @@ fn a_node_that_does_something_else_is_found_out() {
         now: Time::ZERO,
         address: egoist_core::sim::address(5),
     };
-    drop(Recorder::<Overlay, _>::new(world::config(boot, LinkMode::Mutual), sink));
+    drop(Recorder::<Overlay, _>::new(world::config(boot, LinkMode::Mutual), sink).unwrap());
     let length = other.len() - Recording::read(&other).unwrap().entries().octets().len();
     other.truncate(length);
     other.extend_from_slice(&tape[head..]);

@@ -19,7 +19,8 @@ const SEEDS: u64 = 8;
 fn traced(seed: u64, links: LinkMode) -> (u64, usize) {
     let seen = Rc::new(RefCell::new((Trace::new(), 0)));
     let shared = Rc::clone(&seen);
-    let mut world = world::world(seed, move |boot| Overlay::new(world::config(boot, links)));
+    let mut world =
+        world::world(seed, move |boot| Overlay::new(world::config(boot, links)).expect("a configuration"));
     world.observe(move |now, node, output| {
         let (trace, count) = &mut *shared.borrow_mut();
         trace.add(now, node, output);

@@ -27,7 +27,7 @@ const BUDGET: [(&str, u64); 10] = [
 
 #[test]
 fn a_settled_node_wakes_within_its_budget() {
-    let mut experiment = Experiment::new(Plan::new(12, 1), &terrain(NODES, 1));
+    let mut experiment = Experiment::new(Plan::new(12, 1), &terrain(NODES, 1)).expect("a configuration");
     while experiment.next_epoch().is_some() {}
     let world = experiment.world();
     let before = world.totals();

@@ -1,5 +1,7 @@
 //! What an overlay node is told before it starts.
 
+mod check;
+
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -14,6 +16,8 @@ use super::wire::Network;
 use super::wiring::Caution;
 use crate::kernel::Seed;
 
+pub use check::{AddressFault, BOOTSTRAPS_LIMIT, CHOICES_LIMIT, ConfigError};
+
 /// How a node chooses its neighbours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum PolicyKind {
@@ -24,7 +28,7 @@ pub enum PolicyKind {
     KRandom,
     /// Everybody.
     FullMesh,
-    /// Nobody: the node only watches the flood, as a [`Bootstrap`](super::bootstrap::Bootstrap) does.
+    /// Nobody: the node only watches the flood, as a [bootstrap](Config::bootstrap) does.
     Watch,
 }
 
@@ -135,7 +139,7 @@ impl Default for Bounds {
     }
 }
 
-/// An overlay node's configuration.
+/// An overlay node's configuration. Each field has a range; [`check`](Config::check) tells whether it is kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
     /// Where everything random comes from.
@@ -148,7 +152,7 @@ pub struct Config {
     pub more_addresses: SmallVec<[SocketAddr; 1]>,
     /// The node's id; `None` takes the one kept in its state, or draws one.
     pub id: Option<NodeId>,
-    /// How many neighbours to choose.
+    /// How many neighbours to choose, up to [`CHOICES_LIMIT`]; 0 for a node that watches.
     pub k: usize,
     /// How to choose them.
     pub policy: PolicyKind,
@@ -158,7 +162,7 @@ pub struct Config {
     pub eps_ppm: u32,
     /// Whether decisions wait while the view is stale.
     pub guarding: Caution,
-    /// Where to ask who is there.
+    /// Where to ask who is there; at most [`BOOTSTRAPS_LIMIT`].
     pub bootstraps: Vec<SocketAddr>,
     /// How often.
     pub periods: Periods,
@@ -189,6 +193,19 @@ impl Config {
         }
     }
 
+    /// The defaults for a bootstrap reached at `address`: see [`watching`](Config::watching).
+    pub fn bootstrap(seed: Seed, network: Network, address: SocketAddr) -> Self {
+        Config::new(seed, network, address).watching()
+    }
+
+    /// The same for a node that watches, as a bootstrap does: it hears the flood through two links, keeps the database
+    /// that everybody keeps and answers newcomers, chooses nobody, is chosen by nobody and is in nobody's record. Any
+    /// live node answers newcomers as well, so that an overlay outlives its bootstraps.
+    #[must_use]
+    pub fn watching(self) -> Self {
+        Config { policy: PolicyKind::Watch, k: 0, ..self }
+    }
+
     /// How many may choose this node; `None` for any number.
     pub fn in_degree_cap(&self) -> Option<usize> {
         match (self.bounds.in_degree, self.policy, self.links) {
@@ -211,43 +228,4 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pace_shortens_all_but_heartbeats() {
-        let whole = Periods::default();
-        let paced = whole.paced(4);
-        assert_eq!((paced.ping * 4, paced.rewiring * 4), (whole.ping, whole.rewiring));
-        assert_eq!((paced.remove * 4, paced.erase_hash * 4), (whole.remove, whole.erase_hash));
-        assert_eq!((paced.heartbeat, paced.pace), (whole.heartbeat, 4));
-        assert_eq!(whole.paced(100).remove, Duration::from_secs(5), "at least");
-    }
-
-    #[test]
-    fn refreshes_come_as_configured() {
-        let address = SocketAddr::from(([192, 0, 2, 1], 1));
-        let network = Network::new("n").unwrap_or_else(|_| unreachable!("a valid name"));
-        let mut config = Config::new(Seed::from_u64(1), network, address);
-        config.periods.refresh = Duration::from_secs(90);
-        assert_eq!(config.refresh().period(1), Duration::from_secs(90));
-        config.periods.pace = 2;
-        assert_eq!(config.refresh().period(1), Duration::from_secs(45));
-    }
-
-    #[test]
-    fn so_many_may_choose_a_node() {
-        let address = SocketAddr::from(([192, 0, 2, 1], 1));
-        let network = Network::new("n").unwrap_or_else(|_| unreachable!("a valid name"));
-        let mut config = Config::new(Seed::from_u64(1), network, address);
-        config.k = 3;
-        let mut cap = |policy, links, in_degree| {
-            (config.policy, config.links, config.bounds.in_degree) = (policy, links, in_degree);
-            config.in_degree_cap()
-        };
-        assert_eq!(cap(PolicyKind::BestResponse, LinkMode::Mutual, None), Some(12));
-        assert_eq!(cap(PolicyKind::BestResponse, LinkMode::Directed, None), Some(24));
-        assert_eq!(cap(PolicyKind::FullMesh, LinkMode::Directed, None), None);
-        assert_eq!(cap(PolicyKind::FullMesh, LinkMode::Mutual, Some(5)), Some(5));
-    }
-}
+mod tests;

@@ -10,72 +10,16 @@ use core::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::bootstrap::Bootstrap;
-use super::config::Config;
-use super::event::{Command, Event, Refusal, Reply};
+use super::config::{Config, ConfigError};
+use super::event::Event;
 use super::judge::{self, Chosen, Judgement, Truth};
 use super::machine::Overlay;
 use super::wire::Network;
-use crate::kernel::{Input, Machine, Output, Seed, Streams, Time, Wake};
+use crate::kernel::{Seed, Streams, Time};
 use crate::sim::{self, Boot, Matrix, Sites, World};
 
 /// Nodes join within this time.
 const JOINING: Duration = Duration::from_secs(10);
-
-/// A node of the experiment's world.
-#[allow(clippy::large_enum_variant, reason = "all but one are overlay nodes")]
-#[derive(Debug)]
-pub enum Member {
-    /// An overlay node.
-    Node(Overlay),
-    /// The bootstrap, node n of a world of n.
-    Bootstrap(Bootstrap),
-}
-
-impl Member {
-    /// The overlay node, if it is one.
-    pub fn node(&self) -> Option<&Overlay> {
-        match self {
-            Member::Node(node) => Some(node),
-            Member::Bootstrap(_) => None,
-        }
-    }
-}
-
-impl Machine for Member {
-    type Command = Command;
-    type Reply = Reply;
-    type Refusal = Refusal;
-    type Event = Event;
-
-    fn handle(&mut self, now: Time, input: Input<'_>) {
-        match self {
-            Member::Node(m) => m.handle(now, input),
-            Member::Bootstrap(m) => m.handle(now, input),
-        }
-    }
-
-    fn command(&mut self, now: Time, command: Command) -> Result<Reply, Refusal> {
-        match self {
-            Member::Node(m) => m.command(now, command),
-            Member::Bootstrap(m) => m.command(now, command),
-        }
-    }
-
-    fn poll(&mut self) -> Option<Output<Event>> {
-        match self {
-            Member::Node(m) => m.poll(),
-            Member::Bootstrap(m) => m.poll(),
-        }
-    }
-
-    fn poll_timeout(&self) -> Option<Wake> {
-        match self {
-            Member::Node(m) => m.poll_timeout(),
-            Member::Bootstrap(m) => m.poll_timeout(),
-        }
-    }
-}
 
 /// What to run.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -121,10 +65,10 @@ pub struct Traffic {
     pub updates_per_node_per_minute: f64,
 }
 
-/// A world of overlay nodes and a bootstrap.
+/// A world of overlay nodes and a bootstrap, node n of a world of n.
 pub struct Experiment {
     plan: Plan,
-    world: World<Member>,
+    world: World<Overlay>,
     truth: Truth,
     epoch: u32,
 }
@@ -141,12 +85,21 @@ fn config(node: &Config, boot: Boot, bootstraps: Vec<SocketAddr>) -> Config {
     }
 }
 
+/// A node of a configuration that was checked.
+fn built(config: Config) -> Overlay {
+    Overlay::new(config).unwrap_or_else(|error| unreachable!("{error}"))
+}
+
 impl Experiment {
     /// A world in which nobody has joined yet.
     ///
+    /// # Errors
+    /// The plan's configuration is none that a node can live by.
+    ///
     /// # Panics
     /// If the matrix is empty.
-    pub fn new(plan: Plan, matrix: &Matrix) -> Self {
+    pub fn new(plan: Plan, matrix: &Matrix) -> Result<Self, ConfigError> {
+        plan.node.check()?;
         let nodes = matrix.len();
         let seed = Seed::from_u64(plan.seed);
         let rows: Vec<usize> = (0..nodes).chain([0]).collect();
@@ -156,15 +109,14 @@ impl Experiment {
         let mut joins = Streams::new(seed).named("joins");
         for _ in 0..nodes {
             let member = plan.node.clone();
-            let make = move |boot| Member::Node(Overlay::new(config(&member, boot, vec![bootstrap])));
-            let node = world.add(make);
+            let node = world.add(move |boot| built(config(&member, boot, vec![bootstrap])));
             world.start(node, Time::ZERO + joins.between(Duration::from_micros(1), JOINING));
         }
         let watcher = plan.node.clone();
-        let at = world.add(move |boot| Member::Bootstrap(Bootstrap::new(config(&watcher, boot, Vec::new()))));
+        let at = world.add(move |boot| built(config(&watcher, boot, Vec::new()).watching()));
         world.start(at, Time::ZERO);
         let truth = Truth::new(nodes, |i, j| matrix.round_trip(i, j));
-        Experiment { plan, world, truth, epoch: 0 }
+        Ok(Experiment { plan, world, truth, epoch: 0 })
     }
 
     /// The next epoch, run to its end; `None` after the last.
@@ -201,7 +153,7 @@ impl Experiment {
     }
 
     /// The world, for faults and questions.
-    pub fn world(&mut self) -> &mut World<Member> {
+    pub fn world(&mut self) -> &mut World<Overlay> {
         &mut self.world
     }
 
@@ -227,7 +179,7 @@ impl Experiment {
 
     /// The overlay nodes that run.
     pub fn members(&self) -> impl Iterator<Item = (usize, &Overlay)> + '_ {
-        (0..self.truth.nodes()).filter_map(|node| Some((node, self.world.machine(node)?.node()?)))
+        (0..self.truth.nodes()).filter_map(|node| Some((node, self.world.machine(node)?)))
     }
 }
 
@@ -243,7 +195,7 @@ mod tests {
     }
 
     fn run(plan: Plan) -> (Vec<Epoch>, Traffic) {
-        let mut experiment = Experiment::new(plan, &line());
+        let mut experiment = Experiment::new(plan, &line()).unwrap();
         let epochs = core::iter::from_fn(|| experiment.next_epoch()).collect();
         (epochs, experiment.traffic())
     }
@@ -264,7 +216,7 @@ mod tests {
         let mut plan = Plan::new(1, 1);
         plan.node.policy = PolicyKind::FullMesh;
         plan.node.periods = plan.node.periods.paced(2);
-        let mut experiment = Experiment::new(plan, &line());
+        let mut experiment = Experiment::new(plan, &line()).unwrap();
         let end = experiment.next_epoch().unwrap();
         assert_eq!(end.judgement.cost_ratio, Some(1.0));
         assert_eq!(experiment.world().now(), Time::from_secs(40));

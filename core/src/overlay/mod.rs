@@ -14,8 +14,8 @@
 //!   beneath;
 //! - *heals*: unlists a neighbour that misses three beats, replaces it, and goes on looking for those who are gone.
 //!
-//! A [`Bootstrap`](bootstrap::Bootstrap) is a node that watches: it hears the flood, chooses nobody, and tells newcomers
-//! who is there.
+//! A [bootstrap](Config::bootstrap) is a node that watches: it hears the flood, chooses nobody, and tells newcomers who is
+//! there.
 //!
 //! # From bytes to outputs
 //!
@@ -54,11 +54,9 @@
 //! | `graph`, `routes/` | edges over dense indices, and shortest paths on them |
 //! | `wiring/` | policies, the value of a choice, hysteresis and the quiet guard; they know no machine |
 //! | `machine/` | the node itself, a file for each thing it does |
-//! | `bootstrap/` | the node that watches |
 //! | `judge`, `experiment` | with `sim`: a wiring judged on the true delays, and the machines run on a matrix of them |
 //! | `scenario`, `oracle` | with `sim`: overlays with faults, and what must be true of them afterwards |
 
-pub mod bootstrap;
 mod budget;
 mod config;
 pub mod database;
@@ -85,7 +83,9 @@ pub mod wire;
 pub mod wiring;
 
 pub use budget::{Budget, Budgets, Measure, Rate};
-pub use config::{Bounds, Config, Periods, PolicyKind};
+pub use config::{
+    AddressFault, BOOTSTRAPS_LIMIT, Bounds, CHOICES_LIMIT, Config, ConfigError, Periods, PolicyKind,
+};
 pub use database::LinkMode;
 pub use event::{Command, Event, Refusal, Reply};
 pub use machine::{Counters, NeighborView, NodeView, Overlay, PathView, Phase, RouteView, StatusView};

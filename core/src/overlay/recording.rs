@@ -2,9 +2,8 @@
 
 use bytes::Bytes;
 
-use super::bootstrap::Bootstrap;
 use super::budget::{Budgets, Rate};
-use super::config::{Bounds, Config, Periods, PolicyKind};
+use super::config::{Bounds, Config, ConfigError, Periods, PolicyKind};
 use super::database::{Limits, LinkMode};
 use super::event::Command;
 use super::machine::Overlay;
@@ -17,34 +16,10 @@ use crate::record::{Pen, Reader, Recordable};
 impl Recordable for Overlay {
     const KIND: &'static str = "overlay node 2";
     type Setup = Config;
+    type Unfit = ConfigError;
 
-    fn build(setup: Config) -> Self {
+    fn build(setup: Config) -> Result<Self, ConfigError> {
         Overlay::new(setup)
-    }
-
-    fn write_setup(setup: &Config, pen: &mut Pen<'_>) {
-        write_config(setup, pen);
-    }
-
-    fn read_setup(reader: &mut Reader<'_>) -> Option<Config> {
-        read_config(reader)
-    }
-
-    fn write_command(command: &Command, pen: &mut Pen<'_>) {
-        write_command(command, pen);
-    }
-
-    fn read_command(reader: &mut Reader<'_>) -> Option<Command> {
-        read_command(reader)
-    }
-}
-
-impl Recordable for Bootstrap {
-    const KIND: &'static str = "overlay bootstrap 2";
-    type Setup = Config;
-
-    fn build(setup: Config) -> Self {
-        Bootstrap::new(setup)
     }
 
     fn write_setup(setup: &Config, pen: &mut Pen<'_>) {
@@ -375,10 +350,10 @@ mod tests {
         let tape = Rc::new(RefCell::new(Vec::new()));
         let kept = Rc::clone(&tape);
         let address = "192.0.2.7:61300".parse().unwrap();
-        let mut config = Config::new(Seed::from_u64(7), Network::new("n-1").unwrap(), address);
-        (config.policy, config.k) = (PolicyKind::Watch, 5);
+        let config = Config::bootstrap(Seed::from_u64(7), Network::new("n-1").unwrap(), address);
         let mut machine =
-            Recorder::<Bootstrap, _>::new(config, move |piece: Piece| piece.seal(&mut kept.borrow_mut()));
+            Recorder::<Overlay, _>::new(config, move |piece: Piece| piece.seal(&mut kept.borrow_mut()))
+                .unwrap();
         let now = Time::from_secs(1);
         while let Some(output) = machine.poll() {
             match output {
@@ -392,7 +367,7 @@ mod tests {
         let _ = machine.command(now, Command::Bootstraps(vec![address]));
         drop(machine);
         let tape = tape.take();
-        let mut replay = Replay::<Bootstrap>::new(Recording::read(&tape).unwrap()).unwrap();
+        let mut replay = Replay::<Overlay>::new(Recording::read(&tape).unwrap()).unwrap();
         let mut inputs = 0;
         while replay.step(|_| ()).unwrap().is_some() {
             inputs += 1;

@@ -22,11 +22,9 @@ mod watch;
 pub use grammar::{ACTIONS, Choices};
 pub use script::NotAScenario;
 
-use super::bootstrap::Bootstrap;
 use super::config::{Bounds, Config, Periods, PolicyKind};
 use super::database::LinkMode;
 use super::event::Command;
-use super::experiment::Member;
 use super::link::Theirs;
 use super::machine::Overlay;
 use super::names::NodeId;
@@ -200,7 +198,7 @@ impl Scenario {
 
     /// Makes everything right, has those go who go, and waits until the oracles hold; how long that took. From then on
     /// payloads arrive.
-    fn recovered(&self, mut world: World<Member>, mut watch: Watch) -> Result<Duration, Difference> {
+    fn recovered(&self, mut world: World<Overlay>, mut watch: Watch) -> Result<Duration, Difference> {
         let mut nothing = Agenda::new(most_chosen);
         faults::recover(&mut world);
         let recovered = world.now();
@@ -214,7 +212,7 @@ impl Scenario {
             watch.pass(self, &mut world, &mut nothing, time)?;
         }
         let mut outcome = Ok(());
-        let judge = |world: &World<Member>| {
+        let judge = |world: &World<Overlay>| {
             outcome = self.judge(world);
             outcome.is_ok()
         };
@@ -227,22 +225,25 @@ impl Scenario {
     }
 
     /// Those who run and are to stay.
-    fn members<'a>(&self, world: &'a World<Member>) -> Vec<(usize, &'a Overlay)> {
+    fn members<'a>(&self, world: &'a World<Overlay>) -> Vec<(usize, &'a Overlay)> {
         let gone = |node| self.departures.iter().any(|(departed, _)| *departed == node);
         let stay = (0..self.nodes()).filter(|node| !gone(*node));
-        stay.filter_map(|node| Some((node, world.machine(node)?.node()?))).collect()
+        stay.filter_map(|node| Some((node, world.machine(node)?))).collect()
     }
 
     /// Asks the oracles about those who are to be there.
     ///
     /// # Errors
     /// The first difference.
-    pub fn judge(&self, world: &World<Member>) -> Result<(), Difference> {
+    pub fn judge(&self, world: &World<Overlay>) -> Result<(), Difference> {
         oracle::all(&self.members(world), &self.rules())
     }
 
     /// The world before anything has happened in it.
-    pub fn world(&self) -> World<Member> {
+    ///
+    /// # Panics
+    /// A number of the scenario is beyond what a [`Config`] can have; no script can say one.
+    pub fn world(&self) -> World<Overlay> {
         let nodes = self.nodes();
         let seed = Seed::from_u64(self.seed);
         let mut rng = Streams::new(seed).named("terrain");
@@ -262,14 +263,14 @@ impl Scenario {
             let node = world.add(move |boot: Boot| {
                 let config = scenario.config(boot.seed, boot.address);
                 let id = scenario.configured_ids.then(|| configured_id(boot.node));
-                Member::Node(Overlay::new(Config { id, ..config }))
+                built(Config { id, ..config })
             });
             world.start(node, Time::ZERO + *join);
         }
         let scenario = self.clone();
         let bootstrap = world.add(move |boot: Boot| {
             let config = scenario.config(boot.seed, boot.address);
-            Member::Bootstrap(Bootstrap::new(Config { bootstraps: Vec::new(), ..config }))
+            built(Config { bootstraps: Vec::new(), ..config }.watching())
         });
         world.start(bootstrap, Time::ZERO);
         world
@@ -289,7 +290,7 @@ impl Scenario {
     }
 
     /// Has those go who go for good.
-    pub fn depart(&self, world: &mut World<Member>) {
+    pub fn depart(&self, world: &mut World<Overlay>) {
         for (node, how) in &self.departures {
             match how {
                 Departure::Kill => world.kill(*node),
@@ -301,6 +302,12 @@ impl Scenario {
             }
         }
     }
+}
+
+/// # Panics
+/// A number of the scenario is beyond its range.
+fn built(config: Config) -> Overlay {
+    Overlay::new(config).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// What has held.
@@ -332,7 +339,7 @@ impl Calm {
 }
 
 /// Frames that everybody has sent so far.
-fn frames(world: &World<Member>) -> u64 {
+fn frames(world: &World<Overlay>) -> u64 {
     (0..world.len()).map(|node| world.counters(node).frames).sum()
 }
 
@@ -343,9 +350,10 @@ fn configured_id(node: usize) -> NodeId {
     NodeId((node as u128 + 1).wrapping_mul(SPREAD))
 }
 
-/// The nodes that run, by how many others chose them, most first.
-fn most_chosen(world: &World<Member>) -> Vec<usize> {
-    let running = (0..world.len()).filter_map(|node| Some((node, world.machine(node)?.node()?)));
+/// The nodes that run, the bootstrap aside, by how many others chose them, most first.
+fn most_chosen(world: &World<Overlay>) -> Vec<usize> {
+    let nodes = world.len().saturating_sub(1);
+    let running = (0..nodes).filter_map(|node| Some((node, world.machine(node)?)));
     let mut chosen: Vec<(usize, usize)> = running
         .map(|(node, overlay)| {
             let choosers = overlay.neighbors().into_iter().filter(|n| n.theirs == Theirs::Chosen);

@@ -11,6 +11,7 @@
 //!
 //! ```
 //! use std::{cell::RefCell, rc::Rc};
+//! use std::convert::Infallible;
 //! use bytes::Bytes;
 //! use egoist_core::kernel::{Input, Machine, Output, Port, Time, Wake};
 //! use egoist_core::record::{Pen, Piece, Reader, Recordable, Recorder, Recording, Replay};
@@ -36,7 +37,8 @@
 //! impl Recordable for Counter {
 //!     const KIND: &'static str = "counter 1";
 //!     type Setup = u64;
-//!     fn build(n: u64) -> Self { Counter { n, out: Vec::new() } }
+//!     type Unfit = Infallible;
+//!     fn build(n: u64) -> Result<Self, Infallible> { Ok(Counter { n, out: Vec::new() }) }
 //!     fn write_setup(n: &u64, pen: &mut Pen<'_>) { pen.number(*n) }
 //!     fn read_setup(reader: &mut Reader<'_>) -> Option<u64> { reader.number() }
 //!     fn write_command(n: &u64, pen: &mut Pen<'_>) { pen.number(*n) }
@@ -47,7 +49,7 @@
 //! let octets = Rc::new(RefCell::new(Vec::new()));
 //! let tape = Rc::clone(&octets);
 //! let sink = move |piece: Piece| piece.seal(&mut *tape.borrow_mut());
-//! let mut machine = Recorder::<Counter, _>::new(3, sink);
+//! let mut machine = Recorder::<Counter, _>::new(3, sink).unwrap();
 //! let from = "127.0.0.1:9".parse().unwrap();
 //! machine.handle(Time::from_secs(1), Input::Datagram { port: Port(0), from, bytes: b"?" });
 //! while machine.poll().is_some() {}
@@ -96,8 +98,14 @@ pub trait Recordable: Machine<Event: Debug, Reply: Debug, Refusal: Debug> + Size
     /// What the machine is built from, its seed included.
     type Setup;
 
+    /// Why a setup is none to build a machine from.
+    type Unfit: Debug;
+
     /// Builds the machine.
-    fn build(setup: Self::Setup) -> Self;
+    ///
+    /// # Errors
+    /// The setup is none to build one from.
+    fn build(setup: Self::Setup) -> Result<Self, Self::Unfit>;
 
     /// Writes what it is built from.
     fn write_setup(setup: &Self::Setup, pen: &mut Pen<'_>);

@@ -93,11 +93,15 @@ pub struct Recorder<M: Recordable, S: Sink> {
 
 impl<M: Recordable, S: Sink> Recorder<M, S> {
     /// Builds the machine and begins its recording.
-    pub fn new(setup: M::Setup, mut sink: S) -> Self {
+    ///
+    /// # Errors
+    /// The setup is none to build a machine from; nothing is recorded.
+    pub fn new(setup: M::Setup, mut sink: S) -> Result<Self, M::Unfit> {
         let outputs = sink.outputs();
         let head = write_head(M::KIND, outputs, |pen| M::write_setup(&setup, pen));
+        let machine = M::build(setup)?;
         sink.piece(Piece { first: None, octets: head.into(), reads: Vec::new() });
-        Recorder { machine: M::build(setup), tape: Tape::new(sink, outputs) }
+        Ok(Recorder { machine, tape: Tape::new(sink, outputs) })
     }
 
     /// The machine, for questions.

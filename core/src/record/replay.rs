@@ -17,8 +17,8 @@ pub enum Refused {
     /// Another machine was recorded.
     #[error("something else was recorded")]
     Kind,
-    /// The octets of what the machine is built from mean nothing.
-    #[error("what the machine was built from cannot be read")]
+    /// What the machine was built from cannot be read, or none can be built from it now.
+    #[error("what the machine was built from means nothing here")]
     Setup,
     /// The recording begins after the machine.
     #[error("the recording begins with input {first}, and a replay needs all from the first")]
@@ -105,8 +105,9 @@ impl<'a, M: Recordable> Replay<'a, M> {
         let setup = M::read_setup(&mut reader).filter(|_| reader.is_empty()).ok_or(Refused::Setup)?;
         let mut entries = recording.entries();
         let next = entries.next();
+        let machine = M::build(setup).map_err(|_| Refused::Setup)?;
         let (digest, buffers) = (Digest::default(), BTreeMap::new());
-        Ok(Replay { machine: M::build(setup), entries, next, digest, buffers, begun: false })
+        Ok(Replay { machine, entries, next, digest, buffers, begun: false })
     }
 
     /// The machine as it is now, for questions.

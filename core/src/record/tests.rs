@@ -58,12 +58,19 @@ impl<const WRONG: u64> Machine for Lines<WRONG> {
     }
 }
 
+/// What the machine can be built from.
+const MOST: u64 = 1_000;
+
 impl<const WRONG: u64> Recordable for Lines<WRONG> {
     const KIND: &'static str = "lines";
     type Setup = u64;
+    type Unfit = &'static str;
 
-    fn build(count: u64) -> Self {
-        Lines { count, now: Time::ZERO, out: VecDeque::from([Output::Event(count)]) }
+    fn build(count: u64) -> Result<Self, &'static str> {
+        if count > MOST {
+            return Err("too many");
+        }
+        Ok(Lines { count, now: Time::ZERO, out: VecDeque::from([Output::Event(count)]) })
     }
 
     fn write_setup(count: &u64, pen: &mut Pen<'_>) {
@@ -132,7 +139,7 @@ fn recorded(acts: &[Act]) -> Vec<u8> {
 /// Runs the acts on a recorder, half a second after each other; the recording.
 fn recorded_with(outputs: Outputs, acts: &[Act]) -> Vec<u8> {
     let tape = Rc::new(RefCell::new(Vec::new()));
-    let mut machine = Recorder::<Right, _>::new(5, Shelf(Rc::clone(&tape), outputs));
+    let mut machine = Recorder::<Right, _>::new(5, Shelf(Rc::clone(&tape), outputs)).unwrap();
     let from: SocketAddr = "[2001:db8::9]:77".parse().unwrap();
     let mut buffers = [(); 3].map(|()| BytesMut::new());
     for conn in 0..3 {
@@ -380,4 +387,11 @@ fn an_input_too_long_ends_the_recording() {
     let long = vec![b'x'; LONGEST];
     let octets = recorded(&[Act::Tick, Act::Datagram(long), Act::Tick]);
     assert_eq!(replayed::<{ u64::MAX }>(&octets), (4, None));
+}
+
+#[test]
+fn what_no_machine_can_be_built_from_is_not_recorded() {
+    let mut pieces = 0;
+    let refused = Recorder::<Right, _>::new(MOST + 1, |_: Piece| pieces += 1).err();
+    assert_eq!((refused, pieces), (Some("too many"), 0));
 }

@@ -20,7 +20,7 @@ pub(crate) fn relay(tell: Tell) {
 
 /// The same with the last inputs kept in memory, as every node has it.
 pub(crate) fn remembered(tell: Tell) {
-    drive(tell, Recorder::<Relay, _>::new((), Flight::new(None)));
+    drive(tell, Recorder::<Relay, _>::new((), Flight::new(None)).unwrap());
 }
 
 /// The same with everything written to a file.
@@ -30,7 +30,7 @@ pub(crate) fn recorded(tell: Tell) {
     let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
     let file = folder.path().join("relay.rec");
     let flight = Flight::new(None).to_file(&file, u64::MAX).unwrap();
-    drive(tell, Recorder::<Relay, _>::new((), flight));
+    drive(tell, Recorder::<Relay, _>::new((), flight).unwrap());
     let octets = std::fs::metadata(&file).unwrap().len();
     let whole = (MESSAGES * MESSAGE) as u64;
     // Deleting it is no cost of the loop's thread.
@@ -53,9 +53,10 @@ fn drive(tell: impl FnOnce(SocketAddr), machine: impl Machine<Event = ()> + 'sta
 impl Recordable for Relay {
     const KIND: &'static str = "relay";
     type Setup = ();
+    type Unfit = Infallible;
 
-    fn build((): ()) -> Self {
-        Relay::default()
+    fn build((): ()) -> Result<Self, Infallible> {
+        Ok(Relay::default())
     }
 
     fn write_setup((): &(), _: &mut Pen<'_>) {}

@@ -1,11 +1,11 @@
 //! `egoist bootstrap`: whom newcomers ask for the overlay.
 
 use clap::{ArgMatches, Parser};
-use egoist_core::overlay::{PolicyKind, bootstrap};
 
 use super::config::ConfigFile;
 use super::failure::Outcome;
 use super::logging::Talk;
+use super::origin::unfit;
 use super::record::RecordArgs;
 use super::serve::{Ground, draw_seed};
 use super::session::Session;
@@ -46,14 +46,14 @@ pub(crate) struct Bootstrap {
 impl Verb for Bootstrap {
     const TALK: Talk = Talk::News;
 
-    fn run(self, _: &ArgMatches, session: &mut Session<'_>) -> Outcome {
+    fn run(self, matches: &ArgMatches, session: &mut Session<'_>) -> Outcome {
         self.place.check()?;
         self.pace.warn();
         let ground = Ground::take(self.place.listen, &self.state)?;
-        let mut config = self.place.plan(ground.address, &self.place.bootstrap, draw_seed()?)?;
-        (config.policy, config.k) = (PolicyKind::Watch, 0);
+        let mut config = self.place.plan(ground.address, &self.place.bootstrap, draw_seed()?)?.watching();
         config.periods = self.periods.paced(self.pace.pace);
         config.bounds = self.bounds.limits();
-        ground.join::<bootstrap::Bootstrap>(config, &self.record, &self.place.bootstrap, session)
+        config.check().map_err(|error| unfit(&error, matches))?;
+        ground.join(config, &self.record, &self.place.bootstrap, session)
     }
 }

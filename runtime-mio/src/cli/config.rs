@@ -105,6 +105,16 @@ pub(crate) fn apply(program: Command, path: &Path) -> Outcome<Command> {
     }))
 }
 
+/// The line of the file at `path` that has `key`, as in `egoist.toml line 3`.
+pub(crate) fn line_of(path: &Path, key: &str) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    let root = DeTable::parse(&text).ok()?;
+    let tables = root.get_ref().values().filter_map(|value| value.get_ref().as_table());
+    let keys = [root.get_ref()].into_iter().chain(tables).flat_map(|table| table.keys());
+    let at = keys.filter(|known| known.get_ref() == key).map(|known| known.span().start).next()?;
+    Some(File { path, text: &text }.line(at))
+}
+
 /// A file while it is read.
 struct File<'a> {
     path: &'a Path,
@@ -444,5 +454,25 @@ mod tests {
         let defaults = as_toml(&in_force(config(), &[]));
         assert!(defaults.contains("# Between two decisions whom to link to: an epoch (REWIRING_PERIOD) [default: 1m]\nrewiring_period = \"1m\"\n"), "{defaults}");
         assert!(defaults.lines().all(|line| line.chars().count() <= 110), "{defaults}");
+    }
+
+    #[test]
+    fn every_setting_that_the_machine_checks_is_a_key() {
+        let sections = sections();
+        for key in super::super::origin::keys() {
+            let known = sections.iter().any(|section| section.keys.iter().any(|arg| arg.get_id() == key));
+            assert!(known, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_key_has_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("e.toml");
+        fs::write(&path, "network = 'a'\n\n[periods]\n# beats\nheartbeat = '1m'\n").unwrap();
+        let line = |key| line_of(&path, key).map(|line| line.replace(&path.display().to_string(), "e.toml"));
+        assert_eq!(line("network").as_deref(), Some("e.toml line 1"));
+        assert_eq!(line("heartbeat").as_deref(), Some("e.toml line 5"));
+        assert_eq!(line("k"), None);
     }
 }

@@ -17,6 +17,7 @@ use super::failure::{Failure, Outcome};
 use super::jury::{Finding, Jury, Rest};
 use super::latency::{LatencyArgs, NodeChoice, Sample, check_pace};
 use super::live::{DemoView, Screen};
+use super::origin::unfit;
 use super::progress::Progress;
 use super::session::Session;
 use super::settings::{Bounds, Periods, Wiring};
@@ -77,6 +78,7 @@ impl Verb for Demo {
     fn run(self, matches: &ArgMatches, session: &mut Session<'_>) -> Outcome {
         let sample = self.sample(matches.value_source("nodes"))?;
         let node = self.node();
+        node.check().map_err(|error| unfit(&error, matches))?;
         let largest = Duration::from_micros(sample.matrix.largest().into()) / self.pace;
         check_pace(self.pace, node.periods.rewiring, largest)?;
         if self.delays.latency.is_some() {
@@ -107,7 +109,7 @@ impl Demo {
     /// How every node is configured, but for its seed and address.
     fn node(&self) -> Config {
         let network = Network::new("demo").unwrap_or_else(|_| unreachable!("a valid name"));
-        let mut node = Config::new(Seed::from_u64(self.seed), network, ([127, 0, 0, 1], 0).into());
+        let mut node = Config::new(Seed::from_u64(self.seed), network, egoist_core::sim::address(0));
         self.wiring.apply(&mut node);
         node.periods = self.periods.paced(self.pace);
         node.bounds = self.bounds.limits();

@@ -28,8 +28,8 @@ use super::views::{self, Facts};
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Who waits for what.
-pub(crate) struct Desk<M> {
-    key: Option<Key<M>>,
+pub(crate) struct Desk {
+    key: Option<Key<Member>>,
     facts: Facts,
     echoes: BTreeMap<u64, (String, Responder)>,
     listeners: Vec<Responder>,
@@ -52,7 +52,7 @@ struct With {
     payload: Option<Payload>,
 }
 
-impl<M: Member> Desk<M> {
+impl Desk {
     pub(crate) fn new(config: &Config, started: Instant) -> Self {
         let facts = Facts::new(config, started);
         let (listeners, leaving) = (Vec::new(), Vec::new());
@@ -62,13 +62,13 @@ impl<M: Member> Desk<M> {
     /// Answers a request about the machine behind `key`, now or when what it waits for happens.
     pub(crate) fn request(
         desk: &Rc<RefCell<Self>>,
-        key: Key<M>,
+        key: Key<Member>,
         host: &mut Host<MioNet>,
         request: Request,
         responder: Responder,
     ) {
         desk.borrow_mut().key = Some(key);
-        let node = host.machine(key).overlay();
+        let node = host.machine(key).machine();
         match request.action.as_str() {
             "overlay.status" => responder.ok(views::status(node, host.now(), &desk.borrow().facts)),
             "overlay.neighbors" => responder.ok(views::neighbors(node, host.now())),
@@ -88,14 +88,14 @@ impl<M: Member> Desk<M> {
         serde_json::to_value(path).map_err(|e| ("internal", e.to_string()))
     }
 
-    fn send(key: Key<M>, host: &mut Host<MioNet>, with: Value) -> Result<Value, Refused> {
+    fn send(key: Key<Member>, host: &mut Host<MioNet>, with: Value) -> Result<Value, Refused> {
         let with = with_of(with)?;
         let octets = with.payload.as_ref().and_then(Payload::octets);
         let octets =
             octets.ok_or_else(|| ("bad-request", "there is no payload, as text or hex".to_owned()))?;
-        let to = whom(host.machine(key).overlay(), &with.to)?;
+        let to = whom(host.machine(key).machine(), &with.to)?;
         let count = u32::try_from(octets.len()).unwrap_or(u32::MAX);
-        let node = host.machine(key).overlay();
+        let node = host.machine(key).machine();
         let (address, hop) = (views::address(node, to), views::next_hop(node, to));
         // Forwarding may know a path for a moment longer than it leads there; who asks is told what holds now.
         if hop.is_none() && node.id() != Some(to) {
@@ -109,7 +109,7 @@ impl<M: Member> Desk<M> {
 
     fn ping(
         desk: &Rc<RefCell<Self>>,
-        key: Key<M>,
+        key: Key<Member>,
         host: &mut Host<MioNet>,
         with: Value,
         responder: Responder,
@@ -131,14 +131,14 @@ impl<M: Member> Desk<M> {
 
     /// Sends an echo: its number, whom it goes to, and how long it may take.
     fn echo(
-        key: Key<M>,
+        key: Key<Member>,
         host: &mut Host<MioNet>,
         with: Value,
         longest: usize,
     ) -> Result<(u64, String, Duration), Refused> {
         let with = with_of(with)?;
-        let to = whom(host.machine(key).overlay(), &with.to)?;
-        let address = views::address(host.machine(key).overlay(), to);
+        let to = whom(host.machine(key).machine(), &with.to)?;
+        let address = views::address(host.machine(key).machine(), to);
         if with.size > longest {
             return Err(refused(Refusal::TooLong));
         }
@@ -158,7 +158,7 @@ impl<M: Member> Desk<M> {
         self.listeners.push(responder);
     }
 
-    fn leave(&mut self, key: Key<M>, host: &mut Host<MioNet>, responder: Responder) {
+    fn leave(&mut self, key: Key<Member>, host: &mut Host<MioNet>, responder: Responder) {
         self.leaving.push(responder);
         let refused = host.command(key, Command::Leave).is_err();
         if refused && self.facts.id.is_none() {
@@ -195,7 +195,7 @@ impl<M: Member> Desk<M> {
     }
 
     fn delivered(&mut self, host: &Host<MioNet>, from: NodeId, payload: &Bytes) {
-        let address = self.key.map(|key| views::address(host.machine(key).overlay(), from));
+        let address = self.key.map(|key| views::address(host.machine(key).machine(), from));
         let arrived = Delivered { id: from.to_string(), address, payload: Payload::new(payload.to_vec()) };
         self.listeners.retain(|listener| listener.event(&arrived));
     }

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
+use egoist_core::overlay::ConfigError;
 
 use super::logging;
 
@@ -126,6 +127,13 @@ impl From<io::Error> for Failure {
             io::ErrorKind::BrokenPipe => Self::of(Kind::Unread, ""),
             _ => Self::io("cannot write the answer", "standard output", &error),
         }
+    }
+}
+
+/// Numbers that no node can live by, where nobody knows which flag they come from.
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error.to_string())
     }
 }
 

@@ -18,6 +18,7 @@ mod logging;
 mod names;
 mod neighbors;
 mod node;
+mod origin;
 mod path;
 mod payload;
 mod ping;

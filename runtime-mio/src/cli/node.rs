@@ -1,11 +1,11 @@
 //! `egoist node`: a node of the overlay.
 
 use clap::{ArgMatches, Parser};
-use egoist_core::overlay::Overlay;
 
 use super::config::{ConfigFile, Settings};
 use super::failure::Outcome;
 use super::logging::Talk;
+use super::origin::unfit;
 use super::record::RecordArgs;
 use super::serve::{Ground, draw_seed};
 use super::session::Session;
@@ -38,7 +38,7 @@ pub(crate) struct Node {
 impl Verb for Node {
     const TALK: Talk = Talk::News;
 
-    fn run(self, _: &ArgMatches, session: &mut Session<'_>) -> Outcome {
+    fn run(self, matches: &ArgMatches, session: &mut Session<'_>) -> Outcome {
         let Settings { place, wiring, periods, pace, bounds } = &self.settings;
         place.check()?;
         pace.warn();
@@ -48,6 +48,7 @@ impl Verb for Node {
         wiring.apply(&mut config);
         config.periods = periods.paced(pace.pace);
         config.bounds = bounds.limits();
-        ground.join::<Overlay>(config, &self.record, &bootstraps, session)
+        config.check().map_err(|error| unfit(&error, matches))?;
+        ground.join(config, &self.record, &bootstraps, session)
     }
 }

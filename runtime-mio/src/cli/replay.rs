@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Parser};
 use egoist_core::kernel::Time;
 use egoist_core::overlay::Overlay;
-use egoist_core::overlay::bootstrap::Bootstrap;
 use egoist_core::record::{
     Damage, Difference, Entry, Given, Outputs, Reader, Recordable, Recording, Refused, Replay as Run, Step,
     Stop,
@@ -18,7 +17,6 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::failure::{Failure, Outcome};
-use super::serve::Member;
 use super::session::Session;
 use super::verb::Verb;
 
@@ -56,8 +54,7 @@ impl Verb for Replay {
             .map_err(|e| Failure::io("cannot read the recording", self.file.display(), &e))?;
         let recording = Recording::read(&octets).map_err(|damage| self.damaged(damage, 0))?;
         match recording.head().kind {
-            Overlay::KIND => self.replay::<Overlay>(recording, session),
-            Bootstrap::KIND => self.replay::<Bootstrap>(recording, session),
+            Overlay::KIND => self.replay(recording, session),
             other => Err(Failure::new(format!("this program cannot replay a recording of '{other}'"))
                 .at(self.file.display())
                 .try_this(format!("use the version {} that wrote it", recording.head().version))),
@@ -65,23 +62,19 @@ impl Verb for Replay {
     }
 }
 
-/// A machine that this command replays.
-trait Replayed: Member + Recordable<Command: Debug> {}
-impl<M: Member + Recordable<Command: Debug>> Replayed for M {}
-
 impl Replay {
-    fn replay<M: Replayed>(&self, recording: Recording<'_>, session: &mut Session<'_>) -> Outcome {
-        match Run::<M>::new(recording) {
+    fn replay(&self, recording: Recording<'_>, session: &mut Session<'_>) -> Outcome {
+        match Run::<Overlay>::new(recording) {
             Ok(run) => self.repeat(run, recording, session),
-            Err(Refused::Beginning { .. }) if self.print => self.list::<M>(recording, session),
+            Err(Refused::Beginning { .. }) if self.print => self.list(recording, session),
             Err(refused) => Err(self.refused(refused, recording)),
         }
     }
 
     /// Goes through the recording, printing where asked, and says how it ended.
-    fn repeat<M: Replayed>(
+    fn repeat(
         &self,
-        mut run: Run<'_, M>,
+        mut run: Run<'_, Overlay>,
         recording: Recording<'_>,
         session: &mut Session<'_>,
     ) -> Outcome {
@@ -100,7 +93,7 @@ impl Replay {
             said.clear();
             let next = run.upcoming();
             if let Some(next) = next.filter(|_| self.print) {
-                printer.input::<M>(next.number, next.at, &next.given)?;
+                printer.input(next.number, next.at, &next.given)?;
             }
             let stepped = catch_unwind(AssertUnwindSafe(|| {
                 run.step(|output| {
@@ -146,14 +139,14 @@ impl Replay {
     }
 
     /// Prints the inputs of a recording whose beginning is missing.
-    fn list<M: Replayed>(&self, recording: Recording<'_>, session: &mut Session<'_>) -> Outcome {
+    fn list(&self, recording: Recording<'_>, session: &mut Session<'_>) -> Outcome {
         let mut printer = Printer { out: BufWriter::new(&mut *session.out), json: session.json };
         for (listed, entry) in (0..).zip(recording.entries()) {
             let entry = entry.map_err(|damage| self.damaged(damage, listed))?;
             if self.until.is_some_and(|until| entry.number > until) {
                 break;
             }
-            printer.input::<M>(entry.number, entry.at, &entry.given)?;
+            printer.input(entry.number, entry.at, &entry.given)?;
         }
         printer.out.flush()?;
         drop(printer);
@@ -223,13 +216,13 @@ fn point(number: u64, kind: &str, at: Time) -> String {
 }
 
 /// What a node looks like at the end of a replay.
-fn state<M: Member>(machine: &M) -> State {
-    let status = machine.overlay().status();
+fn state(node: &Overlay) -> State {
+    let status = node.status();
     State {
         id: status.id.map(|id| id.to_string()),
         phase: format!("{:?}", status.phase).to_lowercase(),
-        neighbors: machine.overlay().neighbors().len(),
-        nodes: machine.overlay().nodes().iter().filter(|node| Some(node.id) != status.id).count(),
+        neighbors: node.neighbors().len(),
+        nodes: node.nodes().iter().filter(|node| Some(node.id) != status.id).count(),
     }
 }
 
@@ -240,8 +233,8 @@ struct Printer<W: Write> {
 }
 
 impl<W: Write> Printer<W> {
-    fn input<M: Replayed>(&mut self, number: u64, at: Time, given: &Given<'_>) -> Outcome {
-        let what = describe::<M>(given);
+    fn input(&mut self, number: u64, at: Time, given: &Given<'_>) -> Outcome {
+        let what = describe(given);
         if self.json {
             let line = json!({"input": number, "at_us": at.as_micros(), "kind": given.kind(), "what": what});
             writeln!(self.out, "{line}")?;
@@ -265,9 +258,9 @@ impl<W: Write> Printer<W> {
 }
 
 /// What was given, a command with its fields.
-fn describe<M: Replayed>(given: &Given<'_>) -> String {
+fn describe(given: &Given<'_>) -> String {
     let command = match given {
-        Given::Command(octets) => M::read_command(&mut Reader::new(octets)),
+        Given::Command(octets) => Overlay::read_command(&mut Reader::new(octets)),
         _ => None,
     };
     command.map_or_else(|| given.to_string(), |command| format!("command {command:?}"))

@@ -9,9 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use egoist_core::kernel::{Machine, Seed};
-use egoist_core::overlay::bootstrap::Bootstrap;
-use egoist_core::overlay::{Command, Config, Event, Overlay, Refusal, Reply};
-use egoist_core::record::{Recordable, Recorder};
+use egoist_core::overlay::{Command, Config, Event, Overlay};
+use egoist_core::record::Recorder;
 use egoist_mio::control::{Request, Responder};
 use egoist_mio::flight::Flight;
 use egoist_mio::net::MioNet;
@@ -26,31 +25,8 @@ use super::session::Session;
 use super::settings::HostPort;
 use super::state::{Home, StateArgs, unusable};
 
-/// A machine of the overlay: a node, or a bootstrap around one.
-pub(crate) trait Member:
-    Machine<Command = Command, Reply = Reply, Refusal = Refusal, Event = Event> + 'static
-{
-    /// The node to be asked.
-    fn overlay(&self) -> &Overlay;
-}
-
-impl Member for Overlay {
-    fn overlay(&self) -> &Overlay {
-        self
-    }
-}
-
-impl Member for Bootstrap {
-    fn overlay(&self) -> &Overlay {
-        self.observer()
-    }
-}
-
-impl<M: Member + Recordable> Member for Recorder<M, Flight> {
-    fn overlay(&self) -> &Overlay {
-        self.machine().overlay()
-    }
-}
+/// A node as it runs: its last inputs are kept.
+pub(crate) type Member = Recorder<Overlay, Flight>;
 
 /// What a node says when it begins.
 #[derive(Serialize)]
@@ -120,9 +96,9 @@ impl Ground {
     /// Runs a member of the overlay until it has left. Bootstraps given by name are looked up as it runs.
     ///
     /// # Errors
-    /// The recording cannot be begun, the control socket cannot be served, the loop fails, or the member's state is lost
-    /// to it.
-    pub(crate) fn join<M: Member + Recordable<Setup = Config>>(
+    /// The configuration is none that a node can live by, the recording cannot be
+    /// begun, the control socket cannot be served, the loop fails, or the member's state is lost to it.
+    pub(crate) fn join(
         self,
         config: Config,
         record: &RecordArgs,
@@ -134,7 +110,8 @@ impl Ground {
         let (network, known) = (config.network.to_string(), config.bootstraps.clone());
         let flight = record.flight(self.home.folder.as_deref())?;
         let alarm = flight.alarm();
-        let mut settled = self.settle(Recorder::<M, _>::new(config, flight), move |host, event| {
+        let member = Member::new(config, flight)?;
+        let mut settled = self.settle(member, move |host, event| {
             if let Event::Fatal { .. } = event {
                 alarm.raise();
             }
@@ -201,23 +178,18 @@ impl<M: Machine + 'static> Settled<M> {
 }
 
 /// A member whose bootstraps have names.
-struct Newcomer<M> {
-    key: Key<M>,
+#[derive(Clone)]
+struct Newcomer {
+    key: Key<Member>,
     /// The bootstraps given by address.
     known: Vec<SocketAddr>,
     /// What the others' names stood for last.
     named: Arc<Mutex<BTreeMap<String, Vec<SocketAddr>>>>,
 }
 
-impl<M> Clone for Newcomer<M> {
-    fn clone(&self) -> Self {
-        Newcomer { key: self.key, known: self.known.clone(), named: Arc::clone(&self.named) }
-    }
-}
-
-impl<M: Member> names::Seeker for Newcomer<M> {
+impl names::Seeker for Newcomer {
     fn seeks(&self, host: &Host<MioNet>) -> bool {
-        host.machine(self.key).overlay().neighbors().is_empty()
+        host.machine(self.key).machine().neighbors().is_empty()
     }
 
     fn found(&self, host: &mut Host<MioNet>, name: &str, addresses: Vec<SocketAddr>) {
@@ -230,7 +202,7 @@ impl<M: Member> names::Seeker for Newcomer<M> {
 }
 
 /// Begins a graceful end; one who has not started, or left already, just ends.
-fn leave<M: Member>(host: &mut Host<MioNet>, key: Key<M>) {
+fn leave(host: &mut Host<MioNet>, key: Key<Member>) {
     if host.command(key, Command::Leave).is_err() {
         host.stop();
     }

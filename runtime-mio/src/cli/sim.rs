@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::config::ConfigFile;
 use super::failure::Outcome;
 use super::latency::{LatencyArgs, check_pace};
+use super::origin::unfit;
 use super::progress::Progress;
 use super::session::Session;
 use super::settings::{Bounds, Periods, Wiring};
@@ -64,13 +65,14 @@ pub(crate) struct Sim {
 }
 
 impl Verb for Sim {
-    fn run(self, _: &ArgMatches, session: &mut Session<'_>) -> Outcome {
+    fn run(self, matches: &ArgMatches, session: &mut Session<'_>) -> Outcome {
         let sample = self.delays.load(Seed::from_u64(self.seed))?;
         let plan = self.plan();
         let largest = Duration::from_micros(sample.matrix.largest().into());
         check_pace(self.pace, plan.node.periods.rewiring, largest)?;
         self.delays.notes(&sample).iter().for_each(|note| session.note(note));
-        let report = self.simulate(plan, &sample.matrix, session.quiet);
+        plan.node.check().map_err(|error| unfit(&error, matches))?;
+        let report = self.simulate(plan, &sample.matrix, session.quiet)?;
         session.show(&report)
     }
 }
@@ -88,9 +90,9 @@ impl Sim {
         plan
     }
 
-    fn simulate(&self, plan: Plan, matrix: &Matrix, quiet: bool) -> SimReport {
+    fn simulate(&self, plan: Plan, matrix: &Matrix, quiet: bool) -> Outcome<SimReport> {
         let progress = Progress::new("simulating", self.epochs.into(), quiet);
-        let mut experiment = Experiment::new(plan, matrix);
+        let mut experiment = Experiment::new(plan, matrix)?;
         let mut epochs = Vec::new();
         while let Some(epoch) = experiment.next_epoch() {
             let row = EpochRow::from(epoch);
@@ -100,7 +102,7 @@ impl Sim {
         }
         let Judgement { cost_ratio, unreachable_pairs, max_in_degree } = experiment.judge();
         let experiment::Traffic { frames, bytes, updates_per_node_per_minute } = experiment.traffic();
-        SimReport {
+        Ok(SimReport {
             latency: self.delays.file(),
             nodes: matrix.len(),
             k: self.wiring.k,
@@ -111,7 +113,7 @@ impl Sim {
             epochs,
             end: End { cost_ratio, unreachable_pairs, max_in_degree: max_in_degree.into() },
             traffic: Traffic { frames, bytes, updates_per_node_per_minute },
-        }
+        })
     }
 }
 

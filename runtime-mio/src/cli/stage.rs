@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use egoist_core::kernel::{Seed, Streams, Time};
-use egoist_core::overlay::bootstrap::Bootstrap;
 use egoist_core::overlay::{Config, Event, Overlay};
 use egoist_core::sim::{Delays as _, Matrix};
 use egoist_mio::net::MioNet;
@@ -63,7 +62,7 @@ impl Stage {
     /// are divided by `pace`.
     ///
     /// # Errors
-    /// The operating system has not enough sockets left.
+    /// The operating system has not enough sockets left, or no node can live by the configuration.
     pub(crate) fn new(
         template: &Config,
         seed: Seed,
@@ -81,7 +80,7 @@ impl Stage {
             .map_err(|e| Failure::io("cannot wait for signals", "SIGINT", &e))?;
         let (bootstrap, bound) = bind(&mut driver)?;
         let watcher = Config { seed: seed.child(0), address: bootstrap, ..template.clone() };
-        let key = driver.add(bound, Bootstrap::new(watcher), |_, _| {});
+        let key = driver.add(bound, Overlay::new(watcher.watching())?, |_, _| {});
         seats.borrow_mut().insert(key.id(), 0);
         let mut waiting = Vec::new();
         let mut joins = Streams::new(seed).named("joins");
@@ -106,7 +105,7 @@ impl Stage {
     /// Lets the overlay live until `until`, or until the user interrupts it.
     ///
     /// # Errors
-    /// The event loop failed.
+    /// The event loop failed, or no node can live by the configuration.
     pub(crate) fn run_until(&mut self, until: Time) -> Outcome {
         while self.now() < until && !self.interrupted() {
             let next = self.waiting.front().map_or(until, |newcomer| newcomer.at.min(until));
@@ -114,21 +113,23 @@ impl Stage {
                 .turn(Some(next.since(self.now())))
                 .map_err(|e| Failure::io("the event loop failed", "poll", &e))?;
             while self.waiting.front().is_some_and(|newcomer| newcomer.at <= self.now()) {
-                self.waiting.pop_front().into_iter().for_each(|newcomer| self.join(newcomer));
+                self.waiting.pop_front().into_iter().try_for_each(|newcomer| self.join(newcomer))?;
             }
         }
         Ok(())
     }
 
-    fn join(&mut self, newcomer: Newcomer) {
+    fn join(&mut self, newcomer: Newcomer) -> Outcome {
         let rewired = Rc::clone(&self.rewired);
-        let key = self.driver.add(newcomer.bound, Overlay::new(newcomer.config), move |host, event| {
+        let node = Overlay::new(newcomer.config)?;
+        let key = self.driver.add(newcomer.bound, node, move |host, event| {
             if let Event::Rewired { .. } = event {
                 rewired.set(host.now());
             }
         });
         self.seats.borrow_mut().insert(key.id(), newcomer.node);
         self.nodes[newcomer.node] = Some(key);
+        Ok(())
     }
 
     /// The time since the beginning.

@@ -61,7 +61,7 @@ impl World {
         let mut config = Config::new(Seed::from_u64(1), network, address(999));
         config.id = Some(NodeId(999));
         let mut world = World {
-            node: Overlay::new(config),
+            node: Overlay::new(config).expect("a configuration"),
             now: Time::from_secs(1),
             reading: BTreeSet::new(),
             open: BTreeSet::new(),

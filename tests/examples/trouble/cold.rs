@@ -19,7 +19,7 @@ pub(crate) fn run(nodes: usize) {
     let mut plan = Plan::new(1, 1);
     plan.node.k = 4;
     let quiet = plan.node.periods.rewiring * 2;
-    let mut experiment = Experiment::new(plan, &terrain(nodes, 1));
+    let mut experiment = Experiment::new(plan, &terrain(nodes, 1)).expect("a configuration");
     let world = experiment.world();
     let (mut equal, mut last) = (None, Duration::ZERO);
     let (mut time, mut rewired, mut before) = (Duration::ZERO, 0, world.totals());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use egoist_core::overlay::experiment::{Experiment, Member, Plan};
+use egoist_core::overlay::experiment::{Experiment, Plan};
 use egoist_core::overlay::{NodeId, Overlay};
 use egoist_core::sim::{Condition, World};
 use egoist_tests::terrain::terrain;
@@ -12,7 +12,7 @@ use egoist_tests::terrain::terrain;
 pub(crate) fn settled(nodes: usize, k: usize, epochs: u32, seed: u64) -> Experiment {
     let mut plan = Plan::new(epochs, seed);
     plan.node.k = k;
-    let mut experiment = Experiment::new(plan, &terrain(nodes, seed));
+    let mut experiment = Experiment::new(plan, &terrain(nodes, seed)).expect("a configuration");
     while let Some(epoch) = experiment.next_epoch() {
         eprintln!(
             "epoch {}: cost {:?}, {} nodes rewired",
@@ -31,7 +31,7 @@ pub(crate) struct Tables {
 
 impl Tables {
     /// Of the nodes that run.
-    pub(crate) fn of(world: &World<Member>) -> Self {
+    pub(crate) fn of(world: &World<Overlay>) -> Self {
         let members: Vec<(usize, &Overlay)> = running(world).collect();
         let by_id: BTreeMap<NodeId, usize> =
             members.iter().filter_map(|(n, m)| Some((m.id()?, *n))).collect();
@@ -49,7 +49,7 @@ impl Tables {
     }
 
     /// Whether a packet arrives that everybody passes on by its own table, over ways that are not cut.
-    fn arrives(&self, world: &World<Member>, from: usize, to: usize) -> bool {
+    fn arrives(&self, world: &World<Overlay>, from: usize, to: usize) -> bool {
         let mut at = from;
         for _ in 0..32 {
             match self.hops.get(&(at, to)) {
@@ -63,7 +63,7 @@ impl Tables {
     }
 
     /// Ordered pairs among these of which one does not reach the other.
-    pub(crate) fn broken(&self, world: &World<Member>, nodes: &[usize]) -> usize {
+    pub(crate) fn broken(&self, world: &World<Overlay>, nodes: &[usize]) -> usize {
         let pairs = nodes.iter().flat_map(|from| nodes.iter().map(move |to| (*from, *to)));
         pairs.filter(|(from, to)| from != to && !self.arrives(world, *from, *to)).count()
     }
@@ -75,9 +75,9 @@ impl Tables {
 }
 
 /// The overlay nodes that run.
-pub(crate) fn running(world: &World<Member>) -> impl Iterator<Item = (usize, &Overlay)> {
+pub(crate) fn running(world: &World<Overlay>) -> impl Iterator<Item = (usize, &Overlay)> {
     let runs = |node: &usize| world.condition(*node) == Condition::Running;
-    (0..world.len()).filter(runs).filter_map(|node| Some((node, world.machine(node)?.node()?)))
+    (0..world.len()).filter(runs).filter_map(|node| Some((node, world.machine(node)?)))
 }
 
 /// How many nodes chose each.

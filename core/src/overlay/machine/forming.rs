@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Overlay, Timer};
-use crate::overlay::bootstrap::WATCHED;
 use crate::overlay::database::Entry;
 use crate::overlay::link::{Link, Mine};
 use crate::overlay::names::NodeId;
@@ -23,6 +22,8 @@ const WAVE: usize = 32;
 const SOUNDED: usize = 256;
 /// With nobody left to ask, names are looked through again after this.
 const LONELY: Duration = Duration::from_secs(1);
+/// How many nodes a bootstrap watches through.
+const WATCHED: usize = 2;
 
 /// Who was asked whether it is there, to be a first neighbour.
 #[derive(Clone, Debug, Default)]

@@ -206,7 +206,8 @@ mod tests {
     #[test]
     fn bootstraps_that_move_are_asked_where_they_are() {
         let at = |port| SocketAddr::from(([192, 0, 2, 1], port));
-        let mut node = Overlay::new(Config::new(Seed::from_u64(1), Network::new("n").unwrap(), at(1)));
+        let mut node =
+            Overlay::new(Config::new(Seed::from_u64(1), Network::new("n").unwrap(), at(1))).unwrap();
         assert_eq!(node.command(Time::ZERO, Command::Bootstraps(Vec::new())), Ok(Reply::Noted));
         assert_eq!(dials(&mut node), []);
         assert_eq!(node.command(Time::ZERO, Command::Bootstraps(alloc::vec![at(2)])), Ok(Reply::Noted));

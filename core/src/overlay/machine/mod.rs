@@ -30,7 +30,7 @@ pub use query::{NeighborView, NodeView, PathView, Phase, RouteView, StatusView};
 use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
 
-use super::config::Config;
+use super::config::{Config, ConfigError};
 use super::database::Database;
 use super::event::{Command, Event, Refusal, Reply};
 use super::flood::{Duplicates, OlderReplies};
@@ -204,7 +204,11 @@ pub struct Overlay {
 
 impl Overlay {
     /// A node that is about to load its state.
-    pub fn new(config: Config) -> Self {
+    ///
+    /// # Errors
+    /// The configuration is none that a node can live by.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        config.check()?;
         let streams = Streams::new(config.seed);
         let mut node = Overlay {
             now: Time::ZERO,
@@ -243,7 +247,7 @@ impl Overlay {
             config,
         };
         node.load();
-        node
+        Ok(node)
     }
 
     /// Time has passed, and everything that arrived meanwhile was handed over before: timers run at this input alone, or
@@ -269,6 +273,9 @@ impl Overlay {
         }
         for link in self.links.values_mut() {
             link.beats.forgive(self.now, late);
+        }
+        for conn in self.conns.values_mut() {
+            conn.forgive(self.now, late);
         }
         self.probes.forgive(self.now, late);
         self.database.put_off(late);

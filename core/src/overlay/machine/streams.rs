@@ -1,6 +1,7 @@
 //! Connections: what they are, the frames that they carry, and how they end.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
@@ -84,6 +85,13 @@ impl Conn {
             last_words: None,
             meter,
             slowed: None,
+        }
+    }
+
+    /// This node has slept for so long: the peer was not kept from being read by what it took.
+    pub(super) fn forgive(&mut self, now: Time, late: Duration) {
+        if let Some((since, _)) = &mut self.slowed {
+            *since = now.min(*since + late);
         }
     }
 }

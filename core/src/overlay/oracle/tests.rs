@@ -5,13 +5,12 @@ use alloc::vec;
 use super::*;
 use crate::kernel::{Seed, Time};
 use crate::overlay::config::Config;
-use crate::overlay::experiment;
 use crate::overlay::machine::RouteView;
 use crate::overlay::scenario::Scenario;
 use crate::overlay::wire::Network;
 use crate::sim::{World, address};
 
-type Overlays = World<experiment::Member>;
+type Overlays = World<Overlay>;
 
 /// An overlay of so many nodes, so many seconds after they began.
 fn world(nodes: usize, seed: u64, seconds: u64) -> Overlays {
@@ -26,7 +25,7 @@ fn pass(world: &mut Overlays, seconds: u64) {
 }
 
 fn member(world: &Overlays, node: usize) -> Member<'_> {
-    (node, world.machine(node).and_then(experiment::Member::node).expect("a node that runs"))
+    (node, world.machine(node).expect("a node that runs"))
 }
 
 fn members<'a>(world: &'a Overlays, nodes: &[usize]) -> Vec<Member<'a>> {
@@ -55,7 +54,7 @@ fn an_overlay_at_rest_is_as_it_should_be() {
 #[test]
 fn whoever_does_not_run_is_named() {
     let network = Network::new("idle").unwrap();
-    let overlay = Overlay::new(Config::new(Seed::from_u64(1), network, address(0)));
+    let overlay = Overlay::new(Config::new(Seed::from_u64(1), network, address(0))).unwrap();
     assert_eq!(databases(&[(4, &overlay)]), Err(Difference::Idle { node: 4 }));
     assert_eq!(all(&[(4, &overlay)], &rules()), Err(Difference::Idle { node: 4 }));
 }

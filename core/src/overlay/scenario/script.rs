@@ -6,7 +6,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use super::{Departure, Scenario, Terrain};
-use crate::overlay::config::PolicyKind;
+use crate::overlay::config::{CHOICES_LIMIT, PolicyKind};
 use crate::overlay::database::LinkMode;
 use crate::sim::faults::{Action, read_duration, write_duration};
 
@@ -84,7 +84,7 @@ impl Scenario {
         match word {
             "seed" => self.seed = rest.parse().ok()?,
             "joins" => self.joins = rest.split(' ').map(read_duration).collect::<Option<_>>()?,
-            "k" => self.k = rest.parse().ok().filter(|k| *k > 0)?,
+            "k" => self.k = rest.parse().ok().filter(|k| (1..=CHOICES_LIMIT).contains(k))?,
             "policy" => self.policy = POLICIES.into_iter().find(|p| policy_name(*p) == rest)?,
             "links" if rest == "mutual" => self.links = LinkMode::Mutual,
             "links" if rest == "directed" => self.links = LinkMode::Directed,
@@ -93,7 +93,7 @@ impl Scenario {
             "loss" => self.loss_per_million = rest.parse().ok()?,
             "ids" if rest == "configured" => self.configured_ids = true,
             "ids" if rest == "drawn" => self.configured_ids = false,
-            "hashes" => self.hashes = rest.parse().ok()?,
+            "hashes" => self.hashes = rest.parse().ok().filter(|n| *n <= 1_000_000)?,
             "clocks" => self.clocks = read_duration(rest)?,
             "do" => self.faults.push(rest.parse().ok()?),
             "depart" => self.departures.push(read_departure(rest)?),
@@ -167,7 +167,16 @@ mod tests {
         let read = |text: &str| text.parse::<Scenario>().map_err(|e| e.to_string()).unwrap_err();
         assert_eq!(read("seed 1\n"), "nobody joins");
         assert_eq!(read("joins 0s 1s\n# why\n\ndo nothing\n"), "line 4 is not understood: \"do nothing\"");
-        for line in ["links both", "ids some", "k 0", "policy watch", "terrain sea", "depart 0 fall"] {
+        for line in [
+            "links both",
+            "ids some",
+            "k 0",
+            "k 65",
+            "hashes 1000001",
+            "policy watch",
+            "terrain sea",
+            "depart 0 fall",
+        ] {
             assert_eq!(read(&format!("{line}\njoins 0s\n")), format!("line 1 is not understood: {line:?}"));
         }
         assert_eq!(read("joins 0s 1s\ndo kill 3\n"), "there is no node 3");

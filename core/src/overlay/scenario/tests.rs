@@ -88,7 +88,7 @@ fn what_a_scenario_asks_for_happens() {
     let ids = |scenario: &Scenario| {
         let mut world = scenario.world();
         world.run_until(Time::from_secs(5), |_, _, _| ());
-        let id = |node| world.machine(node).and_then(Member::node).and_then(Overlay::id);
+        let id = |node| world.machine(node).and_then(Overlay::id);
         ((0..4).map(id).collect::<Vec<_>>(), *world.tally())
     };
     let (drawn, tally) = ids(&quiet);
@@ -106,7 +106,7 @@ fn delays_vary_where_a_scenario_says_so() {
     let deviations = |jitter| {
         let mut world = Scenario { jitter, ..of(4) }.world();
         world.run_until(Time::from_secs(60), |_, _, _| ());
-        let neighbors = world.machine(0).and_then(Member::node).unwrap().neighbors();
+        let neighbors = world.machine(0).unwrap().neighbors();
         neighbors.iter().map(|n| n.deviation.unwrap()).max().unwrap()
     };
     assert!(deviations(Duration::ZERO) < Duration::from_micros(100));
@@ -118,7 +118,7 @@ fn delays_vary_where_a_scenario_says_so() {
 fn a_connection_without_an_answer_is_given_up() {
     let mut world = of(2).world();
     world.run_until(Time::from_secs(60), |_, _, _| ());
-    let since = |world: &World<Member>| world.machine(0).and_then(Member::node).unwrap().neighbors()[0].since;
+    let since = |world: &World<Overlay>| world.machine(0).unwrap().neighbors()[0].since;
     let before = since(&world);
     world.sever(0, 1);
     world.run_until(Time::from_secs(200), |_, _, _| ());
@@ -130,11 +130,11 @@ fn members_are_those_who_run_and_are_to_stay() {
     let scenario = Scenario { departures: vec![(1, Departure::Kill), (2, Departure::Leave)], ..of(4) };
     let mut world = scenario.world();
     world.run_until(Time::from_secs(5), |_, _, _| ());
-    let numbers = |world: &World<Member>| scenario.members(world).iter().map(|m| m.0).collect::<Vec<_>>();
+    let numbers = |world: &World<Overlay>| scenario.members(world).iter().map(|m| m.0).collect::<Vec<_>>();
     assert_eq!(numbers(&world), [0, 3]);
     scenario.depart(&mut world);
     world.run_until(Time::from_secs(10), |_, _, _| ());
-    let links = |node| world.machine(node).and_then(Member::node).map(|overlay| overlay.neighbors().len());
+    let links = |node| world.machine(node).map(|overlay| overlay.neighbors().len());
     assert_eq!((world.condition(1), links(2)), (Condition::Down, Some(0)));
     assert!(links(3) > Some(0));
     world.kill(0);
@@ -146,7 +146,7 @@ fn hubs_are_those_whom_most_have_chosen() {
     let mut world = of(8).world();
     world.run_until(Time::from_secs(120), |_, _, _| ());
     let choosers = |node: usize| {
-        let neighbors = world.machine(node).and_then(Member::node).unwrap().neighbors();
+        let neighbors = world.machine(node).unwrap().neighbors();
         neighbors.iter().filter(|n| n.theirs == Theirs::Chosen).count()
     };
     let order = most_chosen(&world);

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use super::Scenario;
 use crate::kernel::Time;
 use crate::overlay::event::{Command, Event};
-use crate::overlay::experiment::Member;
 use crate::overlay::machine::Overlay;
 use crate::overlay::names::NodeId;
 use crate::overlay::oracle::Difference;
@@ -28,8 +27,8 @@ const LAST: u8 = 2;
 
 impl Scenario {
     /// Each overlay node that runs sends to one that runs, another one each second.
-    pub(super) fn chatter(&self, world: &mut World<Member>) {
-        let running = (0..self.nodes()).filter_map(|node| Some((node, world.machine(node)?.node()?.id()?)));
+    pub(super) fn chatter(&self, world: &mut World<Overlay>) {
+        let running = (0..self.nodes()).filter_map(|node| Some((node, world.machine(node)?.id()?)));
         let running: Vec<(usize, NodeId)> = running.collect();
         let second = usize::try_from(world.now().as_micros() / 1_000_000).unwrap_or(0);
         for (place, (node, _)) in running.iter().enumerate() {
@@ -44,7 +43,7 @@ impl Scenario {
     ///
     /// # Errors
     /// A pair of members between which nothing arrives.
-    pub(super) fn deliver(&self, world: &mut World<Member>) -> Result<(), Difference> {
+    pub(super) fn deliver(&self, world: &mut World<Overlay>) -> Result<(), Difference> {
         let mut missing = routed(&self.members(world));
         let ids: BTreeMap<NodeId, usize> =
             numbered(&self.members(world)).map(|(node, id)| (id, node)).collect();

@@ -5,7 +5,6 @@ use core::time::Duration;
 
 use super::{Scenario, frames};
 use crate::overlay::event::Event;
-use crate::overlay::experiment::Member;
 use crate::overlay::link::Mine;
 use crate::overlay::names::NodeId;
 use crate::overlay::oracle::{self, Difference};
@@ -34,8 +33,8 @@ impl Watch {
     pub(super) fn pass(
         &mut self,
         scenario: &Scenario,
-        world: &mut World<Member>,
-        agenda: &mut Agenda<Member>,
+        world: &mut World<Overlay>,
+        agenda: &mut Agenda<Overlay>,
         time: Duration,
     ) -> Result<(), Difference> {
         let end = world.now() + time;
@@ -71,7 +70,7 @@ impl Watch {
         }
     }
 
-    fn check_choices(&self, scenario: &Scenario, world: &World<Member>) -> Result<(), Difference> {
+    fn check_choices(&self, scenario: &Scenario, world: &World<Overlay>) -> Result<(), Difference> {
         let members = scenario.members(world);
         oracle::choices(&members, &scenario.rules())?;
         for (node, member) in members.into_iter().filter(|(_, member)| member.id().is_some()) {

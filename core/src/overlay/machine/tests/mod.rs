@@ -111,7 +111,7 @@ impl Bench {
         (config.id, config.k) = (Some(NodeId(ME)), 2);
         change(&mut config);
         let mut bench = Bench {
-            node: Overlay::new(config),
+            node: Overlay::new(config).unwrap(),
             now: Time::ZERO,
             last_conn: 0,
             peers: BTreeMap::new(),

@@ -1,7 +1,6 @@
 //! The node's own record: what it says, and when.
 
 use super::*;
-use crate::overlay::config::PolicyKind;
 use crate::overlay::database::LinkMode;
 use crate::overlay::event::Command;
 use crate::overlay::wire::Upt;
@@ -101,7 +100,7 @@ fn the_last_record_lists_nobody_and_a_watcher_has_none() {
     assert!(!bench.closed(conns[0]), "what is on its way still passes");
     bench.pass(Duration::from_secs(1));
     assert!(bench.events.iter().any(|event| matches!(event, Event::Left)));
-    let mut watcher = Bench::with(|config| config.policy = PolicyKind::Watch);
+    let mut watcher = Bench::with(|config| *config = config.clone().watching());
     watcher.node.learn_names(&[name(1)]);
     watcher.pass(Duration::from_secs(3));
     let conn = watcher.answer(1);

@@ -23,7 +23,7 @@ impl Raw {
         config.bootstraps = vec![address(1)];
         let (loads, stores) = (Vec::new(), Vec::new());
         let mut raw = Raw {
-            node: Overlay::new(config),
+            node: Overlay::new(config).unwrap(),
             loads,
             stores,
             started: None,

@@ -1,7 +1,6 @@
 //! What a node answers about itself.
 
 use super::*;
-use crate::overlay::config::PolicyKind;
 use crate::overlay::event::Command;
 use crate::overlay::machine::Phase;
 use ListedRole::{Both, In, Out};
@@ -67,7 +66,7 @@ fn nodes_are_told_with_their_freshness_and_absence() {
 fn a_node_goes_from_phase_to_phase() {
     let mut config = Config::new(Seed::from_u64(1), network(), address(ME));
     config.id = Some(NodeId(ME));
-    assert_eq!(Overlay::new(config).phase(), Phase::Starting);
+    assert_eq!(Overlay::new(config).unwrap().phase(), Phase::Starting);
     let mut bench = Bench::new();
     assert_eq!(bench.node.phase(), Phase::Alone);
     bench.node.learn_names(&[name(1)]);
@@ -82,5 +81,5 @@ fn a_node_goes_from_phase_to_phase() {
     assert!(matches!(bench.node.phase(), Phase::Deciding { next } if next > bench.now));
     bench.node.command(bench.now, Command::Leave).unwrap();
     assert_eq!(bench.node.phase(), Phase::Leaving);
-    assert_eq!(Bench::with(|config| config.policy = PolicyKind::Watch).node.phase(), Phase::Watching);
+    assert_eq!(Bench::with(|config| *config = config.clone().watching()).node.phase(), Phase::Watching);
 }
