@@ -4,13 +4,12 @@
 //! and either `"ok"` or `"error": {"code", "message"}`. Before its answer a request may be sent any number of lines with
 //! an `"event"`. Requests of one client may be answered in any order. A client that closes its writing side is gone.
 
+mod place;
+
 use std::cell::RefCell;
-use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream as BlockingStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::{Rc, Weak};
 
 use bytes::{Buf, BytesMut};
@@ -23,6 +22,9 @@ use serde_json::{Value, json};
 use crate::host::Host;
 use crate::net::{MioNet, Ready};
 use crate::source::{Source, watch};
+
+use place::Place;
+pub use place::is_served;
 
 /// Octets of a request's line.
 const LINE: usize = 1 << 20;
@@ -231,7 +233,7 @@ impl Source<MioNet> for ClientSource {
 
 struct ControlListener {
     listener: UnixListener,
-    path: PathBuf,
+    _place: Place,
     handler: Handler,
     clients: Vec<Weak<RefCell<Client>>>,
 }
@@ -280,46 +282,25 @@ fn try_later(host: &mut Host<MioNet>, ready: Ready) {
     host.after(pause, move |host| host.woken.push(ready));
 }
 
-impl Drop for ControlListener {
-    fn drop(&mut self) {
-        fs::remove_file(&self.path).ok();
-    }
-}
-
 impl Host<MioNet> {
     /// Serves a control socket at `path`, for this user only (mode 0600); `handler` is given every request, and answers
-    /// through the [`Responder`] at once or later. A socket file that nobody serves any more is replaced. The file is
-    /// removed with the driver.
+    /// through the [`Responder`] at once or later. A socket that nobody serves any more is replaced, and nothing else.
+    /// It is removed with the driver.
     ///
     /// # Errors
-    /// Another process serves this path ([`AddrInUse`](ErrorKind::AddrInUse)), the path is longer than the about 100
-    /// octets that a Unix socket's may have, or the folder cannot be written.
+    /// Another process serves this path ([`AddrInUse`](ErrorKind::AddrInUse)), something is there that is no socket, or
+    /// beside it under the name with `~` that is needed for a moment ([`AlreadyExists`](ErrorKind::AlreadyExists)), the
+    /// socket there belongs to another user ([`PermissionDenied`](ErrorKind::PermissionDenied)), the path is longer than
+    /// the about 100 octets that a Unix socket's may have, or the folder cannot be written.
     pub fn serve_control(
         &mut self,
         path: &Path,
         handler: impl FnMut(&mut Host<MioNet>, Request, Responder) + 'static,
     ) -> io::Result<()> {
-        let mut listener = bind(path)?;
+        let (mut listener, _place) = Place::take(path)?;
         watch(self, &mut listener, Interest::READABLE)?;
         let handler: Handler = Rc::new(RefCell::new(handler));
-        self.add_source(ControlListener { listener, path: path.to_owned(), handler, clients: Vec::new() });
+        self.add_source(ControlListener { listener, _place, handler, clients: Vec::new() });
         Ok(())
     }
-}
-
-/// Binds beside `path` and moves the socket there once its mode is set, in the place of one that nobody serves.
-fn bind(path: &Path) -> io::Result<UnixListener> {
-    if BlockingStream::connect(path).is_ok() {
-        return Err(io::Error::new(ErrorKind::AddrInUse, "another process serves this control socket"));
-    }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push("~");
-    fs::remove_file(&beside).or_else(|error| match error.kind() {
-        ErrorKind::NotFound => Ok(()),
-        _ => Err(error),
-    })?;
-    let listener = UnixListener::bind(&beside)?;
-    fs::set_permissions(&beside, Permissions::from_mode(0o600))?;
-    fs::rename(&beside, path)?;
-    Ok(listener)
 }

@@ -21,6 +21,7 @@ use super::payload::Payload;
 use super::ping::Echo;
 use super::send::SendReport;
 use super::serve::Member;
+use super::status::StatusReport;
 use super::units;
 use super::views::{self, Facts};
 
@@ -70,7 +71,7 @@ impl<M: Member> Desk<M> {
         desk.borrow_mut().key = Some(key);
         let node = host.machine(key).overlay();
         match request.action.as_str() {
-            "overlay.status" => responder.ok(views::status(node, host.now(), &desk.borrow().facts)),
+            "overlay.status" => responder.ok(Self::status(host, key, &desk.borrow().facts)),
             "overlay.neighbors" => responder.ok(views::neighbors(node, host.now())),
             "overlay.routes" => responder.ok(views::routes(node)),
             "overlay.listen" => desk.borrow_mut().listen(responder),
@@ -80,6 +81,10 @@ impl<M: Member> Desk<M> {
             "overlay.send" => answer(responder, Self::send(key, host, request.with)),
             other => responder.error("unknown-verb", &format!("an overlay node does not know '{other}'")),
         }
+    }
+
+    fn status(host: &Host<MioNet>, key: Key<M>, facts: &Facts) -> StatusReport {
+        views::status(host.machine(key).overlay(), host.now(), facts, host.state_error(key))
     }
 
     fn path(node: &Overlay, with: Value) -> Result<Value, Refused> {

@@ -75,6 +75,11 @@ impl Failure {
         self
     }
 
+    /// Whether it is no more than that nobody reads standard output any longer.
+    pub(crate) fn is_unread(&self) -> bool {
+        matches!(self.kind, Kind::Unread)
+    }
+
     /// Tells the user and answers the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         match &self.kind {

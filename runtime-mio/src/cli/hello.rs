@@ -46,7 +46,7 @@ pub(crate) struct Hello {
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub(crate) enum HelloVerb {
-    /// Run a node, until SIGINT, SIGTERM or 'egoist hello leave'
+    /// Run a node, until SIGINT, SIGTERM, SIGHUP or 'egoist hello leave'
     Node(HelloNode),
     /// List the peers of a running node
     Peers(HelloPeers),

@@ -18,6 +18,7 @@ mod logging;
 mod names;
 mod neighbors;
 mod node;
+mod output;
 mod path;
 mod payload;
 mod ping;
@@ -44,8 +45,10 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use signal_hook::consts::signal::SIGXFSZ;
 
 use failure::{Failure, Outcome};
 use session::Session;
@@ -83,7 +86,9 @@ fn commands() -> Vec<(&'static str, Vec<Entry>)> {
 
 /// Runs the program with the process's arguments.
 pub(crate) fn main() -> ExitCode {
-    let ended = run(env::args_os().collect(), &mut io::stdout().lock());
+    // A file that may not grow (ulimit -f) is an error of its writer, as a full disk is, and no end.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
+    let ended = output::check().and_then(|()| run(env::args_os().collect(), &mut io::stdout().lock()));
     let code = ended.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS);
     logging::finish();
     code

@@ -12,7 +12,7 @@ use super::session::Session;
 use super::state::StateArgs;
 use super::verb::Verb;
 
-/// Run a node of the overlay, until SIGINT, SIGTERM or 'egoist leave'
+/// Run a node of the overlay, until SIGINT, SIGTERM, SIGHUP or 'egoist leave'
 #[derive(Parser, Debug)]
 #[command(
     name = "node",

@@ -6,12 +6,12 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::os::unix::net::UnixStream;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use egoist_mio::{StateError, check_state};
+use egoist_mio::control::is_served;
+use egoist_mio::{StateError, check_state, regular};
 
 use super::failure::{Failure, Outcome};
 
@@ -128,8 +128,8 @@ fn lock(folder: &Path, control: Option<&Path>) -> Outcome<File> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     let path = folder.join("lock");
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut file = options.open(&path).map_err(failed)?;
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = regular::open(&path, &options).map_err(|error| unusable_file(&path, &error))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(taken(folder, &path)),
@@ -148,9 +148,7 @@ fn lock(folder: &Path, control: Option<&Path>) -> Outcome<File> {
 /// Why a node's state cannot be used, and what to do.
 pub(crate) fn unusable(error: &StateError) -> Failure {
     match error {
-        StateError::Io { path, error } => {
-            Failure::io("cannot use the node's state", path.display(), error).try_this(remedy(error, path))
-        }
+        StateError::Io { path, error } => unusable_file(path, error),
         StateError::Broken { path, what } => Failure::new(format!("the node's state is damaged ({what})"))
             .at(path.display())
             .try_this("put a copy of it in its place, or delete it: the node then starts as a new one"),
@@ -162,6 +160,10 @@ pub(crate) fn unusable(error: &StateError) -> Failure {
     }
 }
 
+fn unusable_file(path: &Path, error: &io::Error) -> Failure {
+    Failure::io("cannot use the node's state", path.display(), error).try_this(remedy(error, path))
+}
+
 /// What to do about an error of the operating system at `path`.
 fn remedy(error: &io::Error, path: &Path) -> &'static str {
     match error.kind() {
@@ -170,6 +172,8 @@ fn remedy(error: &io::Error, path: &Path) -> &'static str {
         }
         io::ErrorKind::ReadOnlyFilesystem => "give a --state DIR that can be written, or --no-state",
         io::ErrorKind::PermissionDenied => "run as its owner, or give another --state DIR",
+        io::ErrorKind::FileTooLarge => "no file may be so large here (ulimit -f): allow more, or give --no-state",
+        io::ErrorKind::InvalidInput => "a file belongs there: remove what is there, or give another --state DIR",
         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
             if path.is_dir() {
                 "a file belongs there: remove that folder"
@@ -182,36 +186,42 @@ fn remedy(error: &io::Error, path: &Path) -> &'static str {
 }
 
 fn taken(folder: &Path, lock: &Path) -> Failure {
-    let holder =
-        read_lock(lock).map_or_else(|| "another process".to_owned(), |(pid, _)| format!("process {pid}"));
+    let holder = read_lock(lock).ok().flatten();
+    let holder = holder.map_or_else(|| "another process".to_owned(), |(pid, _)| format!("process {pid}"));
     Failure::new(format!("this node runs already, as {holder}"))
         .at(folder.display())
         .try_this("stop it with 'egoist leave', or give another --listen or --state")
 }
 
-/// Who holds a lock, and its control socket.
-fn read_lock(path: &Path) -> Option<(u32, Option<PathBuf>)> {
+/// Who holds a lock, and its control socket; none if nobody does.
+fn read_lock(path: &Path) -> io::Result<Option<(u32, Option<PathBuf>)>> {
     let mut text = String::new();
-    File::open(path).ok()?.take(LONGEST_LOCK).read_to_string(&mut text).ok()?;
+    match regular::open(path, OpenOptions::new().read(true)) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+        Err(_) => return Ok(None),
+        Ok(file) => _ = file.take(LONGEST_LOCK).read_to_string(&mut text)?,
+    }
     let mut lines = text.lines();
-    let pid = lines.next()?.parse().ok()?;
-    Some((pid, lines.next().map(PathBuf::from)))
+    let pid = lines.next().and_then(|line| line.parse().ok());
+    Ok(pid.map(|pid| (pid, lines.next().map(PathBuf::from))))
 }
 
 /// The node whose folder this is, if it answers. It is asked and its lock left alone: trying the lock would get in the
 /// way of a node that is starting.
-pub(crate) fn live_in(folder: &Path) -> Option<Live> {
-    let (pid, control) = read_lock(&folder.join("lock"))?;
-    let control = control?;
-    UnixStream::connect(&control).ok()?;
-    let name = folder.file_name()?.to_string_lossy().into_owned();
-    Some(Live { name, pid, control })
+///
+/// # Errors
+/// It is another user's, or cannot be asked for another reason.
+pub(crate) fn live_in(folder: &Path) -> io::Result<Option<Live>> {
+    let Some((pid, Some(control))) = read_lock(&folder.join("lock"))? else { return Ok(None) };
+    let served = is_served(&control)?;
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
+    Ok(name.filter(|_| served).map(|name| Live { name, pid, control }))
 }
 
 /// All nodes under `base` that answer, in the order of their names.
 pub(crate) fn live(base: &Path) -> Vec<Live> {
     let entries = fs::read_dir(base).into_iter().flatten().flatten();
-    let mut live: Vec<_> = entries.filter_map(|entry| live_in(&entry.path())).collect();
+    let mut live: Vec<_> = entries.filter_map(|entry| live_in(&entry.path()).ok().flatten()).collect();
     live.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     live
 }

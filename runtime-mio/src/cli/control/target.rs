@@ -68,8 +68,11 @@ impl Target {
 }
 
 fn running_in(folder: &Path) -> Outcome<PathBuf> {
-    let live = state::live_in(folder).map(|live| live.control);
-    live.ok_or_else(|| Failure::new("no node runs there").at(folder.display()))
+    let live = state::live_in(folder).map_err(|error| {
+        Failure::io("cannot look for the node", folder.display(), &error)
+            .try_this("it belongs to another user: ask as that user, or as root")
+    })?;
+    live.map(|live| live.control).ok_or_else(|| Failure::new("no node runs there").at(folder.display()))
 }
 
 fn with_others(failure: Failure, base: &Path) -> Failure {
