@@ -28,6 +28,9 @@ use super::views::{self, Facts};
 /// The longest that an echo is waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
+/// Echoes that are waited for: as many as the node itself remembers.
+const ECHOES: usize = 1024;
+
 /// Who waits for what.
 pub(crate) struct Desk<M> {
     key: Option<Key<M>>,
@@ -120,6 +123,9 @@ impl<M: Member> Desk<M> {
         responder: Responder,
     ) {
         let longest = desk.borrow().facts.payload;
+        if !desk.borrow_mut().has_room() {
+            return responder.error("busy", "too many echoes are waited for");
+        }
         match Self::echo(key, host, with, longest) {
             Err((code, message)) => responder.error(code, &message),
             Ok((number, address, wait)) => {
@@ -132,6 +138,14 @@ impl<M: Member> Desk<M> {
                 });
             }
         }
+    }
+
+    /// Whether another echo may be waited for; those that nobody waits for any more are forgotten.
+    fn has_room(&mut self) -> bool {
+        if self.echoes.len() >= ECHOES {
+            self.echoes.retain(|_, (_, responder)| responder.is_open());
+        }
+        self.echoes.len() < ECHOES
     }
 
     /// Sends an echo: its number, whom it goes to, and how long it may take.
