@@ -85,7 +85,7 @@ impl Failure {
         match &self.kind {
             Kind::Unread => ExitCode::SUCCESS,
             Kind::Shown(error) if error.use_stderr() => {
-                logging::say(shown(error, &io::stderr()).trim_end());
+                logging::fail(shown(error, &io::stderr()).trim_end());
                 ExitCode::from(2)
             }
             Kind::Shown(error) => match write!(io::stdout(), "{}", shown(error, &io::stdout())) {
@@ -98,7 +98,7 @@ impl Failure {
     }
 
     fn say(&self, code: u8) -> ExitCode {
-        logging::say(&self.to_string());
+        logging::fail(&self.to_string());
         ExitCode::from(code)
     }
 }

@@ -103,7 +103,8 @@ fn run(args: Vec<OsString>, out: &mut dyn io::Write) -> Outcome {
         .find(|e| e.command.get_name() == name)
         .ok_or_else(|| Failure::usage("there is no such command"))?;
     let quiet = matches.get_count("quiet");
-    logging::start(entry.talk, i16::from(matches.get_count("verbose")) - i16::from(quiet))?;
+    let format = matches.get_one("log-format").copied().unwrap_or(logging::Format::Text);
+    logging::start(entry.talk, i16::from(matches.get_count("verbose")) - i16::from(quiet), format)?;
     (entry.run)(of_command, &mut Session { json: matches.get_flag("json"), quiet: quiet > 0, out })
 }
 
@@ -156,7 +157,7 @@ to standard output, logs and errors to standard error. Exit code 2: the command 
 1: anything else went wrong.";
 
 /// Flags that every command takes.
-fn global() -> [Arg; 3] {
+fn global() -> [Arg; 4] {
     let flag = |name: &'static str| Arg::new(name).long(name).global(true).help_heading("Output");
     [
         flag("json").action(ArgAction::SetTrue).help("Answer in JSON, one value a line, instead of a table"),
@@ -169,6 +170,12 @@ fn global() -> [Arg; 3] {
                 logging::VARIABLE
             )),
         flag("quiet").short('q').action(ArgAction::Count).help("Say less on standard error; repeatable"),
+        flag("log-format")
+            .value_name("FORMAT")
+            .default_value("text")
+            .hide_possible_values(true)
+            .value_parser(clap::value_parser!(logging::Format))
+            .help("What is said on standard error: text, or json, an object a line"),
     ]
 }
 
