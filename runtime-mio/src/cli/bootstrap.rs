@@ -49,7 +49,7 @@ impl Verb for Bootstrap {
     fn run(self, _: &ArgMatches, session: &mut Session<'_>) -> Outcome {
         self.place.check()?;
         self.pace.warn();
-        let ground = Ground::take(self.place.listen, &self.state)?;
+        let ground = Ground::take(self.place.listen, None, &self.state)?;
         let mut config = self.place.plan(ground.address, &self.place.bootstrap, draw_seed()?)?;
         (config.policy, config.k) = (PolicyKind::Watch, 0);
         config.periods = self.periods.paced(self.pace.pace);

@@ -101,7 +101,7 @@ impl Verb for Hello {
 
 impl HelloNode {
     fn run(self, session: &mut Session<'_>) -> Outcome {
-        let ground = Ground::take(self.listen, &self.state)?;
+        let ground = Ground::take(self.listen, None, &self.state)?;
         let address = ground.address;
         let machine = self.machine(address)?;
         let mut settled = ground.settle(machine, |_, event| heard(&event));

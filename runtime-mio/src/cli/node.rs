@@ -1,5 +1,6 @@
 //! `egoist node`: a node of the overlay.
 
+use clap::parser::ValueSource;
 use clap::{ArgMatches, Parser};
 use egoist_core::overlay::Overlay;
 
@@ -38,11 +39,14 @@ pub(crate) struct Node {
 impl Verb for Node {
     const TALK: Talk = Talk::News;
 
-    fn run(self, _: &ArgMatches, session: &mut Session<'_>) -> Outcome {
+    fn run(self, matches: &ArgMatches, session: &mut Session<'_>) -> Outcome {
         let Settings { place, wiring, periods, pace, bounds } = &self.settings;
         place.check()?;
         pace.warn();
-        let ground = Ground::take(place.listen, &self.state)?;
+        // Whoever is not told where to listen is the same node at every start, wherever that is.
+        let anywhere = matches.value_source("listen") == Some(ValueSource::DefaultValue);
+        let name = (anywhere && place.listen.port() == 0).then_some("node");
+        let ground = Ground::take(place.listen, name, &self.state)?;
         let bootstraps = place.bootstraps();
         let mut config = place.plan(ground.address, &bootstraps, draw_seed()?)?;
         wiring.apply(&mut config);

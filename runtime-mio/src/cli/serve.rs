@@ -26,7 +26,7 @@ use super::output;
 use super::record::RecordArgs;
 use super::session::Session;
 use super::settings::HostPort;
-use super::state::{Home, StateArgs, unusable};
+use super::state::{Called, Home, StateArgs, unusable};
 
 /// How long standard output may take until a node's first line finds room in it.
 const FIRST_LINE: Duration = Duration::from_secs(1);
@@ -92,18 +92,21 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// Binds `listen` and takes the folder. A port that is given is asked for after the folder, so that a second process
-    /// is told of the first; a free one must be known before.
+    /// Binds `listen` and takes the folder, called `name` if there is one and else after the address. A port that is given
+    /// is asked for after the folder, so that a second process is told of the first; a free one that names it must be
+    /// known before.
     ///
     /// # Errors
     /// The folder is another process's, or the address cannot be bound.
-    pub(crate) fn take(listen: SocketAddr, state: &StateArgs) -> Outcome<Self> {
+    pub(crate) fn take(listen: SocketAddr, name: Option<&'static str>, state: &StateArgs) -> Outcome<Self> {
         let mut driver = Driver::new().map_err(|e| Failure::io("cannot begin an event loop", "poll", &e))?;
-        let early = if listen.port() == 0 { None } else { Some(state.take(listen)?) };
+        let known = name.map(Called::Name).or((listen.port() > 0).then_some(Called::Address(listen)));
+        let early = known.map(|called| state.take(called)).transpose()?;
         let setup = Setup { listen: vec![listen], udp: vec![listen], state: None };
         let bound = driver.bind(&setup).map_err(|error| unbound(listen, &error))?;
         let address = bound.listeners().first().copied().unwrap_or(listen);
-        let home = early.map_or_else(|| state.take(address), Ok)?;
+        let mut home = early.map_or_else(|| state.take(Called::Address(address)), Ok)?;
+        home.found_at(address)?;
         let bound = bound.with_state(home.folder.clone());
         Ok(Ground { driver, bound, home, address })
     }
