@@ -341,7 +341,9 @@ impl<N: Net> Host<N> {
         match (&trouble, &station.trouble) {
             // Who has just begun cannot go on, and its host says why.
             (Some(error), _) if !station.durable => tracing::debug!(%error, "state could not be stored"),
-            (Some(error), _) => tracing::warn!(%error, "state cannot be stored: a later start would not know it"),
+            (Some(error), _) => {
+                tracing::warn!(%error, "state cannot be stored: a later start would not know it")
+            }
             (None, Some(_)) => tracing::info!("state can be stored again"),
             (None, None) => {}
         }

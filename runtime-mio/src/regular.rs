@@ -133,10 +133,16 @@ mod tests {
         symlink(at("mine"), at("state.new")).unwrap();
         symlink(at("mine"), at("state")).unwrap();
         replace(&at("state"), |file| file.write_all(b"new")).unwrap();
-        assert_eq!((fs::read(at("mine")).unwrap(), fs::read(at("state")).unwrap()), (b"kept".to_vec(), b"new".to_vec()));
+        assert_eq!(
+            (fs::read(at("mine")).unwrap(), fs::read(at("state")).unwrap()),
+            (b"kept".to_vec(), b"new".to_vec())
+        );
         let meta = fs::symlink_metadata(at("state")).unwrap();
         assert_eq!((meta.is_file(), meta.permissions().mode() & 0o777), (true, 0o600));
         let failed = replace(&at("state"), |_| Err(ErrorKind::StorageFull.into()));
-        assert_eq!((failed.is_err(), at("state.new").exists(), fs::read(at("state")).unwrap()), (true, false, b"new".to_vec()));
+        assert_eq!(
+            (failed.is_err(), at("state.new").exists(), fs::read(at("state")).unwrap()),
+            (true, false, b"new".to_vec())
+        );
     }
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use program::{Running, command, failure, json, within};
@@ -21,15 +21,27 @@ const ALONE: [&str; 5] = ["node", "--listen", "127.0.0.1:0", "--bootstrap", "127
 fn refused(base: &Path, args: &[&str]) -> String {
     let mut command = command(base, args);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    assert!(ends(&mut child), "{args:?} does not end");
+    one_line(&child.wait_with_output().unwrap())
+}
+
+/// Whether the process ends in time; it is gone afterwards.
+fn ends(child: &mut Child) -> bool {
     let began = Instant::now();
-    while child.try_wait().unwrap().is_none() {
-        if began.elapsed() > STUCK {
-            child.kill().unwrap();
-            panic!("{args:?} does not end");
+    while began.elapsed() < STUCK {
+        if child.try_wait().unwrap().is_some() {
+            return true;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    one_line(&child.wait_with_output().unwrap())
+    child.kill().unwrap();
+    child.wait().unwrap();
+    false
+}
+
+fn terminate(child: &Child) {
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
 }
 
 fn one_line(output: &Output) -> String {
@@ -50,7 +62,9 @@ fn text(path: &Path) -> &str {
 fn node(base: &Path, state: &Path, more: &[&str]) -> Running {
     let node = Running::start(base, &[&ALONE, &["--state", text(state)][..], more].concat());
     let control = state.join("control.sock");
-    within(STUCK, "it has started", || json(base, &["status", "--control", text(&control)])["id"].is_string());
+    within(STUCK, "it has started", || {
+        json(base, &["status", "--control", text(&control)])["id"].is_string()
+    });
     node
 }
 
@@ -67,7 +81,15 @@ fn as_nobody(base: &Path, args: &[&str]) -> Option<Output> {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let mut changed = Command::new("setpriv");
-    changed.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]);
+    changed.args([
+        "--reuid",
+        "65534",
+        "--regid",
+        "65534",
+        "--clear-groups",
+        "--inh-caps=-all",
+        "--bounding-set=-all",
+    ]);
     Some(changed.arg(&copy).args(args).env("XDG_STATE_HOME", base).stdin(Stdio::null()).output().unwrap())
 }
 
@@ -85,14 +107,18 @@ fn a_control_socket_takes_the_place_of_nothing_else() {
         let said = refused(base.path(), &[&ALONE[..], &["--no-state", "--control", text(&control)]].concat());
         assert!(said.contains("remove it if it is not needed"), "{name}: {said}");
     }
-    assert_eq!((fs::read(at("file")).unwrap(), fs::read(at("beside~")).unwrap()), (b"kept".to_vec(), b"kept".to_vec()));
+    assert_eq!(
+        (fs::read(at("file")).unwrap(), fs::read(at("beside~")).unwrap()),
+        (b"kept".to_vec(), b"kept".to_vec())
+    );
     assert!(at("folder").is_dir() && fs::symlink_metadata(at("link")).unwrap().is_symlink());
     assert!(fs::metadata(at("fifo")).unwrap().file_type().is_fifo());
 
     drop(UnixListener::bind(at("stale")).unwrap());
     drop(UnixListener::bind(at("stale~")).unwrap());
     let stale = at("stale");
-    let mut node = Running::start(base.path(), &[&ALONE[..], &["--no-state", "--control", text(&stale)]].concat());
+    let mut node =
+        Running::start(base.path(), &[&ALONE[..], &["--no-state", "--control", text(&stale)]].concat());
     assert!(json(base.path(), &["status", "--control", text(&stale)])["pid"].is_u64());
     let said = refused(base.path(), &[&ALONE[..], &["--no-state", "--control", text(&stale)]].concat());
     assert!(said.contains("another process serves"), "{said}");
@@ -134,7 +160,13 @@ fn state_that_is_no_file_is_refused() {
 fn state_is_for_its_owner_alone() {
     let base = tempfile::tempdir().unwrap();
     let state = base.path().join("deep/er");
-    let open = Command::new("sh").args(["-c", "umask 000; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_egoist")]).args(ALONE).args(["--state", text(&state), "--json", "-q", "-q"]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let open = Command::new("sh")
+        .args(["-c", "umask 000; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_egoist")])
+        .args(ALONE)
+        .args(["--state", text(&state), "--json", "-q", "-q"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn();
     let mut child = open.unwrap();
     within(STUCK, "its state is there", || state.join("state").exists());
     let modes = [".", "state", "lock", "control.sock"].map(|name| {
@@ -151,18 +183,21 @@ fn a_disk_that_is_full_under_a_node_is_told_at_once() {
     let base = tempfile::tempdir().unwrap();
     let state = base.path().join("s");
     let (reader, writer) = std::io::pipe().unwrap();
-    let mut node = Running::logging_to(base.path(), writer.into(), &[&ALONE[..], &["--state", text(&state)]].concat());
+    let mut node =
+        Running::logging_to(base.path(), writer.into(), &[&ALONE[..], &["--state", text(&state)]].concat());
     let control = state.join("control.sock");
     let status = || json(base.path(), &["status", "--control", text(&control)]);
     within(STUCK, "it has started", || status()["id"].is_string());
     assert!(status()["state_error"].is_null());
-    let limit = |size: &str| Command::new("prlimit").args(["--pid", &node.child.id().to_string(), size]).status();
+    let limit =
+        |size: &str| Command::new("prlimit").args(["--pid", &node.child.id().to_string(), size]).status();
     if !limit("--fsize=10:unlimited").is_ok_and(|status| status.success()) {
         eprintln!("SKIPPED: prlimit is not there to limit a file's size");
         return;
     }
     // Somebody new is to be remembered.
-    let _other = Running::start(base.path(), &["node", "--listen", "127.0.0.1:0", "--bootstrap", &node.address]);
+    let _other =
+        Running::start(base.path(), &["node", "--listen", "127.0.0.1:0", "--bootstrap", &node.address]);
     let told = within(Duration::from_secs(20), "it is in the status", || status()["state_error"].is_string());
     println!("told after {told:?}: {}", status()["state_error"]);
     assert!(limit("--fsize=unlimited:unlimited").unwrap().success());
@@ -211,12 +246,15 @@ fn a_permission_that_is_missing_is_called_that() {
     assert!(said.contains("Permission denied") && said.contains("run as that user"), "{said}");
     let low = ["node", "--listen", "127.0.0.1:81", "--no-state"];
     let said = one_line(&as_nobody(base.path(), &low).unwrap());
-    if fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").is_ok_and(|from| from.trim() == "0") {
+    if fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+        .is_ok_and(|from| from.trim() == "0")
+    {
         eprintln!("SKIPPED: any port is free for all here");
     } else {
         assert!(said.contains("CAP_NET_BIND_SERVICE"), "{said}");
     }
-    let (code, said) = failure(base.path(), &["node", "--listen", "192.0.2.1:4001", "--no-state", "--network", "n"]);
+    let (code, said) =
+        failure(base.path(), &["node", "--listen", "192.0.2.1:4001", "--no-state", "--network", "n"]);
     assert!(code == 1 && said.contains("no address of this host"), "{said}");
 }
 
@@ -240,7 +278,10 @@ fn an_answer_that_cannot_be_given_is_an_error_and_one_that_nobody_wants_is_none(
         let quiet = redirected(base.path(), "| true", args);
         assert!(quiet.status.success() && quiet.stderr.is_empty(), "{quiet:?}");
     }
-    assert!(redirected(base.path(), "1<>/dev/null", &["config"]).status.success(), "what is thrown away is given");
+    assert!(
+        redirected(base.path(), "1<>/dev/null", &["config"]).status.success(),
+        "what is thrown away is given"
+    );
 }
 
 #[test]
@@ -257,14 +298,24 @@ fn a_node_whose_first_line_nobody_reads_runs_all_the_same() {
         let mut command = command(base.path(), &[&ALONE[..], &["--state", text(&state)]].concat());
         let mut child = command.stdout(writer).stderr(Stdio::null()).spawn().unwrap();
         let control = state.join("control.sock");
-        within(STUCK, "it answers", || program::egoist(base.path(), &["status", "--control", text(&control)]).status.success());
-        let pid = child.id().to_string();
-        assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
-        let began = Instant::now();
-        while child.try_wait().unwrap().is_none() {
-            assert!(began.elapsed() < STUCK, "it ends");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        within(STUCK, "it answers", || {
+            program::egoist(base.path(), &["status", "--control", text(&control)]).status.success()
+        });
+        terminate(&child);
+        assert!(ends(&mut child), "it ends");
         drop(reader);
     }
+}
+
+#[test]
+fn a_demo_that_nobody_reads_ends_when_it_is_asked_twice() {
+    let base = tempfile::tempdir().unwrap();
+    let (_reader, mut writer) = std::io::pipe().unwrap();
+    std::io::Write::write_all(&mut writer, &[b'x'; 1 << 16]).unwrap();
+    let mut demo = command(base.path(), &["demo", "--nodes", "3", "-k", "1"]).stdout(writer).spawn().unwrap();
+    for _ in 0..2 {
+        std::thread::sleep(Duration::from_millis(700));
+        terminate(&demo);
+    }
+    assert!(ends(&mut demo), "it ends");
 }

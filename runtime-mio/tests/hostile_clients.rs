@@ -52,9 +52,12 @@ fn hostile_clients_cost_a_bounded_memory() {
     let base = tempfile::tempdir().unwrap();
     let control = base.path().join("c");
     let path = control.to_str().unwrap();
-    let args = ["node", "--listen", "127.0.0.1:0", "--bootstrap", "127.0.0.1:9", "--no-state", "--control", path];
+    let args =
+        ["node", "--listen", "127.0.0.1:0", "--bootstrap", "127.0.0.1:9", "--no-state", "--control", path];
     let mut node = Running::start(base.path(), &args);
-    within(Duration::from_secs(5), "it has started", || json(base.path(), &["status", "--control", path])["id"].is_string());
+    within(Duration::from_secs(5), "it has started", || {
+        json(base.path(), &["status", "--control", path])["id"].is_string()
+    });
     let (before, _) = memory(node.child.id());
 
     // An id is kept until the answer, and who listens waits for ever.
@@ -77,7 +80,11 @@ fn hostile_clients_cost_a_bounded_memory() {
     BufReader::new(good).read_line(&mut answer).unwrap();
     assert!(answer.contains("\"ok\""), "{answer}");
     let (after, most) = memory(node.child.id());
-    println!("{before} KiB before, {after} KiB with {} hostile clients, {most} KiB at most; a good one was answered in {:?}", 3 * MANY + 1, began.elapsed());
+    println!(
+        "{before} KiB before, {after} KiB with {} hostile clients, {most} KiB at most; a good one was answered in {:?}",
+        3 * MANY + 1,
+        began.elapsed()
+    );
     assert!(most - before < GROWS, "{before} KiB before, {most} KiB at most");
     drop((listening, endless, deaf, wide));
     node.signal("TERM");

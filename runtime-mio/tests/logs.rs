@@ -152,8 +152,11 @@ fn a_log_may_be_json() {
     assert!(ends_within(&mut node).0.success());
     let failing = program::command(base.path(), &["status", "--log-format", "json"]).output().unwrap();
     let text = std::io::read_to_string(reader).unwrap() + &String::from_utf8(failing.stderr).unwrap();
-    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let said = |what: &str| lines.iter().find(|line| line["fields"]["message"].as_str().unwrap().contains(what)).unwrap();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let said = |what: &str| {
+        lines.iter().find(|line| line["fields"]["message"].as_str().unwrap().contains(what)).unwrap()
+    };
     assert_eq!(said("started")["fields"]["incarnation"], 1);
     assert_eq!(said("more: a peer broke a rule")["fields"]["host"], "127.0.0.1");
     assert!(said("no node runs")["level"] == "ERROR" && said("asked to leave")["timestamp"].is_string());

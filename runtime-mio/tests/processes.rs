@@ -205,7 +205,8 @@ fn a_node_that_is_not_told_where_to_listen_stays_who_it_is() {
         assert!(node.end().success());
     }
     let folders = fs::read_dir(base.path().join("egoist")).unwrap();
-    let mut folders: Vec<_> = folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut folders: Vec<_> =
+        folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     folders.sort_unstable();
     assert_eq!(folders, ["node", "node-2"]);
     drop((start(), start()));

@@ -36,7 +36,8 @@ pub(crate) fn check() -> Outcome {
 pub(crate) fn takes_a_line(patience: Duration) -> bool {
     let standard_output = io::stdout();
     let mut asked = [PollFd::new(&standard_output, PollFlags::OUT)];
-    let patience = Timespec { tv_sec: patience.as_secs().cast_signed(), tv_nsec: patience.subsec_nanos().into() };
+    let patience =
+        Timespec { tv_sec: patience.as_secs().cast_signed(), tv_nsec: patience.subsec_nanos().into() };
     // Where it cannot be asked, writing tells.
     poll(&mut asked, Some(&patience)).map_or(true, |ready| ready > 0)
 }

@@ -209,8 +209,12 @@ fn remedy(error: &io::Error, path: &Path) -> &'static str {
         }
         io::ErrorKind::ReadOnlyFilesystem => "give a --state DIR that can be written, or --no-state",
         io::ErrorKind::PermissionDenied => "run as its owner, or give another --state DIR",
-        io::ErrorKind::FileTooLarge => "no file may be so large here (ulimit -f): allow more, or give --no-state",
-        io::ErrorKind::InvalidInput => "a file belongs there: remove what is there, or give another --state DIR",
+        io::ErrorKind::FileTooLarge => {
+            "no file may be so large here (ulimit -f): allow more, or give --no-state"
+        }
+        io::ErrorKind::InvalidInput => {
+            "a file belongs there: remove what is there, or give another --state DIR"
+        }
         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
             if path.is_dir() {
                 "a file belongs there: remove that folder"
@@ -224,7 +228,8 @@ fn remedy(error: &io::Error, path: &Path) -> &'static str {
 
 fn taken(folder: &Path) -> Failure {
     let holder = read_lock(&folder.join("lock")).ok().flatten();
-    let holder = holder.map_or_else(|| "another process".to_owned(), |holder| format!("process {}", holder.pid));
+    let holder =
+        holder.map_or_else(|| "another process".to_owned(), |holder| format!("process {}", holder.pid));
     Failure::new(format!("this node runs already, as {holder}"))
         .at(folder.display())
         .try_this("stop it with 'egoist leave', or give another --listen or --state")

@@ -46,7 +46,10 @@ impl Clients {
         while self.held.get() > 0 && self.held.get().saturating_add(more) > HELD {
             let clients: Vec<_> = self.list.borrow().iter().filter_map(Weak::upgrade).collect();
             let Some(largest) = clients.iter().max_by_key(|client| client.borrow().held()) else { return };
-            tracing::warn!(octets = largest.borrow().held(), "control clients hold too much: the one with most is dropped");
+            tracing::warn!(
+                octets = largest.borrow().held(),
+                "control clients hold too much: the one with most is dropped"
+            );
             largest.borrow_mut().give_up();
         }
     }

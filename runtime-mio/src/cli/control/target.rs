@@ -58,9 +58,7 @@ impl Target {
         match (&self.control, &self.state, self.node) {
             (Some(control), ..) => Ok(control.clone()),
             (_, Some(folder), _) => running_in(folder),
-            (_, _, Some(listen)) => {
-                at_address(&state::base()?, listen)
-            }
+            (_, _, Some(listen)) => at_address(&state::base()?, listen),
             _ => only_one(&state::base()?),
         }
     }
