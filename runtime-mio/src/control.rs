@@ -1,20 +1,18 @@
 //! The control socket: JSON lines over a Unix socket, in the same loop.
 //!
 //! A client writes `{"id": …, "do": "overlay.routes", "with": …}`, one object to a line; the answer has the same `id`
-//! and either `"ok"` or `"error": {"code", "message"}`. Before its answer a request may be sent any number of lines with
+//! (a number, or at most 64 octets of text) and either `"ok"` or `"error": {"code", "message"}`. Before its answer a request may be sent any number of lines with
 //! an `"event"`. Requests of one client may be answered in any order. A client that closes its writing side is gone.
 
+mod client;
+mod clients;
+mod place;
+
 use std::cell::RefCell;
-use std::fs::{self, Permissions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::Shutdown;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream as BlockingStream;
-use std::path::{Path, PathBuf};
+use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::rc::{Rc, Weak};
 
-use bytes::{Buf, BytesMut};
-use egoist_core::kernel::{LineScanner, Terminator};
 use mio::Interest;
 use mio::net::{UnixListener, UnixStream};
 use serde::{Deserialize, Serialize};
@@ -24,16 +22,17 @@ use crate::host::Host;
 use crate::net::{MioNet, Ready};
 use crate::source::{Source, watch};
 
-/// Octets of a request's line.
-const LINE: usize = 1 << 20;
-/// Clients at a time; another one is turned away.
-const CLIENTS: usize = 64;
-/// Octets that may wait for a client to read them before it is given more; beyond, it is dropped.
-const BACKLOG: usize = 4 << 20;
+use client::{Client, READ};
+use clients::Clients;
+use place::Place;
+pub use place::is_served;
+
 /// Requests of one client that wait for their answers.
 const REQUESTS: usize = 256;
-/// Octets read from a client in a turn.
-const READ: usize = 64 << 10;
+/// Octets of a request's id, which is kept until the answer.
+const ID: usize = 64;
+/// Commas in a request's line: as many as the longest payload may have.
+const VALUES: usize = 66_000;
 
 /// What a client asks for.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -53,6 +52,7 @@ pub struct Request {
 pub struct Responder {
     id: Value,
     client: Weak<RefCell<Client>>,
+    clients: Rc<Clients>,
     answered: bool,
 }
 
@@ -83,7 +83,7 @@ impl Responder {
 
     /// Whether the client is still there.
     pub fn is_open(&self) -> bool {
-        self.client.upgrade().is_some_and(|client| !client.borrow().gone)
+        self.client.upgrade().is_some_and(|client| !client.borrow().is_gone())
     }
 
     fn fail(&mut self, code: &str, message: &str) {
@@ -97,9 +97,11 @@ impl Responder {
 
     fn say(&self, line: &Value) -> bool {
         let Some(client) = self.client.upgrade() else { return false };
+        let line = line.to_string();
+        self.clients.make_room(line.len());
         let mut client = client.borrow_mut();
-        client.push(line);
-        !client.gone
+        client.push(&line);
+        !client.is_gone()
     }
 }
 
@@ -111,79 +113,20 @@ impl Drop for Responder {
     }
 }
 
-/// One client's socket and what it has not read yet.
-struct Client {
-    stream: UnixStream,
-    unsent: BytesMut,
-    gone: bool,
-}
-
-impl Client {
-    fn push(&mut self, line: &Value) {
-        if self.gone {
-            return;
-        }
-        if self.unsent.len() > BACKLOG {
-            tracing::warn!("a control client does not read and is dropped");
-            return self.give_up();
-        }
-        self.unsent.extend_from_slice(line.to_string().as_bytes());
-        self.unsent.extend_from_slice(b"\n");
-        self.flush();
-    }
-
-    fn flush(&mut self) {
-        while !self.gone && !self.unsent.is_empty() {
-            match self.stream.write(&self.unsent) {
-                Ok(n) => self.unsent.advance(n),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => self.give_up(),
-            }
-        }
-        self.unsent = BytesMut::new();
-    }
-
-    /// The hang-up that follows makes the poller report the client, and its source takes it out of the loop.
-    fn give_up(&mut self) {
-        self.gone = true;
-        self.stream.shutdown(Shutdown::Both).ok();
-    }
-}
-
 type Handler = Rc<RefCell<dyn FnMut(&mut Host<MioNet>, Request, Responder)>>;
 
 struct ClientSource {
     client: Rc<RefCell<Client>>,
-    buffer: BytesMut,
-    lines: LineScanner,
+    clients: Rc<Clients>,
     handler: Handler,
 }
 
 impl ClientSource {
-    /// Reads within the budget; whether there may be more.
-    fn fill(&mut self) -> io::Result<bool> {
-        let mut piece = [0; 8192];
-        let mut budget = READ;
-        while budget > 0 {
-            match self.client.borrow_mut().stream.read(&mut piece) {
-                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(n) => {
-                    self.buffer.extend_from_slice(&piece[..n]);
-                    budget = budget.saturating_sub(n);
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(true)
-    }
-
     /// Serves the whole lines that have arrived; whether the client keeps to the rules.
-    fn serve(&mut self, host: &mut Host<MioNet>) -> bool {
+    fn serve(&self, host: &mut Host<MioNet>) -> bool {
         loop {
-            match self.lines.next_line(&mut self.buffer) {
+            let line = self.client.borrow_mut().line();
+            match line {
                 Ok(Some(line)) => self.request(host, &line),
                 Ok(None) => return true,
                 Err(too_long) => {
@@ -198,8 +141,8 @@ impl ClientSource {
         if line.is_empty() {
             return;
         }
-        match serde_json::from_slice::<Request>(line) {
-            Err(error) => self.responder(Value::Null).error("bad-request", &error.to_string()),
+        match read(line) {
+            Err(why) => self.responder(Value::Null).error("bad-request", &why),
             Ok(request) if Rc::weak_count(&self.client) >= REQUESTS => {
                 self.responder(request.id).error("busy", "too many requests wait for their answers");
             }
@@ -211,15 +154,31 @@ impl ClientSource {
     }
 
     fn responder(&self, id: Value) -> Responder {
-        Responder { id, client: Rc::downgrade(&self.client), answered: false }
+        let (client, clients) = (Rc::downgrade(&self.client), Rc::clone(&self.clients));
+        Responder { id, client, clients, answered: false }
+    }
+}
+
+/// A request within its bounds; if not, why.
+fn read(line: &[u8]) -> Result<Request, String> {
+    // Each value in memory takes as much as some dozens of octets of the line.
+    if memchr::memchr_iter(b',', line).count() > VALUES {
+        return Err(format!("a request has at most {VALUES} values"));
+    }
+    let request: Request = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    match &request.id {
+        Value::Null | Value::Number(_) => Ok(request),
+        Value::String(id) if id.len() <= ID => Ok(request),
+        _ => Err(format!("an id is a number, or a text of at most {ID} octets")),
     }
 }
 
 impl Source<MioNet> for ClientSource {
     fn ready(&mut self, host: &mut Host<MioNet>, ready: Ready) -> bool {
+        self.clients.make_room(READ);
         self.client.borrow_mut().flush();
-        let filled = self.fill();
-        if !self.serve(host) || self.client.borrow().gone {
+        let filled = self.client.borrow_mut().fill();
+        if !self.serve(host) || self.client.borrow().is_gone() {
             return false;
         }
         if matches!(filled, Ok(true)) {
@@ -231,24 +190,22 @@ impl Source<MioNet> for ClientSource {
 
 struct ControlListener {
     listener: UnixListener,
-    path: PathBuf,
+    _place: Place,
     handler: Handler,
-    clients: Vec<Weak<RefCell<Client>>>,
+    clients: Rc<Clients>,
 }
 
 impl ControlListener {
     fn welcome(&mut self, host: &mut Host<MioNet>, mut stream: UnixStream) -> io::Result<()> {
-        self.clients.retain(|client| client.strong_count() > 0);
-        if self.clients.len() >= CLIENTS {
+        if !self.clients.has_room() {
             tracing::warn!("too many control clients: one was turned away");
             return Ok(());
         }
         watch(host, &mut stream, Interest::READABLE | Interest::WRITABLE)?;
-        let client = Rc::new(RefCell::new(Client { stream, unsent: BytesMut::new(), gone: false }));
-        self.clients.push(Rc::downgrade(&client));
-        let lines = LineScanner::new(Terminator::Lf, LINE);
-        let handler = Rc::clone(&self.handler);
-        host.add_source(ClientSource { client, buffer: BytesMut::new(), lines, handler });
+        let client = Rc::new(RefCell::new(Client::new(stream, self.clients.share())));
+        self.clients.add(&client);
+        let (clients, handler) = (Rc::clone(&self.clients), Rc::clone(&self.handler));
+        host.add_source(ClientSource { client, clients, handler });
         Ok(())
     }
 }
@@ -280,46 +237,25 @@ fn try_later(host: &mut Host<MioNet>, ready: Ready) {
     host.after(pause, move |host| host.woken.push(ready));
 }
 
-impl Drop for ControlListener {
-    fn drop(&mut self) {
-        fs::remove_file(&self.path).ok();
-    }
-}
-
 impl Host<MioNet> {
     /// Serves a control socket at `path`, for this user only (mode 0600); `handler` is given every request, and answers
-    /// through the [`Responder`] at once or later. A socket file that nobody serves any more is replaced. The file is
-    /// removed with the driver.
+    /// through the [`Responder`] at once or later. A socket that nobody serves any more is replaced, and nothing else.
+    /// It is removed with the driver.
     ///
     /// # Errors
-    /// Another process serves this path ([`AddrInUse`](ErrorKind::AddrInUse)), the path is longer than the about 100
-    /// octets that a Unix socket's may have, or the folder cannot be written.
+    /// Another process serves this path ([`AddrInUse`](ErrorKind::AddrInUse)), something is there that is no socket, or
+    /// beside it under the name with `~` that is needed for a moment ([`AlreadyExists`](ErrorKind::AlreadyExists)), the
+    /// socket there belongs to another user ([`PermissionDenied`](ErrorKind::PermissionDenied)), the path is longer than
+    /// the about 100 octets that a Unix socket's may have, or the folder cannot be written.
     pub fn serve_control(
         &mut self,
         path: &Path,
         handler: impl FnMut(&mut Host<MioNet>, Request, Responder) + 'static,
     ) -> io::Result<()> {
-        let mut listener = bind(path)?;
+        let (mut listener, _place) = Place::take(path)?;
         watch(self, &mut listener, Interest::READABLE)?;
         let handler: Handler = Rc::new(RefCell::new(handler));
-        self.add_source(ControlListener { listener, path: path.to_owned(), handler, clients: Vec::new() });
+        self.add_source(ControlListener { listener, _place, handler, clients: Rc::default() });
         Ok(())
     }
-}
-
-/// Binds beside `path` and moves the socket there once its mode is set, in the place of one that nobody serves.
-fn bind(path: &Path) -> io::Result<UnixListener> {
-    if BlockingStream::connect(path).is_ok() {
-        return Err(io::Error::new(ErrorKind::AddrInUse, "another process serves this control socket"));
-    }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push("~");
-    fs::remove_file(&beside).or_else(|error| match error.kind() {
-        ErrorKind::NotFound => Ok(()),
-        _ => Err(error),
-    })?;
-    let listener = UnixListener::bind(&beside)?;
-    fs::set_permissions(&beside, Permissions::from_mode(0o600))?;
-    fs::rename(&beside, path)?;
-    Ok(listener)
 }

@@ -7,10 +7,9 @@
 //! the recording. Outputs are hashed for that file alone: the memory has their numbers and lengths.
 
 use std::collections::VecDeque;
-use std::fs::{self, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::mem;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +19,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use egoist_core::record::{Outputs, PIECE, Piece, Sink, later};
+
+use crate::regular;
 
 /// Octets of the last inputs that are kept in memory: some minutes of a node that nobody sends payloads through. The
 /// buffers around them may take twice as much again.
@@ -40,8 +41,8 @@ const BATCH: usize = 4 * PIECE;
 /// Octets that are written at once, if so many wait.
 const WRITE: usize = 1 << 20;
 
-/// The seed is in a recording: nobody else is to read it.
-const PRIVATE: u32 = 0o600;
+/// Recordings under one name.
+const MOST: u32 = 9_999;
 
 /// Keeps what a recorder writes.
 #[derive(Debug)]
@@ -75,20 +76,44 @@ impl Flight {
     }
 
     /// Writes everything to a new file as well, which only its owner can read, up to `limit` octets: the beginning is what
-    /// a replay needs. After that, or after an error, the recording ends with a warning and the machine goes on.
+    /// a replay needs. Where `path` is a file already it is kept, and the new one has the first free number for an
+    /// ending. After the limit, or after an error, the recording ends with a warning and the machine goes on.
     ///
     /// # Errors
-    /// The file is there already, or cannot be made.
+    /// The file cannot be made. [`InvalidInput`](io::ErrorKind::InvalidInput): what is there is no file.
     pub fn to_file(mut self, path: &Path, limit: u64) -> io::Result<Self> {
-        let file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path)?;
-        self.file = Some(Writer::new(file, path.to_owned(), limit, PATIENCE));
+        let (file, path) = new_file(path)?;
+        self.file = Some(Writer::new(file, path, limit, PATIENCE));
         Ok(self)
+    }
+
+    /// Where everything is written, if it is.
+    pub fn path(&self) -> Option<&Path> {
+        self.file.as_ref().map(|file| &*file.path)
     }
 
     /// The way to have the last inputs written down.
     pub fn alarm(&self) -> Alarm {
         self.alarm.clone()
     }
+}
+
+/// Makes the first of `path`, `path.1`, `path.2` and so on that is not there.
+fn new_file(path: &Path) -> io::Result<(File, PathBuf)> {
+    let mut free = path.to_owned();
+    for number in 1..=MOST {
+        match regular::create(&free) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // A device, or something else that belongs to somebody: nothing is made beside it.
+                regular::open(path, OpenOptions::new().read(true))?;
+            }
+            made => return made.map(|file| (file, free)),
+        }
+        let mut numbered = path.as_os_str().to_owned();
+        numbered.push(format!(".{number}"));
+        free = numbered.into();
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 impl Sink for Flight {
@@ -158,9 +183,10 @@ impl Ring {
     }
 
     fn write(&self, path: &Path) -> io::Result<()> {
-        let next = path.with_extension("new");
-        let _ = fs::remove_file(&next);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(&next)?;
+        regular::replace(path, |file| self.write_to(file))
+    }
+
+    fn write_to(&self, file: &mut File) -> io::Result<()> {
         file.write_all(&self.head)?;
         file.write_all(&later(self.pieces.front().and_then(|piece| piece.first).unwrap_or(0)))?;
         for piece in &self.pieces {
@@ -168,8 +194,7 @@ impl Ring {
             piece.seal(&mut sealed);
             file.write_all(&sealed)?;
         }
-        file.sync_all()?;
-        fs::rename(next, path)
+        Ok(())
     }
 }
 
@@ -325,6 +350,7 @@ fn seal_within(limit: u64, pieces: Vec<Piece>, sealed: &mut Vec<u8>) -> Option<u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
     use std::sync::Mutex;
 
@@ -355,7 +381,12 @@ mod tests {
         let mut flight = Flight::new(None).to_file(&path, limit).unwrap();
         assert_eq!(flight.outputs(), Outputs::Hashed);
         pieces.into_iter().for_each(|piece| flight.piece(piece));
-        assert!(Flight::new(None).to_file(&path, limit).is_err(), "what is there is kept");
+        let second = Flight::new(None).to_file(&path, limit).unwrap();
+        let third = Flight::new(None).to_file(&path, limit).unwrap();
+        let paths = [second.path(), third.path()].map(|path| path.unwrap().to_owned());
+        assert_eq!(paths, [folder.path().join("r.1"), folder.path().join("r.2")], "what is there is kept");
+        let device = Flight::new(None).to_file(Path::new("/dev/null"), limit).unwrap_err();
+        assert_eq!(device.kind(), io::ErrorKind::InvalidInput);
         drop(flight);
         assert_eq!(fs::read(&path).unwrap(), kept);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);

@@ -69,8 +69,10 @@ pub(crate) struct Station<N: Net> {
     pub(crate) listeners: Vec<SocketAddr>,
     pub(crate) datagrams: Vec<(SocketAddr, Token)>,
     pub(crate) store: Store,
-    /// Why its state could not be read or written, last.
+    /// Why its state could not be read or written, the last time.
     pub(crate) trouble: Option<StateError>,
+    /// Whether some of its state was stored since it began.
+    pub(crate) durable: bool,
     pub(crate) undrained: bool,
 }
 
@@ -172,6 +174,7 @@ impl<N: Net> Host<N> {
             datagrams,
             store: bound.store,
             trouble: None,
+            durable: false,
             undrained: false,
         });
         self.touch(id);
@@ -217,7 +220,7 @@ impl<N: Net> Host<N> {
         &self.stations[key.id.0].listeners
     }
 
-    /// Why the machine's state could not be read or written, the last time that happened: it was told so.
+    /// Why the machine's state could not be read or written, if that was so the last time: it was told.
     pub fn state_error<M>(&self, key: Key<M>) -> Option<&StateError> {
         self.stations[key.id.0].trouble.as_ref()
     }
@@ -333,12 +336,19 @@ impl<N: Net> Host<N> {
 
     fn store(&mut self, id: MachineId, ticket: Ticket, ops: &[StoreOp]) {
         let station = &mut self.stations[id.0];
-        let done = station.store.apply(ops);
-        let ok = done.is_ok();
-        if let Err(error) = done {
-            tracing::debug!(machine = id.0, %error, "state could not be stored");
-            station.trouble = Some(error);
+        let trouble = station.store.apply(ops).err();
+        let ok = trouble.is_none();
+        match (&trouble, &station.trouble) {
+            // Who has just begun cannot go on, and its host says why.
+            (Some(error), _) if !station.durable => tracing::debug!(%error, "state could not be stored"),
+            (Some(error), _) => {
+                tracing::warn!(%error, "state cannot be stored: a later start would not know it")
+            }
+            (None, Some(_)) => tracing::info!("state can be stored again"),
+            (None, None) => {}
         }
+        station.durable |= ok;
+        station.trouble = trouble;
         self.tell(id, Input::Stored { ticket, ok });
     }
 

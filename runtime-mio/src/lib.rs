@@ -16,6 +16,7 @@ mod host;
 mod listener;
 pub mod net;
 mod quantum;
+pub mod regular;
 mod resolver;
 mod shim;
 mod signals;

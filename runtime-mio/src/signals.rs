@@ -1,9 +1,9 @@
-//! SIGINT and SIGTERM as a wish to leave.
+//! SIGINT, SIGTERM and SIGHUP as a wish to leave.
 
-use std::io;
+use std::{fs, io};
 
 use mio::Interest;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::host::Host;
@@ -31,15 +31,25 @@ impl Source<MioNet> for SignalSource {
 }
 
 impl Host<MioNet> {
-    /// From now on the first SIGINT or SIGTERM calls `leave`, which begins a graceful end; the second one
-    /// [stops](Host::stop) the loop.
+    /// From now on the first SIGINT, SIGTERM or SIGHUP calls `leave`, which begins a graceful end; the second one
+    /// [stops](Host::stop) the loop. A SIGINT or SIGHUP that the process was started to ignore, as by `nohup`, stays
+    /// ignored where that can be seen.
     ///
     /// # Errors
     /// The operating system has no descriptor left.
     pub fn on_signal(&mut self, leave: impl FnOnce(&mut Host<MioNet>) + 'static) -> io::Result<()> {
-        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        let ignored = ignored();
+        let wanted = [SIGINT, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+        let mut signals = Signals::new(wanted.chain([SIGTERM]))?;
         watch(self, &mut signals, Interest::READABLE)?;
         self.add_source(SignalSource { signals, leave: Some(Box::new(leave)) });
         Ok(())
     }
+}
+
+/// The signals that are ignored, each a bit; none where the system does not say.
+fn ignored() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let digits = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    digits.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok()).unwrap_or(0)
 }

@@ -2,21 +2,26 @@
 //!
 //! The file is a line `egoist-state 1 LENGTH CHECKSUM`, then LENGTH octets: for each key, in order, a line
 //! `KEY LENGTH` and that many octets. Written beside the old one, synced, renamed over it, and the folder synced, it is
-//! either the old state or the new one; cut or altered anywhere it is recognised as broken.
+//! either the old state or the new one; cut or altered anywhere it is recognised as broken. Only its owner can read it, and
+//! what is no regular file is left alone.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{DirBuilder, File};
 use std::hash::Hasher;
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use egoist_core::kernel::StoreOp;
 use siphasher::sip::SipHasher24;
 
-/// The file's name, and that of the next one while it is written.
+use crate::regular;
+
+/// The file's name.
 const FILE: &str = "state";
-const NEXT: &str = "state.new";
+/// Octets that are read of it: a machine keeps some thousand.
+const LONGEST: u64 = 16 << 20;
 /// What a state file begins with: its kind, and its version.
 const MAGIC: &str = "egoist-state";
 const VERSION: &str = "1";
@@ -109,7 +114,7 @@ impl Store {
 }
 
 fn read(path: &Path) -> Result<Values, StateError> {
-    match fs::read(path) {
+    match regular::read(path, LONGEST) {
         Ok(file) => {
             if let Some(version) = foreign_version(&file) {
                 return Err(StateError::Version { path: path.to_owned(), version });
@@ -123,12 +128,8 @@ fn read(path: &Path) -> Result<Values, StateError> {
 
 /// Puts `file` in the place of the state file so that a crash leaves the old one or the new one.
 fn replace(folder: &Path, file: &[u8]) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let next = folder.join(NEXT);
-    let mut out = File::create(&next)?;
-    out.write_all(file)?;
-    out.sync_all()?;
-    fs::rename(&next, folder.join(FILE))?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    regular::replace(&folder.join(FILE), |out| out.write_all(file))?;
     File::open(folder)?.sync_all()
 }
 
@@ -188,6 +189,7 @@ fn checksum(octets: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn set(key: &'static str, value: &'static [u8]) -> StoreOp {
         StoreOp { key, value: Some(Bytes::from_static(value)) }
@@ -243,7 +245,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::new(Some(folder.path().to_owned()));
         store.apply(&[set("a", b"1")]).unwrap();
-        fs::create_dir(folder.path().join(NEXT)).unwrap();
+        fs::create_dir(folder.path().join("state.new")).unwrap();
         assert!(store.apply(&[set("a", b"2"), set("b", b"2")]).is_err());
         assert_eq!(store.get("a").unwrap(), Some(&b"1"[..]));
         assert_eq!(store.get("b").unwrap(), None);

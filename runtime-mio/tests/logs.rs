@@ -143,3 +143,38 @@ fn one_client_does_not_make_a_node_say_much() {
     println!("{lines} lines for {JUNK} connections: {text}");
     assert!(text.contains(" more: a peer broke a rule") && lines < 100, "{lines} lines: {text}");
 }
+
+#[test]
+fn a_log_may_be_json() {
+    let base = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut node = flooded(base.path(), writer.into(), &["--log-format", "json"]);
+    assert!(ends_within(&mut node).0.success());
+    let failing = program::command(base.path(), &["status", "--log-format", "json"]).output().unwrap();
+    let text = std::io::read_to_string(reader).unwrap() + &String::from_utf8(failing.stderr).unwrap();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let said = |what: &str| {
+        lines.iter().find(|line| line["fields"]["message"].as_str().unwrap().contains(what)).unwrap()
+    };
+    assert_eq!(said("started")["fields"]["incarnation"], 1);
+    assert_eq!(said("more: a peer broke a rule")["fields"]["host"], "127.0.0.1");
+    assert!(said("no node runs")["level"] == "ERROR" && said("asked to leave")["timestamp"].is_string());
+}
+
+#[test]
+fn colours_are_for_terminals_whose_owner_likes_them() {
+    let base = tempfile::tempdir().unwrap();
+    let said = |colours: &str| {
+        let program = format!("{} status --control /nowhere/c -v; {0} --help", env!("CARGO_BIN_EXE_egoist"));
+        let mut script = std::process::Command::new("script");
+        script.args(["-qec", &program, "/dev/null"]).env("XDG_STATE_HOME", base.path()).env("TERM", "xterm");
+        script.env("NO_COLOR", colours).stdin(Stdio::null()).output()
+    };
+    let (Ok(coloured), Ok(plain)) = (said(""), said("1")) else {
+        eprintln!("SKIPPED: script is not there to make a terminal");
+        return;
+    };
+    assert!(coloured.stdout.contains(&0x1b), "{coloured:?}");
+    assert!(!plain.stdout.contains(&0x1b), "{plain:?}");
+}

@@ -183,3 +183,31 @@ fn nodes_greet_each_other() {
     assert!(first.end().success());
     within(BACK, "the other misses it", || peers(&second) == Value::Array(Vec::new()));
 }
+
+#[test]
+fn a_node_that_is_not_told_where_to_listen_stays_who_it_is() {
+    let base = tempfile::tempdir().unwrap();
+    let start = || Running::start(base.path(), &["node", "--bootstrap", "127.0.0.1:9"]);
+    let id = |of: &Running| {
+        let id = || json(base.path(), &["status", "--node", &of.address])["id"].clone();
+        within(BACK, "it has started", || id().is_string());
+        id()
+    };
+    let (mut first, mut second) = (start(), start());
+    let (one, two) = (id(&first), id(&second));
+    assert_ne!(one, two, "two at a time are two nodes");
+    first.signal("TERM");
+    assert!(first.end().success());
+    let mut again = start();
+    assert_eq!(id(&again), one);
+    for node in [&mut again, &mut second] {
+        node.signal("TERM");
+        assert!(node.end().success());
+    }
+    let folders = fs::read_dir(base.path().join("egoist")).unwrap();
+    let mut folders: Vec<_> =
+        folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    folders.sort_unstable();
+    assert_eq!(folders, ["node", "node-2"]);
+    drop((start(), start()));
+}

@@ -149,11 +149,17 @@ fn damage_is_one_line_with_its_input() {
 fn a_recording_is_never_written_over() {
     let tapes = Tapes::of_one();
     let before = fs::read(&tapes.file).unwrap();
-    let args = ["node", "--listen", "127.0.0.1:0", "--record", tapes.file.to_str().unwrap()];
-    let (code, said) = failure(tapes.base.path(), &args);
-    assert_eq!(code, 1);
-    assert!(said.contains("give another --record") && said.lines().count() == 1, "{said}");
+    let next = tapes.file.with_extension("rec.1");
+    let mut again = start(tapes.base.path(), &["node", "--bootstrap", "127.0.0.1:9"], &tapes.file);
+    within(Duration::from_secs(5), "it records into the next file", || next.exists());
+    again.signal("TERM");
+    assert!(again.end().success());
     assert_eq!(fs::read(&tapes.file).unwrap(), before);
+    assert_eq!(json(tapes.base.path(), &["replay", next.to_str().unwrap()])["ended"], true);
+
+    let device = ["node", "--listen", "127.0.0.1:0", "--record", "/dev/null"];
+    let (code, said) = failure(tapes.base.path(), &device);
+    assert!(code == 1 && said.contains("it is a device") && said.lines().count() == 1, "{said}");
 }
 
 #[test]

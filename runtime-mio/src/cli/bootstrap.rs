@@ -49,7 +49,7 @@ impl Verb for Bootstrap {
     fn run(self, matches: &ArgMatches, session: &mut Session<'_>) -> Outcome {
         self.place.check()?;
         self.pace.warn();
-        let ground = Ground::take(self.place.listen, &self.state)?;
+        let ground = Ground::take(self.place.listen, None, &self.state)?;
         let mut config = self.place.plan(ground.address, &self.place.bootstrap, draw_seed()?)?.watching();
         config.periods = self.periods.paced(self.pace.pace);
         config.bounds = self.bounds.limits();

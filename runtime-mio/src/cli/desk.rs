@@ -21,11 +21,15 @@ use super::payload::Payload;
 use super::ping::Echo;
 use super::send::SendReport;
 use super::serve::Member;
+use super::status::StatusReport;
 use super::units;
 use super::views::{self, Facts};
 
 /// The longest that an echo is waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+/// Echoes that are waited for: as many as the node itself remembers.
+const ECHOES: usize = 1024;
 
 /// Who waits for what.
 pub(crate) struct Desk {
@@ -70,7 +74,7 @@ impl Desk {
         desk.borrow_mut().key = Some(key);
         let node = host.machine(key).machine();
         match request.action.as_str() {
-            "overlay.status" => responder.ok(views::status(node, host.now(), &desk.borrow().facts)),
+            "overlay.status" => responder.ok(Self::status(host, key, &desk.borrow().facts)),
             "overlay.neighbors" => responder.ok(views::neighbors(node, host.now())),
             "overlay.routes" => responder.ok(views::routes(node)),
             "overlay.listen" => desk.borrow_mut().listen(responder),
@@ -80,6 +84,10 @@ impl Desk {
             "overlay.send" => answer(responder, Self::send(key, host, request.with)),
             other => responder.error("unknown-verb", &format!("an overlay node does not know '{other}'")),
         }
+    }
+
+    fn status(host: &Host<MioNet>, key: Key<M>, facts: &Facts) -> StatusReport {
+        views::status(host.machine(key).overlay(), host.now(), facts, host.state_error(key))
     }
 
     fn path(node: &Overlay, with: Value) -> Result<Value, Refused> {
@@ -115,6 +123,9 @@ impl Desk {
         responder: Responder,
     ) {
         let longest = desk.borrow().facts.payload;
+        if !desk.borrow_mut().has_room() {
+            return responder.error("busy", "too many echoes are waited for");
+        }
         match Self::echo(key, host, with, longest) {
             Err((code, message)) => responder.error(code, &message),
             Ok((number, address, wait)) => {
@@ -127,6 +138,14 @@ impl Desk {
                 });
             }
         }
+    }
+
+    /// Whether another echo may be waited for; those that nobody waits for any more are forgotten.
+    fn has_room(&mut self) -> bool {
+        if self.echoes.len() >= ECHOES {
+            self.echoes.retain(|_, (_, responder)| responder.is_open());
+        }
+        self.echoes.len() < ECHOES
     }
 
     /// Sends an echo: its number, whom it goes to, and how long it may take.

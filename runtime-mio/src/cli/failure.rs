@@ -76,12 +76,17 @@ impl Failure {
         self
     }
 
+    /// Whether it is no more than that nobody reads standard output any longer.
+    pub(crate) fn is_unread(&self) -> bool {
+        matches!(self.kind, Kind::Unread)
+    }
+
     /// Tells the user and answers the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         match &self.kind {
             Kind::Unread => ExitCode::SUCCESS,
             Kind::Shown(error) if error.use_stderr() => {
-                logging::say(shown(error, &io::stderr()).trim_end());
+                logging::fail(shown(error, &io::stderr()).trim_end());
                 ExitCode::from(2)
             }
             Kind::Shown(error) => match write!(io::stdout(), "{}", shown(error, &io::stdout())) {
@@ -94,7 +99,7 @@ impl Failure {
     }
 
     fn say(&self, code: u8) -> ExitCode {
-        logging::say(&self.to_string());
+        logging::fail(&self.to_string());
         ExitCode::from(code)
     }
 }

@@ -46,7 +46,7 @@ pub(crate) struct Hello {
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub(crate) enum HelloVerb {
-    /// Run a node, until SIGINT, SIGTERM or 'egoist hello leave'
+    /// Run a node, until SIGINT, SIGTERM, SIGHUP or 'egoist hello leave'
     Node(HelloNode),
     /// List the peers of a running node
     Peers(HelloPeers),
@@ -101,7 +101,7 @@ impl Verb for Hello {
 
 impl HelloNode {
     fn run(self, session: &mut Session<'_>) -> Outcome {
-        let ground = Ground::take(self.listen, &self.state)?;
+        let ground = Ground::take(self.listen, None, &self.state)?;
         let address = ground.address;
         let machine = self.machine(address)?;
         let mut settled = ground.settle(machine, |_, event| heard(&event));

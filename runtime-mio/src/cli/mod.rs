@@ -19,6 +19,7 @@ mod names;
 mod neighbors;
 mod node;
 mod origin;
+mod output;
 mod path;
 mod payload;
 mod ping;
@@ -45,8 +46,10 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use signal_hook::consts::signal::SIGXFSZ;
 
 use failure::{Failure, Outcome};
 use session::Session;
@@ -84,7 +87,9 @@ fn commands() -> Vec<(&'static str, Vec<Entry>)> {
 
 /// Runs the program with the process's arguments.
 pub(crate) fn main() -> ExitCode {
-    let ended = run(env::args_os().collect(), &mut io::stdout().lock());
+    // A file that may not grow (ulimit -f) is an error of its writer, as a full disk is, and no end.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
+    let ended = output::check().and_then(|()| run(env::args_os().collect(), &mut io::stdout().lock()));
     let code = ended.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS);
     logging::finish();
     code
@@ -99,7 +104,8 @@ fn run(args: Vec<OsString>, out: &mut dyn io::Write) -> Outcome {
         .find(|e| e.command.get_name() == name)
         .ok_or_else(|| Failure::usage("there is no such command"))?;
     let quiet = matches.get_count("quiet");
-    logging::start(entry.talk, i16::from(matches.get_count("verbose")) - i16::from(quiet))?;
+    let format = matches.get_one("log-format").copied().unwrap_or(logging::Format::Text);
+    logging::start(entry.talk, i16::from(matches.get_count("verbose")) - i16::from(quiet), format)?;
     (entry.run)(of_command, &mut Session { json: matches.get_flag("json"), quiet: quiet > 0, out })
 }
 
@@ -152,7 +158,7 @@ to standard output, logs and errors to standard error. Exit code 2: the command 
 1: anything else went wrong.";
 
 /// Flags that every command takes.
-fn global() -> [Arg; 3] {
+fn global() -> [Arg; 4] {
     let flag = |name: &'static str| Arg::new(name).long(name).global(true).help_heading("Output");
     [
         flag("json").action(ArgAction::SetTrue).help("Answer in JSON, one value a line, instead of a table"),
@@ -165,6 +171,12 @@ fn global() -> [Arg; 3] {
                 logging::VARIABLE
             )),
         flag("quiet").short('q').action(ArgAction::Count).help("Say less on standard error; repeatable"),
+        flag("log-format")
+            .value_name("FORMAT")
+            .default_value("text")
+            .hide_possible_values(true)
+            .value_parser(clap::value_parser!(logging::Format))
+            .help("What is said on standard error: text, or json, an object a line"),
     ]
 }
 

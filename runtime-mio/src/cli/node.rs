@@ -1,5 +1,6 @@
 //! `egoist node`: a node of the overlay.
 
+use clap::parser::ValueSource;
 use clap::{ArgMatches, Parser};
 
 use super::config::{ConfigFile, Settings};
@@ -12,7 +13,7 @@ use super::session::Session;
 use super::state::StateArgs;
 use super::verb::Verb;
 
-/// Run a node of the overlay, until SIGINT, SIGTERM or 'egoist leave'
+/// Run a node of the overlay, until SIGINT, SIGTERM, SIGHUP or 'egoist leave'
 #[derive(Parser, Debug)]
 #[command(
     name = "node",
@@ -42,7 +43,10 @@ impl Verb for Node {
         let Settings { place, wiring, periods, pace, bounds } = &self.settings;
         place.check()?;
         pace.warn();
-        let ground = Ground::take(place.listen, &self.state)?;
+        // Whoever is not told where to listen is the same node at every start, wherever that is.
+        let anywhere = matches.value_source("listen") == Some(ValueSource::DefaultValue);
+        let name = (anywhere && place.listen.port() == 0).then_some("node");
+        let ground = Ground::take(place.listen, name, &self.state)?;
         let bootstraps = place.bootstraps();
         let mut config = place.plan(ground.address, &bootstraps, draw_seed()?)?;
         wiring.apply(&mut config);

@@ -1,6 +1,5 @@
 //! `--record`: what a node writes down of its run.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -15,8 +14,8 @@ pub(crate) const CRASH: &str = "crash.rec";
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Recorder")]
 pub(crate) struct RecordArgs {
-    /// Write every input from the first to this new file, for 'egoist replay'. It holds the node's random seed and all
-    /// that others send it, so that only its owner can read it
+    /// Write every input from the first to this new file, for 'egoist replay'; if it is there, to FILE.1, FILE.2 and so
+    /// on. It holds the node's random seed and all that others send it, so that only its owner can read it
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
 
@@ -31,19 +30,18 @@ impl RecordArgs {
     /// A recorder's memory, and its file if there is to be one.
     ///
     /// # Errors
-    /// The file is there already or cannot be made.
+    /// The file cannot be made, or what is there is none.
     pub(crate) fn flight(&self, folder: Option<&Path>) -> Outcome<Flight> {
         let flight = Flight::new(folder.map(|folder| folder.join(CRASH)));
         let Some(path) = &self.record else { return Ok(flight) };
-        flight.to_file(path, self.record_limit).map_err(|error| {
-            let failure = Failure::io("cannot begin the recording", path.display(), &error);
-            match error.kind() {
-                io::ErrorKind::AlreadyExists => {
-                    failure.try_this("give another --record, or delete that file")
-                }
-                _ => failure.try_this("give a --record FILE that can be written"),
-            }
-        })
+        let flight = flight.to_file(path, self.record_limit).map_err(|error| {
+            Failure::io("cannot begin the recording", path.display(), &error)
+                .try_this("give a --record FILE that can be written")
+        })?;
+        if let Some(other) = flight.path().filter(|begun| begun != path) {
+            tracing::info!(file = %other.display(), "the recording goes on in a new file");
+        }
+        Ok(flight)
     }
 }
 

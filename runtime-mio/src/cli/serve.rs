@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use egoist_core::kernel::{Machine, Seed};
 use egoist_core::overlay::{Command, Config, Event, Overlay};
@@ -14,16 +15,20 @@ use egoist_core::record::Recorder;
 use egoist_mio::control::{Request, Responder};
 use egoist_mio::flight::Flight;
 use egoist_mio::net::MioNet;
-use egoist_mio::{Bound, Driver, Host, Key, Setup};
+use egoist_mio::{BindError, Bound, Driver, Host, Key, Setup};
 use serde::Serialize;
 
 use super::desk::Desk;
 use super::failure::{Failure, Outcome};
 use super::names;
+use super::output;
 use super::record::RecordArgs;
 use super::session::Session;
 use super::settings::HostPort;
-use super::state::{Home, StateArgs, unusable};
+use super::state::{Called, Home, StateArgs, unusable};
+
+/// How long standard output may take until a node's first line finds room in it.
+const FIRST_LINE: Duration = Duration::from_secs(1);
 
 /// A node as it runs: its last inputs are kept.
 pub(crate) type Member = Recorder<Overlay, Flight>;
@@ -63,22 +68,21 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// Binds `listen` and takes the folder. A port that is given is asked for after the folder, so that a second process
-    /// is told of the first; a free one must be known before.
+    /// Binds `listen` and takes the folder, called `name` if there is one and else after the address. A port that is given
+    /// is asked for after the folder, so that a second process is told of the first; a free one that names it must be
+    /// known before.
     ///
     /// # Errors
     /// The folder is another process's, or the address cannot be bound.
-    pub(crate) fn take(listen: SocketAddr, state: &StateArgs) -> Outcome<Self> {
+    pub(crate) fn take(listen: SocketAddr, name: Option<&'static str>, state: &StateArgs) -> Outcome<Self> {
         let mut driver = Driver::new().map_err(|e| Failure::io("cannot begin an event loop", "poll", &e))?;
-        let early = if listen.port() == 0 { None } else { Some(state.take(listen)?) };
+        let known = name.map(Called::Name).or((listen.port() > 0).then_some(Called::Address(listen)));
+        let early = known.map(|called| state.take(called)).transpose()?;
         let setup = Setup { listen: vec![listen], udp: vec![listen], state: None };
-        let bound = driver.bind(&setup).map_err(|e| {
-            Failure::new(e.to_string())
-                .at(format!("--listen {listen}"))
-                .try_this("give another --listen, or port 0 for a free one")
-        })?;
+        let bound = driver.bind(&setup).map_err(|error| unbound(listen, &error))?;
         let address = bound.listeners().first().copied().unwrap_or(listen);
-        let home = early.map_or_else(|| state.take(address), Ok)?;
+        let mut home = early.map_or_else(|| state.take(Called::Address(address)), Ok)?;
+        home.found_at(address)?;
         let bound = bound.with_state(home.folder.clone());
         Ok(Ground { driver, bound, home, address })
     }
@@ -134,6 +138,43 @@ impl Ground {
     }
 }
 
+/// Says where the node is. One that nobody listens to runs all the same.
+///
+/// # Errors
+/// Standard output cannot be written.
+fn announce(beginning: &Beginning, session: &mut Session<'_>) -> Outcome {
+    if !output::takes_a_line(FIRST_LINE) {
+        tracing::warn!("nobody reads standard output, so that it is said here: {beginning}");
+        return Ok(());
+    }
+    session.show(beginning).or_else(|failure| if failure.is_unread() { Ok(()) } else { Err(failure) })
+}
+
+/// Why the control socket cannot be served, and what to do.
+fn unserved(path: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::io("cannot serve the control socket", path.display(), error);
+    failure.try_this(match error.kind() {
+        io::ErrorKind::AddrInUse => "stop that process with 'egoist leave', or give another --control PATH",
+        io::ErrorKind::AlreadyExists => "remove it if it is not needed, or give another --control PATH",
+        io::ErrorKind::PermissionDenied => {
+            "it or its folder belongs to another user: run as that user, or give another --control PATH"
+        }
+        _ => "give a --control PATH in a folder that is there and can be written",
+    })
+}
+
+/// Why an address cannot be listened on, and what to do.
+fn unbound(listen: SocketAddr, error: &BindError) -> Failure {
+    let failure = Failure::new(error.to_string()).at(format!("--listen {listen}"));
+    failure.try_this(match error.error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "a port below 1024 needs root or CAP_NET_BIND_SERVICE: give a greater one with --listen"
+        }
+        io::ErrorKind::AddrNotAvailable => "it is no address of this host: give one with --listen",
+        _ => "give another --listen, or port 0 for a free one",
+    })
+}
+
 /// A machine in its loop.
 pub(crate) struct Settled<M> {
     driver: Driver,
@@ -148,7 +189,7 @@ impl<M: Machine + 'static> Settled<M> {
         &mut self.driver
     }
 
-    /// Answers requests on the control socket, if there is to be one, and calls `leave` on SIGINT and SIGTERM.
+    /// Answers requests on the control socket, if there is to be one, and calls `leave` on SIGINT, SIGTERM and SIGHUP.
     ///
     /// # Errors
     /// The socket cannot be bound, or signals not be waited for.
@@ -158,9 +199,7 @@ impl<M: Machine + 'static> Settled<M> {
         leave: impl FnOnce(&mut Host<MioNet>) + 'static,
     ) -> Outcome {
         if let Some(path) = &self.home.control {
-            self.driver
-                .serve_control(path, handler)
-                .map_err(|e| Failure::io("cannot serve the control socket", path.display(), &e))?;
+            self.driver.serve_control(path, handler).map_err(|error| unserved(path, &error))?;
         }
         self.driver.on_signal(leave).map_err(|e| Failure::io("cannot wait for signals", "SIGTERM", &e))
     }
@@ -172,7 +211,7 @@ impl<M: Machine + 'static> Settled<M> {
     pub(crate) fn run(&mut self, network: String, session: &mut Session<'_>) -> Outcome {
         let Home { folder: state, control, .. } = &self.home;
         let (state, control) = (state.clone(), control.clone());
-        session.show(&Beginning { address: self.address, network, state, control })?;
+        announce(&Beginning { address: self.address, network, state, control }, session)?;
         self.driver.run().map_err(|e| Failure::io("the event loop failed", self.address, &e))
     }
 }

@@ -27,7 +27,7 @@ impl Session<'_> {
     /// Says beside the answer, on standard error, what its reader should know.
     pub(crate) fn note(&self, what: &str) {
         if !self.quiet {
-            logging::say(&format!("egoist: {what}"));
+            logging::note(&format!("egoist: {what}"));
         }
     }
 

@@ -2,8 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use egoist_core::kernel::{Seed, Streams, Time};
@@ -11,6 +14,8 @@ use egoist_core::overlay::{Config, Event, Overlay};
 use egoist_core::sim::{Delays as _, Matrix};
 use egoist_mio::net::MioNet;
 use egoist_mio::{Bound, Driver, Key, MachineId, Peer, Setup, Shim};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag::{register, register_conditional_default};
 
 use super::failure::{Failure, Outcome};
 
@@ -73,6 +78,7 @@ impl Stage {
         let mut driver = Driver::new().map_err(|e| Failure::io("cannot begin an event loop", "poll", &e))?;
         let seats = Seats::default();
         driver.set_shim(Emulation { matrix: matrix.clone(), pace, seats: Rc::clone(&seats) });
+        ends_when_asked_twice().map_err(|e| Failure::io("cannot wait for signals", "SIGINT", &e))?;
         let interrupted = Rc::new(Cell::new(false));
         let flag = Rc::clone(&interrupted);
         driver
@@ -151,6 +157,17 @@ impl Stage {
     pub(crate) fn members(&self) -> impl Iterator<Item = (u32, &Overlay)> {
         (0..).zip(&self.nodes).filter_map(|(node, key)| Some((node, self.driver.machine((*key)?))))
     }
+}
+
+/// Whoever is asked once comes to an end in good order; asked again the process ends at once, though it may be waiting for
+/// somebody to read what it says.
+fn ends_when_asked_twice() -> io::Result<()> {
+    let asked = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        register_conditional_default(signal, Arc::clone(&asked))?;
+        register(signal, Arc::clone(&asked))?;
+    }
+    Ok(())
 }
 
 fn bind(driver: &mut Driver) -> Outcome<(SocketAddr, Bound<MioNet>)> {

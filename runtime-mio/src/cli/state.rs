@@ -1,30 +1,33 @@
 //! Where a node keeps its state: a folder with a lock, the control socket beside it, and how commands find live nodes.
 
 use std::env;
-use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::iter;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::os::unix::net::UnixStream;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use egoist_mio::{StateError, check_state};
+use egoist_mio::control::is_served;
+use egoist_mio::{StateError, check_state, regular};
 
 use super::failure::{Failure, Outcome};
 
 /// A socket's path takes at most 108 octets on Linux and 104 elsewhere.
 const LONGEST_SOCKET_PATH: usize = 100;
-/// The lock holds a process id and a path.
+/// Nodes without a folder of their own that run at a time.
+const MOST: u32 = 999;
+/// The lock holds a process id, a path and an address.
 const LONGEST_LOCK: u64 = 8192;
 
 /// Where a node keeps its state.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "State")]
 pub(crate) struct StateArgs {
-    /// The folder for id, incarnation, lock and control socket [default: $XDG_STATE_HOME/egoist/<listen address>]
+    /// The folder for id, incarnation, lock and control socket [default: $XDG_STATE_HOME/egoist/<listen address>, and
+    /// for a node without --listen the first of node, node-2, node-3 that is free]
     #[arg(long, value_name = "DIR", conflicts_with = "no_state")]
     pub(crate) state: Option<PathBuf>,
 
@@ -47,11 +50,20 @@ pub(crate) struct Home {
     lock: Option<File>,
 }
 
+/// What the folder of a node is called that is not told which to take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Called {
+    /// After where it listens (its true port, never 0).
+    Address(SocketAddr),
+    /// By this name, or with the first number from 2 on that is free.
+    Name(&'static str),
+}
+
 /// A node that answers on its control socket.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Live {
-    /// Its folder's name: the listen address with `:` as `_`.
-    pub(crate) name: String,
+    /// Where it listens.
+    pub(crate) listen: String,
     /// Its process.
     pub(crate) pid: u32,
     /// Its control socket.
@@ -59,24 +71,52 @@ pub(crate) struct Live {
 }
 
 impl StateArgs {
-    /// Takes possession of the folder of a node that listens at `listen` (its true port, never 0).
+    /// Takes possession of a node's folder.
     ///
     /// # Errors
     /// The folder is another process's, or cannot be made or written; what is in it cannot be read; the socket's path is
     /// too long.
-    pub(crate) fn take(&self, listen: SocketAddr) -> Outcome<Home> {
-        let folder = match &self.state {
-            _ if self.no_state => None,
-            Some(folder) => Some(folder.clone()),
-            None => Some(base()?.join(folder_name(listen))),
-        };
-        let control = self.control.clone().or_else(|| folder.as_deref().map(|f| f.join("control.sock")));
-        control.as_deref().map_or(Ok(()), fits_socket)?;
-        let lock = folder.as_deref().map(|f| lock(f, control.as_deref())).transpose()?;
-        if let Some(folder) = &folder {
-            check_state(folder).map_err(|error| unusable(&error))?;
+    pub(crate) fn take(&self, called: Called) -> Outcome<Home> {
+        match (&self.state, called) {
+            _ if self.no_state => Ok(Home { folder: None, control: self.control.clone(), lock: None }),
+            (Some(folder), _) => self.take_only(folder.clone()),
+            (None, Called::Address(listen)) => self.take_only(base()?.join(folder_name(listen))),
+            (None, Called::Name(name)) => self.take_first(&base()?, name),
         }
-        Ok(Home { folder, control, lock })
+    }
+
+    fn take_only(&self, folder: PathBuf) -> Outcome<Home> {
+        self.try_take(folder.clone())?.ok_or_else(|| taken(&folder))
+    }
+
+    fn take_first(&self, base: &Path, name: &str) -> Outcome<Home> {
+        let names = (2..=MOST).map(|number| format!("{name}-{number}"));
+        for name in iter::once(name.to_owned()).chain(names) {
+            if let Some(home) = self.try_take(base.join(name))? {
+                return Ok(home);
+            }
+        }
+        Err(taken(&base.join(name)))
+    }
+
+    /// Takes a folder unless another process has it.
+    fn try_take(&self, folder: PathBuf) -> Outcome<Option<Home>> {
+        let control = self.control.clone().unwrap_or_else(|| folder.join("control.sock"));
+        fits_socket(&control)?;
+        let Some(lock) = lock(&folder, &control)? else { return Ok(None) };
+        check_state(&folder).map_err(|error| unusable(&error))?;
+        Ok(Some(Home { folder: Some(folder), control: Some(control), lock: Some(lock) }))
+    }
+}
+
+impl Home {
+    /// Writes down where the node listens, for those who look for it.
+    ///
+    /// # Errors
+    /// The lock cannot be written.
+    pub(crate) fn found_at(&mut self, listen: SocketAddr) -> Outcome {
+        let (Some(lock), Some(folder)) = (&mut self.lock, &self.folder) else { return Ok(()) };
+        writeln!(lock, "{listen}").map_err(|error| unusable_file(folder, &error))
     }
 }
 
@@ -121,36 +161,31 @@ fn fits_socket(path: &Path) -> Outcome {
     .try_this("give a shorter one with --control PATH, and the same to the commands"))
 }
 
-/// Makes the folder, locks it until the file is dropped, and writes down who holds it.
-fn lock(folder: &Path, control: Option<&Path>) -> Outcome<File> {
+/// Makes the folder, locks it until the file is dropped, and writes down who holds it; none if somebody else does.
+fn lock(folder: &Path, control: &Path) -> Outcome<Option<File>> {
     let failed =
         |e| Failure::io("cannot use the state's folder", folder.display(), &e).try_this(remedy(&e, folder));
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     let path = folder.join("lock");
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut file = options.open(&path).map_err(failed)?;
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = regular::open(&path, &options).map_err(|error| unusable_file(&path, &error))?;
     match file.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(taken(folder, &path)),
+        Err(TryLockError::WouldBlock) => return Ok(None),
         Err(TryLockError::Error(e)) => return Err(failed(e)),
     }
-    let mut text = format!("{}\n", std::process::id());
-    if let Some(control) = control {
-        let full = std::path::absolute(control).map_err(failed)?;
-        let _ = writeln!(text, "{}", full.display());
-    }
+    let full = std::path::absolute(control).map_err(failed)?;
+    let text = format!("{}\n{}\n", std::process::id(), full.display());
     file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
-    Ok(file)
+    Ok(Some(file))
 }
 
 /// Why a node's state cannot be used, and what to do.
 pub(crate) fn unusable(error: &StateError) -> Failure {
     match error {
-        StateError::Io { path, error } => {
-            Failure::io("cannot use the node's state", path.display(), error).try_this(remedy(error, path))
-        }
+        StateError::Io { path, error } => unusable_file(path, error),
         StateError::Broken { path, what } => Failure::new(format!("the node's state is damaged ({what})"))
             .at(path.display())
             .try_this("put a copy of it in its place, or delete it: the node then starts as a new one"),
@@ -162,6 +197,10 @@ pub(crate) fn unusable(error: &StateError) -> Failure {
     }
 }
 
+fn unusable_file(path: &Path, error: &io::Error) -> Failure {
+    Failure::io("cannot use the node's state", path.display(), error).try_this(remedy(error, path))
+}
+
 /// What to do about an error of the operating system at `path`.
 fn remedy(error: &io::Error, path: &Path) -> &'static str {
     match error.kind() {
@@ -170,6 +209,12 @@ fn remedy(error: &io::Error, path: &Path) -> &'static str {
         }
         io::ErrorKind::ReadOnlyFilesystem => "give a --state DIR that can be written, or --no-state",
         io::ErrorKind::PermissionDenied => "run as its owner, or give another --state DIR",
+        io::ErrorKind::FileTooLarge => {
+            "no file may be so large here (ulimit -f): allow more, or give --no-state"
+        }
+        io::ErrorKind::InvalidInput => {
+            "a file belongs there: remove what is there, or give another --state DIR"
+        }
         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
             if path.is_dir() {
                 "a file belongs there: remove that folder"
@@ -181,38 +226,53 @@ fn remedy(error: &io::Error, path: &Path) -> &'static str {
     }
 }
 
-fn taken(folder: &Path, lock: &Path) -> Failure {
+fn taken(folder: &Path) -> Failure {
+    let holder = read_lock(&folder.join("lock")).ok().flatten();
     let holder =
-        read_lock(lock).map_or_else(|| "another process".to_owned(), |(pid, _)| format!("process {pid}"));
+        holder.map_or_else(|| "another process".to_owned(), |holder| format!("process {}", holder.pid));
     Failure::new(format!("this node runs already, as {holder}"))
         .at(folder.display())
         .try_this("stop it with 'egoist leave', or give another --listen or --state")
 }
 
-/// Who holds a lock, and its control socket.
-fn read_lock(path: &Path) -> Option<(u32, Option<PathBuf>)> {
+/// What a lock says about who holds it.
+struct Holder {
+    pid: u32,
+    control: PathBuf,
+    /// None until it listens.
+    listen: Option<String>,
+}
+
+/// Who holds a lock; none if nobody does.
+fn read_lock(path: &Path) -> io::Result<Option<Holder>> {
     let mut text = String::new();
-    File::open(path).ok()?.take(LONGEST_LOCK).read_to_string(&mut text).ok()?;
+    match regular::open(path, OpenOptions::new().read(true)) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+        Err(_) => return Ok(None),
+        Ok(file) => _ = file.take(LONGEST_LOCK).read_to_string(&mut text)?,
+    }
     let mut lines = text.lines();
-    let pid = lines.next()?.parse().ok()?;
-    Some((pid, lines.next().map(PathBuf::from)))
+    let pid = lines.next().and_then(|line| line.parse().ok());
+    let (control, listen) = (lines.next().map(PathBuf::from), lines.next().map(str::to_owned));
+    Ok(pid.zip(control).map(|(pid, control)| Holder { pid, control, listen }))
 }
 
 /// The node whose folder this is, if it answers. It is asked and its lock left alone: trying the lock would get in the
 /// way of a node that is starting.
-pub(crate) fn live_in(folder: &Path) -> Option<Live> {
-    let (pid, control) = read_lock(&folder.join("lock"))?;
-    let control = control?;
-    UnixStream::connect(&control).ok()?;
-    let name = folder.file_name()?.to_string_lossy().into_owned();
-    Some(Live { name, pid, control })
+///
+/// # Errors
+/// It is another user's, or cannot be asked for another reason.
+pub(crate) fn live_in(folder: &Path) -> io::Result<Option<Live>> {
+    let Some(Holder { pid, control, listen }) = read_lock(&folder.join("lock"))? else { return Ok(None) };
+    let served = is_served(&control)?;
+    Ok(listen.filter(|_| served).map(|listen| Live { listen, pid, control }))
 }
 
-/// All nodes under `base` that answer, in the order of their names.
+/// All nodes under `base` that answer, in the order of their addresses.
 pub(crate) fn live(base: &Path) -> Vec<Live> {
     let entries = fs::read_dir(base).into_iter().flatten().flatten();
-    let mut live: Vec<_> = entries.filter_map(|entry| live_in(&entry.path())).collect();
-    live.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    let mut live: Vec<_> = entries.filter_map(|entry| live_in(&entry.path()).ok().flatten()).collect();
+    live.sort_unstable_by(|a, b| a.listen.cmp(&b.listen));
     live
 }
 
@@ -224,6 +284,8 @@ mod tests {
     fn listen() -> SocketAddr {
         "127.0.0.1:4001".parse().unwrap()
     }
+
+    const HERE: Called = Called::Name("node");
 
     fn args(folder: &Path) -> StateArgs {
         StateArgs { state: Some(folder.to_owned()), ..StateArgs::default() }
@@ -247,28 +309,28 @@ mod tests {
     fn a_second_process_is_told_of_the_first() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("n");
-        let home = args(&folder).take(listen()).unwrap();
+        let home = args(&folder).take(HERE).unwrap();
         assert_eq!(home.control.as_deref(), Some(&*folder.join("control.sock")));
-        let error = args(&folder).take(listen()).unwrap_err().to_string();
+        let error = args(&folder).take(HERE).unwrap_err().to_string();
         assert!(error.contains(&format!("as process {}", std::process::id())), "{error}");
         drop(home);
-        assert!(args(&folder).take(listen()).is_ok());
+        assert!(args(&folder).take(HERE).is_ok());
     }
 
     #[test]
     fn a_long_socket_path_is_refused_before_anything_is_made() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("d".repeat(100));
-        let error = args(&folder).take(listen()).unwrap_err().to_string();
+        let error = args(&folder).take(HERE).unwrap_err().to_string();
         assert!(error.contains("--control PATH") && !folder.exists(), "{error}");
         let mut short = args(&folder);
         short.control = Some(dir.path().join("c"));
-        assert!(short.take(listen()).is_ok());
+        assert!(short.take(HERE).is_ok());
     }
 
     #[test]
     fn without_state_nothing_is_made() {
-        let home = StateArgs { no_state: true, ..StateArgs::default() }.take(listen()).unwrap();
+        let home = StateArgs { no_state: true, ..StateArgs::default() }.take(HERE).unwrap();
         assert!(home.folder.is_none() && home.control.is_none());
     }
 
@@ -276,13 +338,26 @@ mod tests {
     fn only_nodes_that_answer_are_live() {
         let dir = tempfile::tempdir().unwrap();
         let (a, b) = (dir.path().join("a"), dir.path().join("b"));
-        let home = args(&a).take(listen()).unwrap();
-        let _silent = args(&b).take(listen()).unwrap();
+        let mut home = args(&a).take(HERE).unwrap();
+        home.found_at(listen()).unwrap();
+        let _silent = args(&b).take(HERE).unwrap();
         fs::create_dir(dir.path().join("empty")).unwrap();
         assert_eq!(live(dir.path()), []);
         let _answers = UnixListener::bind(home.control.as_ref().unwrap()).unwrap();
-        let names: Vec<_> = live(dir.path()).into_iter().map(|l| (l.name, l.pid)).collect();
-        assert_eq!(names, [("a".to_owned(), std::process::id())]);
+        let found: Vec<_> = live(dir.path()).into_iter().map(|l| (l.listen, l.pid)).collect();
+        assert_eq!(found, [(listen().to_string(), std::process::id())]);
         assert_eq!(live(&dir.path().join("nowhere")), []);
+    }
+
+    #[test]
+    fn who_is_called_by_no_address_has_the_first_folder_that_is_free() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path();
+        let take = || StateArgs::default().take_first(base, "node").unwrap();
+        let (first, second) = (take(), take());
+        let folders = |homes: [&Home; 2]| homes.map(|home| home.folder.clone().unwrap());
+        assert_eq!(folders([&first, &second]), [base.join("node"), base.join("node-2")]);
+        drop(first);
+        assert_eq!(folders([&take(), &second]), [base.join("node"), base.join("node-2")]);
     }
 }

@@ -76,6 +76,8 @@ pub(crate) struct StatusReport {
     pub(crate) pid: u32,
     /// Lines of its log that were lost: standard error could not be written, or not as fast.
     pub(crate) log_lost: u64,
+    /// Why its state could not be stored the last time, if that was so: a full disk, say.
+    pub(crate) state_error: Option<String>,
 }
 
 /// How far a node has come.
@@ -124,10 +126,10 @@ impl fmt::Display for StatusReport {
         writeln!(f, "cost      {}", units::millis_or_dash(self.cost_ms))?;
         let start = self.incarnation.map_or_else(units::dash, |n| n.to_string());
         writeln!(f, "running   {} as process {}, start {start}", units::age(self.uptime_s), self.pid)?;
-        match self.log_lost {
-            0 => Ok(()),
-            lost => writeln!(f, "log       {lost} lines lost: standard error could not be written"),
+        if self.log_lost > 0 {
+            writeln!(f, "log       {} lines lost: standard error could not be written", self.log_lost)?;
         }
+        self.state_error.as_ref().map_or(Ok(()), |error| writeln!(f, "state     not stored: {error}"))
     }
 }
 
@@ -152,6 +154,7 @@ pub(crate) fn example() -> StatusReport {
         uptime_s: 725,
         pid: 4711,
         log_lost: 7,
+        state_error: Some("/s/state: No space left on device (os error 28)".into()),
     }
 }
 
@@ -171,6 +174,7 @@ nodes     15 known, 15 reachable
 cost      42.1 ms
 running   12 m 05 s as process 4711, start 4
 log       7 lines lost: standard error could not be written
+state     not stored: /s/state: No space left on device (os error 28)
 ";
         assert_eq!(example().to_string(), text);
         let json = serde_json::to_value(example()).unwrap();

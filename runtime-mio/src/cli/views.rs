@@ -8,6 +8,7 @@ use egoist_core::overlay::database::Entry;
 use egoist_core::overlay::link::{Carrier, Mine};
 use egoist_core::overlay::wire::ListedRole;
 use egoist_core::overlay::{self, Config, LinkMode, NeighborView, NodeId, Overlay, PolicyKind, RouteView};
+use egoist_mio::StateError;
 
 use super::logging;
 use super::neighbors::{LinkRole, LinkState, NeighborRow, NeighborsReport};
@@ -70,7 +71,12 @@ fn count(n: usize) -> u32 {
 }
 
 /// The node in short.
-pub(crate) fn status(node: &Overlay, now: Time, facts: &Facts) -> StatusReport {
+pub(crate) fn status(
+    node: &Overlay,
+    now: Time,
+    facts: &Facts,
+    state_error: Option<&StateError>,
+) -> StatusReport {
     let view = node.status();
     let (phase, next) = match view.phase {
         overlay::Phase::Starting => (Phase::Starting, None),
@@ -101,6 +107,7 @@ pub(crate) fn status(node: &Overlay, now: Time, facts: &Facts) -> StatusReport {
         uptime_s: facts.started.elapsed().as_secs(),
         pid: std::process::id(),
         log_lost: logging::lost(),
+        state_error: state_error.map(ToString::to_string),
     }
 }
 

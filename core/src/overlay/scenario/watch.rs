@@ -4,6 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
 use super::{Scenario, frames};
+use crate::overlay::Overlay;
 use crate::overlay::event::Event;
 use crate::overlay::link::Mine;
 use crate::overlay::names::NodeId;

@@ -1,6 +1,7 @@
 //! The asking side of the control socket.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::super::duration;
 use super::super::failure::{Failure, Outcome};
@@ -27,8 +29,10 @@ impl Client {
     /// # Errors
     /// Nobody listens there.
     pub(crate) fn connect(path: &Path, patience: Duration) -> Outcome<Self> {
-        let stream = UnixStream::connect(path).map_err(|e| unreachable(path, &e))?;
-        stream.set_write_timeout(Some(patience)).map_err(|e| unreachable(path, &e))?;
+        let stream = connect_within(patience, path).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => late(path, patience),
+            _ => unreachable(path, &error),
+        })?;
         Ok(Client { stream: BufReader::new(stream), path: path.to_owned(), patience, next_id: 1 })
     }
 
@@ -139,11 +143,7 @@ impl Client {
 
     fn gone(&self, error: &io::Error) -> Failure {
         match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                Failure::new(format!("no answer within {}", duration::show(self.patience)))
-                    .at(self.path.display())
-                    .try_this("the node may be stopped or busy; wait longer with --timeout")
-            }
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => late(&self.path, self.patience),
             io::ErrorKind::InvalidData => self.strange("a line of more than a MiB"),
             _ => {
                 Failure::new("the node closed the connection").at(self.path.display()).try_this("see its log")
@@ -152,9 +152,27 @@ impl Client {
     }
 }
 
+/// A connection whose writes wait no longer than `patience`. It waits so long itself while as many wait to be accepted as
+/// the system keeps.
+fn connect_within(patience: Duration, path: &Path) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_write_timeout(Some(patience))?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    Ok(OwnedFd::from(socket).into())
+}
+
+fn late(path: &Path, patience: Duration) -> Failure {
+    Failure::new(format!("no answer within {}", duration::show(patience)))
+        .at(path.display())
+        .try_this("the node may be stopped or busy; wait longer with --timeout")
+}
+
 fn unreachable(path: &Path, error: &io::Error) -> Failure {
-    Failure::io("cannot reach the node", path.display(), error)
-        .try_this("is it running? start one with 'egoist node'")
+    let failure = Failure::io("cannot reach the node", path.display(), error);
+    failure.try_this(match error.kind() {
+        io::ErrorKind::PermissionDenied => "it belongs to another user: ask as that user, or as root",
+        _ => "is it running? start one with 'egoist node'",
+    })
 }
 
 #[cfg(test)]

@@ -58,27 +58,32 @@ impl Target {
         match (&self.control, &self.state, self.node) {
             (Some(control), ..) => Ok(control.clone()),
             (_, Some(folder), _) => running_in(folder),
-            (_, _, Some(listen)) => {
-                let base = state::base()?;
-                running_in(&base.join(state::folder_name(listen))).map_err(|e| with_others(e, &base))
-            }
+            (_, _, Some(listen)) => at_address(&state::base()?, listen),
             _ => only_one(&state::base()?),
         }
     }
 }
 
 fn running_in(folder: &Path) -> Outcome<PathBuf> {
-    let live = state::live_in(folder).map(|live| live.control);
-    live.ok_or_else(|| Failure::new("no node runs there").at(folder.display()))
+    let live = state::live_in(folder).map_err(|error| {
+        Failure::io("cannot look for the node", folder.display(), &error)
+            .try_this("it belongs to another user: ask as that user, or as root")
+    })?;
+    live.map(|live| live.control).ok_or_else(|| Failure::new("no node runs there").at(folder.display()))
 }
 
-fn with_others(failure: Failure, base: &Path) -> Failure {
-    let live = state::live(base);
-    failure.try_this(if live.is_empty() {
-        "none runs at all; start one with 'egoist node'".to_owned()
-    } else {
-        choices(&live)
+/// The node that listens there, in the folder that is called so or in any other.
+fn at_address(base: &Path, listen: SocketAddr) -> Outcome<PathBuf> {
+    let own = running_in(&base.join(state::folder_name(listen)));
+    own.or_else(|failure| {
+        let live = state::live(base);
+        let there = live.iter().find(|live| live.listen == listen.to_string());
+        there.map(|live| live.control.clone()).ok_or_else(|| failure.try_this(others(&live)))
     })
+}
+
+fn others(live: &[Live]) -> String {
+    if live.is_empty() { "none runs at all; start one with 'egoist node'".to_owned() } else { choices(live) }
 }
 
 fn only_one(base: &Path) -> Outcome<PathBuf> {
@@ -93,11 +98,9 @@ fn only_one(base: &Path) -> Outcome<PathBuf> {
     }
 }
 
-/// The live nodes as flags: the last `_` of a folder's name stands for the colon before the port, those before it for
-/// colons as well.
+/// The live nodes as flags.
 fn choices(live: &[Live]) -> String {
-    let flags: Vec<_> =
-        live.iter().map(|l| format!("--node {} (process {})", l.name.replace('_', ":"), l.pid)).collect();
+    let flags: Vec<_> = live.iter().map(|l| format!("--node {} (process {})", l.listen, l.pid)).collect();
     format!("give {}", flags.join(" or "))
 }
 
@@ -196,8 +199,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let none = only_one(dir.path()).unwrap_err().to_string();
         assert!(none.contains("no node runs") && none.contains("'egoist node'"), "{none}");
-        let live = ["127.0.0.1_1", "[__1]_2"].map(|name| Live {
-            name: name.into(),
+        let live = ["127.0.0.1:1", "[::1]:2"].map(|listen| Live {
+            listen: listen.into(),
             pid: 7,
             control: PathBuf::new(),
         });

@@ -12,6 +12,7 @@ use std::panic;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, filter::FilterExt as _};
@@ -32,6 +33,8 @@ const LAST: Duration = Duration::from_millis(500);
 /// Standard error, which everything that is said goes through.
 static OUTLET: OnceLock<Outlet> = OnceLock::new();
 static REPEATS: OnceLock<Repeats> = OnceLock::new();
+/// None until a command begins to log.
+static FORMAT: OnceLock<Format> = OnceLock::new();
 
 /// How much a command says when it is not told: a place in [`LEVELS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,23 +45,51 @@ pub(crate) enum Talk {
     News = 2,
 }
 
+/// What a line of the log is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For programs: a JSON object.
+    Json,
+}
+
 /// Begins to log; `louder` is how many `-v` there were less how many `-q`.
-pub(crate) fn start(talk: Talk, louder: i16) -> Outcome {
+pub(crate) fn start(talk: Talk, louder: i16, format: Format) -> Outcome {
     let filter = match env::var(VARIABLE) {
         Ok(text) => EnvFilter::try_new(&text).map_err(|e| bad_filter(&text, &e))?,
         Err(_) => EnvFilter::new(level(talk, louder)),
     };
     let filter = filter.and(REPEATS.get_or_init(Repeats::new).clone());
     let log = tracing_subscriber::fmt::layer().with_writer(|| outlet().clone()).log_internal_errors(false);
-    let log = log.with_ansi(has_colours(&io::stderr())).with_target(false).with_filter(filter);
+    let log = match format {
+        Format::Text => log.with_ansi(has_colours(&io::stderr())).with_target(false).boxed(),
+        Format::Json => log.json().boxed(),
+    };
     // A second start in one process (tests) keeps the first.
-    let _ = tracing_subscriber::registry().with(log).try_init();
+    let _ = tracing_subscriber::registry().with(log.with_filter(filter)).try_init();
+    let _ = FORMAT.set(format);
     panic::set_hook(Box::new(panicked));
     Ok(())
 }
 
-/// Says a line that is no event: why a command failed, or a note beside its answer.
-pub(crate) fn say(line: &str) {
+/// Says why a command failed.
+pub(crate) fn fail(line: &str) {
+    match FORMAT.get() {
+        Some(Format::Json) => tracing::error!("{line}"),
+        _ => say(line),
+    }
+}
+
+/// Says a note beside an answer.
+pub(crate) fn note(line: &str) {
+    match FORMAT.get() {
+        Some(Format::Json) => tracing::warn!("{line}"),
+        _ => say(line),
+    }
+}
+
+fn say(line: &str) {
     // It cannot fail.
     let _ = outlet().clone().write_all(format!("{line}\n").as_bytes());
 }

@@ -1,0 +1,92 @@
+//! Control clients that say much, keep much waiting and read nothing: what a node's memory makes of it.
+
+mod program;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use program::{Running, json, within};
+
+/// Clients of each kind.
+const MANY: usize = 13;
+/// What a node may grow by for all of them, in KiB: 16 MiB that they hold, twice for the buffers around it, and as much
+/// for one request while it is read.
+const GROWS: u64 = 48 << 10;
+
+/// What the process has in memory, and the most it had, in KiB.
+fn memory(pid: u32) -> (u64, u64) {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let value = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    (value("VmRSS:"), value("VmHWM:"))
+}
+
+fn connect(path: &Path) -> UnixStream {
+    let stream = UnixStream::connect(path).unwrap();
+    stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    stream
+}
+
+/// Says the lines as far as the node takes them.
+fn say(path: &Path, line: &[u8], times: usize) -> UnixStream {
+    let mut stream = connect(path);
+    for _ in 0..times {
+        if stream.write_all(line).is_err() {
+            break;
+        }
+    }
+    stream
+}
+
+#[test]
+fn hostile_clients_cost_a_bounded_memory() {
+    if !Path::new("/proc/self/status").exists() {
+        eprintln!("SKIPPED: there is no /proc here to read a process's memory from");
+        return;
+    }
+    let base = tempfile::tempdir().unwrap();
+    let control = base.path().join("c");
+    let path = control.to_str().unwrap();
+    let args =
+        ["node", "--listen", "127.0.0.1:0", "--bootstrap", "127.0.0.1:9", "--no-state", "--control", path];
+    let mut node = Running::start(base.path(), &args);
+    within(Duration::from_secs(5), "it has started", || {
+        json(base.path(), &["status", "--control", path])["id"].is_string()
+    });
+    let (before, _) = memory(node.child.id());
+
+    // An id is kept until the answer, and who listens waits for ever.
+    let id = "i".repeat((1 << 20) - 100);
+    let named = format!("{{\"id\": \"{id}\", \"do\": \"overlay.listen\"}}\n");
+    let listening: Vec<_> = (0..MANY).map(|_| say(&control, named.as_bytes(), 20)).collect();
+    // A line without an end.
+    let endless: Vec<_> = (0..MANY).map(|_| say(&control, &vec![b' '; (1 << 20) - 1], 1)).collect();
+    // Answers that nobody reads: each repeats what was asked.
+    let unknown = format!("{{\"id\": 1, \"do\": \"{}\"}}\n", "x".repeat(100_000));
+    let deaf: Vec<_> = (0..MANY).map(|_| say(&control, unknown.as_bytes(), 60)).collect();
+    // One request of many values.
+    let values = format!("{{\"id\": 1, \"do\": \"overlay.ping\", \"with\": [{}0]}}\n", "0,".repeat(500_000));
+    let wide = say(&control, values.as_bytes(), 2);
+
+    let began = Instant::now();
+    let mut good = connect(&control);
+    good.write_all(b"{\"id\": 1, \"do\": \"overlay.status\"}\n").unwrap();
+    let mut answer = String::new();
+    BufReader::new(good).read_line(&mut answer).unwrap();
+    assert!(answer.contains("\"ok\""), "{answer}");
+    let (after, most) = memory(node.child.id());
+    println!(
+        "{before} KiB before, {after} KiB with {} hostile clients, {most} KiB at most; a good one was answered in {:?}",
+        3 * MANY + 1,
+        began.elapsed()
+    );
+    assert!(most - before < GROWS, "{before} KiB before, {most} KiB at most");
+    drop((listening, endless, deaf, wide));
+    node.signal("TERM");
+    assert!(node.end().success());
+}
