@@ -10,6 +10,7 @@ use super::budget::Budgets;
 use super::database::{Limits, LinkMode};
 use super::flood::{REFRESH_PERIOD, Refresh};
 use super::names::NodeId;
+use super::ports::Ports;
 use super::wire::Network;
 use super::wiring::Caution;
 use crate::kernel::Seed;
@@ -146,6 +147,8 @@ pub struct Config {
     pub address: SocketAddr,
     /// Further addresses, told to others in the record.
     pub more_addresses: SmallVec<[SocketAddr; 1]>,
+    /// What its datagram ports are bound to; none for one that serves every address.
+    pub ports: Ports,
     /// The node's id; `None` takes the one kept in its state, or draws one.
     pub id: Option<NodeId>,
     /// How many neighbours to choose.
@@ -176,6 +179,7 @@ impl Config {
             network,
             address,
             more_addresses: SmallVec::new(),
+            ports: Ports::default(),
             id: None,
             k: 3,
             policy: PolicyKind::default(),

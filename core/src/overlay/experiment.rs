@@ -15,6 +15,7 @@ use super::config::Config;
 use super::event::{Command, Event, Refusal, Reply};
 use super::judge::{self, Chosen, Judgement, Truth};
 use super::machine::Overlay;
+use super::ports::Ports;
 use super::wire::Network;
 use crate::kernel::{Input, Machine, Output, Seed, Streams, Time, Wake};
 use crate::sim::{self, Boot, Matrix, Sites, World};
@@ -136,6 +137,7 @@ fn config(node: &Config, boot: Boot, bootstraps: Vec<SocketAddr>) -> Config {
         id: None,
         address: boot.address,
         more_addresses: SmallVec::new(),
+        ports: Ports::default(),
         bootstraps,
         ..node.clone()
     }

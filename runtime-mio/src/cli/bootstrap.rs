@@ -49,8 +49,8 @@ impl Verb for Bootstrap {
     fn run(self, _: &ArgMatches, session: &mut Session<'_>) -> Outcome {
         self.place.check()?;
         self.pace.warn();
-        let ground = Ground::take(self.place.listen, &self.state)?;
-        let mut config = self.place.plan(ground.address, &self.place.bootstrap, draw_seed()?)?;
+        let ground = Ground::take(&self.place.listen, &self.state)?;
+        let mut config = self.place.plan(&ground.addresses, &self.place.bootstrap, draw_seed()?)?;
         (config.policy, config.k) = (PolicyKind::Watch, 0);
         config.periods = self.periods.paced(self.pace.pace);
         config.bounds = self.bounds.limits();

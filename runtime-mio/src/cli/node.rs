@@ -42,9 +42,9 @@ impl Verb for Node {
         let Settings { place, wiring, periods, pace, bounds } = &self.settings;
         place.check()?;
         pace.warn();
-        let ground = Ground::take(place.listen, &self.state)?;
+        let ground = Ground::take(&place.listen, &self.state)?;
         let bootstraps = place.bootstraps();
-        let mut config = place.plan(ground.address, &bootstraps, draw_seed()?)?;
+        let mut config = place.plan(&ground.addresses, &bootstraps, draw_seed()?)?;
         wiring.apply(&mut config);
         config.periods = periods.paced(pace.pace);
         config.bounds = bounds.limits();

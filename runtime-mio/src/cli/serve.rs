@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use egoist_core::kernel::{Machine, Seed};
+use egoist_core::kernel::{Machine, Seed, Time};
 use egoist_core::overlay::bootstrap::Bootstrap;
 use egoist_core::overlay::{Command, Config, Event, Overlay, Refusal, Reply};
 use egoist_core::record::{Recordable, Recorder};
@@ -56,6 +57,7 @@ impl<M: Member + Recordable> Member for Recorder<M, Flight> {
 #[derive(Serialize)]
 struct Beginning {
     address: SocketAddr,
+    more_addresses: Vec<SocketAddr>,
     network: String,
     state: Option<PathBuf>,
     control: Option<PathBuf>,
@@ -63,8 +65,10 @@ struct Beginning {
 
 impl std::fmt::Display for Beginning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Beginning { address, network, .. } = self;
-        write!(f, "listening on {address}, network {network}")?;
+        let Beginning { address, more_addresses, network, .. } = self;
+        write!(f, "listening on {address}")?;
+        more_addresses.iter().try_for_each(|address| write!(f, " and {address}"))?;
+        write!(f, ", network {network}")?;
         self.control.as_ref().map_or(Ok(()), |control| write!(f, ", control socket {}", control.display()))
     }
 }
@@ -82,29 +86,35 @@ pub(crate) struct Ground {
     driver: Driver,
     bound: Bound<MioNet>,
     home: Home,
-    /// Where the node listens.
-    pub(crate) address: SocketAddr,
+    /// Where the node listens, at least one address.
+    pub(crate) addresses: Vec<SocketAddr>,
 }
 
 impl Ground {
-    /// Binds `listen` and takes the folder. A port that is given is asked for after the folder, so that a second process
+    /// Binds all of `listen` and takes the folder, which the first names. A port that is given is asked for after the folder, so that a second process
     /// is told of the first; a free one must be known before.
     ///
     /// # Errors
     /// The folder is another process's, or the address cannot be bound.
-    pub(crate) fn take(listen: SocketAddr, state: &StateArgs) -> Outcome<Self> {
+    pub(crate) fn take(listen: &[SocketAddr], state: &StateArgs) -> Outcome<Self> {
+        let first = *listen.first().ok_or_else(|| Failure::usage("a node listens somewhere"))?;
         let mut driver = Driver::new().map_err(|e| Failure::io("cannot begin an event loop", "poll", &e))?;
-        let early = if listen.port() == 0 { None } else { Some(state.take(listen)?) };
-        let setup = Setup { listen: vec![listen], udp: vec![listen], state: None };
+        let early = if first.port() == 0 { None } else { Some(state.take(first)?) };
+        let setup = Setup { listen: listen.to_vec(), udp: listen.to_vec(), state: None };
         let bound = driver.bind(&setup).map_err(|e| {
             Failure::new(e.to_string())
-                .at(format!("--listen {listen}"))
+                .at(format!("--listen {}", e.addr))
                 .try_this("give another --listen, or port 0 for a free one")
         })?;
-        let address = bound.listeners().first().copied().unwrap_or(listen);
-        let home = early.map_or_else(|| state.take(address), Ok)?;
+        let addresses = bound.listeners();
+        let home = early.map_or_else(|| state.take(addresses.first().copied().unwrap_or(first)), Ok)?;
         let bound = bound.with_state(home.folder.clone());
-        Ok(Ground { driver, bound, home, address })
+        Ok(Ground { driver, bound, home, addresses })
+    }
+
+    /// The first address at which the node listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.addresses[0]
     }
 
     /// Adds the machine; what it tells goes to `on_event`.
@@ -114,7 +124,7 @@ impl Ground {
         on_event: impl FnMut(&mut Host<MioNet>, M::Event) + 'static,
     ) -> Settled<M> {
         let key = self.driver.add(self.bound, machine, on_event);
-        Settled { driver: self.driver, key, home: self.home, address: self.address }
+        Settled { driver: self.driver, key, home: self.home, addresses: self.addresses }
     }
 
     /// Runs a member of the overlay until it has left. Bootstraps given by name are looked up as it runs.
@@ -132,11 +142,15 @@ impl Ground {
         let desk = Rc::new(RefCell::new(Desk::new(&config, Instant::now())));
         let (heard, asked) = (Rc::clone(&desk), Rc::clone(&desk));
         let (network, known) = (config.network.to_string(), config.bootstraps.clone());
+        let sought: Arc<AtomicU64> = Arc::default();
+        let seen = Arc::clone(&sought);
         let flight = record.flight(self.home.folder.as_deref())?;
         let alarm = flight.alarm();
         let mut settled = self.settle(Recorder::<M, _>::new(config, flight), move |host, event| {
-            if let Event::Fatal { .. } = event {
-                alarm.raise();
+            match event {
+                Event::Fatal { .. } => alarm.raise(),
+                Event::Seeking => seen.store(host.now().as_micros(), Ordering::Relaxed),
+                _ => {}
             }
             heard.borrow_mut().event(host, event);
         });
@@ -145,7 +159,11 @@ impl Ground {
             move |host, request, responder| Desk::request(&asked, key, host, request, responder),
             move |host| leave(host, key),
         )?;
-        names::follow(&mut settled.driver, bootstraps, &Newcomer { key, known, named: Arc::default() });
+        names::follow(
+            &mut settled.driver,
+            bootstraps,
+            &Newcomer { key, known, named: Arc::default(), sought },
+        );
         let folder = settled.home.folder.clone().unwrap_or_else(|| PathBuf::from("--no-state"));
         settled.run(network, session)?;
         let fatal = desk.borrow().fatal;
@@ -162,7 +180,7 @@ pub(crate) struct Settled<M> {
     driver: Driver,
     pub(crate) key: Key<M>,
     home: Home,
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
 }
 
 impl<M: Machine + 'static> Settled<M> {
@@ -195,8 +213,9 @@ impl<M: Machine + 'static> Settled<M> {
     pub(crate) fn run(&mut self, network: String, session: &mut Session<'_>) -> Outcome {
         let Home { folder: state, control, .. } = &self.home;
         let (state, control) = (state.clone(), control.clone());
-        session.show(&Beginning { address: self.address, network, state, control })?;
-        self.driver.run().map_err(|e| Failure::io("the event loop failed", self.address, &e))
+        let (address, more_addresses) = (self.addresses[0], self.addresses[1..].to_vec());
+        session.show(&Beginning { address, more_addresses, network, state, control })?;
+        self.driver.run().map_err(|e| Failure::io("the event loop failed", address, &e))
     }
 }
 
@@ -207,17 +226,24 @@ struct Newcomer<M> {
     known: Vec<SocketAddr>,
     /// What the others' names stood for last.
     named: Arc<Mutex<BTreeMap<String, Vec<SocketAddr>>>>,
+    /// When it last asked a bootstrap, or would have if it knew one, in microseconds.
+    sought: Arc<AtomicU64>,
 }
 
 impl<M> Clone for Newcomer<M> {
     fn clone(&self) -> Self {
-        Newcomer { key: self.key, known: self.known.clone(), named: Arc::clone(&self.named) }
+        Newcomer {
+            key: self.key,
+            known: self.known.clone(),
+            named: Arc::clone(&self.named),
+            sought: Arc::clone(&self.sought),
+        }
     }
 }
 
 impl<M: Member> names::Seeker for Newcomer<M> {
-    fn seeks(&self, host: &Host<MioNet>) -> bool {
-        host.machine(self.key).overlay().neighbors().is_empty()
+    fn seeks(&self, _: &Host<MioNet>, since: Time) -> bool {
+        self.sought.load(Ordering::Relaxed) > since.as_micros()
     }
 
     fn found(&self, host: &mut Host<MioNet>, name: &str, addresses: Vec<SocketAddr>) {
