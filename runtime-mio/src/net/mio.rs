@@ -267,7 +267,10 @@ mod tests {
             match of() {
                 Ok(value) => return value,
                 Err(error) => {
-                    assert!(error.kind() == io::ErrorKind::WouldBlock && Instant::now() < deadline, "{error}")
+                    assert!(
+                        error.kind() == io::ErrorKind::WouldBlock && Instant::now() < deadline,
+                        "{error}"
+                    );
                 }
             }
             std::thread::sleep(Duration::from_millis(1));
