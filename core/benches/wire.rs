@@ -43,7 +43,7 @@ fn beat() -> Beat {
 }
 
 fn net(n: u32) -> Packet {
-    Packet::Net((0..n).map(node).collect())
+    Packet::Net((0..n).map(|n| node(n).into()).collect())
 }
 
 fn line(packet: &Packet) -> Bytes {

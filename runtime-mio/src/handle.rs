@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::host::Host;
 use crate::net::{MioNet, Net, WakeUp};
-use crate::resolver;
+use crate::resolver::{self, Resolve, SystemResolver};
 
 /// Closures that wait for the loop; a thread that is faster than the loop has to wait itself.
 const POSTED: usize = 1024;
@@ -24,11 +24,21 @@ pub(crate) struct Shared<N: Net> {
     posted: Mutex<VecDeque<Posted<N>>>,
     wake: WakeUp,
     pub(crate) lookups: resolver::Slots,
+    resolver: Mutex<Arc<dyn Resolve>>,
 }
 
 impl<N: Net> Shared<N> {
     pub(crate) fn new(wake: WakeUp) -> Self {
-        Shared { posted: Mutex::default(), wake, lookups: resolver::Slots::default() }
+        let resolver: Mutex<Arc<dyn Resolve>> = Mutex::new(Arc::new(SystemResolver));
+        Shared { posted: Mutex::default(), wake, lookups: resolver::Slots::default(), resolver }
+    }
+
+    pub(crate) fn set_resolver(&self, resolver: Arc<dyn Resolve>) {
+        *self.resolver.lock().unwrap_or_else(PoisonError::into_inner) = resolver;
+    }
+
+    pub(crate) fn resolver(&self) -> Arc<dyn Resolve> {
+        Arc::clone(&self.resolver.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Everything posted until now.

@@ -15,6 +15,7 @@ use crate::erase::{Erased, EventSink, Key, MachineId, Sink, Slot};
 use crate::handle::{Handle, Shared};
 use crate::listener::{Bound, ListenSocket};
 use crate::net::{MioNet, Net, Ready, Token};
+use crate::resolver::Resolve;
 use crate::shim::{HeldDatagrams, Shim};
 use crate::source::Source;
 use crate::store::{StateError, Store};
@@ -254,6 +255,11 @@ impl<N: Net> Host<N> {
     pub fn set_shim(&mut self, shim: impl Shim + 'static) {
         self.shim = Some(Box::new(shim));
         self.net.be_precise();
+    }
+
+    /// Has names resolved by `resolver` from now on, and not by the [system's](crate::SystemResolver).
+    pub fn set_resolver(&mut self, resolver: impl Resolve) {
+        self.shared.set_resolver(Arc::new(resolver));
     }
 
     /// The driver's bounds.

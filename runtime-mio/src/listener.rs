@@ -21,7 +21,8 @@ const PORT_TRIES: usize = 32;
 /// What a machine needs of the host: where it listens and where it keeps its state.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Setup {
-    /// TCP listeners, by [`Port`]. IPv4 and IPv6 are apart: an IPv6 listener takes IPv6 only.
+    /// TCP listeners, by [`Port`]. IPv4 and IPv6 are apart: an IPv6 listener takes IPv6 only, but for `[::]`, which takes
+    /// both.
     pub listen: Vec<SocketAddr>,
     /// UDP sockets, by [`Port`]. Where a listener and a socket of the same IP address both say port 0 they get the same
     /// free port.

@@ -13,6 +13,31 @@ use crate::net::Net;
 /// Names resolved at a time, each on a thread of its own, so that one that takes long delays no other.
 const LOOKUPS: usize = 8;
 
+/// Turns `host:port` into addresses. It is asked on threads of its own and may take its time.
+pub trait Resolve: Send + Sync + 'static {
+    /// The addresses that a name stands for now.
+    ///
+    /// # Errors
+    /// Nobody knows the name, or nobody can be asked.
+    fn resolve(&self, name: &str) -> io::Result<Vec<SocketAddr>>;
+}
+
+impl<F: Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static> Resolve for F {
+    fn resolve(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
+        self(name)
+    }
+}
+
+/// The operating system's resolver.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemResolver;
+
+impl Resolve for SystemResolver {
+    fn resolve(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
+        name.to_socket_addrs().map(Iterator::collect)
+    }
+}
+
 /// How many lookups are under way.
 #[derive(Default)]
 pub(crate) struct Slots(AtomicUsize);
@@ -34,9 +59,9 @@ pub(crate) fn resolve<N: Net>(
     then: impl FnOnce(&mut Host<N>, io::Result<Vec<SocketAddr>>) + Send + 'static,
 ) -> Result<(), Busy> {
     shared.lookups.take()?;
-    let answering = Arc::clone(shared);
+    let (answering, resolver) = (Arc::clone(shared), shared.resolver());
     let lookup = move || {
-        let answer = name.to_socket_addrs().map(Iterator::collect);
+        let answer = resolver.resolve(&name);
         answering.lookups.give_back();
         answering.post(Box::new(move |host| then(host, answer)));
     };

@@ -148,7 +148,7 @@ fn register(place: &mut Place, at: SocketAddr, registration: Registration) -> Ve
 fn newcomer(n: u16, all: bool) -> Registration {
     let addr = SocketAddr::from(([127, 0, 0, 1], 20_000 + n));
     let node = NodeName { addr, id: Some(NodeId(u128::MAX - u128::from(n))) };
-    Registration { node, k: 3, all, over: false, other: Bytes::new() }
+    Registration { node: node.into(), k: 3, all, over: false, other: Bytes::new() }
 }
 
 #[test]
@@ -168,8 +168,8 @@ fn four_hundred_announced_nodes_are_told_in_one_answer() {
     }
     assert!(lines.len() > 1 && packets.len() == 1, "{} pieces, {} packets", lines.len(), packets.len());
     let Packet::Net(names) = read_reassembled(&packets[0]).unwrap() else { panic!("no NET") };
-    let told: BTreeSet<NodeName> = names.iter().copied().collect();
-    let announced: BTreeSet<NodeName> = (0..ANNOUNCED).map(|n| newcomer(n, false).node).collect();
+    let told: BTreeSet<NodeName> = names.iter().map(|contact| contact.name).collect();
+    let announced: BTreeSet<NodeName> = (0..ANNOUNCED).map(|n| newcomer(n, false).node.name).collect();
     assert_eq!((names.len(), told), (usize::from(ANNOUNCED), announced));
 }
 
@@ -191,7 +191,7 @@ fn guide(to: NodeName) -> SocketAddr {
     std::thread::spawn(move || {
         while let Ok((mut stream, _)) = listener.accept() {
             // The one who asked may be gone by now.
-            let _ = stream.write_all(&Packet::Net(vec![to]).emit());
+            let _ = stream.write_all(&Packet::Net(vec![to.into()]).emit());
             let _ = stream.read(&mut [0; 1024]);
         }
     });

@@ -12,6 +12,7 @@ use super::budget::Budgets;
 use super::database::{Limits, LinkMode};
 use super::flood::{REFRESH_PERIOD, Refresh};
 use super::names::NodeId;
+use super::ports::Ports;
 use super::wire::Network;
 use super::wiring::Caution;
 use crate::kernel::Seed;
@@ -150,6 +151,8 @@ pub struct Config {
     pub address: SocketAddr,
     /// Further addresses, told to others in the record.
     pub more_addresses: SmallVec<[SocketAddr; 1]>,
+    /// What its datagram ports are bound to; none for one that serves every address.
+    pub ports: Ports,
     /// The node's id; `None` takes the one kept in its state, or draws one.
     pub id: Option<NodeId>,
     /// How many neighbours to choose, up to [`CHOICES_LIMIT`]; 0 for a node that watches.
@@ -180,6 +183,7 @@ impl Config {
             network,
             address,
             more_addresses: SmallVec::new(),
+            ports: Ports::default(),
             id: None,
             k: 3,
             policy: PolicyKind::default(),

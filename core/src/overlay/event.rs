@@ -28,7 +28,7 @@ pub enum Command {
         payload: Bytes,
     },
     /// Ask these bootstraps from now on, in the place of those known before: their names may stand for other addresses
-    /// now. A node without a link asks one at once.
+    /// now. One that was not known before is asked at once.
     Bootstraps(Vec<SocketAddr>),
     /// Withdraw, tell the neighbours and close every link; [`Event::Left`] follows.
     Leave,
@@ -162,6 +162,10 @@ pub enum Event {
         /// Where its record says that it listens.
         address: SocketAddr,
     },
+    /// The node is about to ask a bootstrap, for itself or for others who may be missing, or would if it knew one: where
+    /// bootstraps are known by name, it is time to look the names up again and to hand the addresses over with
+    /// [`Command::Bootstraps`]. In an overlay of any size a few nodes say so in each healing period.
+    Seeking,
     /// Everything is closed; the node may be dropped.
     Left,
 }

@@ -14,6 +14,7 @@ use super::config::{Config, ConfigError};
 use super::event::Event;
 use super::judge::{self, Chosen, Judgement, Truth};
 use super::machine::Overlay;
+use super::ports::Ports;
 use super::wire::Network;
 use crate::kernel::{Seed, Streams, Time};
 use crate::sim::{self, Boot, Matrix, Sites, World};
@@ -80,6 +81,7 @@ fn config(node: &Config, boot: Boot, bootstraps: Vec<SocketAddr>) -> Config {
         id: None,
         address: boot.address,
         more_addresses: SmallVec::new(),
+        ports: Ports::default(),
         bootstraps,
         ..node.clone()
     }

@@ -150,15 +150,15 @@ fn packet(rng: &mut Rng, peer: NodeId) -> Packet {
         16 => Packet::Nack(Nack {
             word: Bytes::from_static(b"LNK"),
             reason: None,
-            nodes: smallvec![name(id(rng))],
+            nodes: vec![name(id(rng)).into()],
         }),
         17 => Packet::Rmv(Removal::originate(key(rng), name(peer), id(rng), key(rng))),
         18 => Packet::Ping(token(rng)),
         19 => Packet::Pong(token(rng)),
-        20 => Packet::Net((0..rng.below(5)).map(|_| name(id(rng))).collect()),
+        20 => Packet::Net((0..rng.below(5)).map(|_| name(id(rng)).into()).collect()),
         21 => Packet::Unknown(Bytes::from_static(b"NEW")),
         _ => Packet::Reg(Registration {
-            node: name(peer),
+            node: name(peer).into(),
             k: 2,
             all: rng.percent(50),
             over: true,

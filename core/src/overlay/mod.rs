@@ -46,10 +46,12 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `config`, `event`, `names` | what a node is told, what it is asked and tells, what things are called |
+//! | `addresses` | where a peer is reached, and the attempt that tries one address after another |
 //! | `budget` | how much a peer may ask of a node |
 //! | `wire/` | the grammar: read, checked, written, cut into pieces |
 //! | `flood/` | duplicates, rates of origination, refreshes, freshness, ages |
 //! | `database/` | records, their edges, expiry, and the comparison of two databases |
+//! | `ports` | which datagram socket serves an address |
 //! | `link/`, `probes` | one link, its beats and its smoothed delay; the distances to those who are no neighbours |
 //! | `graph`, `routes/` | edges over dense indices, and shortest paths on them |
 //! | `wiring/` | policies, the value of a choice, hysteresis and the quiet guard; they know no machine |
@@ -57,6 +59,7 @@
 //! | `judge`, `experiment` | with `sim`: a wiring judged on the true delays, and the machines run on a matrix of them |
 //! | `scenario`, `oracle` | with `sim`: overlays with faults, and what must be true of them afterwards |
 
+pub mod addresses;
 mod budget;
 mod config;
 pub mod database;
@@ -74,6 +77,7 @@ mod machine;
 mod names;
 #[cfg(feature = "sim")]
 pub mod oracle;
+mod ports;
 mod probes;
 mod recording;
 pub mod routes;
@@ -90,3 +94,4 @@ pub use database::LinkMode;
 pub use event::{Command, Event, Refusal, Reply};
 pub use machine::{Counters, NeighborView, NodeView, Overlay, PathView, Phase, RouteView, StatusView};
 pub use names::{Cost, IdError, Key, NodeId, Token};
+pub use ports::Ports;

@@ -2,9 +2,11 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use core::ops::Bound;
 use core::time::Duration;
 
+use super::addresses::{Addresses, Attempt};
 use super::link::{Heard, Smoothed};
 use super::names::{Cost, NodeId, Token};
 use crate::kernel::Time;
@@ -24,12 +26,14 @@ pub(super) struct Measured {
     pub answered: Option<Time>,
     /// Probes without an answer since.
     pub failed: u32,
-    waiting: u32,
+    /// Which of its addresses answered last.
+    pub at: Option<SocketAddr>,
+    attempt: Attempt<Token>,
 }
 
 impl Measured {
     fn new(now: Time) -> Self {
-        Measured { rtt: None, heard: now, answered: None, failed: 0, waiting: 0 }
+        Measured { rtt: None, heard: now, answered: None, failed: 0, at: None, attempt: Attempt::default() }
     }
 
     /// The cost of a link to it; `None` while unmeasured, or when it answers no more.
@@ -103,26 +107,49 @@ impl Probes {
         self.cursor
     }
 
-    /// A probe with `token` goes to `id`.
-    pub(super) fn sent(&mut self, now: Time, id: NodeId, token: Token) {
+    /// An attempt to get an answer of `id` at one of these begins.
+    pub(super) fn begin(&mut self, id: NodeId, addresses: Addresses) {
         if let Some(peer) = self.peers.get_mut(&id) {
-            peer.waiting += 1;
+            peer.attempt = Attempt::new(addresses);
+        }
+    }
+
+    /// Where `id` is to be probed next in this attempt.
+    pub(super) fn next_address(&mut self, id: NodeId) -> Option<SocketAddr> {
+        self.peers.get_mut(&id)?.attempt.take_next()
+    }
+
+    /// Whether this attempt has an address left.
+    pub(super) fn has_more(&self, id: NodeId) -> bool {
+        self.peers.get(&id).is_some_and(|peer| peer.attempt.has_more())
+    }
+
+    /// A probe with `token` goes to `id` at one of its addresses.
+    pub(super) fn sent(&mut self, now: Time, id: NodeId, token: Token, to: SocketAddr) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.attempt.begun(token, to);
             self.waiting.insert(token, Waiting { id, sent: now });
             self.order.push_back((now, token));
         }
     }
 
-    /// Whether a probe to `id` is under way.
+    /// Whether an attempt to get an answer of `id` is under way.
     pub(super) fn is_waiting(&self, id: NodeId) -> bool {
-        self.peers.get(&id).is_some_and(|p| p.waiting > 0)
+        self.peers.get(&id).is_some_and(|peer| !peer.attempt.is_over())
     }
 
-    /// An answer came: whose it is and the round trip; `None` for a token that nobody waits for.
+    /// An answer came, from wherever: whose it is and the round trip; `None` for a token that nobody waits for. What else
+    /// the attempt had under way is waited for no more.
     pub(super) fn answered(&mut self, now: Time, token: Token, when: Heard) -> Option<(NodeId, Duration)> {
         let Waiting { id, sent } = self.waiting.remove(&token)?;
         let peer = self.peers.get_mut(&id)?;
+        let (at, others) = peer.attempt.answered(token)?;
+        peer.attempt.end();
+        for other in others {
+            self.waiting.remove(&other);
+        }
         let rtt = now.since(sent);
-        peer.waiting = peer.waiting.saturating_sub(1);
+        peer.at = Some(at);
         peer.failed = 0;
         peer.heard = now;
         peer.answered = Some(now);
@@ -142,7 +169,14 @@ impl Probes {
         }
     }
 
-    /// Takes the probes that got no answer within `timeout`: whom they were for.
+    /// A connection to `id` at one of its addresses led to it.
+    pub(super) fn led(&mut self, id: NodeId, at: SocketAddr) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.at = Some(at);
+        }
+    }
+
+    /// Takes the probes that got no answer within `timeout`: those whose attempt is over with that.
     pub(super) fn expire(&mut self, now: Time, timeout: Duration) -> Vec<NodeId> {
         let mut failed = Vec::new();
         while let Some(&(sent, token)) = self.order.front() {
@@ -153,9 +187,11 @@ impl Probes {
             if let Some(Waiting { id, .. }) = self.waiting.remove(&token)
                 && let Some(peer) = self.peers.get_mut(&id)
             {
-                peer.waiting = peer.waiting.saturating_sub(1);
-                peer.failed = peer.failed.saturating_add(1);
-                failed.push(id);
+                peer.attempt.failed(token);
+                if peer.attempt.is_over() {
+                    peer.failed = peer.failed.saturating_add(1);
+                    failed.push(id);
+                }
             }
         }
         failed
@@ -176,6 +212,10 @@ impl Probes {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn at(port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 1], port))
+    }
 
     proptest! {
         /// Whatever the pulse, everybody is probed about once in a period, and nobody twice before another is probed.
@@ -208,17 +248,17 @@ mod tests {
         let mut probes = Probes::default();
         let id = NodeId(7);
         probes.learn(Time::ZERO, id);
-        probes.sent(Time::from_millis(10), id, Token(1));
+        probes.sent(Time::from_millis(10), id, Token(1), at(1));
         assert_eq!(
             probes.answered(Time::from_millis(50), Token(1), Heard::InTime),
             Some((id, Duration::from_millis(40)))
         );
         assert_eq!(probes.answered(Time::from_millis(50), Token(1), Heard::InTime), None);
         assert_eq!(probes.get(id).unwrap().cost(), Some(Cost::from_micros(40_000)));
-        for token in [2, 3] {
-            probes.sent(Time::from_millis(100), id, Token(token));
+        for (token, sent) in [(2, 100), (3, 3_200)] {
+            probes.sent(Time::from_millis(sent), id, Token(token), at(1));
+            assert_eq!(probes.expire(Time::from_millis(sent + 3_000), Duration::from_secs(3)), [id]);
         }
-        assert_eq!(probes.expire(Time::from_millis(3_100), Duration::from_secs(3)), [id, id]);
         assert_eq!(probes.get(id).unwrap().cost(), None);
         assert!(!probes.is_waiting(id));
     }
@@ -230,13 +270,36 @@ mod tests {
         probes.learn(Time::ZERO, id);
         assert!(!probes.is_waiting(id) && !probes.is_waiting(NodeId(8)));
         for token in [1, 2] {
-            probes.sent(Time::ZERO, id, Token(token));
+            probes.sent(Time::ZERO, id, Token(token), at(1));
             assert!(probes.is_waiting(id));
         }
-        probes.answered(Time::from_secs(1), Token(1), Heard::InTime);
-        assert!(probes.is_waiting(id), "the other one");
-        assert_eq!(probes.expire(Time::from_secs(3), Duration::from_secs(3)), [id]);
+        assert_eq!(probes.expire(Time::from_secs(3), Duration::from_secs(3)), [id], "both, and one attempt");
         assert!(!probes.is_waiting(id));
+        assert_eq!(probes.get(id).unwrap().failed, 1);
+    }
+
+    #[test]
+    fn an_attempt_fails_with_its_last_address_and_ends_with_the_first_answer() {
+        let (mut probes, id, timeout) = (Probes::default(), NodeId(7), Duration::from_secs(3));
+        probes.learn(Time::ZERO, id);
+        probes.begin(id, [at(1), at(2), at(3)].into_iter().collect());
+        let send = |probes: &mut Probes, ms, token| {
+            let to = probes.next_address(id).unwrap();
+            probes.sent(Time::from_millis(ms), id, Token(token), to);
+        };
+        send(&mut probes, 0, 1);
+        assert_eq!(probes.expire(Time::from_secs(3), timeout), [], "there are others left");
+        send(&mut probes, 3_000, 2);
+        assert!(probes.has_more(id));
+        send(&mut probes, 3_250, 3);
+        assert!(!probes.has_more(id));
+        let rtt = Duration::from_millis(750);
+        assert_eq!(probes.answered(Time::from_millis(3_750), Token(2), Heard::InTime), Some((id, rtt)));
+        assert_eq!(probes.get(id).unwrap().at, Some(at(2)));
+        assert!(!probes.is_waiting(id), "the third is not waited for");
+        assert_eq!(probes.answered(Time::from_millis(3_760), Token(3), Heard::InTime), None);
+        assert_eq!(probes.expire(Time::from_secs(9), timeout), []);
+        assert_eq!(probes.get(id).unwrap().failed, 0);
     }
 
     #[test]
@@ -244,7 +307,7 @@ mod tests {
         let mut probes = Probes::default();
         let id = NodeId(7);
         probes.learn(Time::ZERO, id);
-        probes.sent(Time::ZERO, id, Token(1));
+        probes.sent(Time::ZERO, id, Token(1), at(1));
         probes.expire(Time::from_secs(3), Duration::from_secs(3));
         let rtt = Smoothed::first(Duration::from_millis(9));
         probes.heard(Time::from_secs(8), id, Some(rtt));
@@ -263,7 +326,7 @@ mod tests {
         let mut probes = Probes::default();
         let (id, timeout) = (NodeId(7), Duration::from_secs(3));
         probes.learn(Time::from_secs(10), id);
-        probes.sent(Time::from_secs(10), id, Token(1));
+        probes.sent(Time::from_secs(10), id, Token(1), at(1));
         probes.forgive(Time::from_secs(30), Duration::from_secs(15));
         assert_eq!(probes.get(id).unwrap().heard, Time::from_secs(25));
         assert_eq!(probes.expire(Time::from_millis(27_999), timeout), []);

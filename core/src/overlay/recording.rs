@@ -60,6 +60,7 @@ fn write_config(config: &Config, pen: &mut Pen<'_>) {
         network,
         address,
         more_addresses,
+        ports,
         id,
         k,
         policy,
@@ -75,6 +76,7 @@ fn write_config(config: &Config, pen: &mut Pen<'_>) {
     pen.octets(network.as_str().as_bytes());
     pen.address(*address);
     pen.list(more_addresses, |pen, address| pen.address(*address));
+    pen.list(ports.bound(), |pen, address| pen.address(*address));
     pen.option(*id, |pen, id| pen.plain(&id.0.to_le_bytes()));
     pen.size(*k);
     write_one(&POLICIES, policy, pen);
@@ -93,6 +95,7 @@ fn read_config(reader: &mut Reader<'_>) -> Option<Config> {
         network: Network::new(reader.text()?).ok()?,
         address: reader.address()?,
         more_addresses: reader.list(Reader::address)?.into(),
+        ports: reader.list(Reader::address)?.into_iter().collect(),
         id: reader.option(Reader::array)?.map(|id| NodeId(u128::from_le_bytes(id))),
         k: reader.narrow()?,
         policy: read_one(&POLICIES, reader)?,
@@ -262,6 +265,7 @@ mod tests {
         let rate = |burst| Rate { burst, per_second: burst + 1 };
         let odd = Config {
             more_addresses: ["[2001:db8::1]:5".parse().unwrap(), address].into_iter().collect(),
+            ports: [address].into_iter().collect(),
             id: Some(NodeId(u128::MAX - 5)),
             k: 9,
             policy: PolicyKind::Watch,

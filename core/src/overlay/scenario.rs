@@ -12,6 +12,7 @@ use core::time::Duration;
 
 mod grammar;
 mod script;
+mod stale;
 #[cfg(any(test, feature = "strategies"))]
 pub mod strategies;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod watch;
 
 pub use grammar::{ACTIONS, Choices};
 pub use script::NotAScenario;
+pub use stale::Stale;
 
 use super::config::{Bounds, Config, Periods, PolicyKind};
 use super::database::LinkMode;
@@ -129,6 +131,8 @@ pub struct Scenario {
     pub hashes: usize,
     /// Each process begins its clock at anything up to this; with zero all have the world's time.
     pub clocks: Duration,
+    /// Addresses that nodes give before the one at which they are reached, in this order.
+    pub stale: Vec<(usize, Stale)>,
     /// What goes wrong after the last join; nodes are counted with the bootstrap.
     pub faults: Vec<Action>,
     /// Who goes for good at the recovery, and how.
@@ -150,6 +154,7 @@ impl Scenario {
             configured_ids: false,
             hashes: Bounds::default().hashes,
             clocks: Duration::ZERO,
+            stale: Vec::new(),
             faults: Vec::new(),
             departures: Vec::new(),
         }
@@ -261,7 +266,10 @@ impl Scenario {
         for join in &self.joins {
             let scenario = self.clone();
             let node = world.add(move |boot: Boot| {
-                let config = scenario.config(boot.seed, boot.address);
+                let mut addresses = scenario.addresses(boot.node).into_iter();
+                let first = addresses.next().unwrap_or(boot.address);
+                let config =
+                    Config { more_addresses: addresses.collect(), ..scenario.config(boot.seed, first) };
                 let id = scenario.configured_ids.then(|| configured_id(boot.node));
                 built(Config { id, ..config })
             });

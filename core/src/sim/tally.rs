@@ -16,6 +16,8 @@ pub enum Kind {
     Reorder,
     /// A message met a way that was cut.
     Cut,
+    /// A message went to an address at which nobody listens.
+    Nowhere,
     /// Nodes that ran were cut off from others that ran.
     Partition,
     /// A way went and came again by itself.
@@ -69,12 +71,13 @@ const KINDS: usize = Kind::ALL.len();
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 28] = [
+    pub const ALL: [Kind; 29] = [
         Kind::Loss,
         Kind::Burst,
         Kind::Duplicate,
         Kind::Reorder,
         Kind::Cut,
+        Kind::Nowhere,
         Kind::Partition,
         Kind::Flap,
         Kind::SlowReader,

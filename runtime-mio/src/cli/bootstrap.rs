@@ -49,8 +49,8 @@ impl Verb for Bootstrap {
     fn run(self, matches: &ArgMatches, session: &mut Session<'_>) -> Outcome {
         self.place.check()?;
         self.pace.warn();
-        let ground = Ground::take(self.place.listen, None, &self.state)?;
-        let mut config = self.place.plan(ground.address, &self.place.bootstrap, draw_seed()?)?.watching();
+        let ground = Ground::take(&self.place.listen, None, &self.state)?;
+        let mut config = self.place.plan(&ground.addresses, &self.place.bootstrap, draw_seed()?)?.watching();
         config.periods = self.periods.paced(self.pace.pace);
         config.bounds = self.bounds.limits();
         config.check().map_err(|error| unfit(&error, matches))?;

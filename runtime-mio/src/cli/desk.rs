@@ -199,6 +199,7 @@ impl Desk {
             Event::Delivered { from, payload } => self.delivered(host, from, &payload),
             Event::Echoed { number, from, after, .. } => self.echoed(number, from, after),
             Event::Undelivered { number, why, .. } => self.undelivered(number, why),
+            Event::Seeking => {}
             Event::Left => self.end(host),
             Event::LinkUp { peer, address } => tracing::info!(?peer, %address, "link up"),
             Event::LinkDown { peer, why } => tracing::info!(?peer, %why, "link down"),

@@ -101,8 +101,8 @@ impl Verb for Hello {
 
 impl HelloNode {
     fn run(self, session: &mut Session<'_>) -> Outcome {
-        let ground = Ground::take(self.listen, None, &self.state)?;
-        let address = ground.address;
+        let ground = Ground::take(&[self.listen], None, &self.state)?;
+        let address = ground.address();
         let machine = self.machine(address)?;
         let mut settled = ground.settle(machine, |_, event| heard(&event));
         let key = settled.key;
@@ -131,7 +131,7 @@ impl HelloNode {
 struct Greeter(Key<Machine>);
 
 impl names::Seeker for Greeter {
-    fn seeks(&self, host: &Host<MioNet>) -> bool {
+    fn seeks(&self, host: &Host<MioNet>, _: Time) -> bool {
         host.machine(self.0).peers().next().is_none()
     }
 

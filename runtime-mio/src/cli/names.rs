@@ -1,23 +1,26 @@
-//! Hosts given by name: looked up off the loop at the start, and again while whoever needs them has found nobody.
+//! Hosts given by name: looked up off the loop at the start, and again whenever whoever needs them looks for somebody.
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use egoist_core::kernel::Time;
 use egoist_mio::Host;
 use egoist_mio::net::MioNet;
 
 use super::settings::HostPort;
 
-/// Between two lookups of a name that was found: names seldom move.
-const FOUND: Duration = Duration::from_secs(60);
-/// After the first lookup that failed; doubles with each, up to [`FOUND`].
+/// Between two lookups of a name that was found, at the least.
+const FOUND: Duration = Duration::from_secs(15);
+/// After the first lookup that failed; doubles with each, up to [`LONGEST`].
 const FAILED: Duration = Duration::from_secs(1);
+/// The longest wait after lookups that failed.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Who needs addresses for names.
 pub(crate) trait Seeker: Clone + Send + 'static {
-    /// Whether it still has nobody, so that names are worth another lookup.
-    fn seeks(&self, host: &Host<MioNet>) -> bool;
+    /// Whether it has looked for somebody since, so that names are worth another lookup.
+    fn seeks(&self, host: &Host<MioNet>, since: Time) -> bool;
 
     /// `name` stands for these, at least one.
     fn found(&self, host: &mut Host<MioNet>, name: &str, addresses: Vec<SocketAddr>);
@@ -26,7 +29,7 @@ pub(crate) trait Seeker: Clone + Send + 'static {
 /// Looks up all of `hosts` that are no addresses, each on its own, for ever.
 pub(crate) fn follow(host: &mut Host<MioNet>, hosts: &[HostPort], seeker: &impl Seeker) {
     for name in hosts.iter().filter(|host| host.address().is_none()) {
-        Lookup { name: name.clone(), seeker: seeker.clone(), failures: 0 }.begin(host);
+        Lookup { name: name.clone(), seeker: seeker.clone(), failures: 0, begun: host.now() }.begin(host);
     }
 }
 
@@ -36,10 +39,12 @@ struct Lookup<S> {
     name: HostPort,
     seeker: S,
     failures: u32,
+    begun: Time,
 }
 
 impl<S: Seeker> Lookup<S> {
-    fn begin(self, host: &mut Host<MioNet>) {
+    fn begin(mut self, host: &mut Host<MioNet>) {
+        self.begun = host.now();
         let busy = self.clone();
         let name = self.name.clone();
         if host.handle().resolve(name.as_str(), move |host, answer| self.answered(host, answer)).is_err() {
@@ -52,7 +57,7 @@ impl<S: Seeker> Lookup<S> {
             Ok(addresses) if !addresses.is_empty() => {
                 self.failures = 0;
                 self.seeker.found(host, self.name.as_str(), addresses);
-                self.again_in(host, FOUND);
+                self.when_sought(host);
             }
             Ok(_) => self.failed(host),
             Err(error) => {
@@ -63,18 +68,15 @@ impl<S: Seeker> Lookup<S> {
     }
 
     fn failed(mut self, host: &mut Host<MioNet>) {
-        let wait = FAILED.saturating_mul(1 << self.failures.min(6)).min(FOUND);
+        let wait = FAILED.saturating_mul(1 << self.failures.min(6)).min(LONGEST);
         self.failures = self.failures.saturating_add(1);
-        self.again_in(host, wait);
+        host.after(wait, move |host| self.begin(host));
     }
 
-    fn again_in(self, host: &mut Host<MioNet>, wait: Duration) {
-        host.after(
-            wait,
-            move |host| {
-                if self.seeker.seeks(host) { self.begin(host) } else { self.again_in(host, FOUND) }
-            },
-        );
+    fn when_sought(self, host: &mut Host<MioNet>) {
+        host.after(FOUND, move |host| {
+            if self.seeker.seeks(host, self.begun) { self.begin(host) } else { self.when_sought(host) }
+        });
     }
 }
 
@@ -82,38 +84,62 @@ impl<S: Seeker> Lookup<S> {
 mod tests {
     use super::*;
     use egoist_mio::Driver;
-    use std::sync::mpsc::{Sender, channel};
+    use std::sync::atomic::{AtomicU16, Ordering};
+    use std::sync::mpsc::{Receiver, Sender, channel};
     use std::time::Instant;
 
     #[derive(Clone)]
-    struct Teller(Sender<(String, bool)>);
+    struct Teller(Sender<(String, Vec<SocketAddr>)>);
 
     impl Seeker for Teller {
-        fn seeks(&self, _: &Host<MioNet>) -> bool {
+        fn seeks(&self, _: &Host<MioNet>, _: Time) -> bool {
             true
         }
 
         fn found(&self, _: &mut Host<MioNet>, name: &str, addresses: Vec<SocketAddr>) {
-            let local = addresses.iter().all(|a| a.ip().is_loopback() && a.port() == 7);
-            self.0.send((name.to_owned(), local)).unwrap();
+            self.0.send((name.to_owned(), addresses)).unwrap();
+        }
+    }
+
+    /// Turns the loop until something is told.
+    fn told(driver: &mut Driver, told: &Receiver<(String, Vec<SocketAddr>)>) -> (String, Vec<SocketAddr>) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            assert!(Instant::now() < deadline, "no answer in a minute");
+            driver.turn(Some(Duration::from_millis(20))).unwrap();
+            if let Ok(told) = told.try_recv() {
+                return told;
+            }
         }
     }
 
     #[test]
     fn names_are_found_and_addresses_left_alone() {
-        let (found, told) = channel();
+        let (found, tells) = channel();
         let hosts = ["127.0.0.1:7", "localhost:7"].map(|host| host.parse().unwrap());
         let mut driver = Driver::new().unwrap();
         follow(&mut driver, &hosts, &Teller(found));
-        let deadline = Instant::now() + Duration::from_secs(10);
-        let first = loop {
-            assert!(Instant::now() < deadline, "no answer in 10 s");
-            driver.turn(Some(Duration::from_millis(20))).unwrap();
-            if let Ok(first) = told.try_recv() {
-                break first;
-            }
-        };
-        assert_eq!(first, ("localhost:7".to_owned(), true));
-        assert!(told.try_recv().is_err());
+        let (name, addresses) = told(&mut driver, &tells);
+        assert_eq!(name, "localhost:7");
+        assert!(addresses.iter().all(|a| a.ip().is_loopback() && a.port() == 7), "{addresses:?}");
+        assert!(tells.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_name_that_moves_is_looked_up_again_and_one_that_fails_soon() {
+        let (found, tells) = channel();
+        let asked = AtomicU16::new(0);
+        let mut driver = Driver::new().unwrap();
+        driver.set_resolver(move |name: &str| match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => Err(io::Error::other("not yet")),
+            port => Ok(vec![SocketAddr::from(([192, 0, 2, 1], port)); usize::from(name == "boot.example:9")]),
+        });
+        follow(&mut driver, &["boot.example:9".parse().unwrap()], &Teller(found));
+        let begun = Instant::now();
+        let at = |port| ("boot.example:9".to_owned(), vec![SocketAddr::from(([192, 0, 2, 1], port))]);
+        assert_eq!(told(&mut driver, &tells), at(1));
+        assert!(begun.elapsed() < FOUND, "a second after it failed");
+        assert_eq!(told(&mut driver, &tells), at(2));
+        assert!(begun.elapsed() > FOUND);
     }
 }

@@ -45,10 +45,11 @@ impl Verb for Node {
         pace.warn();
         // Whoever is not told where to listen is the same node at every start, wherever that is.
         let anywhere = matches.value_source("listen") == Some(ValueSource::DefaultValue);
-        let name = (anywhere && place.listen.port() == 0).then_some("node");
-        let ground = Ground::take(place.listen, name, &self.state)?;
+        let free = place.listen.first().is_some_and(|first| first.port() == 0);
+        let name = (anywhere && free).then_some("node");
+        let ground = Ground::take(&place.listen, name, &self.state)?;
         let bootstraps = place.bootstraps();
-        let mut config = place.plan(ground.address, &bootstraps, draw_seed()?)?;
+        let mut config = place.plan(&ground.addresses, &bootstraps, draw_seed()?)?;
         wiring.apply(&mut config);
         config.periods = periods.paced(pace.pace);
         config.bounds = bounds.limits();

@@ -11,17 +11,21 @@ use super::failure::{Failure, Outcome};
 use super::settings::{Bounds, HostPort, InDegreeCap, Links, Periods, Place, Policy, Wiring};
 
 impl Place {
-    /// The machine's configuration for a node that is bound to `bound`, with the defaults for all but its place. Of the
+    /// The machine's configuration for a node that is bound to these, with the defaults for all but its place. Of the
     /// bootstraps it has those given by address; names are for [`names::follow`](super::names::follow).
     ///
     /// # Errors
     /// The name or an address is missing.
-    pub(crate) fn plan(&self, bound: SocketAddr, bootstraps: &[HostPort], seed: Seed) -> Outcome<Config> {
+    pub(crate) fn plan(&self, bound: &[SocketAddr], bootstraps: &[HostPort], seed: Seed) -> Outcome<Config> {
         let network =
             Network::new(self.network()?).map_err(|e| Failure::usage(e.to_string()).at("--network"))?;
-        let mut addresses = self.advertised()?.iter().copied();
-        let mut config = Config::new(seed, network, addresses.next().unwrap_or(bound));
-        config.more_addresses = addresses.collect();
+        let advertised = self.advertised()?;
+        let addresses = if advertised.is_empty() { bound } else { advertised };
+        let (first, more) =
+            addresses.split_first().ok_or_else(|| Failure::usage("a node listens somewhere"))?;
+        let mut config = Config::new(seed, network, *first);
+        config.more_addresses = more.into();
+        config.ports = bound.iter().copied().collect();
         config.id = self.id;
         config.bootstraps = bootstraps.iter().filter_map(HostPort::address).collect();
         Ok(config)
@@ -119,8 +123,9 @@ mod tests {
         assert_eq!(defaults::<Periods>().paced(1), overlay::Periods::default());
         assert_eq!(defaults::<Bounds>().limits(), overlay::Bounds::default());
         let bound = "127.0.0.1:4001".parse().unwrap();
-        let mut config = defaults::<Place>().plan(bound, &[], Seed::from_u64(1)).unwrap();
-        let machines = Config::new(Seed::from_u64(1), Network::new("loopback").unwrap(), bound);
+        let mut config = defaults::<Place>().plan(&[bound], &[], Seed::from_u64(1)).unwrap();
+        let mut machines = Config::new(Seed::from_u64(1), Network::new("loopback").unwrap(), bound);
+        machines.ports = [bound].into_iter().collect();
         assert_eq!(config, machines);
         config.k = 0;
         config.announce_floor = std::time::Duration::ZERO;
@@ -132,7 +137,7 @@ mod tests {
     fn only_addresses_are_dialled_as_they_are_written() {
         let bootstraps = ["127.0.0.1:7", "nowhere.invalid:7", "[::1]:8"].map(|b| b.parse().unwrap());
         let bound = "127.0.0.1:4001".parse().unwrap();
-        let config = defaults::<Place>().plan(bound, &bootstraps, Seed::from_u64(1)).unwrap();
+        let config = defaults::<Place>().plan(&[bound], &bootstraps, Seed::from_u64(1)).unwrap();
         assert_eq!(config.bootstraps, ["127.0.0.1:7".parse().unwrap(), "[::1]:8".parse().unwrap()]);
     }
 }

@@ -6,10 +6,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use egoist_core::kernel::{Machine, Seed};
+use egoist_core::kernel::{Machine, Seed, Time};
 use egoist_core::overlay::{Command, Config, Event, Overlay};
 use egoist_core::record::Recorder;
 use egoist_mio::control::{Request, Responder};
@@ -37,6 +38,7 @@ pub(crate) type Member = Recorder<Overlay, Flight>;
 #[derive(Serialize)]
 struct Beginning {
     address: SocketAddr,
+    more_addresses: Vec<SocketAddr>,
     network: String,
     state: Option<PathBuf>,
     control: Option<PathBuf>,
@@ -44,8 +46,10 @@ struct Beginning {
 
 impl std::fmt::Display for Beginning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Beginning { address, network, .. } = self;
-        write!(f, "listening on {address}, network {network}")?;
+        let Beginning { address, more_addresses, network, .. } = self;
+        write!(f, "listening on {address}")?;
+        more_addresses.iter().try_for_each(|address| write!(f, " and {address}"))?;
+        write!(f, ", network {network}")?;
         self.control.as_ref().map_or(Ok(()), |control| write!(f, ", control socket {}", control.display()))
     }
 }
@@ -63,28 +67,35 @@ pub(crate) struct Ground {
     driver: Driver,
     bound: Bound<MioNet>,
     home: Home,
-    /// Where the node listens.
-    pub(crate) address: SocketAddr,
+    /// Where the node listens, at least one address.
+    pub(crate) addresses: Vec<SocketAddr>,
 }
 
 impl Ground {
-    /// Binds `listen` and takes the folder, called `name` if there is one and else after the address. A port that is given
-    /// is asked for after the folder, so that a second process is told of the first; a free one that names it must be
-    /// known before.
+    /// Binds all of `listen` and takes the folder, called `name` if there is one and else after the first address. A port
+    /// that is given is asked for after the folder, so that a second process is told of the first; a free one that names
+    /// it must be known before.
     ///
     /// # Errors
-    /// The folder is another process's, or the address cannot be bound.
-    pub(crate) fn take(listen: SocketAddr, name: Option<&'static str>, state: &StateArgs) -> Outcome<Self> {
+    /// The folder is another process's, or an address cannot be bound.
+    pub(crate) fn take(listen: &[SocketAddr], name: Option<&'static str>, state: &StateArgs) -> Outcome<Self> {
+        let first = *listen.first().ok_or_else(|| Failure::usage("a node listens somewhere"))?;
         let mut driver = Driver::new().map_err(|e| Failure::io("cannot begin an event loop", "poll", &e))?;
-        let known = name.map(Called::Name).or((listen.port() > 0).then_some(Called::Address(listen)));
+        let known = name.map(Called::Name).or((first.port() > 0).then_some(Called::Address(first)));
         let early = known.map(|called| state.take(called)).transpose()?;
-        let setup = Setup { listen: vec![listen], udp: vec![listen], state: None };
-        let bound = driver.bind(&setup).map_err(|error| unbound(listen, &error))?;
-        let address = bound.listeners().first().copied().unwrap_or(listen);
+        let setup = Setup { listen: listen.to_vec(), udp: listen.to_vec(), state: None };
+        let bound = driver.bind(&setup).map_err(|error| unbound(&error))?;
+        let addresses = bound.listeners();
+        let address = addresses.first().copied().unwrap_or(first);
         let mut home = early.map_or_else(|| state.take(Called::Address(address)), Ok)?;
         home.found_at(address)?;
         let bound = bound.with_state(home.folder.clone());
-        Ok(Ground { driver, bound, home, address })
+        Ok(Ground { driver, bound, home, addresses })
+    }
+
+    /// The first address at which the node listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.addresses[0]
     }
 
     /// Adds the machine; what it tells goes to `on_event`.
@@ -94,7 +105,7 @@ impl Ground {
         on_event: impl FnMut(&mut Host<MioNet>, M::Event) + 'static,
     ) -> Settled<M> {
         let key = self.driver.add(self.bound, machine, on_event);
-        Settled { driver: self.driver, key, home: self.home, address: self.address }
+        Settled { driver: self.driver, key, home: self.home, addresses: self.addresses }
     }
 
     /// Runs a member of the overlay until it has left. Bootstraps given by name are looked up as it runs.
@@ -112,12 +123,16 @@ impl Ground {
         let desk = Rc::new(RefCell::new(Desk::new(&config, Instant::now())));
         let (heard, asked) = (Rc::clone(&desk), Rc::clone(&desk));
         let (network, known) = (config.network.to_string(), config.bootstraps.clone());
+        let sought: Arc<AtomicU64> = Arc::default();
+        let seen = Arc::clone(&sought);
         let flight = record.flight(self.home.folder.as_deref())?;
         let alarm = flight.alarm();
         let member = Member::new(config, flight)?;
         let mut settled = self.settle(member, move |host, event| {
-            if let Event::Fatal { .. } = event {
-                alarm.raise();
+            match event {
+                Event::Fatal { .. } => alarm.raise(),
+                Event::Seeking => seen.store(host.now().as_micros(), Ordering::Relaxed),
+                _ => {}
             }
             heard.borrow_mut().event(host, event);
         });
@@ -126,7 +141,11 @@ impl Ground {
             move |host, request, responder| Desk::request(&asked, key, host, request, responder),
             move |host| leave(host, key),
         )?;
-        names::follow(&mut settled.driver, bootstraps, &Newcomer { key, known, named: Arc::default() });
+        names::follow(
+            &mut settled.driver,
+            bootstraps,
+            &Newcomer { key, known, named: Arc::default(), sought },
+        );
         let folder = settled.home.folder.clone().unwrap_or_else(|| PathBuf::from("--no-state"));
         settled.run(network, session)?;
         let fatal = desk.borrow().fatal;
@@ -164,8 +183,8 @@ fn unserved(path: &Path, error: &io::Error) -> Failure {
 }
 
 /// Why an address cannot be listened on, and what to do.
-fn unbound(listen: SocketAddr, error: &BindError) -> Failure {
-    let failure = Failure::new(error.to_string()).at(format!("--listen {listen}"));
+fn unbound(error: &BindError) -> Failure {
+    let failure = Failure::new(error.to_string()).at(format!("--listen {}", error.addr));
     failure.try_this(match error.error.kind() {
         io::ErrorKind::PermissionDenied => {
             "a port below 1024 needs root or CAP_NET_BIND_SERVICE: give a greater one with --listen"
@@ -180,7 +199,7 @@ pub(crate) struct Settled<M> {
     driver: Driver,
     pub(crate) key: Key<M>,
     home: Home,
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
 }
 
 impl<M: Machine + 'static> Settled<M> {
@@ -211,8 +230,9 @@ impl<M: Machine + 'static> Settled<M> {
     pub(crate) fn run(&mut self, network: String, session: &mut Session<'_>) -> Outcome {
         let Home { folder: state, control, .. } = &self.home;
         let (state, control) = (state.clone(), control.clone());
-        announce(&Beginning { address: self.address, network, state, control }, session)?;
-        self.driver.run().map_err(|e| Failure::io("the event loop failed", self.address, &e))
+        let (address, more_addresses) = (self.addresses[0], self.addresses[1..].to_vec());
+        announce(&Beginning { address, more_addresses, network, state, control }, session)?;
+        self.driver.run().map_err(|e| Failure::io("the event loop failed", address, &e))
     }
 }
 
@@ -224,11 +244,13 @@ struct Newcomer {
     known: Vec<SocketAddr>,
     /// What the others' names stood for last.
     named: Arc<Mutex<BTreeMap<String, Vec<SocketAddr>>>>,
+    /// When it last asked a bootstrap, or would have if it knew one, in microseconds.
+    sought: Arc<AtomicU64>,
 }
 
 impl names::Seeker for Newcomer {
-    fn seeks(&self, host: &Host<MioNet>) -> bool {
-        host.machine(self.key).machine().neighbors().is_empty()
+    fn seeks(&self, _: &Host<MioNet>, since: Time) -> bool {
+        self.sought.load(Ordering::Relaxed) > since.as_micros()
     }
 
     fn found(&self, host: &mut Host<MioNet>, name: &str, addresses: Vec<SocketAddr>) {

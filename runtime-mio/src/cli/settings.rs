@@ -2,12 +2,13 @@
 //! documentation and one default for both.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use egoist_core::overlay::{NodeId, Rate};
+use egoist_core::overlay::wire::ADDRESSES_LIMIT;
+use egoist_core::overlay::{NodeId, Ports, Rate};
 
 use super::duration;
 use super::failure::{Failure, Outcome};
@@ -27,11 +28,13 @@ pub(crate) struct Place {
     #[arg(long, value_name = "NAME", value_parser = network)]
     pub(crate) network: Option<String>,
 
-    /// Where to listen, TCP and UDP alike; port 0 takes a free one
-    #[arg(short, long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
-    pub(crate) listen: SocketAddr,
+    /// Where to listen, TCP and UDP alike; port 0 takes a free one, [::] both IPv4 and IPv6; repeatable, the first names
+    /// the state's folder
+    #[arg(short, long, value_name = "IP:PORT", default_value = "127.0.0.1:0", value_parser = address)]
+    pub(crate) listen: Vec<SocketAddr>,
 
-    /// Where others reach this node, if not where it listens; repeatable, required with --listen 0.0.0.0 or [::]
+    /// Where others reach this node, if not where it listens; repeatable, all are tried; required with --listen 0.0.0.0
+    /// or [::]
     #[arg(long, value_name = "IP:PORT", value_parser = reachable)]
     pub(crate) advertise: Vec<SocketAddr>,
 
@@ -300,6 +303,9 @@ impl FromStr for HostPort {
             "write HOST:PORT, as in 192.0.2.7:61223, [2001:db8::7]:61223 or boot.example.net:61223".to_owned()
         };
         let (host, port) = text.rsplit_once(':').ok_or_else(looks)?;
+        if text.contains('%') {
+            return address(text).map(|_| HostPort(text.to_owned()));
+        }
         let named =
             !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
         let address = text.parse::<SocketAddr>().is_ok();
@@ -318,9 +324,23 @@ fn network(text: &str) -> Result<String, String> {
     }
 }
 
+/// An address beyond a single wire.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let parsed = text.parse::<SocketAddr>();
+    let link_local = matches!(parsed, Ok(SocketAddr::V6(v6)) if v6.ip().is_unicast_link_local());
+    if link_local || text.contains('%') {
+        return Err(
+            "a link-local address means something on one wire only, and others cannot dial it: give a \
+                    global one, or a unique local one (fd00::/8)"
+                .to_owned(),
+        );
+    }
+    parsed.map_err(|_| "write IP:PORT, as in 192.0.2.7:61223 or [2001:db8::7]:61223".to_owned())
+}
+
 /// An address that others can dial.
 fn reachable(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr = text.parse().map_err(|_| "write IP:PORT, as in 192.0.2.7:61223".to_owned())?;
+    let address = address(text)?;
     if address.ip().is_unspecified() {
         Err("nobody can dial an unspecified address".to_owned())
     } else {
@@ -360,10 +380,31 @@ impl Place {
     /// Whether everything is there that must be.
     ///
     /// # Errors
-    /// As [`Place::network`] and [`Place::advertised`].
+    /// As [`Place::network`] and [`Place::advertised`]; or both families are listened to twice.
     pub(crate) fn check(&self) -> Outcome {
         self.network()?;
-        self.advertised().map(drop)
+        self.advertised()?;
+        let twice = |at: &&SocketAddr| {
+            let both = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), at.port());
+            at.ip() == Ipv4Addr::UNSPECIFIED && at.port() != 0 && self.listen.contains(&both)
+        };
+        match self.listen.iter().find(twice) {
+            None => Ok(()),
+            Some(at) => Err(Failure::usage(format!("[::]:{} takes IPv4 too", at.port()))
+                .at(format!("--listen {at}"))
+                .try_this("leave this one out")),
+        }
+    }
+
+    /// Whether nobody beyond this host can reach the node.
+    fn is_local(&self) -> bool {
+        self.listen.iter().all(|at| at.ip().is_loopback())
+    }
+
+    /// The flags that say where the node listens.
+    pub(crate) fn listen_flags(&self) -> String {
+        let flags: Vec<_> = self.listen.iter().map(|at| format!("--listen {at}")).collect();
+        flags.join(" ")
     }
 
     /// The overlay's name.
@@ -373,10 +414,10 @@ impl Place {
     pub(crate) fn network(&self) -> Outcome<&str> {
         match &self.network {
             Some(name) => Ok(name),
-            None if self.listen.ip().is_loopback() => Ok(LOOPBACK_NETWORK),
+            None if self.is_local() => Ok(LOOPBACK_NETWORK),
             None => {
                 Err(Failure::usage("an overlay beyond loopback needs a name, so that strangers do not mix")
-                    .at(format!("--listen {}", self.listen))
+                    .at(self.listen_flags())
                     .try_this("give --network NAME, the same on all its nodes"))
             }
         }
@@ -385,19 +426,30 @@ impl Place {
     /// Where others reach the node; empty for where it listens.
     ///
     /// # Errors
-    /// None is given and the node would listen on an unspecified address.
+    /// None is given and the node would listen on an unspecified address; or what is sent to one of them arrives at no
+    /// socket of the node's.
     pub(crate) fn advertised(&self) -> Outcome<&[SocketAddr]> {
-        if self.advertise.is_empty() && self.listen.ip().is_unspecified() {
+        if self.advertise.is_empty() && self.listen.iter().any(|at| at.ip().is_unspecified()) {
             return Err(Failure::usage("others cannot dial an unspecified address")
-                .at(format!("--listen {}", self.listen))
+                .at(self.listen_flags())
                 .try_this("give --advertise IP:PORT, the address that others reach this node at"));
         }
-        Ok(&self.advertise)
+        if self.advertise.len() > 1 + ADDRESSES_LIMIT {
+            let most = format!("a node has at most {} addresses", 1 + ADDRESSES_LIMIT);
+            return Err(Failure::usage(most).at("--advertise"));
+        }
+        let ports: Ports = self.listen.iter().copied().collect();
+        match self.advertise.iter().find(|at| !ports.serve(**at)) {
+            None => Ok(&self.advertise),
+            Some(at) => Err(Failure::usage(format!("nothing that is sent there arrives with {}", self.listen_flags()))
+                .at(format!("--advertise {at}"))
+                .try_this("listen on an address of that family and side too: --listen is repeatable, and [::] takes both")),
+        }
     }
 
     /// Whom a node asks for the overlay.
     pub(crate) fn bootstraps(&self) -> Vec<HostPort> {
-        if self.bootstrap.is_empty() && self.listen.ip().is_loopback() {
+        if self.bootstrap.is_empty() && self.is_local() {
             return vec![HostPort(format!("127.0.0.1:{BOOTSTRAP_PORT}"))];
         }
         self.bootstrap.clone()
@@ -445,6 +497,40 @@ mod tests {
         assert!(there.network().unwrap_err().to_string().contains("--network NAME"));
         assert!(there.advertised().unwrap_err().to_string().contains("--advertise IP:PORT"));
         assert!(there.bootstraps().is_empty());
+        let both = place(&["--listen", "127.0.0.1:1", "--listen", "192.0.2.7:1"]);
+        assert!(both.network().is_err() && both.bootstraps().is_empty(), "strangers can reach it");
+    }
+
+    #[test]
+    fn addresses_that_lead_to_no_socket_are_refused_with_a_way_out() {
+        let refused = |args: &[&str]| {
+            let command = Place::augment_args(clap::Command::new("node").no_binary_name(true));
+            let place = Place::from_arg_matches(&command.try_get_matches_from(args).unwrap()).unwrap();
+            place.check().err().map(|failure| failure.to_string())
+        };
+        let with = |listen: &[&str], advertise: &str| {
+            let flags = listen.iter().flat_map(|at| ["--listen", at]);
+            let args: Vec<&str> = flags.chain(["--network", "n", "--advertise", advertise]).collect();
+            refused(&args)
+        };
+        for (listen, advertise) in [
+            (&["0.0.0.0:1"][..], "[2001:db8::7]:1"),
+            (&["[2001:db8::7]:1"], "192.0.2.7:1"),
+            (&["127.0.0.1:1"], "192.0.2.7:1"),
+        ] {
+            let why = with(listen, advertise).unwrap();
+            assert!(why.contains(advertise) && why.contains("--listen is repeatable"), "{why}");
+        }
+        assert_eq!(with(&["[::]:1"], "192.0.2.7:1"), None);
+        assert_eq!(with(&["0.0.0.0:1", "[2001:db8::7]:1"], "[2001:db8::7]:1"), None);
+        let twice = with(&["0.0.0.0:1", "[::]:1"], "192.0.2.7:1").unwrap();
+        assert!(twice.contains("takes IPv4 too") && twice.contains("leave this one out"), "{twice}");
+        for zoned in ["[fe80::1%eth0]:1", "[fe80::1%2]:1", "[fe80::1]:1"] {
+            let why = address(zoned).unwrap_err();
+            assert!(why.contains("link-local") && why.contains("give a global one"), "{why}");
+            assert!(reachable(zoned).is_err());
+        }
+        assert!("[fe80::1%eth0]:1".parse::<HostPort>().unwrap_err().contains("link-local"));
     }
 
     #[test]

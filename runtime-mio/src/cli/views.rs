@@ -194,8 +194,11 @@ pub(crate) fn path(node: &Overlay, to: NodeId) -> Option<PathReport> {
 /// The node that listens at an address. While a node that lost its state is there under its old id as well, that is the
 /// one which is reached, and of several the one whose record came last.
 pub(crate) fn at(node: &Overlay, address: SocketAddr) -> Option<NodeId> {
+    if node.addresses().any(|own| own == address) {
+        return node.id();
+    }
     let reached: Vec<_> = node.routes().iter().filter(|r| r.cost.is_some()).map(|r| r.id).collect();
-    let there = node.database().entries().filter(|entry| entry.name().addr == address);
+    let there = node.database().entries().filter(|entry| entry.addrs().any(|there| there == address));
     let last = there.max_by_key(|e| (!e.is_absent(), reached.contains(&e.id()), e.received()));
     last.map(Entry::id)
 }
@@ -207,7 +210,11 @@ pub(crate) fn beginning_with(node: &Overlay, digits: &str) -> Vec<NodeId> {
     if named.iter().any(|n| !n.absent) {
         named.retain(|n| !n.absent);
     }
-    named.into_iter().map(|n| n.id).collect()
+    let own = node.id().filter(|id| id.to_string().starts_with(digits));
+    let mut ids: Vec<_> = named.into_iter().map(|n| n.id).chain(own).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 /// Where a node of the database listens; its id where it is not there.

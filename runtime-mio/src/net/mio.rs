@@ -1,7 +1,7 @@
 //! The real network: mio, with sockets prepared by socket2.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -114,7 +114,7 @@ impl Poller for MioNet {
 impl Net for MioNet {
     type Stream = TcpStream;
     type Listener = TcpListener;
-    type Udp = UdpSocket;
+    type Udp = MioUdp;
 
     fn listen(&mut self, at: SocketAddr) -> io::Result<TcpListener> {
         let socket = socket_for(at, Type::STREAM, Protocol::TCP)?;
@@ -124,10 +124,10 @@ impl Net for MioNet {
         Ok(TcpListener::from_std(socket.into()))
     }
 
-    fn bind_udp(&mut self, at: SocketAddr) -> io::Result<UdpSocket> {
+    fn bind_udp(&mut self, at: SocketAddr) -> io::Result<MioUdp> {
         let socket = socket_for(at, Type::DGRAM, Protocol::UDP)?;
         socket.bind(&at.into())?;
-        Ok(UdpSocket::from_std(socket.into()))
+        Ok(MioUdp { socket: UdpSocket::from_std(socket.into()), both: takes_both(at) })
     }
 
     fn connect(&mut self, to: SocketAddr) -> io::Result<TcpStream> {
@@ -142,18 +142,38 @@ impl Net for MioNet {
         self.registry().register(listener, for_mio(token), Interest::READABLE)
     }
 
-    fn watch_udp(&mut self, socket: &mut UdpSocket, token: Token) -> io::Result<()> {
-        self.registry().register(socket, for_mio(token), Interest::READABLE | Interest::WRITABLE)
+    fn watch_udp(&mut self, socket: &mut MioUdp, token: Token) -> io::Result<()> {
+        self.registry().register(&mut socket.socket, for_mio(token), Interest::READABLE | Interest::WRITABLE)
     }
 }
 
 fn socket_for(at: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(at), kind, Some(protocol))?;
     if at.is_ipv6() {
-        socket.set_only_v6(true)?;
+        socket.set_only_v6(!takes_both(at))?;
     }
     socket.set_nonblocking(true)?;
     Ok(socket)
+}
+
+/// A socket on every IPv6 address takes IPv4 too.
+fn takes_both(at: SocketAddr) -> bool {
+    at.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+}
+
+/// An IPv4 address as such, where a socket that takes both shows it as one of IPv6.
+fn plain(addr: SocketAddr) -> SocketAddr {
+    match addr.ip() {
+        IpAddr::V6(ip) => ip.to_ipv4_mapped().map_or(addr, |ip| SocketAddr::new(ip.into(), addr.port())),
+        IpAddr::V4(_) => addr,
+    }
+}
+
+/// A datagram socket of one family or of both.
+#[derive(Debug)]
+pub struct MioUdp {
+    socket: UdpSocket,
+    both: bool,
 }
 
 impl Stream for TcpStream {
@@ -189,28 +209,73 @@ impl Stream for TcpStream {
 impl Listener for TcpListener {
     type Stream = TcpStream;
     fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
-        TcpListener::accept(self)
+        TcpListener::accept(self).map(|(stream, remote)| (stream, plain(remote)))
     }
     fn local_addr(&self) -> io::Result<SocketAddr> {
         TcpListener::local_addr(self)
     }
 }
 
-impl Udp for UdpSocket {
+impl Udp for MioUdp {
     fn recv_from(&mut self, into: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        UdpSocket::recv_from(self, into)
+        self.socket.recv_from(into).map(|(len, from)| (len, plain(from)))
     }
     fn send_to(&mut self, payload: &[u8], to: SocketAddr) -> io::Result<usize> {
-        UdpSocket::send_to(self, payload, to)
+        let to = match to.ip() {
+            IpAddr::V4(ip) if self.both => SocketAddr::new(ip.to_ipv6_mapped().into(), to.port()),
+            _ => to,
+        };
+        self.socket.send_to(payload, to)
     }
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        UdpSocket::local_addr(self)
+        self.socket.local_addr()
     }
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_socket_on_every_ipv6_address_takes_ipv4_too() {
+        let mut net = MioNet::new().unwrap();
+        let everywhere = "[::]:0".parse().unwrap();
+        let (Ok(mut udp), Ok(mut listener)) = (net.bind_udp(everywhere), net.listen(everywhere)) else {
+            eprintln!("SKIPPED: this machine has no IPv6");
+            return;
+        };
+        for ip in [[127, 0, 0, 1].into(), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
+            let here = SocketAddr::new(ip, 0);
+            let Ok(peer) = std::net::UdpSocket::bind(here) else { continue };
+            peer.send_to(b"hello", SocketAddr::new(ip, udp.local_addr().unwrap().port())).unwrap();
+            let mut octets = [0; 9];
+            let heard = wait(|| udp.recv_from(&mut octets));
+            assert_eq!(heard, (5, peer.local_addr().unwrap()));
+            assert_eq!(udp.send_to(b"back", heard.1).unwrap(), 4);
+            assert_eq!(peer.recv(&mut octets).unwrap(), 4);
+            let at = SocketAddr::new(ip, Listener::local_addr(&listener).unwrap().port());
+            let stream = std::net::TcpStream::connect(at).unwrap();
+            let accepted = wait(|| Listener::accept(&mut listener));
+            assert_eq!(accepted.1, stream.local_addr().unwrap());
+        }
+    }
+
+    /// What a socket that does not block has to say, within ten seconds.
+    fn wait<T>(mut of: impl FnMut() -> io::Result<T>) -> T {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            match of() {
+                Ok(value) => return value,
+                Err(error) => {
+                    assert!(
+                        error.kind() == io::ErrorKind::WouldBlock && Instant::now() < deadline,
+                        "{error}"
+                    );
+                }
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
 
     #[test]
     fn a_silent_peer_is_given_up() {

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use egoist_core::kernel::Time;
 
-pub use self::mio::MioNet;
 pub(crate) use self::mio::for_mio;
+pub use self::mio::{MioNet, MioUdp};
 
 /// The name under which a socket is watched. A number is used once only, so that readiness reported for a socket that
 /// is gone finds nobody.
@@ -68,13 +68,13 @@ pub trait Net: Poller + Sized + 'static {
     /// A UDP socket.
     type Udp: Udp;
 
-    /// A listener bound to `at`; an IPv6 one takes IPv6 only.
+    /// A listener bound to `at`; an IPv6 one takes IPv6 only, unless it is on every address: `[::]` takes IPv4 too.
     ///
     /// # Errors
     /// As the operating system has it.
     fn listen(&mut self, at: SocketAddr) -> io::Result<Self::Listener>;
 
-    /// A datagram socket bound to `at`; an IPv6 one takes IPv6 only.
+    /// A datagram socket bound to `at`, with families as those of a listener.
     ///
     /// # Errors
     /// As the operating system has it.

@@ -47,7 +47,8 @@ pub(crate) fn greeting(network: &str, id: u128) -> Bytes {
 
 /// What somebody says who wants to be known.
 pub(crate) fn registration(id: u128) -> Bytes {
-    Packet::Reg(Registration { node: name(id), k: 3, all: true, over: true, other: Bytes::new() }).emit()
+    Packet::Reg(Registration { node: name(id).into(), k: 3, all: true, over: true, other: Bytes::new() })
+        .emit()
 }
 
 /// What the attacker does.

@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::super::flood::age;
-use super::super::wire::{Body, Hash, Listed, ListedRole, NodeName, Update, Upt};
+use super::super::wire::{Body, Contact, Hash, Listed, ListedRole, NodeName, Update, Upt};
 use super::super::{Cost, Key, NodeId};
 use super::index::{Index, dense};
 use super::ledger::{RECORD_CHARGE, Turn};
@@ -127,6 +127,11 @@ impl Entry {
     /// Where the node listens: the address in its name, then the others it gave.
     pub fn addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         core::iter::once(self.upt.source.addr).chain(self.addrs.iter().copied())
+    }
+
+    /// The node, and where it is reached.
+    pub fn contact(&self) -> Contact {
+        Contact { name: self.upt.source, more: self.addrs.iter().copied().collect() }
     }
 
     /// How long it lives from the decision it tells of, from [`MIN_LIFE`] to [`MAX_LIFE`].

@@ -9,8 +9,9 @@ use super::streams::{no_fault, peer_fault};
 use super::{Overlay, UDP};
 use crate::kernel::{Class, CloseHow, ConnId, Output, Time};
 use crate::overlay::database::Entry;
+use crate::overlay::link::Link;
 use crate::overlay::names::NodeId;
-use crate::overlay::wire::{self, Datagram, LinkAttributes, Listed, NodeName, Packet, Record, Registration};
+use crate::overlay::wire::{self, Contact, Datagram, LinkAttributes, Listed, Packet, Record, Registration};
 
 /// How many nodes a newcomer is told of, unless it asks for all.
 const SAMPLE: usize = 128;
@@ -47,18 +48,18 @@ impl Overlay {
         if !self.policing.introduces(self.now, remote) {
             return self.refuse(conn, Bytes::from_static(b"REG"), "busy", Default::default());
         }
-        self.learn_name(registration.node);
+        self.learn_name(registration.node.clone());
         self.answer_registration(conn, registration);
         self.hang_up(conn, CloseHow::Flush, no_fault("answered"));
     }
 
     fn answer_registration(&mut self, conn: ConnId, registration: &Registration) {
-        let mut names: Vec<NodeName> = self.known_names(registration.node.id);
+        let mut names: Vec<Contact> = self.known_names(registration.node.name.id);
         self.random.sampling.shuffle(&mut names);
         if !registration.all {
             names.truncate(SAMPLE);
         }
-        self.joining.remember_registration(self.now, registration.node);
+        self.joining.remember_registration(self.now, registration.node.clone());
         self.answer_packet(conn, Class::Control, &Packet::Net(names));
         if registration.over {
             let records = self.records();
@@ -67,15 +68,14 @@ impl Overlay {
     }
 
     /// Everybody who is there, as far as this node knows, but for the one who asks.
-    fn known_names(&self, asker: Option<NodeId>) -> Vec<NodeName> {
-        let me = self.me().filter(|_| !self.config.is_watcher()).map(|me| self.my_name(me));
+    fn known_names(&self, asker: Option<NodeId>) -> Vec<Contact> {
+        let me = self.me().filter(|_| !self.config.is_watcher()).map(|me| self.my_contact(me));
         let records =
-            self.database.entries().filter(|e| e.is_present() && !e.links().is_empty()).map(|e| *e.name());
-        let mut names: Vec<NodeName> =
-            records.chain(me).chain(self.joining.registrations(self.now)).collect();
-        names.retain(|name| name.id != asker);
-        names.sort_unstable_by_key(|name| name.id);
-        names.dedup_by_key(|name| name.id);
+            self.database.entries().filter(|e| e.is_present() && !e.links().is_empty()).map(Entry::contact);
+        let mut names: Vec<Contact> = records.chain(me).chain(self.joining.registrations(self.now)).collect();
+        names.retain(|contact| contact.name.id != asker);
+        names.sort_by_key(|contact| contact.name.id);
+        names.dedup_by_key(|contact| contact.name.id);
         names
     }
 
@@ -105,9 +105,10 @@ impl Overlay {
         }
     }
 
-    /// A datagram's payload counts only from a neighbour's own address: without a link nobody's word is passed on.
+    /// A datagram's payload counts only from one of a neighbour's own addresses: without a link nobody's word is passed on.
     fn datagram_payload(&mut self, from: SocketAddr, head: wire::DataHead, payload: Bytes) {
-        match self.links.values().find(|link| link.name.addr == from).map(|link| link.peer) {
+        let is_at = |link: &&Link| self.addresses_of(link.peer).iter().any(|addr| addr == from);
+        match self.links.values().find(is_at).map(|link| link.peer) {
             Some(peer) => self.forward(peer, head, payload),
             None => self.counters.stray_datagrams += 1,
         }

@@ -4,9 +4,11 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::calling::Purpose;
 use super::streams::{Dial, Kind};
 use super::{Overlay, Timer, UDP};
 use crate::kernel::{Class, Fault, Output, Why};
+use crate::overlay::addresses::STAGGER;
 use crate::overlay::database::Entry;
 use crate::overlay::event::Event;
 use crate::overlay::link::{Carrier, Heard, Mine};
@@ -43,11 +45,15 @@ impl Overlay {
         }
     }
 
-    /// Where a neighbour hears datagrams: the address of its connection with the port of its name.
+    /// Where a neighbour hears datagrams: at the one of its addresses that its connection leads to, or where its
+    /// connection comes from with the port of its name.
     pub(super) fn beat_address(&self, id: NodeId) -> Option<SocketAddr> {
         let link = self.links.get(&id)?;
         let remote = self.conns.get(&link.conn)?.remote;
-        Some(SocketAddr::new(remote.ip(), link.name.addr.port()))
+        let addresses = self.addresses_of(id);
+        let dialled = addresses.iter().find(|addr| *addr == remote);
+        let there = || addresses.iter().find(|addr| addr.ip() == remote.ip());
+        Some(dialled.or_else(there).unwrap_or(SocketAddr::new(remote.ip(), link.name.addr.port())))
     }
 
     /// A beat on the link itself says that the peer hears no datagrams of ours: it is answered the same way.
@@ -138,7 +144,7 @@ impl Overlay {
             if self.links.contains_key(&id) || self.database.get(id).is_some_and(Entry::is_absent) {
                 continue;
             }
-            let Some(to) = self.address_of(id) else { continue };
+            let Some(to) = self.addresses_of(id).first() else { continue };
             if self.policing.measures(self.now, to) {
                 self.probe(id);
             }
@@ -150,21 +156,38 @@ impl Overlay {
         if self.probes.is_waiting(id) {
             return;
         }
-        let Some(to) = self.address_of(id) else { return };
-        let token = self.token();
-        self.probes.sent(self.now, id, token);
-        self.out.push_back(Output::Datagram { port: UDP, to, payload: wire::emit_ping(token) });
+        let addresses = self.addresses_of(id);
+        self.probes.begin(id, addresses);
+        if let Some(to) = self.probes.next_address(id) {
+            self.probe_at(id, to);
+        }
     }
 
-    /// The address to dial or probe `id` at, as far as anything names one.
-    pub(super) fn address_of(&self, id: NodeId) -> Option<SocketAddr> {
-        self.name_of(id).map(|name| name.addr)
+    fn probe_at(&mut self, id: NodeId, to: SocketAddr) {
+        let token = self.token();
+        self.probes.sent(self.now, id, token, to);
+        self.out.push_back(Output::Datagram { port: UDP, to, payload: wire::emit_ping(token) });
+        if self.probes.has_more(id) {
+            self.timers.set(Timer::Probe(id), self.now + STAGGER);
+        }
+    }
+
+    /// No answer yet: the next of its addresses is asked as well, unless its host is asked enough.
+    pub(super) fn probe_further(&mut self, id: NodeId) {
+        while let Some(to) = self.probes.next_address(id) {
+            if self.policing.measures(self.now, to) {
+                return self.probe_at(id, to);
+            }
+        }
     }
 
     pub(super) fn pong(&mut self, token: Token) {
         let when = if self.is_late() { Heard::Late } else { Heard::InTime };
         match self.probes.answered(self.now, token, when) {
-            Some((id, _)) => self.reached(id),
+            Some((id, _)) => {
+                self.timers.cancel(Timer::Probe(id));
+                self.reached(id);
+            }
             None => self.counters.stray_datagrams += 1,
         }
     }
@@ -180,11 +203,7 @@ impl Overlay {
         let failed = self.probes.get(id).map_or(0, |p| p.failed);
         let absent = self.database.get(id).is_some_and(Entry::is_absent);
         let tcp = failed == 1 && !absent && self.is_running() && self.tcp_probes() < TCP_PROBES;
-        if let Some(to) = self.address_of(id).filter(|_| tcp) {
-            self.dial(Dial::Probe { id }, to);
-            return;
-        }
-        self.unreached(id);
+        if tcp { self.call(id, Purpose::Probe) } else { self.unreached(id) }
     }
 
     fn tcp_probes(&self) -> usize {

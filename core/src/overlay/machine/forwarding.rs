@@ -70,12 +70,17 @@ impl Overlay {
     }
 
     pub(super) fn send_echo(&mut self, to: NodeId, payload: Bytes) -> Result<Reply, Refusal> {
-        let number = self.send_flow(to, &payload, Flow::Echo)?;
         if self.forwarding.echoes.len() == ECHOES {
             self.forwarding.echoes.pop_first();
         }
+        // Noted before it is sent: one to this node itself is answered at once.
+        let number = self.forwarding.last + 1;
         self.forwarding.echoes.insert(number, self.now);
-        Ok(Reply::Sent(number))
+        let sent = self.send_flow(to, &payload, Flow::Echo);
+        if sent.is_err() {
+            self.forwarding.echoes.remove(&number);
+        }
+        sent.map(Reply::Sent)
     }
 
     fn send_flow(&mut self, to: NodeId, payload: &Bytes, flow: fn(u64) -> Flow) -> Result<u64, Refusal> {

@@ -1,18 +1,19 @@
 //! LNK: who may be a neighbour, and which of two crossing connections stays.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
-use super::streams::{Dial, Kind, no_fault, peer_fault};
+use super::calling::Purpose;
+use super::streams::{Kind, no_fault, peer_fault};
 use super::{Overlay, Timer};
 use crate::kernel::{Class, CloseHow, ConnId, Why};
-use crate::overlay::database::LinkMode;
+use crate::overlay::database::{Entry, LinkMode};
 use crate::overlay::event::Event;
 use crate::overlay::link::{Beats, Link, Mine, Theirs};
 use crate::overlay::names::{NodeId, Token};
-use crate::overlay::wire::{Capabilities, Greeting, LINKS_LIMIT, NodeName, Packet, Role};
+use crate::overlay::wire::{Capabilities, Contact, Greeting, LINKS_LIMIT, NodeName, Packet, Role};
 
 /// The version of the protocol.
 const VERSION: u32 = 1;
@@ -43,7 +44,7 @@ impl Overlay {
     }
 
     fn refuse_link(&mut self, conn: ConnId, reason: &'static str) {
-        let nodes = if reason == "full" { self.alternatives() } else { SmallVec::new() };
+        let nodes = if reason == "full" { self.alternatives() } else { Vec::new() };
         self.refuse(conn, Bytes::from_static(b"LNK"), reason, nodes);
     }
 
@@ -139,12 +140,12 @@ impl Overlay {
     }
 
     /// Neighbours that say they have room.
-    fn alternatives(&self) -> SmallVec<[NodeName; 4]> {
+    fn alternatives(&self) -> Vec<Contact> {
         self.links
             .values()
             .filter(|link| link.live())
             .filter(|link| self.database.get(link.peer).is_some_and(|entry| entry.free() != Some(0)))
-            .map(|link| link.name)
+            .map(|link| self.database.get(link.peer).map_or_else(|| link.name.into(), Entry::contact))
             .take(ALTERNATIVES)
             .collect()
     }
@@ -180,6 +181,7 @@ impl Overlay {
             Role::Chosen | Role::Watcher => Theirs::No,
         };
         self.becomes_link(conn, id);
+        self.probes.led(id, to.addr);
         self.link_up(conn, id, greeting, token, Mine::No, theirs);
         self.suit_succeeded(id);
     }
@@ -221,7 +223,7 @@ impl Overlay {
         self.emit(Event::LinkUp { peer: id, address: greeting.node.addr });
         self.forget_name(id);
         if theirs != Theirs::Watching {
-            self.remember(greeting.node);
+            self.remember(greeting.node.into());
             self.probes.learn(self.now, id);
         }
         self.beat(id);
@@ -266,7 +268,7 @@ impl Overlay {
         }
     }
 
-    fn nack_role(&mut self, conn: ConnId, reason: &'static str, nodes: SmallVec<[NodeName; 4]>) {
+    fn nack_role(&mut self, conn: ConnId, reason: &'static str, nodes: Vec<Contact>) {
         let reason = Some(Bytes::from_static(reason.as_bytes()));
         let nack = crate::overlay::wire::Nack { word: Bytes::from_static(b"LNK"), reason, nodes };
         self.send_packet(conn, Class::Urgent, &Packet::Nack(nack));
@@ -371,11 +373,7 @@ impl Overlay {
     }
 
     fn abandon_dial(&mut self, id: NodeId) {
-        for dial in self.dials.values_mut() {
-            if matches!(dial, Dial::Link { to, .. } if to.id == Some(id)) {
-                *dial = Dial::Abandoned;
-            }
-        }
+        self.call_ended(id, Purpose::Link);
         let crossing =
             self.conns.iter().find(|(_, c)| matches!(c.kind, Kind::Greeting { to, .. } if to.id == Some(id)));
         if let Some(conn) = crossing.map(|(conn, _)| *conn) {

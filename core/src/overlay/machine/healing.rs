@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::{Overlay, Timer};
 use crate::overlay::database::Entry;
 use crate::overlay::names::NodeId;
-use crate::overlay::wire::{NodeName, Role};
+use crate::overlay::wire::{Contact, Role};
 
 /// A remembered peer is dropped after this much running time without an answer.
 const FORGET: Duration = Duration::from_secs(7 * 24 * 3_600);
@@ -21,9 +21,9 @@ const WRITE: Duration = Duration::from_secs(60);
 /// So many nodes of an overlay ask a bootstrap in one healing period.
 const ASKING: u64 = 8;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Remembered {
-    name: NodeName,
+    contact: Contact,
     silent: Duration,
 }
 
@@ -105,11 +105,11 @@ impl Overlay {
     }
 
     /// A bootstrap names somebody of whom there is no record: another overlay may have grown there.
-    pub(super) fn heal_named(&mut self, names: &[NodeName]) {
+    pub(super) fn heal_named(&mut self, names: &[Contact]) {
         let me = self.me().map(|me| me.id);
         let stranger = names
             .iter()
-            .filter_map(|name| name.id)
+            .filter_map(|contact| contact.name.id)
             .find(|id| Some(*id) != me && self.database.get(*id).is_none() && !self.choosing.courts(*id));
         if let Some(id) = stranger {
             self.healing.asked.insert(id);
@@ -119,9 +119,9 @@ impl Overlay {
     }
 
     /// A link is up: its peer is worth remembering.
-    pub(super) fn remember(&mut self, name: NodeName) {
-        let Some(id) = name.id else { return };
-        let new = self.healing.peers.insert(id, Remembered { name, silent: Duration::ZERO }).is_none();
+    pub(super) fn remember(&mut self, contact: Contact) {
+        let Some(id) = contact.name.id else { return };
+        let new = self.healing.peers.insert(id, Remembered { contact, silent: Duration::ZERO }).is_none();
         self.healing.changed |= new;
         if self.healing.peers.len() > self.config.bounds.remembered {
             let longest = self.healing.peers.iter().max_by_key(|(_, peer)| peer.silent).map(|(id, _)| *id);
@@ -134,6 +134,11 @@ impl Overlay {
     fn age_peers(&mut self, by: Duration) {
         for (id, peer) in &mut self.healing.peers {
             peer.silent = if self.links.contains_key(id) { Duration::ZERO } else { peer.silent + by };
+            // A record says more than a greeting, and where its node is by now.
+            if let Some(contact) = self.database.get(*id).map(Entry::contact).filter(|c| *c != peer.contact) {
+                peer.contact = contact;
+                self.healing.changed = true;
+            }
         }
         self.healing.peers.retain(|_, peer| peer.silent < FORGET);
         self.healing.unwritten += by;
@@ -164,20 +169,20 @@ impl Overlay {
         peers.into_iter().map(|(_, id)| id).collect()
     }
 
-    pub(super) fn remembered_name(&self, id: NodeId) -> Option<NodeName> {
-        self.healing.peers.get(&id).map(|peer| peer.name)
+    pub(super) fn remembered_contact(&self, id: NodeId) -> Option<&Contact> {
+        self.healing.peers.get(&id).map(|peer| &peer.contact)
     }
 }
 
-/// A line each: the name and the seconds since it was last there.
+/// A line each: the name, further addresses and the seconds since it was last there.
 fn write_peers(peers: &BTreeMap<NodeId, Remembered>) -> Bytes {
-    let lines: String = peers.values().map(|p| format!("{} {}\n", p.name, p.silent.as_secs())).collect();
+    let lines: String = peers.values().map(|p| format!("{} {}\n", p.contact, p.silent.as_secs())).collect();
     Bytes::from(lines)
 }
 
 fn read_peer(line: &str) -> Option<(NodeId, Remembered)> {
     let (name, silent) = line.split_once(' ')?;
-    let name: NodeName = name.parse().ok()?;
+    let contact: Contact = name.parse().ok()?;
     let silent = Duration::from_secs(silent.parse().ok()?);
-    Some((name.id?, Remembered { name, silent }))
+    Some((contact.name.id?, Remembered { contact, silent }))
 }

@@ -9,9 +9,11 @@ use super::starting::Life;
 use super::streams::{Dial, no_fault, peer_fault};
 use super::{Overlay, Timer};
 use crate::kernel::{Class, CloseHow, ConnId, Time};
-use crate::overlay::event::{Refusal, Reply};
+use crate::overlay::addresses::Addresses;
+use crate::overlay::database::Entry;
+use crate::overlay::event::{Event, Refusal, Reply};
 use crate::overlay::names::NodeId;
-use crate::overlay::wire::{NodeName, Packet, Registration};
+use crate::overlay::wire::{Contact, Packet, Registration};
 
 /// Names remembered that are in no record yet; more than one answer of a bootstrap holds.
 const NAMES: usize = 1_024;
@@ -27,17 +29,19 @@ const ALONE: Duration = Duration::from_secs(5);
 /// What a node knows on its way in.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Joining {
-    names: BTreeMap<NodeId, NodeName>,
-    registrations: VecDeque<(Time, NodeName)>,
+    names: BTreeMap<NodeId, Contact>,
+    registrations: VecDeque<(Time, Contact)>,
     tries: u32,
     next: usize,
     asking: bool,
+    /// A bootstrap that nobody knew before waits to be asked.
+    moved: bool,
 }
 
 impl Joining {
     /// A newcomer was here.
-    pub(super) fn remember_registration(&mut self, now: Time, node: NodeName) {
-        self.registrations.retain(|(_, known)| known.id != node.id);
+    pub(super) fn remember_registration(&mut self, now: Time, node: Contact) {
+        self.registrations.retain(|(_, known)| known.name.id != node.name.id);
         if self.registrations.len() == REGISTRATIONS {
             self.registrations.pop_front();
         }
@@ -46,12 +50,13 @@ impl Joining {
 
     /// A newcomer is gone again.
     pub(super) fn forget_registration(&mut self, id: NodeId) {
-        self.registrations.retain(|(_, known)| known.id != Some(id));
+        self.registrations.retain(|(_, known)| known.name.id != Some(id));
     }
 
     /// The newcomers of the last minute.
-    pub(super) fn registrations(&self, now: Time) -> impl Iterator<Item = NodeName> + '_ {
-        self.registrations.iter().filter(move |(at, _)| now.since(*at) < REGISTERED).map(|(_, node)| *node)
+    pub(super) fn registrations(&self, now: Time) -> impl Iterator<Item = Contact> + '_ {
+        let lately = self.registrations.iter().filter(move |(at, _)| now.since(*at) < REGISTERED);
+        lately.map(|(_, node)| node.clone())
     }
 
     /// The ids of the names heard.
@@ -63,22 +68,43 @@ impl Joining {
 impl Overlay {
     /// Asks the next bootstrap, unless one is being asked.
     pub(super) fn join(&mut self) {
+        if self.joining.asking || !self.is_running() {
+            return;
+        }
+        self.emit(Event::Seeking);
+        self.ask_bootstrap();
+    }
+
+    fn ask_bootstrap(&mut self) {
         let bootstraps = &self.config.bootstraps;
         if self.joining.asking || bootstraps.is_empty() || !self.is_running() {
             return;
         }
         let to = bootstraps[self.joining.next % bootstraps.len()];
         self.joining.next = self.joining.next.wrapping_add(1);
-        self.joining.asking = true;
+        (self.joining.asking, self.joining.moved) = (true, false);
         self.dial(Dial::Boot, to);
+    }
+
+    /// A bootstrap has answered, or will not.
+    fn asked_bootstrap(&mut self) {
+        self.joining.asking = false;
+        if self.joining.moved {
+            self.ask_bootstrap();
+        }
     }
 
     /// REG, on a connection to a bootstrap.
     pub(super) fn register(&mut self, conn: ConnId) {
         let Some(me) = self.me() else { return };
         let k = u32::try_from(self.config.k).unwrap_or(u32::MAX);
-        let registration =
-            Registration { node: self.my_name(me), k, all: false, over: false, other: bytes::Bytes::new() };
+        let registration = Registration {
+            node: self.my_contact(me),
+            k,
+            all: false,
+            over: false,
+            other: bytes::Bytes::new(),
+        };
         self.send_packet(conn, Class::Urgent, &Packet::Reg(registration));
     }
 
@@ -86,8 +112,8 @@ impl Overlay {
         match packet {
             Packet::Net(names) => {
                 self.hang_up(conn, CloseHow::Flush, no_fault("answered"));
-                self.joining.asking = false;
                 self.named(&names);
+                self.asked_bootstrap();
             }
             Packet::Nack(_) => {
                 self.hang_up(conn, CloseHow::Flush, no_fault("refused by the bootstrap"));
@@ -98,7 +124,7 @@ impl Overlay {
     }
 
     /// The bootstrap named those who are there.
-    fn named(&mut self, names: &[NodeName]) {
+    fn named(&mut self, names: &[Contact]) {
         self.learn_names(names);
         if self.has_company() {
             self.joining.tries = 0;
@@ -111,13 +137,14 @@ impl Overlay {
 
     /// The bootstraps are found elsewhere from now on. Nothing is said before the state is durable.
     pub(super) fn bootstraps_moved(&mut self, addresses: Vec<SocketAddr>) -> Result<Reply, Refusal> {
-        if matches!(self.life, Life::Leaving(_) | Life::Parting(_) | Life::Over) {
+        if matches!(self.life, Life::Leaving(_) | Life::Parting(_) | Life::Over(_)) {
             return Err(Refusal::NotRunning);
         }
+        let moved = addresses.iter().position(|addr| !self.config.bootstraps.contains(addr));
         self.config.bootstraps = addresses;
-        if !self.has_company() {
-            self.joining.tries = 0;
-            self.join();
+        if let Some(first) = moved {
+            (self.joining.next, self.joining.tries, self.joining.moved) = (first, 0, true);
+            self.ask_bootstrap();
         }
         Ok(Reply::Noted)
     }
@@ -128,7 +155,7 @@ impl Overlay {
     }
 
     pub(super) fn bootstrap_failed(&mut self) {
-        self.joining.asking = false;
+        self.asked_bootstrap();
         if !self.has_company() {
             self.form();
             self.join_later(PATIENCE);
@@ -152,27 +179,35 @@ impl Overlay {
         }
     }
 
-    pub(super) fn learn_names(&mut self, names: &[NodeName]) {
+    pub(super) fn learn_names(&mut self, names: &[Contact]) {
         for name in names {
-            self.learn_name(*name);
+            self.learn_name(name.clone());
         }
     }
 
     /// Remembers a name and soon measures the way, unless a record tells more.
-    pub(super) fn learn_name(&mut self, name: NodeName) {
-        let Some(id) = name.id.filter(|id| self.me().is_some_and(|me| me.id != *id)) else { return };
+    pub(super) fn learn_name(&mut self, contact: Contact) {
+        let Some(id) = contact.name.id.filter(|id| self.me().is_some_and(|me| me.id != *id)) else { return };
         let room = self.joining.names.len() < NAMES || self.joining.names.contains_key(&id);
-        if room && !name.addr.ip().is_unspecified() && name.addr.port() != 0 {
-            self.joining.names.insert(id, name);
+        if room && !contact.addrs().collect::<Addresses>().is_empty() {
+            self.joining.names.insert(id, contact);
         }
     }
 
-    /// The name of `id`: as it greeted, as its record says, or as somebody told.
-    pub(super) fn name_of(&self, id: NodeId) -> Option<NodeName> {
-        let link = self.links.get(&id).map(|link| link.name);
-        let record = || self.database.get(id).map(|entry| *entry.name());
-        let heard = || self.joining.names.get(&id).copied();
-        link.or_else(record).or_else(heard).or_else(|| self.remembered_name(id))
+    /// Where to reach `id`, what answered last first: as its newest record says, then as it greeted; as somebody told, or
+    /// as it was remembered, where there is neither.
+    pub(super) fn addresses_of(&self, id: NodeId) -> Addresses {
+        let record = self.database.get(id).into_iter().flat_map(Entry::addrs);
+        let greeted = self.links.get(&id).map(|link| link.name.addr);
+        let mut all: Addresses = record.chain(greeted).collect();
+        if all.is_empty() {
+            let heard = self.joining.names.get(&id).into_iter().chain(self.remembered_contact(id));
+            all = heard.flat_map(Contact::addrs).collect();
+        }
+        if let Some(at) = self.probes.get(id).and_then(|peer| peer.at) {
+            all.prefer(at);
+        }
+        all
     }
 
     /// A name that led nowhere is forgotten, unless a record stands behind it.

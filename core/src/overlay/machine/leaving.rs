@@ -81,7 +81,7 @@ impl Overlay {
         for conn in open {
             self.hang_up(conn, CloseHow::Abort, no_fault("left"));
         }
-        self.life = Life::Over;
+        self.life = Life::Over(self.me());
         self.timers = crate::kernel::Timers::new();
         self.emit(Event::Left);
     }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod beating;
+mod calling;
 mod choosing;
 mod deciding;
 mod exchange;
@@ -39,6 +40,7 @@ use super::names::{NodeId, Token};
 use super::probes::Probes;
 use crate::kernel::{ConnId, Input, Machine, Output, Port, Rng, Streams, Ticket, Time, Timers, Wake};
 
+use calling::{Calls, Purpose};
 use choosing::Choosing;
 use forming::Forming;
 use forwarding::Forwarding;
@@ -79,6 +81,10 @@ enum Timer {
     Suit(NodeId),
     /// The link that a new one replaces can go.
     Settle(NodeId),
+    /// A probe has no answer yet: the next address is asked.
+    Probe(NodeId),
+    /// A dial is not decided yet: the next address is dialled.
+    Call(NodeId, Purpose),
     /// A suspected neighbour has been silent for too long.
     Remove(NodeId),
     /// A guest's time is over.
@@ -112,6 +118,8 @@ impl Timer {
             Timer::Repair => "repair",
             Timer::Suit(_) => "suit",
             Timer::Settle(_) => "settle",
+            Timer::Probe(_) => "probe",
+            Timer::Call(..) => "call",
             Timer::Remove(_) => "remove",
             Timer::Guest(_) => "guest",
             Timer::Join => "join",
@@ -186,6 +194,7 @@ pub struct Overlay {
     conns: BTreeMap<ConnId, Conn>,
     strangers: Strangers,
     dials: BTreeMap<Ticket, Dial>,
+    calls: Calls,
     links: BTreeMap<NodeId, Link>,
     tokens: BTreeMap<Token, NodeId>,
     database: Database,
@@ -226,6 +235,7 @@ impl Overlay {
             conns: BTreeMap::new(),
             strangers: Strangers::default(),
             dials: BTreeMap::new(),
+            calls: Calls::default(),
             links: BTreeMap::new(),
             tokens: BTreeMap::new(),
             database: Database::new(config.bounds.database),
@@ -309,6 +319,8 @@ impl Overlay {
                 Timer::Repair => self.repair(),
                 Timer::Suit(id) => self.suit_overdue(id),
                 Timer::Settle(id) => self.settled(id),
+                Timer::Probe(id) => self.probe_further(id),
+                Timer::Call(id, purpose) => self.call_next(id, purpose),
                 Timer::Remove(id) => self.remove_silent(id),
                 Timer::Guest(id) => self.guest_over(id),
                 Timer::Join => self.join(),
@@ -343,7 +355,7 @@ impl Overlay {
     }
 }
 
-/// The one datagram socket of a node.
+/// What datagrams are queued for: from which port each leaves depends on where it goes.
 const UDP: Port = Port(0);
 
 impl Machine for Overlay {
@@ -372,7 +384,11 @@ impl Machine for Overlay {
     }
 
     fn poll(&mut self) -> Option<Output<Event>> {
-        self.out.pop_front()
+        let mut output = self.out.pop_front();
+        if let Some(Output::Datagram { port, to, .. }) = &mut output {
+            *port = self.config.ports.to(*to);
+        }
+        output
     }
 
     fn poll_timeout(&self) -> Option<Wake> {

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::starting::Life;
 use super::{Counters, Overlay};
 use crate::kernel::Time;
 use crate::overlay::database::Database;
@@ -134,13 +135,10 @@ pub struct NodeView {
 impl Overlay {
     /// The node in short. It computes routes: O(n log n).
     pub fn status(&self) -> StatusView {
-        let (_, tree) = self.shortest_paths();
-        let me = self.me().map(|me| me.id);
-        let others = self.dense().filter(|(_, id)| Some(*id) != me);
-        let reached: Vec<u32> = others.filter_map(|(dense, _)| tree.distance(dense)).collect();
+        let reached: Vec<u32> = self.routes().iter().filter_map(|route| route.cost).collect();
         let mut guard = self.choosing.guard.clone();
         StatusView {
-            id: me,
+            id: self.id(),
             key: self.origin.key(),
             address: self.config.address,
             phase: self.phase(),
@@ -157,11 +155,10 @@ impl Overlay {
 
     /// How far the node has come.
     pub fn phase(&self) -> Phase {
-        if self.me().is_none() {
-            return Phase::Starting;
-        }
-        if !self.is_running() {
-            return Phase::Leaving;
+        match self.life {
+            Life::Running(_) | Life::CatchingUp(..) => {}
+            Life::Leaving(_) | Life::Parting(_) | Life::Over(_) => return Phase::Leaving,
+            _ => return Phase::Starting,
         }
         if self.config.is_watcher() {
             return Phase::Watching;
@@ -176,9 +173,14 @@ impl Overlay {
         Phase::Deciding { next: self.choosing.next_epoch.unwrap_or(self.now) }
     }
 
-    /// This node's id, once it is durable.
+    /// This node's id, once it is durable, and for ever from then on.
     pub fn id(&self) -> Option<NodeId> {
-        self.me().map(|me| me.id)
+        self.life.identity().map(|me| me.id)
+    }
+
+    /// Where others reach this node: the address in its name, then the others.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        core::iter::once(self.config.address).chain(self.config.more_addresses.iter().copied())
     }
 
     /// What happened so far.
@@ -226,7 +228,7 @@ impl Overlay {
     }
 
     fn route_views(&self, tree: &Tree) -> Vec<RouteView> {
-        let me = self.me().map(|me| me.id);
+        let me = self.id();
         let others = self.dense().filter(|(_, id)| Some(*id) != me);
         others.filter_map(|(dense, id)| self.route_view(tree, dense, id)).collect()
     }
@@ -234,6 +236,18 @@ impl Overlay {
     fn route_view(&self, tree: &Tree, dense: u32, id: NodeId) -> Option<RouteView> {
         let entry = self.database.get(id).filter(|entry| !entry.has_left())?;
         let link = self.links.get(&id).and_then(Link::cost);
+        // Who only watches is in no record, so that nothing comes back to it but from its neighbours.
+        if let Some(cost) = link.filter(|_| self.config.is_watcher()) {
+            return Some(RouteView {
+                next_hop: Some(id),
+                cost: Some(cost.micros()),
+                hops: Some(1),
+                direct: Some(cost),
+                id,
+                address: entry.name().addr,
+                absent: entry.is_absent(),
+            });
+        }
         Some(RouteView {
             id,
             address: entry.name().addr,

@@ -10,7 +10,7 @@ use super::{Overlay, Timer};
 use crate::kernel::{Loaded, Output, StoreOp, Ticket};
 use crate::overlay::event::Event;
 use crate::overlay::names::NodeId;
-use crate::overlay::wire::NodeName;
+use crate::overlay::wire::{Contact, NodeName};
 
 /// Under which the id and the incarnation are kept.
 const IDENTITY: &str = "identity";
@@ -37,8 +37,8 @@ pub(super) enum Life {
     Leaving(Me),
     /// Closes.
     Parting(Me),
-    /// Does nothing any more.
-    Over,
+    /// Does nothing any more; who it was.
+    Over(Option<Me>),
 }
 
 /// Who the node is.
@@ -55,6 +55,11 @@ impl Life {
             Life::CatchingUp(_, me) | Life::Running(me) | Life::Leaving(me) | Life::Parting(me) => Some(me),
             _ => None,
         }
+    }
+
+    /// Who the node is or was.
+    pub(super) fn identity(self) -> Option<Me> {
+        if let Life::Over(me) = self { me } else { self.me() }
     }
 }
 
@@ -157,7 +162,7 @@ impl Overlay {
     }
 
     pub(super) fn fatal(&mut self, what: &'static str) {
-        self.life = Life::Over;
+        self.life = Life::Over(self.me());
         self.emit(Event::Fatal { what });
     }
 
@@ -172,6 +177,11 @@ impl Overlay {
 
     pub(super) fn is_running(&self) -> bool {
         matches!(self.life, Life::Running(_))
+    }
+
+    /// This node's name on the wire, and where else it is reached.
+    pub(super) fn my_contact(&self, me: Me) -> Contact {
+        Contact { name: self.my_name(me), more: self.config.more_addresses.clone() }
     }
 
     /// This node's name on the wire.

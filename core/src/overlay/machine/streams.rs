@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use super::calling::Purpose;
 use super::{Overlay, Timer};
 use crate::kernel::{
     Class, CloseHow, Closed, ConnId, Fault, How, LineScanner, Outbox, Output, Payload, Shed, Terminator,
@@ -14,7 +15,7 @@ use crate::overlay::budget::{Budget, Meter};
 use crate::overlay::event::Event;
 use crate::overlay::names::{NodeId, Token};
 use crate::overlay::wire::{
-    self, DataHead, Flow, MAX_LENGTH, Nack, NodeName, Packet, Reassembly, Role, Segment,
+    self, Contact, DataHead, Flow, MAX_LENGTH, Nack, NodeName, Packet, Reassembly, Role, Segment,
 };
 
 /// What a dial is for.
@@ -160,6 +161,7 @@ impl Overlay {
         let Some(dial) = self.dials.remove(&ticket) else { return };
         match dial {
             Dial::Link { to, role } => {
+                self.call_answered(to.id, Purpose::Link, ticket);
                 let token = self.token();
                 self.connected(conn, Kind::Greeting { to, token }, remote);
                 self.greet(conn, role, token);
@@ -169,9 +171,11 @@ impl Overlay {
                 self.register(conn);
             }
             Dial::Probe { id } => {
+                self.call_answered(Some(id), Purpose::Probe, ticket);
+                self.call_ended(id, Purpose::Probe);
                 self.connected(conn, Kind::Probe, remote);
                 let token = self.token();
-                self.probes.sent(self.now, id, token);
+                self.probes.sent(self.now, id, token, remote);
                 self.send_packet(conn, Class::Urgent, &Packet::Ping(token));
             }
             Dial::Abandoned => {
@@ -187,9 +191,9 @@ impl Overlay {
 
     pub(super) fn dial_failed(&mut self, ticket: Ticket) {
         match self.dials.remove(&ticket) {
-            Some(Dial::Link { to, .. }) => self.suit_failed_at(to),
+            Some(Dial::Link { to, .. }) => self.call_failed(to.id, Purpose::Link, ticket),
             Some(Dial::Boot) => self.bootstrap_failed(),
-            Some(Dial::Probe { id }) => self.unreached(id),
+            Some(Dial::Probe { id }) => self.call_failed(Some(id), Purpose::Probe, ticket),
             Some(Dial::Abandoned) | None => {}
         }
     }
@@ -286,13 +290,7 @@ impl Overlay {
     }
 
     /// NACK, and the connection's end.
-    pub(super) fn refuse(
-        &mut self,
-        conn: ConnId,
-        word: Bytes,
-        reason: &'static str,
-        nodes: smallvec::SmallVec<[NodeName; 4]>,
-    ) {
+    pub(super) fn refuse(&mut self, conn: ConnId, word: Bytes, reason: &'static str, nodes: Vec<Contact>) {
         let nack = Packet::Nack(Nack { word, reason: Some(Bytes::from_static(reason.as_bytes())), nodes });
         self.send_packet(conn, Class::Urgent, &nack);
         self.hang_up(conn, CloseHow::Flush, no_fault("refused"));
@@ -467,7 +465,7 @@ impl Overlay {
     fn ended(&mut self, conn: ConnId, kind: Kind, why: Why) {
         match kind {
             Kind::Link(id) => self.link_lost(id, conn, why),
-            Kind::Greeting { to, .. } => self.suit_failed_at(to),
+            Kind::Greeting { to, .. } => self.call_on(to.id, Purpose::Link),
             Kind::Boot => self.bootstrap_failed(),
             Kind::Stranger | Kind::Probe | Kind::Closing => {}
         }

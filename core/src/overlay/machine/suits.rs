@@ -3,8 +3,8 @@
 use alloc::collections::BTreeMap;
 use core::time::Duration;
 
+use super::calling::Purpose;
 use super::choosing::Choosing;
-use super::streams::Dial;
 use super::{Overlay, Timer};
 use crate::kernel::Time;
 use crate::overlay::link::{Link, Mine};
@@ -98,13 +98,12 @@ impl Overlay {
     }
 
     fn dial_suit(&mut self, id: NodeId) {
-        let Some(role) = self.choosing.suits.get(&id).map(|s| s.role) else { return };
-        match self.name_of(id) {
-            Some(to) => {
-                self.dial(Dial::Link { to, role }, to.addr);
-            }
-            None => self.suit_lost(id),
-        }
+        self.call(id, Purpose::Link);
+    }
+
+    /// As what `id` is courted.
+    pub(super) fn suit_role(&self, id: NodeId) -> Option<Role> {
+        self.choosing.suits.get(&id).map(|suit| suit.role)
     }
 
     pub(super) fn suit_reached(&mut self, id: NodeId) {
@@ -135,11 +134,9 @@ impl Overlay {
         }
     }
 
-    /// The connection to one whom we courted came to nothing.
-    pub(super) fn suit_failed_at(&mut self, to: NodeName) {
-        if let Some(id) = to.id {
-            self.suit_lost(id);
-        }
+    /// No connection to one whom we courted came to anything.
+    pub(super) fn suit_failed(&mut self, id: NodeId) {
+        self.suit_lost(id);
     }
 
     pub(super) fn suit_refused(&mut self, to: NodeName) {
@@ -167,6 +164,7 @@ impl Overlay {
     /// The choice came to nothing: the next best gets the place.
     fn suit_lost(&mut self, id: NodeId) {
         let Some(suit) = self.choosing.suits.remove(&id) else { return };
+        self.call_ended(id, Purpose::Link);
         self.timers.cancel(Timer::Suit(id));
         self.choosing.refused.insert(id);
         if !self.is_running() || self.choosing.refused.len() > TRIES {
@@ -181,6 +179,7 @@ impl Overlay {
     /// The link that we chose is up.
     pub(super) fn suit_succeeded(&mut self, id: NodeId) {
         let suit = self.choosing.suits.remove(&id);
+        self.call_ended(id, Purpose::Link);
         self.timers.cancel(Timer::Suit(id));
         if self.config.is_watcher() {
             return;

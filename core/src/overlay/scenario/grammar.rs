@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Departure, Scenario, Terrain};
+use super::{Departure, Scenario, Stale, Terrain, stale};
 use crate::kernel::{Rng, Seed, Streams};
 use crate::overlay::config::{Bounds, PolicyKind};
 use crate::overlay::database::LinkMode;
@@ -55,6 +55,7 @@ impl Scenario {
             loss_per_million: u32::try_from(sometimes(loss, LOSS.into())).unwrap_or(LOSS),
             configured_ids: ids % 2 == 1,
             hashes: if ids / 2 % 4 == 3 { 0 } else { Bounds::default().hashes },
+            stale: if ids / 8 % 4 == 3 { drawn_stale(seed, nodes) } else { Vec::new() },
             clocks: if clocks % 4 == 3 { CLOCKS } else { Duration::ZERO },
             faults: actions.iter().map(|choices| Action::chosen(*choices, severity(nodes))).collect(),
             departures: departures(nodes, gone),
@@ -105,6 +106,10 @@ fn joins(seed: u64, nodes: usize, spread: u16) -> Vec<Duration> {
     let most = u64::try_from(JOINING.as_millis()).unwrap_or(0) * u64::from(spread) / u64::from(u16::MAX);
     let mut rng = Streams::new(Seed::from_u64(seed)).named("joins");
     (0..nodes).map(|_| Duration::from_millis(rng.below(most + 1))).collect()
+}
+
+fn drawn_stale(seed: u64, nodes: usize) -> Vec<(usize, Stale)> {
+    stale::draw(nodes, &mut Streams::new(Seed::from_u64(seed)).named("stale"))
 }
 
 /// The bootstrap has faults as well.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 
-use super::{Departure, Scenario, Terrain};
+use super::{Departure, Scenario, Stale, Terrain};
 use crate::overlay::config::{CHOICES_LIMIT, PolicyKind};
 use crate::overlay::database::LinkMode;
 use crate::sim::faults::{Action, read_duration, write_duration};
@@ -46,6 +46,13 @@ impl fmt::Display for Scenario {
         writeln!(f, "ids {}", if self.configured_ids { "configured" } else { "drawn" })?;
         writeln!(f, "hashes {}", self.hashes)?;
         writeln!(f, "clocks {}", write_duration(self.clocks))?;
+        for (node, stale) in &self.stale {
+            let how = match stale {
+                Stale::Silent => "silent",
+                Stale::Refused => "refused",
+            };
+            writeln!(f, "stale {node} {how}")?;
+        }
         for action in &self.faults {
             writeln!(f, "do {action}")?;
         }
@@ -95,6 +102,7 @@ impl Scenario {
             "ids" if rest == "drawn" => self.configured_ids = false,
             "hashes" => self.hashes = rest.parse().ok().filter(|n| *n <= 1_000_000)?,
             "clocks" => self.clocks = read_duration(rest)?,
+            "stale" => self.stale.push(read_stale(rest)?),
             "do" => self.faults.push(rest.parse().ok()?),
             "depart" => self.departures.push(read_departure(rest)?),
             _ => return None,
@@ -104,7 +112,9 @@ impl Scenario {
 
     fn check(self) -> Result<Scenario, NotAScenario> {
         let nodes = self.nodes();
-        match self.departures.iter().map(|(node, _)| *node).find(|node| *node >= nodes) {
+        let named =
+            self.departures.iter().map(|(node, _)| *node).chain(self.stale.iter().map(|(node, _)| *node));
+        match { named }.find(|node| *node >= nodes) {
             _ if nodes == 0 => Err(NotAScenario::Nobody),
             _ if nodes > NODES => Err(NotAScenario::Node(NODES)),
             Some(node) => Err(NotAScenario::Node(node)),
@@ -134,6 +144,16 @@ fn terrain_name(terrain: Terrain) -> &'static str {
         Terrain::Symmetric => "symmetric",
         Terrain::Asymmetric => "asymmetric",
     }
+}
+
+fn read_stale(text: &str) -> Option<(usize, Stale)> {
+    let (node, how) = text.split_once(' ')?;
+    let how = match how {
+        "silent" => Stale::Silent,
+        "refused" => Stale::Refused,
+        _ => return None,
+    };
+    Some((node.parse().ok()?, how))
 }
 
 fn read_departure(text: &str) -> Option<(usize, Departure)> {
@@ -184,5 +204,6 @@ mod tests {
         assert!(many(NODES).parse::<Scenario>().is_ok());
         assert_eq!(read(&many(NODES + 1)), "there is no node 1000");
         assert_eq!(read("joins 0s\ndepart 1 halt\n"), "there is no node 1");
+        assert_eq!(read("joins 0s\nstale 1 silent\n"), "there is no node 1");
     }
 }

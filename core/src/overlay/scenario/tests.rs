@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 
 use super::*;
+use crate::overlay::event::Event;
 use crate::sim::Kind;
 
 fn of(nodes: usize) -> Scenario {
@@ -195,7 +196,7 @@ fn everybody_who_runs_sends_each_second() {
     for _ in 0..6 {
         of(3).chatter(&mut world);
         world.run_until(world.now() + Duration::from_secs(1), |_, node, event| {
-            if let crate::overlay::Event::Delivered { payload, .. } = event {
+            if let Event::Delivered { payload, .. } = event {
                 *heard.entry((node, payload.len())).or_insert(0) += 1;
             }
         });
@@ -286,4 +287,55 @@ fn a_third_at_most_departs_and_in_every_way() {
     }
     let all: i32 = ways.iter().sum();
     assert!(all > 4_000 && ways.iter().all(|way| (all / 4..all / 2).contains(way)), "{ways:?}");
+}
+
+#[test]
+fn nodes_are_reached_at_whichever_of_their_addresses_answers() {
+    let faults = vec![Action::Wait { time: Duration::from_secs(60) }];
+    let stale =
+        (0..5).flat_map(|node| [(node, Stale::Silent), (node, Stale::Refused), (node, Stale::Silent)]);
+    let scenario = Scenario { stale: stale.collect(), faults: faults.clone(), ..of(5) };
+    let held = scenario.run().unwrap();
+    assert!(held.after < Duration::from_secs(30), "{held:?}");
+    assert!(held.tally.of(Kind::Nowhere) > 20, "{held:?}");
+    assert_eq!(Scenario { faults, ..of(5) }.run().unwrap().tally.of(Kind::Nowhere), 0);
+}
+
+/// Eight nodes: four found the bootstrap when its name stood for the one that is gone, four where it stands for another.
+#[test]
+fn a_bootstrap_whose_name_moves_divides_nobody_for_long() {
+    let (before, after) = (8, 9);
+    let bootstrap_of = move |node| if node < 4 { before } else { after };
+    let mut world: World<Member> =
+        World::new(sim::Config::default(), |_: usize, _: usize| 10_000, Seed::from_u64(3));
+    for node in 0..8 {
+        world.add(move |boot: Boot| {
+            let bootstraps = vec![sim::address(bootstrap_of(node))];
+            Member::Node(Overlay::new(Config { bootstraps, ..of(8).config(boot.seed, boot.address) }))
+        });
+    }
+    for _ in [before, after] {
+        world.add(|boot: Boot| {
+            let config = of(8).config(boot.seed, boot.address);
+            Member::Bootstrap(Bootstrap::new(Config { bootstraps: Vec::new(), ..config }))
+        });
+    }
+    let knows =
+        |world: &World<Member>, node| world.machine(node).and_then(Member::node).map(|n| n.nodes().len());
+    (0..4).chain([before]).for_each(|node| world.start(node, Time::ZERO));
+    world.run_until(Time::from_secs(90), |_, _, _| ());
+    world.kill(before);
+    (4..8).chain([after]).for_each(|node| world.start(node, Time::from_secs(90)));
+    world.run_until(Time::from_secs(150), |_, _, _| ());
+    assert_eq!((knows(&world, 0), knows(&world, 7)), (Some(4), Some(4)), "two overlays");
+    let whole = (0..600).find(|_| {
+        let mut seek = Vec::new();
+        let at = world.now() + Duration::from_millis(100);
+        world.run_until(at, |_, node, event| seek.extend((event == Event::Seeking).then_some(node)));
+        for node in seek.into_iter().filter(|node| *node < 4) {
+            let _ = world.command(node, Command::Bootstraps(vec![sim::address(after)]));
+        }
+        (0..8).all(|node| knows(&world, node) == Some(8))
+    });
+    assert!(whole.is_some_and(|tenths| tenths < 200), "one again within 20 s of looking: {whole:?}");
 }

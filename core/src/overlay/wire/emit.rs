@@ -9,9 +9,9 @@ use super::pen::{
     Items, hex64, put_address, put_checked, put_hex128, put_links, put_list, put_number, put_range,
 };
 use super::value::{
-    Ask, Attributes, Beat, Body, Capabilities, DataHead, Flow, Greeting, Hash, LinkAttributes, Listed,
-    ListedRole, Nack, NodeName, Packet, Record, Registration, Removal, Role, Segment, Sum, Teardown, Update,
-    Upt,
+    Ask, Attributes, Beat, Body, Capabilities, Contact, DataHead, Flow, Greeting, Hash, LinkAttributes,
+    Listed, ListedRole, Nack, NodeName, Packet, Record, Registration, Removal, Role, Segment, Sum, Teardown,
+    Update, Upt,
 };
 
 const CRLF: &[u8] = b"\r\n";
@@ -388,6 +388,16 @@ impl Put for NodeName {
         if let Some(id) = self.id {
             out.put_u8(b'~');
             id.put(out);
+        }
+    }
+}
+
+impl Put for Contact {
+    fn put(&self, out: &mut impl BufMut) {
+        self.name.put(out);
+        for addr in &self.more {
+            out.put_u8(b',');
+            put_address(out, *addr);
         }
     }
 }

@@ -8,10 +8,11 @@ use nom::bytes::complete::{tag, take_while_m_n};
 use nom::combinator::{all_consuming, opt};
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
+use smallvec::SmallVec;
 
 use super::super::names::{Key, NodeId, Token};
-use super::limits::{NAME_LIMIT, NETWORK_LIMIT, PORT_DELIMITER};
-use super::value::{Network, NodeName};
+use super::limits::{ADDRESSES_LIMIT, NAME_LIMIT, NETWORK_LIMIT, PORT_DELIMITER};
+use super::value::{Contact, Network, NodeName};
 use super::{NEIGHBOR_DELIMITER, WireError};
 
 /// What a parser of a part answers: what follows it, and its value.
@@ -245,9 +246,24 @@ pub(super) fn named(text: &[u8]) -> Read<'_, NodeName> {
     }
 }
 
+/// A node, and a comma before each of its further addresses.
+pub(super) fn contact(text: &[u8]) -> Read<'_, Contact> {
+    let (mut text, name) = node(text)?;
+    let mut more = SmallVec::new();
+    while text.first() == Some(&b',') {
+        if more.len() == ADDRESSES_LIMIT {
+            return fail(WireError::Bound("too many addresses"));
+        }
+        let (rest, addr) = item(address).parse(text)?;
+        more.push(addr);
+        text = rest;
+    }
+    Ok((text, Contact { name, more }))
+}
+
 /// Nodes with `|` between them.
-pub(super) fn nodes<'a>(limit: usize) -> impl FnMut(&'a [u8]) -> Read<'a, Vec<NodeName>> {
-    list(NEIGHBOR_DELIMITER, limit, "too many nodes", node)
+pub(super) fn contacts<'a>(limit: usize) -> impl FnMut(&'a [u8]) -> Read<'a, Vec<Contact>> {
+    list(NEIGHBOR_DELIMITER, limit, "too many nodes", contact)
 }
 
 /// `host:port`, an IPv6 host in brackets, both in their canonical form.

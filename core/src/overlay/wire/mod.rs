@@ -28,13 +28,13 @@
 //! packet     = lnk / reg / net / over / upt / rmv / trd / nack / seg / sum / ask / ping / pong / hb / dat / unknown
 //!
 //! lnk        = "LNK@" version "@" network "@" named "@" role "@" token "@" [ caps ]
-//! reg        = "REG@" node "@" k [ "@" ext ]
-//! net        = "NET@" [ node *( "|" node ) ]                     ; at most NODES_LIMIT
+//! reg        = "REG@" contact "@" k [ "@" ext ]
+//! net        = "NET@" [ contact *( "|" contact ) ]               ; at most NODES_LIMIT
 //! over       = "OVER@" [ record *( "#" record ) ]                ; at most NODES_LIMIT
 //! upt        = "UPT@" hash "@" key "@" named "@" age "@" body    ; hash over key "@" named "@" body
 //! rmv        = "RMV@" hash "@" key "@" named "@" claim           ; hash over key "@" named "@" claim
 //! trd        = "TRD@" node [ "@" reason ]
-//! nack       = "NACK@" refused [ "@" reason ] / "NACK@" refused "@" [ reason ] "@" node *3( "|" node )
+//! nack       = "NACK@" refused [ "@" reason ] / "NACK@" refused "@" [ reason ] "@" contact *3( "|" contact )
 //! seg        = "SEG@" number "@" index "@" count "@" chunk       ; index below count
 //! sum        = "SUM@" [ range "@" ] number "@" 32HEX             ; how many records, and their digest
 //! ask        = "ASK@" [ range "@" ] [ have *( "|" have ) ]       ; ids ascending, at most NODES_LIMIT
@@ -59,6 +59,7 @@
 //!
 //! node       = address [ "~" id ]
 //! named      = address "~" id
+//! contact    = node *8( "," address )       ; where else it listens
 //! address    = IPv4address ":" port / "[" IPv6address "]" ":" port   ; IPv6 as RFC 5952 has it, without a zone
 //! id         = 32HEX
 //! hash       = 32HEX                        ; the first 128 bits of SHA-256
@@ -145,7 +146,7 @@ pub use name::NetworkError;
 pub use read::{read, read_reassembled};
 pub use segment::{Reassembly, SegError, cut, frames};
 pub use value::{
-    Ask, Attributes, Beat, Body, Capabilities, Count, DataHead, Digest, Flow, Greeting, Hash, LinkAttributes,
-    Listed, ListedRole, Nack, Network, NodeName, Packet, Record, Registration, Removal, Role, Segment, Sum,
-    Teardown, Update, Upt,
+    Ask, Attributes, Beat, Body, Capabilities, Contact, Count, DataHead, Digest, Flow, Greeting, Hash,
+    LinkAttributes, Listed, ListedRole, Nack, Network, NodeName, Packet, Record, Registration, Removal, Role,
+    Segment, Sum, Teardown, Update, Upt,
 };

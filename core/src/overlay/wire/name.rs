@@ -1,11 +1,14 @@
 //! Names of networks and nodes as people write them.
 
 use core::fmt;
+use core::net::SocketAddr;
 use core::str::FromStr;
 
+use smallvec::SmallVec;
+
 use super::WireError;
-use super::lexis::{network, node, whole};
-use super::value::{Network, NodeName};
+use super::lexis::{contact, network, node, whole};
+use super::value::{Contact, Network, NodeName};
 
 /// A text is not a network's name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -44,6 +47,33 @@ impl fmt::Display for NodeName {
             Some(id) => write!(f, "~{id}"),
             None => Ok(()),
         }
+    }
+}
+
+impl From<NodeName> for Contact {
+    fn from(name: NodeName) -> Contact {
+        Contact { name, more: SmallVec::new() }
+    }
+}
+
+impl Contact {
+    /// Where it listens: the address in its name, then the others.
+    pub fn addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        core::iter::once(self.name.addr).chain(self.more.iter().copied())
+    }
+}
+
+impl fmt::Display for Contact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name.fmt(f)?;
+        self.more.iter().try_for_each(|addr| write!(f, ",{}", NodeName { addr: *addr, id: None }))
+    }
+}
+
+impl FromStr for Contact {
+    type Err = WireError;
+    fn from_str(s: &str) -> Result<Self, WireError> {
+        whole(contact, s.as_bytes())
     }
 }
 

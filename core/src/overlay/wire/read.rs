@@ -14,8 +14,8 @@ use super::WireError;
 use super::attributes::{capabilities, wishes};
 use super::body::links;
 use super::lexis::{
-    Read, at_most, fail, field, hex_number, hex128, id, inline, item, key, list, named, network, node, nodes,
-    number, number64, plain, range, token, visible, whole, word,
+    Read, at_most, contact, contacts, fail, field, hex_number, hex128, id, inline, item, key, list, named,
+    network, node, number, number64, plain, range, token, visible, whole, word,
 };
 use super::limits::{
     ALTERNATIVES_LIMIT, ASK, DAT, HB, LNK, MESSAGE_LIMIT, NACK, NAME_LIMIT, NEIGHBOR_DELIMITER, NET_PACKET,
@@ -55,7 +55,7 @@ pub fn read(line: &Bytes) -> Result<Packet, WireError> {
         NACK => whole(|text| nack(line, text), fields).map(Packet::Nack),
         REMOVE => whole(removal, fields).map(Packet::Rmv),
         REGISTER => whole(|text| registration(line, text), fields).map(Packet::Reg),
-        NET_PACKET => whole(field(nodes(NODES_LIMIT)), fields).map(Packet::Net),
+        NET_PACKET => whole(field(contacts(NODES_LIMIT)), fields).map(Packet::Net),
         OVERLAY_PACKET => whole(field(|text| over(line, text)), fields).map(Packet::Over),
         _ => whole(opt(inline), fields).map(|_| Packet::Unknown(line.clone())),
     }
@@ -93,7 +93,7 @@ fn role(text: &[u8]) -> Read<'_, Role> {
 }
 
 fn registration<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Registration> {
-    let (text, (node, k, ext)) = (field(node), field(number), opt(field(rest))).parse(text)?;
+    let (text, (node, k, ext)) = (field(contact), field(number), opt(field(rest))).parse(text)?;
     let Some(ext) = ext else {
         return Ok((text, Registration { node, k, all: false, over: false, other: Bytes::new() }));
     };
@@ -136,13 +136,13 @@ fn teardown<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Teardown> {
 fn nack<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Nack> {
     let (text, word) = field(plain(NAME_LIMIT)).parse(text)?;
     let (text, reason) = opt(field(opt(plain(REASON_LIMIT)))).parse(text)?;
-    let (text, nodes) = opt(field(nodes(ALTERNATIVES_LIMIT))).parse(text)?;
+    let (text, nodes) = opt(field(contacts(ALTERNATIVES_LIMIT))).parse(text)?;
     let empty = nodes.as_ref().is_some_and(Vec::is_empty);
     if empty || nodes.is_none() && reason == Some(None) {
         return fail(WireError::Syntax("a refusal ends in an empty field"));
     }
     let reason = reason.flatten().map(|reason| line.slice_ref(reason));
-    Ok((text, Nack { word: line.slice_ref(word), reason, nodes: nodes.unwrap_or_default().into() }))
+    Ok((text, Nack { word: line.slice_ref(word), reason, nodes: nodes.unwrap_or_default() }))
 }
 
 fn segment<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Segment> {

@@ -64,6 +64,11 @@ pub fn nodes() -> impl Strategy<Value = NodeName> {
     (addresses(), option::of(ids())).prop_map(|(addr, id)| NodeName { addr, id })
 }
 
+/// A node with or without its id, and some further addresses.
+pub fn contacts() -> impl Strategy<Value = Contact> {
+    (nodes(), vec(addresses(), 0..3)).prop_map(|(name, more)| Contact { name, more: more.into() })
+}
+
 /// A network's name.
 pub fn networks() -> impl Strategy<Value = Network> {
     "[a-z0-9-]{1,32}".prop_filter_map("not a name", |name| Network::new(&name).ok())
@@ -89,7 +94,7 @@ pub fn greetings() -> impl Strategy<Value = Greeting> {
 
 /// A registration.
 pub fn registrations() -> impl Strategy<Value = Registration> {
-    (nodes(), numbers(), any::<bool>(), any::<bool>(), others())
+    (contacts(), numbers(), any::<bool>(), any::<bool>(), others())
         .prop_map(|(node, k, all, over, other)| Registration { node, k, all, over, other })
 }
 
@@ -168,10 +173,10 @@ fn reasons() -> impl Strategy<Value = Option<Bytes>> {
 
 /// A refusal.
 pub fn nacks() -> impl Strategy<Value = Nack> {
-    (text("[a-zA-Z0-9-]{1,16}"), reasons(), vec(nodes(), 0..=4)).prop_map(|(word, reason, nodes)| Nack {
+    (text("[a-zA-Z0-9-]{1,16}"), reasons(), vec(contacts(), 0..=4)).prop_map(|(word, reason, nodes)| Nack {
         word,
         reason,
-        nodes: nodes.into(),
+        nodes,
     })
 }
 
@@ -230,7 +235,7 @@ pub fn packets() -> impl Strategy<Value = Packet> {
     prop_oneof![
         greetings().prop_map(Packet::Lnk),
         registrations().prop_map(Packet::Reg),
-        vec(nodes(), 0..20).prop_map(Packet::Net),
+        vec(contacts(), 0..20).prop_map(Packet::Net),
         vec(records(), 0..4).prop_map(Packet::Over),
         upts().prop_map(Packet::Upt),
         removals().prop_map(Packet::Rmv),

@@ -291,6 +291,13 @@ fn a_meaning_has_one_text() {
         ("NET@|".into(), false),
         ("NET@1.2.3.4:5|".into(), false),
         ("NET@1.2.3.4:5@".into(), false),
+        ("NET@1.2.3.4:5,".into(), false),
+        ("NET@1.2.3.4:5,1.2.3.4:6|1.2.3.4:7".into(), true),
+        (format!("NET@1.2.3.4:5,1.2.3.4:6~{ID}"), false),
+        (format!("NET@1.2.3.4:5~{ID},[::1]:6,1.2.3.4:7"), true),
+        ("REG@1.2.3.4:5,[::1]:6@3".into(), true),
+        ("NACK@LNK@full@1.2.3.4:5,[::1]:6|1.2.3.4:5".into(), true),
+        ("TRD@1.2.3.4:5,[::1]:6".into(), false),
         ("REG@1.2.3.4:5@3@all".into(), true),
         ("REG@1.2.3.4:5@3@all,over,x=1".into(), true),
         ("REG@1.2.3.4:5@3@over,all".into(), false),
@@ -429,6 +436,8 @@ fn lists_end_at_their_bounds() {
 
     let net = |n: usize| format!("NET@{}", ["1.2.3.4:5"].repeat(n).join("|"));
     assert!(accepted(&net(NODES_LIMIT)) && !accepted(&net(NODES_LIMIT + 1)));
+    let contact = |n: usize| format!("NET@1.2.3.4:5{}", ",1.2.3.4:5".repeat(n));
+    assert!(accepted(&contact(ADDRESSES_LIMIT)) && !accepted(&contact(ADDRESSES_LIMIT + 1)));
     let nack = |n: usize| format!("NACK@LNK@full@{}", ["1.2.3.4:5"].repeat(n).join("|"));
     assert!(accepted(&nack(ALTERNATIVES_LIMIT)) && !accepted(&nack(ALTERNATIVES_LIMIT + 1)));
     let reason = |n: usize| format!("TRD@1.2.3.4:5@{}", "x".repeat(n));

@@ -17,6 +17,15 @@ pub struct NodeName {
     pub id: Option<NodeId>,
 }
 
+/// A node and where else it is reached: what who has no record of it needs in order to dial it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Contact {
+    /// Its name.
+    pub name: NodeName,
+    /// Where it listens beside that, at most [`ADDRESSES_LIMIT`](super::ADDRESSES_LIMIT).
+    pub more: SmallVec<[SocketAddr; 1]>,
+}
+
 /// An overlay's name, 1 to 32 of `a-z`, `0-9` and `-`: nodes of another network are refused.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Network(pub(super) SmallVec<[u8; 16]>);
@@ -64,7 +73,7 @@ pub struct Capabilities {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Registration {
     /// The newcomer.
-    pub node: NodeName,
+    pub node: Contact,
     /// How many neighbours it will choose.
     pub k: u32,
     /// Whether it asks for everybody (`all`) and not for a sample.
@@ -207,7 +216,7 @@ pub struct Nack {
     /// Why, in letters, digits and `-`.
     pub reason: Option<Bytes>,
     /// Up to four others that may have room.
-    pub nodes: SmallVec<[NodeName; 4]>,
+    pub nodes: Vec<Contact>,
 }
 
 /// SEG: a piece of a packet longer than PKT_LIMIT.
@@ -304,7 +313,7 @@ pub enum Packet {
     /// REG.
     Reg(Registration),
     /// NET: nodes that are there.
-    Net(Vec<NodeName>),
+    Net(Vec<Contact>),
     /// OVER: the graph, for people and tools.
     Over(Vec<Record>),
     /// UPT.

@@ -24,6 +24,7 @@ impl<M: Machine> World<M> {
         let Some((to, at, port)) = place(address) else {
             return self.follow_ups.push_back(FollowUp::Unreachable { ticket });
         };
+        self.note_nowhere(port.filter(|_| to < self.nodes.len()));
         let span = u64::from(EPHEMERAL.end - EPHEMERAL.start);
         let from_port = EPHEMERAL.start + u16::try_from(self.dials % span).unwrap_or(0);
         self.dials += 1;

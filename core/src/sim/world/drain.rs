@@ -125,6 +125,7 @@ impl<M: Machine> World<M> {
         counters.datagrams_sent += 1;
         counters.datagram_bytes += payload.len() as u64;
         let known = place(to).filter(|(to, ..)| *to < self.nodes.len());
+        self.note_nowhere(known.and_then(|(_, _, port)| port));
         let Some((to, at, Some(to_port))) = known else { return self.lost(node) };
         let source = self.net.abodes.source(node, port).filter(|_| self.net.abodes.is_there(to, at));
         let Some(source) = source else {
@@ -148,6 +149,13 @@ impl<M: Machine> World<M> {
         let packet = self.packets.insert(packet);
         self.queue
             .push(self.now.as_micros().saturating_add(delay), Event::Datagram { to: short(to), packet });
+    }
+
+    /// Counts what goes to an address at which no node listens, whatever becomes of it.
+    pub(super) fn note_nowhere(&mut self, port: Option<Port>) {
+        if port.is_none_or(|port| port.0 >= self.config.ports) {
+            self.tally.count(Kind::Nowhere);
+        }
     }
 
     pub(super) fn lost(&mut self, sender: usize) {

@@ -8,11 +8,14 @@ use ListedRole::Both;
 /// Asks as `id` who is there: the names, and the records.
 fn register(bench: &mut Bench, id: u128, all: bool, over: bool) -> (Vec<u128>, Vec<Record>) {
     let conn = bench.open(id, How::Accepted(Port(0)));
-    bench.say(conn, &Packet::Reg(Registration { node: name(id), k: 2, all, over, other: Bytes::new() }));
+    bench.say(
+        conn,
+        &Packet::Reg(Registration { node: name(id).into(), k: 2, all, over, other: Bytes::new() }),
+    );
     let (mut names, mut records) = (Vec::new(), Vec::new());
     for packet in &bench.peers[&conn].said {
         match packet {
-            Packet::Net(named) => names.extend(named.iter().filter_map(|n| n.id).map(|id| id.0)),
+            Packet::Net(named) => names.extend(named.iter().filter_map(|n| n.name.id).map(|id| id.0)),
             Packet::Over(told) => records.extend(told.iter().cloned()),
             _ => {}
         }

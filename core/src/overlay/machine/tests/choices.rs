@@ -59,7 +59,7 @@ fn a_node_that_nobody_chose_for_two_periods_makes_itself_known() {
 #[test]
 fn with_few_nodes_everybody_is_chosen_and_newcomers_as_they_come() {
     let mut bench = Bench::with(|config| config.k = 3);
-    bench.node.learn_names(&[name(1)]);
+    bench.node.learn_names(&[name(1).into()]);
     bench.pass(Duration::from_secs(3));
     let first = bench.answer(1);
     bench.record(first, 1, &[(ME, ListedRole::In)], 8);
@@ -87,7 +87,7 @@ fn a_refused_choice_goes_to_the_second_best() {
     bench.pass(SECOND);
     let second = bench.dialled()[0];
     assert_ne!(first, second);
-    assert!(bench.node.name_of(NodeId(60)).is_some(), "an alternative is remembered");
+    assert!(bench.node.addresses_of(NodeId(60)).first().is_some(), "an alternative is remembered");
     bench.answer(second);
     bench.pass(Duration::from_secs(3));
     assert_eq!(bench.chosen().len(), 2);
@@ -150,12 +150,12 @@ fn a_node_that_others_chose_first_measures_and_decides() {
 fn a_watcher_is_no_company() {
     let mut bench = Bench::new();
     bench.accept(50, Role::Watcher);
-    bench.node.learn_names(&[name(1)]);
+    bench.node.learn_names(&[name(1).into()]);
     bench.pass(Duration::from_secs(2));
     assert_eq!(bench.dialled(), [1]);
     let conn = bench.reach(1);
     assert!(bench.said(conn, |p| matches!(p, Packet::Lnk(g) if g.role == Role::Guest)) == 1);
-    assert!(bench.node.remembered_name(NodeId(50)).is_none(), "nobody finds back through a watcher");
+    assert!(bench.node.remembered_contact(NodeId(50)).is_none(), "nobody finds back through a watcher");
 }
 
 #[test]

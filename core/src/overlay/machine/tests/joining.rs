@@ -1,6 +1,7 @@
 //! Coming in, and finding back.
 
 use super::*;
+use crate::overlay::event::Command;
 use crate::overlay::wire::Registration;
 
 const BOOTSTRAP: u128 = 900;
@@ -51,14 +52,14 @@ fn a_bootstrap_that_fails_or_refuses_is_asked_again_at_growing_distances() {
 fn who_lost_the_last_link_asks_the_bootstrap_at_once() {
     let mut bench = bench();
     let conn = asked(&mut bench);
-    bench.say(conn, &Packet::Net(vec![name(1)]));
+    bench.say(conn, &Packet::Net(vec![name(1).into()]));
     assert!(bench.closed(conn));
     bench.pass(Duration::from_secs(1));
     let link = bench.answer(1);
     bench.pass(Duration::from_secs(1));
     while bench.dialled().contains(&BOOTSTRAP) {
         let conn = asked(&mut bench);
-        bench.say(conn, &Packet::Net(vec![name(1)]));
+        bench.say(conn, &Packet::Net(vec![name(1).into()]));
     }
     bench.hang_up(link);
     assert!(until_dialled(&mut bench) <= 10);
@@ -68,7 +69,7 @@ fn who_lost_the_last_link_asks_the_bootstrap_at_once() {
 fn a_node_in_company_does_not_ask_out_of_turn() {
     let mut bench = bench();
     let conn = asked(&mut bench);
-    bench.say(conn, &Packet::Net(vec![name(1), name(2)]));
+    bench.say(conn, &Packet::Net(vec![name(1).into(), name(2).into()]));
     bench.pass(Duration::from_secs(1));
     let links = [1, 2].map(|id| bench.answer(id));
     bench.pass(Duration::from_secs(4));
@@ -84,14 +85,19 @@ fn a_node_in_company_does_not_ask_out_of_turn() {
 fn names_that_cannot_be_dialled_are_not_kept_nor_more_than_so_many() {
     let mut bench = Bench::new();
     let named = |addr: &str, id| NodeName { addr: addr.parse().unwrap(), id: Some(NodeId(id)) };
-    bench.node.learn_names(&[named("0.0.0.0:1", 1), named("192.0.2.1:0", 2), named("[::]:1", 3), name(ME)]);
+    bench.node.learn_names(&[
+        named("0.0.0.0:1", 1).into(),
+        named("192.0.2.1:0", 2).into(),
+        named("[::]:1", 3).into(),
+        name(ME).into(),
+    ]);
     assert_eq!(bench.node.joining.names().count(), 0);
     for id in 0..2_000 {
-        bench.node.learn_name(named("192.0.2.1:1", 10_000 + id));
+        bench.node.learn_name(named("192.0.2.1:1", 10_000 + id).into());
     }
     assert_eq!(bench.node.joining.names().count(), 1_024);
-    bench.node.learn_name(named("192.0.2.9:1", 10_000));
-    assert_eq!(bench.node.name_of(NodeId(10_000)).unwrap().addr, "192.0.2.9:1".parse().unwrap());
+    bench.node.learn_name(named("192.0.2.9:1", 10_000).into());
+    assert_eq!(bench.node.addresses_of(NodeId(10_000)).first().unwrap(), "192.0.2.9:1".parse().unwrap());
 }
 
 #[test]
@@ -103,7 +109,7 @@ fn a_bootstrap_that_names_a_stranger_to_one_in_company_has_another_overlay_found
         }
         let conn = asked(&mut bench);
         let stranger = names.iter().any(|n| n.id == Some(NodeId(70)));
-        bench.say(conn, &Packet::Net(names));
+        bench.say(conn, &Packet::Net(names.into_iter().map(Into::into).collect()));
         assert_eq!(bench.dialled(), if stranger { vec![70] } else { vec![] });
     }
     let conn = bench.reach(70);
@@ -141,4 +147,38 @@ fn those_silent_for_longest_are_forgotten_where_too_many_are_remembered() {
     let mut remembered: Vec<u128> = bench.node.remembered_latest_first().iter().map(|id| id.0).collect();
     remembered.sort_unstable();
     assert_eq!(remembered, [1, 2, 52, 53]);
+}
+
+#[test]
+fn a_bootstrap_that_nobody_knew_is_asked_at_once_in_company_too_and_a_known_one_is_not() {
+    let (mut bench, _) = Bench::settled(|config| {
+        config.bootstraps = vec![address(BOOTSTRAP)];
+        config.periods.heal = Duration::from_secs(3_600);
+    });
+    while bench.dialled().contains(&BOOTSTRAP) {
+        bench.refuse_dial(BOOTSTRAP);
+        bench.pass(Duration::from_secs(1));
+    }
+    let told = |bench: &mut Bench, at: &[u128]| {
+        let addresses = at.iter().map(|id| address(*id)).collect();
+        bench.node.command(bench.now, Command::Bootstraps(addresses)).unwrap();
+        bench.drain();
+        bench.dialled()
+    };
+    assert_eq!(told(&mut bench, &[BOOTSTRAP]), []);
+    assert_eq!(told(&mut bench, &[BOOTSTRAP, 901]), [901]);
+    assert_eq!(told(&mut bench, &[902, 901]), [901], "one at a time");
+    bench.refuse_dial(901);
+    assert_eq!(bench.dialled(), [902]);
+    bench.refuse_dial(902);
+    assert_eq!(bench.dialled(), []);
+}
+
+#[test]
+fn who_asks_a_bootstrap_or_would_if_it_knew_one_says_that_it_seeks() {
+    let mut bench = Bench::with(|config| config.periods.heal = Duration::from_secs(5));
+    bench.events.clear();
+    bench.pass(Duration::from_secs(60));
+    let times = bench.events.iter().filter(|event| matches!(event, Event::Seeking)).count();
+    assert!((8..=13).contains(&times), "{times}");
 }

@@ -22,7 +22,9 @@ fn a_full_node_refuses_and_names_neighbours_with_room() {
     let refused = bench.accept(51, Role::Chooser);
     assert_eq!(bench.choosers(), [50]);
     let named = bench.peers[&refused].said.iter().find_map(|p| match p {
-        Packet::Nack(nack) => Some(nack.nodes.iter().filter_map(|n| n.id).map(|id| id.0).collect::<Vec<_>>()),
+        Packet::Nack(nack) => {
+            Some(nack.nodes.iter().filter_map(|n| n.name.id).map(|id| id.0).collect::<Vec<_>>())
+        }
         _ => None,
     });
     assert_eq!(named, Some(vec![1, 2]), "50 has said nothing of its room yet");
@@ -64,7 +66,7 @@ fn only_so_many_guests_are_let_in() {
 #[test]
 fn of_crossing_dials_the_lower_ones_stays_and_the_node_is_the_lower() {
     let mut bench = Bench::new();
-    bench.node.learn_names(&[name(200)]);
+    bench.node.learn_names(&[name(200).into()]);
     bench.pass(Duration::from_secs(2));
     let mine = bench.reach(200);
     let theirs = bench.accept(200, Role::Chooser);
@@ -77,7 +79,7 @@ fn of_crossing_dials_the_lower_ones_stays_and_the_node_is_the_lower() {
 #[test]
 fn of_crossing_dials_the_lower_ones_stays_and_the_node_is_the_higher() {
     let mut bench = Bench::new();
-    bench.node.learn_names(&[name(5)]);
+    bench.node.learn_names(&[name(5).into()]);
     bench.pass(Duration::from_secs(2));
     let mine = bench.reach(5);
     let theirs = bench.accept(5, Role::Chooser);
@@ -89,7 +91,7 @@ fn of_crossing_dials_the_lower_ones_stays_and_the_node_is_the_higher() {
 fn who_is_only_being_probed_may_connect_first() {
     let mut bench = Bench::new();
     bench.silent.insert(200);
-    bench.node.learn_names(&[name(200)]);
+    bench.node.learn_names(&[name(200).into()]);
     bench.node.court(NodeId(200), None);
     bench.pass(Duration::from_secs(2));
     assert_eq!(bench.dialled(), [], "the probe has no answer");
@@ -101,7 +103,7 @@ fn who_is_only_being_probed_may_connect_first() {
 #[test]
 fn another_node_at_the_address_is_no_link() {
     let mut bench = Bench::new();
-    bench.node.learn_names(&[name(5)]);
+    bench.node.learn_names(&[name(5).into()]);
     bench.pass(Duration::from_secs(2));
     let conn = bench.reach(5);
     bench.peers.get_mut(&conn).unwrap().id = 6;

@@ -10,7 +10,7 @@ use crate::overlay::wire::{ListedRole, Role};
 #[test]
 fn names_that_lead_nowhere_are_forgotten() {
     let mut bench = Bench::new();
-    let names: Vec<_> = (1..40).map(name).collect();
+    let names: Vec<_> = (1..40).map(|id| name(id).into()).collect();
     bench.silent.extend(1..40);
     bench.node.learn_names(&names);
     for _ in 0..200 {
@@ -27,10 +27,10 @@ fn names_that_lead_nowhere_are_forgotten() {
 #[test]
 fn a_name_gives_way_to_the_record() {
     let (mut bench, conns) = Bench::settled(|_| ());
-    bench.node.learn_names(&[name(9)]);
+    bench.node.learn_names(&[name(9).into()]);
     bench.record(conns[0], 9, &[(1, ListedRole::Both)], 8);
     assert!(!bench.node.joining.names().any(|id| id == NodeId(9)));
-    assert!(bench.node.name_of(NodeId(9)).is_some());
+    assert!(bench.node.addresses_of(NodeId(9)).first().is_some());
 }
 
 #[test]

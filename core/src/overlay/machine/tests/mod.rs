@@ -90,6 +90,8 @@ struct Bench {
     silent: BTreeSet<u128>,
     /// How many probes the node sent.
     probes: usize,
+    /// Where it sent them.
+    asked: Vec<SocketAddr>,
     sequence: u32,
     /// Whom the node remembers of an earlier life, as its state has them.
     remembered: String,
@@ -119,6 +121,7 @@ impl Bench {
             events: Vec::new(),
             silent: BTreeSet::new(),
             probes: 0,
+            asked: Vec::new(),
             sequence: 0,
             remembered,
         };
@@ -175,7 +178,10 @@ impl Bench {
 
     fn hear_datagram(&mut self, to: SocketAddr, payload: &[u8]) {
         let id = u128::from(to.port() - 7_000);
-        self.probes += usize::from(matches!(wire::read_datagram(payload), Ok(Datagram::Ping(_))));
+        if matches!(wire::read_datagram(payload), Ok(Datagram::Ping(_))) {
+            self.probes += 1;
+            self.asked.push(to);
+        }
         if self.silent.contains(&id) {
             return;
         }
@@ -342,7 +348,7 @@ impl Bench {
     }
 
     fn nack(&mut self, conn: ConnId, others: &[u128]) {
-        let nodes = others.iter().map(|id| name(*id)).collect();
+        let nodes = others.iter().map(|id| name(*id).into()).collect();
         self.say(
             conn,
             &Packet::Nack(Nack {
@@ -387,7 +393,7 @@ impl Bench {
     /// A node that chose 1 and 2, and knows of 3 and 4, all of them linked with each other; it has measured and decided.
     fn settled(change: impl FnOnce(&mut Config)) -> (Self, [ConnId; 2]) {
         let mut bench = Bench::with(change);
-        bench.node.learn_names(&[name(1), name(2)]);
+        bench.node.learn_names(&[name(1).into(), name(2).into()]);
         bench.pass(Duration::from_secs(3));
         let conns = [1, 2].map(|id| bench.answer(id));
         for id in 1..=4u128 {

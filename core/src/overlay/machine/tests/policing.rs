@@ -129,7 +129,10 @@ fn a_host_that_registers_all_the_time_is_refused() {
     let register = |bench: &mut Bench, id: u128| {
         let conn = bench.open(id, How::Accepted(Port(0)));
         let other = Bytes::new();
-        bench.say(conn, &Packet::Reg(Registration { node: name(id), k: 2, all: false, over: false, other }));
+        bench.say(
+            conn,
+            &Packet::Reg(Registration { node: name(id).into(), k: 2, all: false, over: false, other }),
+        );
         bench.said(conn, |p| matches!(p, Packet::Net(_)))
     };
     let told: usize = (0..100).map(|id| register(&mut bench, 200 + id)).sum();

@@ -101,7 +101,7 @@ fn the_last_record_lists_nobody_and_a_watcher_has_none() {
     bench.pass(Duration::from_secs(1));
     assert!(bench.events.iter().any(|event| matches!(event, Event::Left)));
     let mut watcher = Bench::with(|config| *config = config.clone().watching());
-    watcher.node.learn_names(&[name(1)]);
+    watcher.node.learn_names(&[name(1).into()]);
     watcher.pass(Duration::from_secs(3));
     let conn = watcher.answer(1);
     watcher.pass(Duration::from_secs(5));

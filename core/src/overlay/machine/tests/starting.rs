@@ -198,7 +198,8 @@ fn peers_are_kept_for_the_next_life_and_dialled_when_no_bootstrap_answers() {
     raw.stored(true);
     raw.loaded(Loaded::Value(&kept.expect("written within a minute")));
     let ids = raw.node.remembered_latest_first();
-    let mut known: Vec<_> = ids.iter().map(|id| (id.0, raw.node.name_of(*id).unwrap().addr)).collect();
+    let mut known: Vec<_> =
+        ids.iter().map(|id| (id.0, raw.node.addresses_of(*id).first().unwrap())).collect();
     known.sort_unstable();
     assert_eq!(known, [(1, address(1)), (2, address(2))]);
 }

@@ -131,3 +131,73 @@ fn with_directed_links_the_other_end_lists_only_who_chose_it() {
     bench.pass(Duration::from_secs(3));
     assert!(bench.closed(conns[0]));
 }
+
+/// A node courts 9, of whom it has just heard, and whose record gives these addresses.
+fn courted_at(addrs: &[u128]) -> Bench {
+    let (mut bench, conns) = Bench::settled(|config| config.links = LinkMode::Directed);
+    let node = NodeName { addr: address(addrs[0]), id: Some(NodeId(9)) };
+    let attributes =
+        Attributes { addrs: addrs[1..].iter().map(|id| address(*id)).collect(), ..Attributes::default() };
+    let body = Body { updates: smallvec![Update { attributes, links: Vec::new() }] };
+    bench.silent.extend(addrs);
+    let key = Key { incarnation: 1, sequence: 1 };
+    bench.say(conns[0], &Packet::Upt(Upt::originate(key, node, 0, &body)));
+    bench.node.court(NodeId(9), None);
+    bench.drain();
+    bench
+}
+
+#[test]
+fn all_addresses_are_probed_a_moment_apart_and_then_dialled_so() {
+    let mut bench = courted_at(&[90, 91, 92]);
+    let asked =
+        |bench: &Bench| bench.asked.iter().filter(|to| to.port() >= 7_090).copied().collect::<Vec<_>>();
+    assert_eq!(asked(&bench), [address(90)]);
+    bench.pass(Duration::from_millis(700));
+    assert_eq!(asked(&bench), [90, 91, 92].map(address));
+    assert_eq!(bench.node.probes.get(NodeId(9)).unwrap().failed, 0);
+    let dialled = (0..20).map(|_| {
+        bench.pass(Duration::from_millis(250));
+        bench.dialled()
+    });
+    let dialled: Vec<_> = dialled.skip_while(Vec::is_empty).take(3).collect();
+    assert_eq!(dialled, [vec![90], vec![90, 91], vec![90, 91, 92]], "where no datagram was answered");
+    assert_eq!(bench.node.probes.get(NodeId(9)).unwrap().failed, 1, "they are one attempt");
+    for id in [90, 91, 92] {
+        assert!(bench.node.choosing.courts(NodeId(9)));
+        bench.refuse_dial(id);
+    }
+    assert!(!bench.node.choosing.courts(NodeId(9)));
+}
+
+#[test]
+fn what_answered_a_probe_is_dialled_first_and_the_others_a_moment_later() {
+    let mut bench = courted_at(&[90, 91, 92]);
+    bench.silent.remove(&91);
+    bench.pass(Duration::from_millis(300));
+    assert_eq!(bench.dialled(), [91]);
+    bench.pass(Duration::from_millis(250));
+    assert_eq!(bench.dialled(), [90, 91]);
+    bench.refuse_dial(91);
+    assert_eq!(bench.dialled(), [90, 92], "at once, since one has failed");
+    bench.refuse_dial(90);
+    assert!(bench.node.choosing.courts(NodeId(9)));
+    bench.refuse_dial(92);
+    assert!(!bench.node.choosing.courts(NodeId(9)), "no address is left");
+}
+
+#[test]
+fn where_somebody_else_answers_the_next_address_is_dialled() {
+    let mut bench = courted_at(&[90, 91]);
+    bench.silent.clear();
+    bench.pass(Duration::from_millis(300));
+    assert_eq!(bench.dialled(), [91]);
+    let conn = bench.reach(91);
+    bench.greet(conn, Role::Chosen);
+    assert!(bench.closed(conn), "it is 91 and not 9");
+    assert_eq!(bench.dialled(), [90]);
+    assert!(bench.node.choosing.courts(NodeId(9)));
+    let conn = bench.reach(90);
+    bench.hang_up(conn);
+    assert!(!bench.node.choosing.courts(NodeId(9)), "nor is 9 there");
+}

@@ -1,7 +1,7 @@
 //! What a node answers about itself.
 
 use super::*;
-use crate::overlay::event::Command;
+use crate::overlay::event::{Command, Reply};
 use crate::overlay::machine::Phase;
 use ListedRole::{Both, In, Out};
 
@@ -69,7 +69,7 @@ fn a_node_goes_from_phase_to_phase() {
     assert_eq!(Overlay::new(config).unwrap().phase(), Phase::Starting);
     let mut bench = Bench::new();
     assert_eq!(bench.node.phase(), Phase::Alone);
-    bench.node.learn_names(&[name(1)]);
+    bench.node.learn_names(&[name(1).into()]);
     assert_eq!(bench.node.phase(), Phase::Joining);
     bench.pass(Duration::from_secs(3));
     let conn = bench.answer(1);
@@ -82,4 +82,36 @@ fn a_node_goes_from_phase_to_phase() {
     bench.node.command(bench.now, Command::Leave).unwrap();
     assert_eq!(bench.node.phase(), Phase::Leaving);
     assert_eq!(Bench::with(|config| *config = config.clone().watching()).node.phase(), Phase::Watching);
+}
+
+#[test]
+fn who_has_left_is_still_somebody_and_reaches_nobody() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    bench.node.command(bench.now, Command::Leave).unwrap();
+    bench.drain();
+    bench.pass(Duration::from_secs(2));
+    assert!(bench.events.contains(&Event::Left));
+    let status = bench.node.status();
+    assert_eq!((bench.node.id(), status.id), (Some(NodeId(ME)), Some(NodeId(ME))));
+    assert_eq!((bench.node.phase(), status.phase), (Phase::Leaving, Phase::Leaving));
+    assert_eq!((status.links, status.reachable, status.total_cost), (0, 0, 0));
+    assert!(bench.node.neighbors().is_empty());
+    assert!(
+        bench.node.routes().iter().all(|r| r.id != NodeId(ME) && r.cost.is_none() && r.next_hop.is_none())
+    );
+    assert_eq!(bench.node.path(NodeId(1)), None);
+}
+
+#[test]
+fn an_echo_to_oneself_comes_back() {
+    let mut bench = Bench::new();
+    let payload = Bytes::from_static(b"here");
+    let Ok(Reply::Sent(number)) =
+        bench.node.command(bench.now, Command::Echo { to: NodeId(ME), payload: payload.clone() })
+    else {
+        panic!("not sent")
+    };
+    bench.drain();
+    let echoed = Event::Echoed { number, from: NodeId(ME), after: Duration::ZERO, payload };
+    assert!(bench.events.contains(&echoed), "{:?}", bench.events);
 }
