@@ -306,22 +306,21 @@ fn nodes_are_reached_at_whichever_of_their_addresses_answers() {
 fn a_bootstrap_whose_name_moves_divides_nobody_for_long() {
     let (before, after) = (8, 9);
     let bootstrap_of = move |node| if node < 4 { before } else { after };
-    let mut world: World<Member> =
+    let mut world: World<Overlay> =
         World::new(sim::Config::default(), |_: usize, _: usize| 10_000, Seed::from_u64(3));
     for node in 0..8 {
         world.add(move |boot: Boot| {
             let bootstraps = vec![sim::address(bootstrap_of(node))];
-            Member::Node(Overlay::new(Config { bootstraps, ..of(8).config(boot.seed, boot.address) }))
+            Overlay::new(Config { bootstraps, ..of(8).config(boot.seed, boot.address) }).unwrap()
         });
     }
     for _ in [before, after] {
         world.add(|boot: Boot| {
             let config = of(8).config(boot.seed, boot.address);
-            Member::Bootstrap(Bootstrap::new(Config { bootstraps: Vec::new(), ..config }))
+            Overlay::new(Config { bootstraps: Vec::new(), ..config }.watching()).unwrap()
         });
     }
-    let knows =
-        |world: &World<Member>, node| world.machine(node).and_then(Member::node).map(|n| n.nodes().len());
+    let knows = |world: &World<Overlay>, node| world.machine(node).map(|n| n.nodes().len());
     (0..4).chain([before]).for_each(|node| world.start(node, Time::ZERO));
     world.run_until(Time::from_secs(90), |_, _, _| ());
     world.kill(before);

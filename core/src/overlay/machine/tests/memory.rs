@@ -100,8 +100,8 @@ fn a_day_of_comers_and_goers_leaves_nothing_behind() {
 
 #[test]
 fn a_watcher_whom_everybody_refused_asks_again() {
-    let mut bench = Bench::with(|config| config.policy = PolicyKind::Watch);
-    bench.node.learn_names(&[name(1), name(2)]);
+    let mut bench = Bench::with(|config| *config = config.clone().watching());
+    bench.node.learn_names(&[name(1).into(), name(2).into()]);
     bench.pass(Duration::from_secs(3));
     for _ in 0..2 {
         assert_eq!(bench.dialled(), [1, 2]);
