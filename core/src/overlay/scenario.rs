@@ -12,6 +12,7 @@ use core::time::Duration;
 
 mod grammar;
 mod script;
+mod standing;
 #[cfg(any(test, feature = "strategies"))]
 pub mod strategies;
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod traffic;
 
 pub use grammar::{ACTIONS, Choices};
 pub use script::NotAScenario;
+pub use standing::Standing;
 
 use super::bootstrap::Bootstrap;
 use super::config::{Bounds, Config, Periods, PolicyKind};
@@ -138,6 +140,8 @@ pub struct Scenario {
     pub faults: Vec<Action>,
     /// Who goes for good at the recovery, and how.
     pub departures: Vec<(usize, Departure)>,
+    /// One more fault that stands once everything has held.
+    pub stands: Option<Standing>,
 }
 
 impl Scenario {
@@ -157,6 +161,7 @@ impl Scenario {
             clocks: Duration::ZERO,
             faults: Vec::new(),
             departures: Vec::new(),
+            stands: None,
         }
     }
 
@@ -197,24 +202,25 @@ impl Scenario {
                 self.pass(&mut world, &mut agenda, time)?;
             }
         }
-        let tally = *world.tally();
-        Ok(Held { after: self.recovered(world)?, tally })
+        let after = self.recovered(&mut world)?;
+        self.stand(&mut world)?;
+        Ok(Held { after, tally: *world.tally() })
     }
 
     /// Makes everything right, has those go who go, and waits until the oracles hold; how long that took. From then on
     /// payloads arrive.
-    fn recovered(&self, mut world: World<Member>) -> Result<Duration, Difference> {
+    fn recovered(&self, world: &mut World<Member>) -> Result<Duration, Difference> {
         let mut nothing = Agenda::new(most_chosen);
-        faults::recover(&mut world);
+        faults::recover(world);
         let recovered = world.now();
-        self.pass(&mut world, &mut nothing, STARTING)?;
-        self.depart(&mut world);
+        self.pass(world, &mut nothing, STARTING)?;
+        self.depart(world);
         let stated = world.now() + self.settling();
         let mut calm = Calm::default();
         while world.now() < stated {
-            calm.seen(world.now(), self.judge(&world).is_ok());
+            calm.seen(world.now(), self.judge(world).is_ok());
             let time = VIEWED.min(stated.since(world.now()));
-            self.pass(&mut world, &mut nothing, time)?;
+            self.pass(world, &mut nothing, time)?;
         }
         let mut outcome = Ok(());
         let judge = |world: &World<Member>| {
@@ -225,7 +231,7 @@ impl Scenario {
         calm.seen(world.now(), outcome.is_ok());
         outcome?;
         let after = calm.since.unwrap_or(world.now()).since(recovered);
-        self.deliver(&mut world)?;
+        self.deliver(world)?;
         Ok(after)
     }
 
@@ -340,7 +346,7 @@ pub struct Held {
     /// How long after everything was right again the oracles held, and went on to hold, moments aside in which news was
     /// on its way.
     pub after: Duration,
-    /// Which faults had taken effect by then, and how often.
+    /// Which faults took effect, and how often.
     pub tally: Tally,
 }
 

@@ -57,6 +57,9 @@ impl fmt::Display for Scenario {
             };
             writeln!(f, "depart {node} {how}")?;
         }
+        if let Some(standing) = self.stands {
+            writeln!(f, "stands {standing}")?;
+        }
         Ok(())
     }
 }
@@ -96,6 +99,7 @@ impl Scenario {
             "hashes" => self.hashes = rest.parse().ok()?,
             "clocks" => self.clocks = read_duration(rest)?,
             "do" => self.faults.push(rest.parse().ok()?),
+            "stands" => self.stands = Some(rest.parse().ok()?),
             "depart" => self.departures.push(read_departure(rest)?),
             _ => return None,
         }
@@ -108,10 +112,14 @@ impl Scenario {
             _ if nodes == 0 => Err(NotAScenario::Nobody),
             _ if nodes > NODES => Err(NotAScenario::Node(NODES)),
             Some(node) => Err(NotAScenario::Node(node)),
-            None => match self.faults.iter().filter_map(Action::last_node).find(|node| *node > nodes) {
-                Some(node) => Err(NotAScenario::Node(node)),
-                None => Ok(self),
-            },
+            None => {
+                let named = self.faults.iter().filter_map(Action::last_node).find(|node| *node > nodes);
+                let stands = self.stands.map(|standing| standing.last_node());
+                match named.or(stands.filter(|node| *node >= nodes)) {
+                    Some(node) => Err(NotAScenario::Node(node)),
+                    None => Ok(self),
+                }
+            }
         }
     }
 }
