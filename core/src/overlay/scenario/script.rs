@@ -175,9 +175,18 @@ mod tests {
         let read = |text: &str| text.parse::<Scenario>().map_err(|e| e.to_string()).unwrap_err();
         assert_eq!(read("seed 1\n"), "nobody joins");
         assert_eq!(read("joins 0s 1s\n# why\n\ndo nothing\n"), "line 4 is not understood: \"do nothing\"");
-        for line in ["links both", "ids some", "k 0", "policy watch", "terrain sea", "depart 0 fall"] {
+        for line in [
+            "links both",
+            "ids some",
+            "k 0",
+            "policy watch",
+            "terrain sea",
+            "depart 0 fall",
+            "stands adrift 1",
+        ] {
             assert_eq!(read(&format!("{line}\njoins 0s\n")), format!("line 1 is not understood: {line:?}"));
         }
+        assert_eq!(read("joins 0s 1s\nstands narrow 0 2 one\n"), "there is no node 2");
         assert_eq!(read("joins 0s 1s\ndo kill 3\n"), "there is no node 3");
         let many = |nodes| format!("joins {}\n", vec!["0s"; nodes].join(" "));
         assert!(many(NODES).parse::<Scenario>().is_ok());

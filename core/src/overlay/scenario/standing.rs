@@ -125,10 +125,14 @@ impl Scenario {
         match standing {
             Standing::Blocked { .. } => self.stays_whole(world, &mut agenda, UNBLOCKED, |_| true),
             Standing::Narrow { .. } => self.stays_whole(world, &mut agenda, AROUND, |_| true),
-            Standing::Moved { node, .. } => {
+            Standing::Moved { node, sockets } => {
                 self.pass(world, &mut agenda, UNLISTED)?;
                 let ways = self.ways(world).filter(|way| way.to == node && way.listed).collect();
                 self.arrive(world, ways, LENGTHS[0])?;
+                if sockets == Sockets::Any {
+                    // What it passes on as datagrams comes from where no neighbour expects it.
+                    return Ok(());
+                }
                 self.stays_whole(world, &mut agenda, AROUND, |other| other != node)
             }
         }
