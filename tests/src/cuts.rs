@@ -56,6 +56,16 @@ impl Overlay {
         overlay
     }
 
+    /// The hosts, on which to do worse.
+    pub fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    /// The node on a host.
+    pub fn node(&mut self, host: usize) -> &mut Node {
+        &mut self.nodes[host]
+    }
+
     /// How many nodes there are; they are on the hosts from 1.
     pub fn count(&self) -> usize {
         self.nodes.len() - 1
@@ -76,7 +86,7 @@ impl Overlay {
     }
 
     /// The path from one node to another as hosts, both with it.
-    fn path(&mut self, from: usize, to: usize) -> Option<Vec<u8>> {
+    pub fn path(&mut self, from: usize, to: usize) -> Option<Vec<u8>> {
         let to = self.nodes[to].address.clone();
         let hops = self.nodes[from].path(&to)?;
         let first = self.host_of(&self.nodes[from].address);

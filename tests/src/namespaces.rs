@@ -5,6 +5,13 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::{Command, id};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// How many sets of hosts this process has made.
+static MADE: AtomicU32 = AtomicU32::new(0);
+
+/// How far the number in a moved host's address is from its own.
+const MOVED: u8 = 100;
 
 /// Some hosts, each in a network namespace, all on one bridge. They are gone when this is dropped.
 #[derive(Debug)]
@@ -29,7 +36,8 @@ impl Hosts {
     /// Why this machine cannot, in one line.
     pub fn new(count: u8) -> Result<Self, String> {
         run("nft", &["--version"])?;
-        let hosts = Hosts { prefix: format!("egoist-{}", id()), count };
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let hosts = Hosts { prefix: format!("egoist-{}-{number}", id()), count };
         let bridge = hosts.bridge();
         run("ip", &["netns", "add", &bridge])?;
         run("ip", &["-n", &bridge, "link", "add", "bridge", "type", "bridge"])?;
@@ -70,6 +78,36 @@ impl Hosts {
     /// What `nft` says.
     pub fn cut(&self, from: u8, to: u8) -> Result<(), String> {
         self.rule(to, &format!("add rule inet cut arriving ip saddr {} drop", Self::address(from)))
+    }
+
+    /// From now on no datagram reaches a host; what TCP carries does.
+    ///
+    /// # Errors
+    /// What `nft` says.
+    pub fn block_datagrams(&self, to: u8) -> Result<(), String> {
+        self.rule(to, "add rule inet cut arriving meta l4proto udp drop")
+    }
+
+    /// From now on no packet that one host sends to another arrives if it is longer than so many octets.
+    ///
+    /// # Errors
+    /// What `nft` says.
+    pub fn narrow(&self, from: u8, to: u8, octets: u16) -> Result<(), String> {
+        let address = Self::address(from);
+        self.rule(to, &format!("add rule inet cut arriving ip saddr {address} meta length > {octets} drop"))
+    }
+
+    /// A host gets another address instead of its own.
+    ///
+    /// # Errors
+    /// What `ip` says.
+    pub fn move_away(&self, host: u8) -> Result<(), String> {
+        let name = self.name(host);
+        let change = |what: &str, address: IpAddr| {
+            run("ip", &["-n", &name, "addr", what, &format!("{address}/24"), "dev", "wire"])
+        };
+        change("del", Self::address(host))?;
+        change("add", Self::address(host + MOVED))
     }
 
     /// Everything reaches a host again.

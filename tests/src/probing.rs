@@ -22,6 +22,7 @@ pub struct Prober {
     control: UnixStream,
     answers: Receiver<(usize, Instant)>,
     to: String,
+    size: usize,
     sent: Vec<(Instant, Option<Instant>)>,
 }
 
@@ -45,7 +46,13 @@ impl Prober {
                 }
             }
         });
-        Ok(Prober { control, answers, to: to.to_owned(), sent: Vec::new() })
+        Ok(Prober { control, answers, to: to.to_owned(), size: 0, sent: Vec::new() })
+    }
+
+    /// The same with so many octets of payload in each probe.
+    #[must_use]
+    pub fn with_size(self, size: usize) -> Self {
+        Prober { size, ..self }
     }
 
     /// Probes for a while.
@@ -59,7 +66,7 @@ impl Prober {
     /// Sends one probe and waits until the next is due.
     fn probe(&mut self) {
         let (number, now) = (self.sent.len(), Instant::now());
-        let with = format!(r#"{{"to":"{}","wait_ms":{WAIT}}}"#, self.to);
+        let with = format!(r#"{{"to":"{}","size":{},"wait_ms":{WAIT}}}"#, self.to, self.size);
         let _ = writeln!(self.control, r#"{{"id":{number},"do":"overlay.ping","with":{with}}}"#);
         self.sent.push((now, None));
         while let Ok((number, at)) = self.answers.recv_timeout((now + PACE).duration_since(Instant::now())) {

@@ -52,6 +52,7 @@ fn overlay_actions_has_every_fault() {
     let word = |action: &Action| action.to_string().split(' ').next().map(str::to_owned);
     let words: BTreeSet<String> = scenarios.iter().flat_map(|s| &s.faults).filter_map(word).collect();
     let all = [
+        "block",
         "bursts",
         "churn",
         "coarse",
@@ -66,6 +67,8 @@ fn overlay_actions_has_every_fault() {
         "hubs",
         "kill",
         "loss",
+        "move",
+        "narrow",
         "oversleep",
         "partition",
         "reordering",
@@ -75,6 +78,7 @@ fn overlay_actions_has_every_fault() {
         "starve",
         "step",
         "thaw",
+        "translate",
         "wait",
     ];
     assert_eq!(words, all.map(str::to_owned).into());

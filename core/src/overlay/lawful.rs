@@ -13,9 +13,9 @@ use super::event::Command;
 use super::machine::Overlay;
 use super::names::{Cost, Key, NodeId, Token};
 use super::wire::{
-    Ask, Attributes, Beat, Body, Capabilities, DataHead, Digest, Flow, Greeting, LinkAttributes, Listed,
-    ListedRole, Nack, Network, NodeName, Packet, Registration, Removal, Role, Sum, Teardown, Update, Upt,
-    emit_data,
+    Ask, Attributes, Beat, Body, Capabilities, DataHead, Digest, Flow, Greeting, Hears, LinkAttributes,
+    Listed, ListedRole, Nack, Network, NodeName, Packet, Registration, Removal, Role, Sum, Teardown, Update,
+    Upt, emit_data,
 };
 use crate::kernel::{Rng, Seed};
 use crate::sim::laws::Lawful;
@@ -117,7 +117,11 @@ fn update(rng: &mut Rng) -> Packet {
 }
 
 fn beat(rng: &mut Rng) -> Beat {
-    Beat { token: token(rng), number: rng.below(9), heard: rng.below(9), held: rng.below(1_000) }
+    let hears = [Hears::Datagrams, Hears::Link, Hears::Nothing][rng.index(3)];
+    let padding = if rng.percent(20) { 1_000 } else { 0 };
+    let (heard, held, full) = (rng.below(9), rng.below(1_000), rng.below(9));
+    let read = rng.percent(80).then(|| rng.below(9_000));
+    Beat { heard, held, hears, full, read, padding, ..Beat::first(token(rng), rng.below(9)) }
 }
 
 fn head(rng: &mut Rng, len: u32) -> DataHead {

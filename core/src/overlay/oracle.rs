@@ -5,6 +5,7 @@
 //! says, distances by Floyd and Warshall. News on its way makes any of them fail for a moment; ask again until all hold,
 //! within a stated time.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
@@ -181,6 +182,12 @@ pub enum Difference {
         from: usize,
         /// To here.
         to: usize,
+    },
+    /// What is promised while a fault stands does not hold.
+    #[error("while a fault stands: {difference}")]
+    Standing {
+        /// What is not so.
+        difference: Box<Difference>,
     },
     /// News goes around without an end.
     #[error("{frames} frames within a second: news goes around without an end")]

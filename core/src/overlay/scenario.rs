@@ -13,6 +13,7 @@ use core::time::Duration;
 mod grammar;
 mod script;
 mod stale;
+mod standing;
 #[cfg(any(test, feature = "strategies"))]
 pub mod strategies;
 #[cfg(test)]
@@ -23,6 +24,7 @@ mod watch;
 pub use grammar::{ACTIONS, Choices};
 pub use script::NotAScenario;
 pub use stale::Stale;
+pub use standing::Standing;
 
 use super::config::{Bounds, Config, Periods, PolicyKind};
 use super::database::LinkMode;
@@ -137,6 +139,8 @@ pub struct Scenario {
     pub faults: Vec<Action>,
     /// Who goes for good at the recovery, and how.
     pub departures: Vec<(usize, Departure)>,
+    /// One more fault that stands once everything has held.
+    pub stands: Option<Standing>,
 }
 
 impl Scenario {
@@ -157,6 +161,7 @@ impl Scenario {
             stale: Vec::new(),
             faults: Vec::new(),
             departures: Vec::new(),
+            stands: None,
         }
     }
 
@@ -197,24 +202,25 @@ impl Scenario {
                 watch.pass(self, &mut world, &mut agenda, time)?;
             }
         }
-        let tally = *world.tally();
-        Ok(Held { after: self.recovered(world, watch)?, tally })
+        let after = self.recovered(&mut world, &mut watch)?;
+        self.stand(&mut world)?;
+        Ok(Held { after, tally: *world.tally() })
     }
 
     /// Makes everything right, has those go who go, and waits until the oracles hold; how long that took. From then on
     /// payloads arrive.
-    fn recovered(&self, mut world: World<Overlay>, mut watch: Watch) -> Result<Duration, Difference> {
+    fn recovered(&self, world: &mut World<Overlay>, watch: &mut Watch) -> Result<Duration, Difference> {
         let mut nothing = Agenda::new(most_chosen);
-        faults::recover(&mut world);
+        faults::recover(world);
         let recovered = world.now();
-        watch.pass(self, &mut world, &mut nothing, STARTING)?;
-        self.depart(&mut world);
+        watch.pass(self, world, &mut nothing, STARTING)?;
+        self.depart(world);
         let stated = world.now() + self.settling();
         let mut calm = Calm::default();
         while world.now() < stated {
-            calm.seen(world.now(), self.judge(&world).is_ok());
+            calm.seen(world.now(), self.judge(world).is_ok());
             let time = VIEWED.min(stated.since(world.now()));
-            watch.pass(self, &mut world, &mut nothing, time)?;
+            watch.pass(self, world, &mut nothing, time)?;
         }
         let mut outcome = Ok(());
         let judge = |world: &World<Overlay>| {
@@ -225,7 +231,7 @@ impl Scenario {
         calm.seen(world.now(), outcome.is_ok());
         outcome?;
         let after = calm.since.unwrap_or(world.now()).since(recovered);
-        self.deliver(&mut world)?;
+        self.deliver(world)?;
         Ok(after)
     }
 
@@ -324,7 +330,7 @@ pub struct Held {
     /// How long after everything was right again the oracles held, and went on to hold, moments aside in which news was
     /// on its way.
     pub after: Duration,
-    /// Which faults had taken effect by then, and how often.
+    /// Which faults took effect, and how often.
     pub tally: Tally,
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use egoist_core::overlay::{Command, Config, Event, NodeId, Overlay, Refusal, Reply};
 use egoist_mio::control::{Request, Responder};
 use egoist_mio::net::MioNet;
-use egoist_mio::{Host, Key};
+use egoist_mio::{Host, Key, Presence};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -38,6 +38,7 @@ pub(crate) struct Desk {
     echoes: BTreeMap<u64, (String, Responder)>,
     listeners: Vec<Responder>,
     leaving: Vec<Responder>,
+    presence: Presence,
     /// Why the node cannot go on.
     pub(crate) fatal: Option<&'static str>,
 }
@@ -60,7 +61,8 @@ impl Desk {
     pub(crate) fn new(config: &Config, started: Instant) -> Self {
         let facts = Facts::new(config, started);
         let (listeners, leaving) = (Vec::new(), Vec::new());
-        Desk { key: None, facts, echoes: BTreeMap::new(), listeners, leaving, fatal: None }
+        let presence = Presence::new([config.address.ip()]);
+        Desk { key: None, facts, echoes: BTreeMap::new(), listeners, leaving, presence, fatal: None }
     }
 
     /// Answers a request about the machine behind `key`, now or when what it waits for happens.
@@ -203,7 +205,10 @@ impl Desk {
             Event::Left => self.end(host),
             Event::LinkUp { peer, address } => tracing::info!(?peer, %address, "link up"),
             Event::LinkDown { peer, why } => tracing::info!(?peer, %why, "link down"),
-            Event::Suspected { peer } => tracing::warn!(?peer, "suspected: it is silent"),
+            Event::Suspected { peer } => {
+                tracing::warn!(?peer, "suspected: it is silent");
+                self.look_at_own_address();
+            }
             Event::Recovered { peer } => tracing::info!(?peer, "recovered"),
             Event::Rewired { added, removed } => tracing::info!(?added, ?removed, "rewired"),
             Event::Misbehaved { remote, why } => tracing::warn!(%remote, %why, "a peer broke a rule"),
@@ -211,6 +216,17 @@ impl Desk {
                 tracing::warn!(?peer, %address, ?budget, ?done, "a peer asks too much");
             }
             Event::Impostor { address } => tracing::error!(%address, "another node lives under this id"),
+        }
+    }
+
+    /// A neighbour's silence may be this host's own fault.
+    fn look_at_own_address(&mut self) {
+        for address in self.presence.gone() {
+            tracing::error!(
+                %address,
+                "this host no longer has the address that the node names, and nobody reaches it: start it again with \
+                 --listen and --advertise as it is reached now"
+            );
         }
     }
 

@@ -144,7 +144,7 @@ impl World {
         let live: Vec<Token> =
             self.tokens.iter().filter(|(c, _)| self.open.contains(c)).map(|(_, t)| *t).collect();
         for token in live {
-            let beat = Packet::Hb(Beat { token, number: beat, heard: 0, held: 0 }).emit();
+            let beat = Packet::Hb(Beat::first(token, beat)).emit();
             self.node.handle(self.now, Input::Datagram { port: Port(0), from: address(1), bytes: &beat });
         }
         self.drain();

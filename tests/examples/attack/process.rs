@@ -84,7 +84,7 @@ fn listen(stream: TcpStream, tell: &Sender<(Record, Instant)>, tell_token: &Send
 
 fn beat(mut stream: TcpStream, token: Token, over: &AtomicBool) {
     for number in 1.. {
-        let beat = Packet::Hb(Beat { token, number, heard: 0, held: 0 }).emit();
+        let beat = Packet::Hb(Beat::first(token, number)).emit();
         if over.load(Ordering::Relaxed) || stream.write_all(&beat).is_err() {
             return;
         }

@@ -1,4 +1,8 @@
-//! Heartbeats on one link: what was sent, what was heard, and what silence means.
+//! Heartbeats on one link: what was sent, what was heard which way, and what silence means.
+//!
+//! Datagrams always carry them. The link carries them too where either end misses the other's datagrams: with the first
+//! that is overdue, so that its answer comes before anybody is suspected. An end that hears beats on the link alone goes on
+//! with these; it trusts datagrams again after a row of them, twice as long each time.
 
 use alloc::collections::VecDeque;
 use core::time::Duration;
@@ -6,20 +10,25 @@ use core::time::Duration;
 use super::smoothed::Smoothed;
 use crate::kernel::Time;
 use crate::overlay::names::Token;
-use crate::overlay::wire::Beat;
+use crate::overlay::wire::{Beat, Hears};
 
 /// Beats whose sending time is remembered: an echo older than this many beats is no measurement.
 const REMEMBERED: usize = 64;
 /// A link is suspected after three missed beats ...
 const MISSED: u32 = 3;
-/// ... and four deviations of the round trip, but never later than this.
+/// ... a round trip, in which a question on the link is answered, and four of its deviations, but never later than this.
 const SUSPECT_AT_MOST: Duration = Duration::from_secs(1);
 /// Beats in a row that end a suspicion.
 const RECOVERED: u32 = 3;
-/// UDP is taken for blocked when nothing was heard for this long after the first beat was sent, or four round trips.
+/// A link is suspected when nothing was heard for this long after the first beat was sent, or four round trips. Beats on
+/// the link may be late by as much: one lost segment holds up several.
 const BLOCKED: Duration = Duration::from_secs(3);
+/// Beats in a row after which datagrams are trusted again, the first time ...
+const TRUSTED: u32 = 20;
+/// ... and at most: five minutes of the default period.
+const TRUSTED_AT_MOST: u32 = 1_200;
 
-/// What carries the beats.
+/// What carries the beats that are heard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Carrier {
     /// Datagrams to the peer's own port.
@@ -38,6 +47,30 @@ pub enum Heard {
     Late,
 }
 
+/// What was heard by one of the two ways.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ear {
+    number: u64,
+    at: Option<Time>,
+    row: u32,
+}
+
+impl Ear {
+    /// Whether the beat is later than those before.
+    fn hear(&mut self, now: Time, number: u64) -> bool {
+        if number <= self.number {
+            return false;
+        }
+        self.row = if number == self.number + 1 { self.row.saturating_add(1) } else { 1 };
+        (self.number, self.at) = (number, Some(now));
+        true
+    }
+
+    fn forgive(&mut self, now: Time, by: Duration) {
+        self.at = self.at.map(|at| (at + by).min(now));
+    }
+}
+
 /// One link's heartbeats.
 #[derive(Clone, Debug)]
 pub struct Beats {
@@ -45,13 +78,18 @@ pub struct Beats {
     started: Time,
     sent: u64,
     times: VecDeque<Time>,
+    /// The last number heard, either way.
     heard: u64,
-    heard_at: Option<Time>,
+    /// The last number heard padded.
+    full: u64,
     /// The last beat heard came in time: an echo of it measures the way.
     echoes: bool,
-    in_a_row: u32,
-    suspected: bool,
+    datagrams: Ear,
+    link: Ear,
+    silent: bool,
     carrier: Carrier,
+    trusted: u32,
+    peer: Hears,
 }
 
 impl Beats {
@@ -63,37 +101,94 @@ impl Beats {
             sent: 0,
             times: VecDeque::new(),
             heard: 0,
-            heard_at: None,
+            full: 0,
             echoes: false,
-            in_a_row: 0,
-            suspected: false,
+            datagrams: Ear::default(),
+            link: Ear::default(),
+            silent: false,
             carrier: Carrier::Udp,
+            trusted: TRUSTED,
+            peer: Hears::Datagrams,
         }
     }
 
-    /// The next beat to send, with the receiver's `token`.
-    pub fn beat(&mut self, now: Time, token: Token) -> Beat {
+    /// The next beat to send, with the receiver's `token`; so many octets of the link were `read`.
+    pub fn beat(&mut self, now: Time, token: Token, read: Option<u64>) -> Beat {
         self.sent += 1;
         if self.times.len() == REMEMBERED {
             self.times.pop_front();
         }
         self.times.push_back(now);
-        let held = self.heard_at.map_or(Duration::ZERO, |at| now.since(at));
-        let held = u64::try_from(held.as_micros()).unwrap_or(u64::MAX);
-        Beat { token, number: self.sent, heard: if self.echoes { self.heard } else { 0 }, held }
+        let held = self.heard_at().map_or(Duration::ZERO, |at| now.since(at));
+        Beat {
+            heard: if self.echoes { self.heard } else { 0 },
+            held: u64::try_from(held.as_micros()).unwrap_or(u64::MAX),
+            hears: self.hears(now),
+            full: self.full,
+            read,
+            ..Beat::first(token, self.sent)
+        }
     }
 
-    /// A beat was heard: the round trip that its echo tells, if it tells a new one.
-    pub fn hear(&mut self, now: Time, beat: &Beat, when: Heard) -> Option<Duration> {
+    /// By what the peer hears, as it last said.
+    pub fn peer_hears(&self) -> Hears {
+        self.peer
+    }
+
+    /// By what the peer is heard.
+    fn hears(&self, now: Time) -> Hears {
+        let missing = match self.datagrams.at {
+            Some(at) => now.since(at) * 2 >= self.period * MISSED,
+            None => now.since(self.started) >= self.period * MISSED,
+        };
+        match self.carrier {
+            _ if self.silent => Hears::Nothing,
+            Carrier::Udp if !missing => Hears::Datagrams,
+            Carrier::Udp | Carrier::Tcp => Hears::Link,
+        }
+    }
+
+    /// Whether the link is to carry beats as well: one of both ends does not hear the other's datagrams.
+    pub fn takes_link(&self, now: Time) -> bool {
+        self.peer != Hears::Datagrams || self.hears(now) != Hears::Datagrams
+    }
+
+    /// A beat was heard by one of the ways: the round trip that its echo tells, if it tells a new one.
+    pub fn hear(&mut self, now: Time, beat: &Beat, when: Heard, way: Carrier) -> Option<Duration> {
+        let ear = match way {
+            Carrier::Udp => &mut self.datagrams,
+            Carrier::Tcp => &mut self.link,
+        };
+        if beat.padding > 0 {
+            self.full = self.full.max(beat.number);
+        }
+        // Beats that a connection held back come all at once, and measure nothing.
+        let paced = way == Carrier::Udp || ear.at.is_none_or(|at| now.since(at) * 2 >= self.period);
+        let measures = paced && !(way == Carrier::Tcp && self.silent);
+        if !ear.hear(now, beat.number) {
+            return None;
+        }
+        self.trust(way);
         if beat.number <= self.heard {
             return None;
         }
-        let next = beat.number == self.heard + 1;
-        self.in_a_row = if next { self.in_a_row.saturating_add(1) } else { 1 };
         self.heard = beat.number;
-        self.heard_at = Some(now);
-        self.echoes = when == Heard::InTime;
+        self.echoes = when == Heard::InTime && measures;
+        if when == Heard::InTime {
+            self.peer = beat.hears;
+        }
         self.echoes.then(|| self.round_trip(now, beat))?
+    }
+
+    /// Which way carries the beats from now on.
+    fn trust(&mut self, heard: Carrier) {
+        match (self.carrier, heard) {
+            (Carrier::Tcp, Carrier::Udp) if self.datagrams.row >= self.trusted => self.carrier = Carrier::Udp,
+            (Carrier::Udp, Carrier::Tcp) if self.datagrams.at.is_none() && self.link.row >= RECOVERED => {
+                self.carrier = Carrier::Tcp;
+            }
+            _ => {}
+        }
     }
 
     fn round_trip(&self, now: Time, beat: &Beat) -> Option<Duration> {
@@ -107,15 +202,15 @@ impl Beats {
 
     /// When the link is to be suspected if nothing is heard before.
     pub fn deadline(&self, rtt: Option<&Smoothed>) -> Time {
-        match (self.heard_at, self.carrier) {
-            (Some(at), Carrier::Udp) => at + self.patience(rtt),
-            (Some(at), Carrier::Tcp) => at + BLOCKED,
-            (None, _) => self.started + self.blocked_after(rtt),
+        match (self.carrier, self.datagrams.at, self.heard_at()) {
+            (Carrier::Udp, Some(at), _) => at + self.patience(rtt),
+            (Carrier::Tcp, _, Some(at)) => at + BLOCKED,
+            (_, _, at) => at.unwrap_or(self.started) + self.blocked_after(rtt),
         }
     }
 
     fn patience(&self, rtt: Option<&Smoothed>) -> Duration {
-        let slack = rtt.map_or(Duration::ZERO, |r| r.deviation() * 4);
+        let slack = rtt.map_or(Duration::ZERO, |r| r.mean() + r.deviation() * 4);
         (self.period * MISSED + slack).min(SUSPECT_AT_MOST.max(self.period * MISSED))
     }
 
@@ -123,63 +218,68 @@ impl Beats {
         rtt.map_or(BLOCKED, |r| BLOCKED.max(r.mean() * 4))
     }
 
-    /// Nothing was heard since the link came up: carry the beats on the link from now on, and be patient once more.
-    pub fn fall_back(&mut self, now: Time) {
-        self.carrier = Carrier::Tcp;
-        self.started = now;
-    }
-
-    /// The peer carries its beats on the link: so do we.
-    pub fn answer_in_kind(&mut self) {
-        self.carrier = Carrier::Tcp;
-    }
-
-    /// Suspects the peer from now on.
-    pub fn suspect(&mut self) {
-        self.suspected = true;
-        self.in_a_row = 0;
-    }
-
-    /// Whether enough beats in a row have come to end a suspicion; ends it.
-    pub fn recover(&mut self) -> bool {
-        let recovered = self.suspected && self.in_a_row >= RECOVERED;
-        if recovered {
-            self.suspected = false;
+    /// The deadline has passed: goes on with the beats that the link carries, if they come, or is silent from now on.
+    pub fn miss(&mut self, now: Time) {
+        let alone =
+            |at: Time| self.datagrams.at.is_none_or(|last| at.since(last) * 2 >= self.period * MISSED);
+        let heard = self.link.at.is_some_and(|at| now.since(at) < self.period * 2 && alone(at));
+        if self.carrier == Carrier::Udp && heard {
+            self.take_link();
+        } else {
+            self.silent = true;
+            (self.datagrams.row, self.link.row) = (0, 0);
         }
-        recovered
+    }
+
+    /// Datagrams have failed once more.
+    fn take_link(&mut self) {
+        self.carrier = Carrier::Tcp;
+        self.datagrams.row = 0;
+        self.trusted = (self.trusted * 2).min(TRUSTED_AT_MOST);
+    }
+
+    /// Ends the silence, if enough beats in a row have come either way.
+    pub fn recover(&mut self) {
+        if !self.silent {
+            return;
+        }
+        if self.datagrams.row >= RECOVERED {
+            (self.silent, self.carrier) = (false, Carrier::Udp);
+        } else if self.link.row >= RECOVERED {
+            self.silent = false;
+            if self.carrier == Carrier::Udp {
+                self.take_link();
+            }
+        }
     }
 
     /// The machine slept for `by` until `now`: the silence is its own.
     pub fn forgive(&mut self, now: Time, by: Duration) {
         self.started = (self.started + by).min(now);
-        self.heard_at = self.heard_at.map(|at| (at + by).min(now));
+        self.datagrams.forgive(now, by);
+        self.link.forgive(now, by);
     }
 
     /// Whether the last two beats are missing.
     pub fn missed_two(&self, now: Time) -> bool {
-        self.heard_at.is_some_and(|at| now.since(at) > self.period * 2)
+        now.since(self.heard_at().unwrap_or(self.started)) > self.period * 2
     }
 
-    /// Whether the peer beats over UDP and has done so lately: small payloads may go the same way.
+    /// Whether the peer hears datagrams, and has said so lately: small payloads may go that way.
     pub fn fresh_udp(&self, now: Time) -> bool {
-        self.carrier == Carrier::Udp
-            && !self.suspected
-            && self.heard_at.is_some_and(|at| now.since(at) < SUSPECT_AT_MOST)
+        self.peer == Hears::Datagrams
+            && !self.suspected()
+            && self.datagrams.at.is_some_and(|at| now.since(at) < SUSPECT_AT_MOST)
     }
 
-    /// Whether the peer is suspected.
+    /// Whether the peer is suspected: it is not heard, or says that it hears nothing.
     pub fn suspected(&self) -> bool {
-        self.suspected
+        self.silent || self.peer == Hears::Nothing
     }
 
-    /// Whether any beat was ever heard.
-    pub fn ever_heard(&self) -> bool {
-        self.heard_at.is_some()
-    }
-
-    /// When the last beat was heard.
+    /// When the last beat was heard, either way.
     pub fn heard_at(&self) -> Option<Time> {
-        self.heard_at
+        self.datagrams.at.max(self.link.at)
     }
 
     /// What carries the beats.
@@ -200,10 +300,11 @@ mod tests {
         let (there, back) = (Duration::from_millis(30), Duration::from_millis(50));
         let mut now = Time::ZERO;
         for _ in 0..100 {
-            let beat = a.beat(now, Token(1));
-            b.hear(now + there, &beat, Heard::InTime);
-            let answer = b.beat(now + there + Duration::from_millis(90), Token(2));
-            let rtt = a.hear(now + there + Duration::from_millis(90) + back, &answer, Heard::InTime);
+            let beat = a.beat(now, Token(1), None);
+            b.hear(now + there, &beat, Heard::InTime, Carrier::Udp);
+            let answer = b.beat(now + there + Duration::from_millis(90), Token(2), None);
+            let rtt =
+                a.hear(now + there + Duration::from_millis(90) + back, &answer, Heard::InTime, Carrier::Udp);
             assert_eq!(rtt, Some(there + back));
             now = now + PERIOD;
         }
@@ -212,47 +313,118 @@ mod tests {
     #[test]
     fn claims_that_cannot_be_are_no_measurement() {
         let mut a = Beats::new(Time::ZERO, PERIOD);
-        a.beat(Time::from_millis(10), Token(1));
-        let beat = |number, heard, held| Beat { token: Token(1), number, heard, held };
-        assert_eq!(a.hear(Time::from_millis(20), &beat(1, 7, 0), Heard::InTime), None, "never sent");
+        a.beat(Time::from_millis(10), Token(1), None);
+        let beat = |number, heard, held| Beat { heard, held, ..Beat::first(Token(1), number) };
         assert_eq!(
-            a.hear(Time::from_millis(20), &beat(2, 1, u64::MAX), Heard::InTime),
+            a.hear(Time::from_millis(20), &beat(1, 7, 0), Heard::InTime, Carrier::Udp),
+            None,
+            "never sent"
+        );
+        assert_eq!(
+            a.hear(Time::from_millis(20), &beat(2, 1, u64::MAX), Heard::InTime, Carrier::Udp),
             None,
             "held longer than it was away"
         );
-        assert_eq!(a.hear(Time::from_millis(20), &beat(2, 1, 0), Heard::InTime), None, "said before");
-        assert_eq!(a.hear(Time::from_millis(20), &beat(u64::MAX, u64::MAX, 0), Heard::InTime), None);
+        assert_eq!(
+            a.hear(Time::from_millis(20), &beat(2, 1, 0), Heard::InTime, Carrier::Udp),
+            None,
+            "said before"
+        );
+        assert_eq!(
+            a.hear(Time::from_millis(20), &beat(u64::MAX, u64::MAX, 0), Heard::InTime, Carrier::Udp),
+            None
+        );
+    }
+
+    fn beat(number: u64) -> Beat {
+        Beat::first(Token(1), number)
     }
 
     #[test]
     fn suspicion_takes_three_missed_beats_and_ends_after_three() {
         let mut a = Beats::new(Time::ZERO, PERIOD);
         assert_eq!(a.deadline(None), Time::from_secs(3));
-        let beat = |number| Beat { token: Token(1), number, heard: 0, held: 0 };
-        a.hear(Time::from_millis(100), &beat(1), Heard::InTime);
+        a.hear(Time::from_millis(100), &beat(1), Heard::InTime, Carrier::Udp);
         assert_eq!(a.deadline(None), Time::from_millis(850));
         let shaky = Smoothed::first(Duration::from_secs(2));
         assert_eq!(a.deadline(Some(&shaky)), Time::from_millis(1_100), "never later than a second");
-        a.suspect();
+        a.miss(Time::from_millis(1_100));
         for (number, done) in [(2, false), (4, false), (5, false), (6, true)] {
-            a.hear(Time::from_millis(900), &beat(number), Heard::InTime);
-            assert_eq!(a.recover(), done, "beat {number}");
+            a.hear(Time::from_millis(900), &beat(number), Heard::InTime, Carrier::Udp);
+            a.recover();
+            assert_eq!(!a.suspected(), done, "beat {number}");
         }
-        assert!(!a.suspected());
+    }
+
+    #[test]
+    fn one_who_hears_nothing_is_suspected_until_it_says_otherwise() {
+        let mut a = heard_at(Time::ZERO, PERIOD);
+        let says = |number, hears| Beat { hears, ..beat(number) };
+        a.hear(Time::ZERO, &says(2, Hears::Nothing), Heard::InTime, Carrier::Udp);
+        assert!(a.suspected() && a.takes_link(Time::ZERO));
+        a.hear(Time::ZERO, &says(3, Hears::Link), Heard::InTime, Carrier::Udp);
+        assert!(!a.suspected() && a.takes_link(Time::ZERO) && !a.fresh_udp(Time::ZERO));
+        a.hear(Time::ZERO, &says(4, Hears::Datagrams), Heard::InTime, Carrier::Udp);
+        assert!(!a.suspected() && !a.takes_link(Time::ZERO) && a.fresh_udp(Time::ZERO));
+        a.hear(Time::ZERO, &says(5, Hears::Nothing), Heard::Late, Carrier::Udp);
+        assert!(!a.suspected(), "who slept knows nothing of the present");
+    }
+
+    /// Says the same beats by the ways that get through, from `first`; the number after the last.
+    fn say(a: &mut Beats, now: &mut Time, first: u64, count: u64, ways: &[Carrier]) -> u64 {
+        for number in first..first + count {
+            *now = *now + PERIOD;
+            for way in ways {
+                a.hear(*now, &beat(number), Heard::InTime, *way);
+            }
+            a.recover();
+        }
+        first + count
+    }
+
+    #[test]
+    fn what_the_link_carries_ends_a_suspicion_and_datagrams_are_trusted_later_each_time() {
+        let (mut a, mut now) = (Beats::new(Time::ZERO, PERIOD), Time::ZERO);
+        let mut next = say(&mut a, &mut now, 1, 3, &[Carrier::Udp]);
+        for row in [TRUSTED * 2, TRUSTED * 4] {
+            a.miss(now + SUSPECT_AT_MOST);
+            assert!(a.suspected());
+            next = say(&mut a, &mut now, next, 3, &[Carrier::Tcp]);
+            assert_eq!((a.suspected(), a.carrier()), (false, Carrier::Tcp));
+            next = say(&mut a, &mut now, next, u64::from(row) - 1, &[Carrier::Tcp, Carrier::Udp]);
+            assert_eq!(a.carrier(), Carrier::Tcp, "not yet");
+            next = say(&mut a, &mut now, next, 1, &[Carrier::Tcp, Carrier::Udp]);
+            assert_eq!(a.carrier(), Carrier::Udp);
+        }
+        next = say(&mut a, &mut now, next, 3, &[Carrier::Tcp]);
+        a.miss(now);
+        assert_eq!((a.suspected(), a.carrier()), (false, Carrier::Tcp), "the link carried on");
+        assert_eq!((next, a.trusted), (a.heard + 1, TRUSTED * 8));
+    }
+
+    #[test]
+    fn where_no_datagram_ever_came_three_beats_on_the_link_are_enough() {
+        let (mut a, mut now) = (Beats::new(Time::ZERO, PERIOD), Time::ZERO);
+        assert!(!a.takes_link(Time::from_millis(749)) && a.takes_link(Time::from_millis(750)));
+        assert_eq!(a.beat(Time::from_millis(750), Token(1), None).hears, Hears::Link);
+        say(&mut a, &mut now, 1, 2, &[Carrier::Tcp]);
+        assert_eq!(a.carrier(), Carrier::Udp);
+        say(&mut a, &mut now, 3, 1, &[Carrier::Tcp]);
+        assert_eq!((a.carrier(), a.deadline(None)), (Carrier::Tcp, now + BLOCKED));
     }
 
     fn heard_at(at: Time, period: Duration) -> Beats {
         let mut beats = Beats::new(Time::ZERO, period);
-        beats.hear(at, &Beat { token: Token(1), number: 1, heard: 0, held: 0 }, Heard::InTime);
+        beats.hear(at, &Beat::first(Token(1), 1), Heard::InTime, Carrier::Udp);
         beats
     }
 
     #[test]
-    fn patience_is_three_beats_and_four_deviations() {
+    fn patience_is_three_beats_a_round_trip_and_four_deviations() {
         let at = Time::from_secs(10);
         let shaky = |rtt| Some(Smoothed::first(Duration::from_millis(rtt)));
         // Period, round trip of which half is the deviation, and the silence that is borne; all in milliseconds.
-        for (period, rtt, borne) in [(250, 0, 750), (250, 80, 910), (250, 10_000, 1_000), (500, 100, 1_500)] {
+        for (period, rtt, borne) in [(250, 0, 750), (250, 80, 990), (250, 10_000, 1_000), (500, 100, 1_500)] {
             let beats = heard_at(at, Duration::from_millis(period));
             let deadline = beats.deadline(shaky(rtt).as_ref());
             assert_eq!(deadline.since(at), Duration::from_millis(borne), "{period} {rtt}");
@@ -261,27 +433,6 @@ mod tests {
         for (rtt, borne) in [(100, 3_000), (1_000, 4_000)] {
             assert_eq!(unheard.deadline(shaky(rtt).as_ref()).since(at), Duration::from_millis(borne));
         }
-    }
-
-    #[test]
-    fn beats_on_the_link_are_borne_with_for_longer() {
-        let start = Time::from_secs(10);
-        let mut unheard = Beats::new(start, PERIOD);
-        assert_eq!(
-            (unheard.carrier(), unheard.ever_heard(), unheard.heard_at()),
-            (Carrier::Udp, false, None)
-        );
-        unheard.fall_back(start + BLOCKED);
-        assert_eq!(unheard.carrier(), Carrier::Tcp);
-        assert_eq!(unheard.deadline(None), start + BLOCKED * 2, "patient once more");
-        let mut heard = heard_at(start, PERIOD);
-        assert_eq!(
-            (heard.carrier(), heard.ever_heard(), heard.heard_at()),
-            (Carrier::Udp, true, Some(start))
-        );
-        heard.answer_in_kind();
-        assert_eq!(heard.carrier(), Carrier::Tcp);
-        assert_eq!(heard.deadline(None), start + BLOCKED, "one lost segment holds up several beats");
     }
 
     #[test]
@@ -308,10 +459,9 @@ mod tests {
         let heard = heard_at(start, PERIOD);
         assert!(heard.fresh_udp(after(999)) && !heard.fresh_udp(after(1_000)));
         assert!(!Beats::new(start, PERIOD).fresh_udp(start), "never heard");
-        let (mut suspected, mut on_link) = (heard.clone(), heard.clone());
-        suspected.suspect();
-        on_link.answer_in_kind();
-        assert!(!suspected.fresh_udp(after(1)) && !on_link.fresh_udp(after(1)));
+        let mut suspected = heard.clone();
+        suspected.miss(after(1));
+        assert!(!suspected.fresh_udp(after(1)));
         assert!(!heard.missed_two(after(500)) && heard.missed_two(after(501)));
     }
 }

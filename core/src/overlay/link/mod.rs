@@ -1,10 +1,14 @@
 //! One link: who is at the other end, who chose it, and how it is.
 
 mod beats;
+mod progress;
 mod smoothed;
+mod width;
 
 pub use beats::{Beats, Carrier, Heard};
+pub use progress::{Flow, Progress};
 pub use smoothed::Smoothed;
+pub use width::Width;
 
 use core::time::Duration;
 
@@ -64,7 +68,11 @@ pub struct Link {
     pub their_token: Token,
     /// The heartbeats.
     pub beats: Beats,
-    /// The round trip that they measure.
+    /// Whether full-size packets get through.
+    pub width: Width,
+    /// Whether the connection carries anything.
+    pub progress: Progress,
+    /// The round trip that the heartbeats measure.
     pub rtt: Option<Smoothed>,
     /// The last round trip alone: the age of what arrives is half of it.
     pub echo: Duration,

@@ -9,7 +9,7 @@ use super::streams::{no_fault, peer_fault};
 use super::{Overlay, UDP};
 use crate::kernel::{Class, CloseHow, ConnId, Output, Time};
 use crate::overlay::database::Entry;
-use crate::overlay::link::Link;
+use crate::overlay::link::{Carrier, Link};
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::{self, Contact, Datagram, LinkAttributes, Listed, Packet, Record, Registration};
 
@@ -26,7 +26,7 @@ impl Overlay {
             Packet::Nack(nack) => self.link_refused(id, &nack),
             Packet::Sum(sum) => self.summed(id, &sum),
             Packet::Ask(ask) => self.asked(id, &ask),
-            Packet::Hb(beat) => self.heard_beat_on_link(id, beat),
+            Packet::Hb(beat) => self.heard_beat(&beat, Carrier::Tcp),
             Packet::Dat(head) => self.expect_payload(conn, head),
             Packet::Ping(token) => self.answer_packet(conn, Class::Urgent, &Packet::Pong(token)),
             Packet::Pong(token) => self.pong(token),
@@ -89,7 +89,7 @@ impl Overlay {
             return;
         }
         match wire::read_datagram(bytes) {
-            Ok(Datagram::Hb(beat)) => self.heard_beat(beat),
+            Ok(Datagram::Hb(beat)) => self.heard_beat(&beat, Carrier::Udp),
             Ok(Datagram::Ping(token)) => {
                 if !self.policing.hears(self.now, from) {
                     self.counters.stray_datagrams += 1;

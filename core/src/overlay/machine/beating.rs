@@ -5,15 +5,16 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::calling::Purpose;
-use super::streams::{Dial, Kind};
+use super::forwarding::DATAGRAM;
+use super::streams::{Conn, Dial, Kind};
 use super::{Overlay, Timer, UDP};
 use crate::kernel::{Class, Fault, Output, Why};
 use crate::overlay::addresses::STAGGER;
 use crate::overlay::database::Entry;
 use crate::overlay::event::Event;
-use crate::overlay::link::{Carrier, Heard, Mine};
+use crate::overlay::link::{Carrier, Flow, Heard, Mine};
 use crate::overlay::names::{NodeId, Token};
-use crate::overlay::wire::{self, Beat, Packet};
+use crate::overlay::wire::{self, Beat, Hears, Packet};
 
 /// TCP probes under way at once.
 const TCP_PROBES: usize = 8;
@@ -27,6 +28,7 @@ impl Overlay {
             self.watch_silence(id);
         }
         self.expire_probes();
+        self.probes.widen(self.now);
         if self.is_running() {
             self.probe_due();
         }
@@ -34,14 +36,22 @@ impl Overlay {
 
     pub(super) fn beat(&mut self, id: NodeId) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        let beat = link.beats.beat(self.now, link.their_token);
         let conn = link.conn;
-        match link.beats.carrier() {
-            Carrier::Udp => {
-                let Some(to) = self.beat_address(id) else { return };
-                self.out.push_back(Output::Datagram { port: UDP, to, payload: wire::emit_beat(&beat) });
+        let read = self.conns.get(&conn).and_then(Conn::read);
+        let beat = link.beats.beat(self.now, link.their_token, read);
+        let both = link.beats.takes_link(self.now);
+        if both {
+            link.width.put_off(self.now);
+        }
+        let padded = !both && link.width.pads(self.now, beat.number);
+        if let Some(to) = self.beat_address(id) {
+            let twin = padded.then(|| wire::emit_padded_beat(&beat, DATAGRAM));
+            for payload in [wire::emit_beat(&beat)].into_iter().chain(twin) {
+                self.out.push_back(Output::Datagram { port: UDP, to, payload });
             }
-            Carrier::Tcp => self.send_packet(conn, Class::Urgent, &Packet::Hb(beat)),
+        }
+        if both {
+            self.send_packet(conn, Class::Urgent, &Packet::Hb(beat));
         }
     }
 
@@ -56,30 +66,34 @@ impl Overlay {
         Some(dialled.or_else(there).unwrap_or(SocketAddr::new(remote.ip(), link.name.addr.port())))
     }
 
-    /// A beat on the link itself says that the peer hears no datagrams of ours: it is answered the same way.
-    pub(super) fn heard_beat_on_link(&mut self, id: NodeId, beat: Beat) {
-        if let Some(link) = self.links.get_mut(&id) {
-            link.beats.answer_in_kind();
-        }
-        self.heard_beat(beat);
-    }
-
-    pub(super) fn heard_beat(&mut self, beat: Beat) {
+    /// A beat came as a datagram, or on the link.
+    pub(super) fn heard_beat(&mut self, beat: &Beat, way: Carrier) {
         let Some(id) = self.tokens.get(&beat.token).copied() else {
             self.counters.stray_datagrams += 1;
             return;
         };
         let pace = if self.is_late() { Heard::Late } else { Heard::InTime };
         let Some(link) = self.links.get_mut(&id) else { return };
-        let rtt = link.beats.hear(self.now, &beat, pace);
-        let unmeasured = link.rtt.is_none();
+        let (was_live, asked) = (link.live(), link.beats.peer_hears() != Hears::Datagrams);
+        let rtt = link.beats.hear(self.now, beat, pace, way);
+        link.beats.recover();
+        let (unmeasured, live) = (link.rtt.is_none(), link.live());
+        let asks = !asked && link.beats.peer_hears() != Hears::Datagrams;
         if let Some(rtt) = rtt {
             link.measured(rtt);
             if unmeasured || self.cost_moved(id) {
                 self.origin.touch();
             }
         }
-        self.recover(id);
+        match (was_live, live) {
+            (true, false) => self.suspect(id),
+            (false, true) => self.recovered(id),
+            _ if way == Carrier::Udp && pace == Heard::InTime => self.watch_passage(id, beat),
+            _ => {}
+        }
+        if asks {
+            self.beat(id);
+        }
     }
 
     /// Whether the cost of a link has left what was announced of it.
@@ -89,12 +103,37 @@ impl Overlay {
         self.told_cost(Some(announced), cost) != announced
     }
 
-    fn recover(&mut self, id: NodeId) {
+    fn recovered(&mut self, id: NodeId) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        if link.beats.recover() {
-            self.timers.cancel(Timer::Remove(id));
-            self.emit(Event::Recovered { peer: id });
-            self.origin.touch();
+        link.width.doubt(self.now);
+        self.timers.cancel(Timer::Remove(id));
+        self.emit(Event::Recovered { peer: id });
+        self.origin.touch();
+    }
+
+    /// A neighbour's beats come: do full-size packets, and what the connection carries?
+    fn watch_passage(&mut self, id: NodeId, beat: &Beat) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if link.width.told(self.now, beat) {
+            self.probes.narrow(self.now, id);
+            return self.abandon(id, "it does not carry full-size packets");
+        }
+        if !link.live() || beat.hears != Hears::Datagrams {
+            return link.progress.put_off();
+        }
+        let sent = self.conns.get(&link.conn).map_or(0, |state| state.sent);
+        match link.progress.told(self.now, beat.read, sent) {
+            Flow::Moves => {}
+            Flow::Doubtful => link.width.doubt(self.now),
+            Flow::Stalled => self.abandon(id, "its connection stands still"),
+        }
+    }
+
+    /// Closes a link whose beats come though nothing else does. It is not chosen again at once.
+    fn abandon(&mut self, id: NodeId, what: &'static str) {
+        self.choosing.refused.insert(id);
+        if let Some(conn) = self.links.get(&id).map(|link| link.conn) {
+            self.lose(conn, Why { fault: Fault::Network, what });
         }
     }
 
@@ -113,17 +152,23 @@ impl Overlay {
         if link.beats.deadline(link.rtt.as_ref()) > now {
             return;
         }
-        if !link.beats.ever_heard() && link.beats.carrier() == Carrier::Udp {
-            link.beats.fall_back(now);
-            return self.beat(id);
+        link.beats.miss(now);
+        if !link.live() {
+            self.suspect(id);
+            self.beat(id);
         }
-        link.beats.suspect();
+    }
+
+    /// A neighbour is heard no more, or says that it hears nothing.
+    fn suspect(&mut self, id: NodeId) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.progress.put_off();
         let mine = link.mine;
         if link.announced.is_some() {
             self.origin.withdraw(id);
         }
         self.emit(Event::Suspected { peer: id });
-        self.timers.set(Timer::Remove(id), now + self.config.periods.remove);
+        self.timers.set(Timer::Remove(id), self.now + self.config.periods.remove);
         self.origin.touch();
         // The link of one who is to go anyway may yet come back.
         if mine == Mine::Chosen {

@@ -225,7 +225,10 @@ impl Overlay {
             Some(link) if link.mine == Mine::Leaving || (link.chosen_by_peer() && !self.directed()) => false,
             _ => {
                 let dead = self.links.contains_key(&entry.id()) && link.is_none();
-                entry.free() != Some(0) && !dead && !self.choosing.refused.contains(&entry.id())
+                entry.free() != Some(0)
+                    && !dead
+                    && !self.choosing.refused.contains(&entry.id())
+                    && !self.probes.is_narrow(entry.id())
             }
         }
     }

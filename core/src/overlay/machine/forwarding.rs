@@ -17,7 +17,7 @@ use crate::overlay::wire::{self, DataHead, Flow, Packet};
 /// How many links a payload may take.
 const TTL: u8 = 32;
 /// A datagram of at most so many octets in all goes over UDP between neighbours.
-const DATAGRAM: usize = 1_200;
+pub(super) const DATAGRAM: usize = 1_200;
 /// Routes are computed at most this often.
 const ROUTES_EVERY: Duration = Duration::from_millis(50);
 /// ... and so often beside that where no path was left, or the path led over a link known to be dead.
@@ -180,9 +180,12 @@ impl Overlay {
     }
 
     fn transmit(&mut self, hop: NodeId, frame: Bytes) {
-        let Some(link) = self.links.get(&hop) else { return };
-        let (conn, udp) = (link.conn, link.beats.fresh_udp(self.now));
-        match self.beat_address(hop).filter(|_| udp && frame.len() <= DATAGRAM) {
+        let Some(link) = self.links.get_mut(&hop) else { return };
+        let (conn, udp) = (link.conn, frame.len() <= DATAGRAM && link.beats.fresh_udp(self.now));
+        if udp {
+            link.width.used(frame.len());
+        }
+        match self.beat_address(hop).filter(|_| udp) {
             Some(to) => self.out.push_back(Output::Datagram { port: UDP, to, payload: frame }),
             None => self.send(conn, Class::Bulk, frame),
         }

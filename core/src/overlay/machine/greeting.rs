@@ -11,7 +11,7 @@ use super::{Overlay, Timer};
 use crate::kernel::{Class, CloseHow, ConnId, Why};
 use crate::overlay::database::{Entry, LinkMode};
 use crate::overlay::event::Event;
-use crate::overlay::link::{Beats, Link, Mine, Theirs};
+use crate::overlay::link::{Beats, Link, Mine, Progress, Theirs, Width};
 use crate::overlay::names::{NodeId, Token};
 use crate::overlay::wire::{Capabilities, Contact, Greeting, LINKS_LIMIT, NodeName, Packet, Role};
 
@@ -67,6 +67,9 @@ impl Overlay {
         if self.config.is_watcher() {
             return Err("bootstrap");
         }
+        if self.probes.is_narrow(id) {
+            return Err("narrow");
+        }
         if self.open_link_stays(id, greeting) {
             return Err("duplicate");
         }
@@ -76,10 +79,15 @@ impl Overlay {
         Ok(id)
     }
 
-    /// Against an open link a new one wins only if its node has started again, or the old one has missed two beats.
+    /// Against an open link a new one wins only if its node has started again, or the old one is mute: it has missed two
+    /// beats, or is suspected, or nothing at all came over it.
     fn open_link_stays(&self, id: NodeId, greeting: &Greeting) -> bool {
         let start = greeting.caps.start.unwrap_or(0);
-        self.links.get(&id).is_some_and(|link| start <= link.start && !link.beats.missed_two(self.now))
+        self.links.get(&id).is_some_and(|link| {
+            let said = self.conns.get(&link.conn).is_some_and(|state| state.said > 1);
+            let mute = !said && link.beats.heard_at().is_none();
+            start <= link.start && !mute && link.live() && !link.beats.missed_two(self.now)
+        })
     }
 
     fn admit(&mut self, conn: ConnId, id: NodeId, greeting: Greeting) {
@@ -207,6 +215,8 @@ impl Overlay {
             my_token,
             their_token: greeting.token,
             beats: Beats::new(self.now, self.config.periods.heartbeat),
+            width: Width::new(self.now),
+            progress: Progress::default(),
             echo: rtt.map_or(Duration::ZERO, |rtt| rtt.mean()),
             rtt,
             decided: self.now,

@@ -64,6 +64,13 @@ pub(super) struct Conn {
     pub(super) conflicts: bool,
     reassembly: Option<Reassembly>,
     message: u32,
+    /// Octets handed to the driver.
+    pub(super) sent: u64,
+    /// Octets taken, and then those of a frame of which the rest is missing.
+    taken: u64,
+    left: u64,
+    /// Lines heard, the first included.
+    pub(super) said: u64,
     last_words: Option<Why>,
     pub(super) meter: Meter,
     /// Since when the peer is not read from, and what it took too much of.
@@ -83,6 +90,10 @@ impl Conn {
             conflicts: false,
             reassembly: None,
             message: 0,
+            sent: 0,
+            taken: 0,
+            left: 0,
+            said: 0,
             last_words: None,
             meter,
             slowed: None,
@@ -94,6 +105,17 @@ impl Conn {
         if let Some((since, _)) = &mut self.slowed {
             *since = now.min(*since + late);
         }
+    }
+
+    /// Octets read; `None` while nothing is read, since the peer took too much.
+    pub(super) fn read(&self) -> Option<u64> {
+        self.slowed.is_none().then_some(self.taken + self.left)
+    }
+
+    /// So many octets of a buffer were taken, and so many are left.
+    fn took(&mut self, taken: usize, left: usize) {
+        self.taken += taken as u64;
+        self.left = left as u64;
     }
 }
 
@@ -200,7 +222,14 @@ impl Overlay {
 
     pub(super) fn received(&mut self, conn: ConnId, bytes: &mut BytesMut) {
         loop {
-            match self.next_frame(conn, bytes) {
+            let before = bytes.len();
+            let frame = self.next_frame(conn, bytes);
+            if let Some(state) = self.conns.get_mut(&conn) {
+                // What is left counts only once there is no whole frame: how reads were split is not told.
+                let left = if matches!(frame, Ok(None)) { bytes.len() } else { 0 };
+                state.took(before - bytes.len(), left);
+            }
+            match frame {
                 Ok(Some(Frame::Line(line))) => {
                     self.line(conn, &line);
                     self.police(conn);
@@ -242,6 +271,9 @@ impl Overlay {
                 if !matches!(packet, Packet::Dat(_)) {
                     self.charge(conn, Budget::Frames, 1);
                     self.charge(conn, Budget::Octets, line.len());
+                }
+                if let Some(state) = self.conns.get_mut(&conn) {
+                    state.said += 1;
                 }
                 self.packet(conn, packet);
             }
@@ -381,6 +413,7 @@ impl Overlay {
     fn pump(&mut self, conn: ConnId) {
         let Some(state) = self.conns.get_mut(&conn) else { return };
         while let Some((class, frame)) = state.outbox.pop() {
+            state.sent += frame.len() as u64;
             self.out.push_back(Output::Send { conn, frame, class, solo: false });
         }
     }

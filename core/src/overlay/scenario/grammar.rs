@@ -3,14 +3,15 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Departure, Scenario, Stale, Terrain, stale};
+use super::{Departure, Scenario, Stale, Standing, Terrain, stale};
 use crate::kernel::{Rng, Seed, Streams};
 use crate::overlay::config::{Bounds, PolicyKind};
 use crate::overlay::database::LinkMode;
-use crate::sim::faults::{self, Action, Severity};
+use crate::sim::Sockets;
+use crate::sim::faults::{self, Action, Severity, Ways};
 
 /// What a scenario is made of, its faults aside. Smaller numbers make simpler scenarios.
-pub type Choices = [u16; 19];
+pub type Choices = [u16; 22];
 
 /// How many octets that is.
 const OCTETS: usize = size_of::<Choices>();
@@ -32,8 +33,24 @@ impl Scenario {
     /// The scenario for these numbers: there is one for any. 3 to 24 nodes, most of them few: what is wrong with three is
     /// seldom right with sixteen.
     pub fn chosen(choices: Choices, actions: &[faults::Choices]) -> Scenario {
-        let [nodes, high, low, spread, k, policy, links, terrain, jitter, loss, ids, clocks, gone @ ..] =
-            choices;
+        let [
+            nodes,
+            high,
+            low,
+            spread,
+            k,
+            policy,
+            links,
+            terrain,
+            jitter,
+            loss,
+            ids,
+            clocks,
+            stands,
+            one,
+            other,
+            gone @ ..,
+        ] = choices;
         let nodes = number_of_nodes(nodes);
         let seed = u64::from(high) << 16 | u64::from(low);
         Scenario {
@@ -59,13 +76,14 @@ impl Scenario {
             clocks: if clocks % 4 == 3 { CLOCKS } else { Duration::ZERO },
             faults: actions.iter().map(|choices| Action::chosen(*choices, severity(nodes))).collect(),
             departures: departures(nodes, gone),
+            stands: standing(nodes, [stands, one, other]),
         }
     }
 
     /// Draws a scenario with so many actions from a seed.
     pub fn drawn(rng: &mut Rng, actions: usize) -> Scenario {
         let mut number = || u16::try_from(rng.below(1 << 16)).unwrap_or(0);
-        let choices = [(); 19].map(|()| number());
+        let choices = [(); 22].map(|()| number());
         let actions: Vec<faults::Choices> = (0..actions).map(|_| [(); 5].map(|()| number())).collect();
         Scenario::chosen(choices, &actions)
     }
@@ -76,7 +94,7 @@ impl Scenario {
         let (head, rest) = octets.split_at(octets.len().min(OCTETS));
         let mut whole = [0; OCTETS];
         whole[..head.len()].copy_from_slice(head);
-        let mut choices = [0; 19];
+        let mut choices = [0; 22];
         for (choice, pair) in choices.iter_mut().zip(whole.as_chunks::<2>().0) {
             *choice = u16::from_le_bytes(*pair);
         }
@@ -132,4 +150,20 @@ fn departures(nodes: usize, [count, rest @ ..]: [u16; 7]) -> Vec<(usize, Departu
         }
     }
     departures
+}
+
+/// Nothing in a quarter of all cases.
+fn standing(nodes: usize, [kind, one, other]: [u16; 3]) -> Option<Standing> {
+    let node = usize::from(one) % nodes;
+    let other = (node + 1 + usize::from(other) % (nodes - 1)) % nodes;
+    let ways = if kind / 4 % 2 == 0 { Ways::Both } else { Ways::One };
+    match kind % 4 {
+        0 => None,
+        1 => Some(Standing::Blocked { node, ways }),
+        2 => Some(Standing::Narrow { from: node, to: other, ways }),
+        _ => {
+            let sockets = if ways == Ways::Both { Sockets::Any } else { Sockets::Bound };
+            Some(Standing::Moved { node, sockets })
+        }
+    }
 }

@@ -64,6 +64,9 @@ impl fmt::Display for Scenario {
             };
             writeln!(f, "depart {node} {how}")?;
         }
+        if let Some(standing) = self.stands {
+            writeln!(f, "stands {standing}")?;
+        }
         Ok(())
     }
 }
@@ -104,6 +107,7 @@ impl Scenario {
             "clocks" => self.clocks = read_duration(rest)?,
             "stale" => self.stale.push(read_stale(rest)?),
             "do" => self.faults.push(rest.parse().ok()?),
+            "stands" => self.stands = Some(rest.parse().ok()?),
             "depart" => self.departures.push(read_departure(rest)?),
             _ => return None,
         }
@@ -118,10 +122,14 @@ impl Scenario {
             _ if nodes == 0 => Err(NotAScenario::Nobody),
             _ if nodes > NODES => Err(NotAScenario::Node(NODES)),
             Some(node) => Err(NotAScenario::Node(node)),
-            None => match self.faults.iter().filter_map(Action::last_node).find(|node| *node > nodes) {
-                Some(node) => Err(NotAScenario::Node(node)),
-                None => Ok(self),
-            },
+            None => {
+                let named = self.faults.iter().filter_map(Action::last_node).find(|node| *node > nodes);
+                let stands = self.stands.map(|standing| standing.last_node());
+                match named.or(stands.filter(|node| *node >= nodes)) {
+                    Some(node) => Err(NotAScenario::Node(node)),
+                    None => Ok(self),
+                }
+            }
         }
     }
 }
@@ -196,9 +204,11 @@ mod tests {
             "policy watch",
             "terrain sea",
             "depart 0 fall",
+            "stands adrift 1",
         ] {
             assert_eq!(read(&format!("{line}\njoins 0s\n")), format!("line 1 is not understood: {line:?}"));
         }
+        assert_eq!(read("joins 0s 1s\nstands narrow 0 2 one\n"), "there is no node 2");
         assert_eq!(read("joins 0s 1s\ndo kill 3\n"), "there is no node 3");
         let many = |nodes| format!("joins {}\n", vec!["0s"; nodes].join(" "));
         assert!(many(NODES).parse::<Scenario>().is_ok());

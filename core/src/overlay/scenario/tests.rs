@@ -247,6 +247,13 @@ fn the_grammar_reaches_every_kind_of_scenario() {
     assert_near(&shares(&drawn, terrain), &[(Some(0), 33), (Some(1), 33), (Some(2), 33)]);
     assert_near(&shares(&drawn, |s| s.links == LinkMode::Mutual), &[(false, 50), (true, 50)]);
     assert_near(&shares(&drawn, |s| s.configured_ids), &[(false, 50), (true, 50)]);
+    let stands = shares(&drawn, |s| match s.stands {
+        None => 0,
+        Some(Standing::Blocked { .. }) => 1,
+        Some(Standing::Narrow { from, to, .. }) => 2 + usize::from(from == to),
+        Some(Standing::Moved { .. }) => 4,
+    });
+    assert_near(&stands, &[(0, 25), (1, 25), (2, 25), (4, 25)]);
     assert_near(&shares(&drawn, |s| s.hashes == 0), &[(false, 75), (true, 25)]);
     assert_near(&shares(&drawn, |s| s.clocks.is_zero()), &[(false, 25), (true, 75)]);
     assert_near(&shares(&drawn, |s| s.jitter.is_zero()), &[(false, 50), (true, 50)]);

@@ -17,6 +17,8 @@ use crate::sim::World;
 
 /// Time for payloads to arrive.
 const ARRIVAL: Duration = Duration::from_secs(5);
+/// How often it is looked whether all have arrived.
+const SEEN: Duration = Duration::from_millis(50);
 /// Ways change while payloads are on them: each is sent so often at the most.
 const ATTEMPTS: usize = 3;
 /// Octets of a payload that goes as a datagram, and of one that goes over connections.
@@ -44,50 +46,79 @@ impl Scenario {
     /// # Errors
     /// A pair of members between which nothing arrives.
     pub(super) fn deliver(&self, world: &mut World<Overlay>) -> Result<(), Difference> {
-        let mut missing = routed(&self.members(world));
-        let ids: BTreeMap<NodeId, usize> =
-            numbered(&self.members(world)).map(|(node, id)| (id, node)).collect();
+        let listed: BTreeSet<Way> = self.ways(world).filter(|way| way.listed).collect();
+        for (rest, length) in LENGTHS.into_iter().enumerate() {
+            let some = listed.iter().filter(|way| (way.from + way.to) % LENGTHS.len() == rest).copied();
+            self.arrive(world, some.collect(), length)?;
+        }
+        Ok(())
+    }
+
+    /// Has a payload of so many octets go each of these ways, until all have arrived.
+    ///
+    /// # Errors
+    /// A pair of members between which nothing arrives.
+    pub(super) fn arrive(
+        &self,
+        world: &mut World<Overlay>,
+        mut missing: BTreeSet<Way>,
+        length: usize,
+    ) -> Result<(), Difference> {
+        let ids: BTreeMap<NodeId, usize> = self.ways(world).map(|way| (way.id, way.to)).collect();
         for _ in 0..ATTEMPTS {
-            for &(from, to, id) in &missing {
-                let payload = last(from, to);
-                let _ = world.command(from, Command::Send { to: id, payload });
+            for way in &missing {
+                let payload = last(way.from, way.to, length);
+                let _ = world.command(way.from, Command::Send { to: way.id, payload });
             }
             let until: Time = world.now() + ARRIVAL;
-            world.run_until(until, |_, to, event| {
-                if let Event::Delivered { from: id, payload } = event
-                    && let Some(from) = ids.get(&id)
-                    && payload == last(*from, to)
-                {
-                    missing.retain(|(f, t, _)| (*f, *t) != (*from, to));
-                }
-            });
+            while !missing.is_empty() && world.now() < until {
+                world.run_until(until.min(world.now() + SEEN), |_, to, event| {
+                    if let Event::Delivered { from: id, payload } = event
+                        && let Some(from) = ids.get(&id)
+                        && payload == last(*from, to, length)
+                    {
+                        missing.retain(|way| (way.from, way.to) != (*from, to));
+                    }
+                });
+            }
             if missing.is_empty() {
-                break;
+                return Ok(());
             }
         }
-        missing.first().map_or(Ok(()), |&(from, to, _)| Err(Difference::Undelivered { from, to }))
+        missing.first().map_or(Ok(()), |way| Err(Difference::Undelivered { from: way.from, to: way.to }))
     }
+
+    /// From each member to each other, and whether a route leads there.
+    pub(super) fn ways(&self, world: &World<Overlay>) -> impl Iterator<Item = Way> + use<> {
+        let members = self.members(world);
+        let ids: Vec<(usize, NodeId)> =
+            members.iter().filter_map(|(node, member)| Some((*node, member.id()?))).collect();
+        let mut ways = Vec::new();
+        for (from, member) in &members {
+            let routes = member.routes();
+            let routed: BTreeSet<NodeId> =
+                routes.iter().filter(|route| route.next_hop.is_some()).map(|route| route.id).collect();
+            let others = ids.iter().filter(|(to, _)| to != from);
+            ways.extend(others.map(|&(to, id)| Way { from: *from, to, id, listed: routed.contains(&id) }));
+        }
+        ways.into_iter()
+    }
+}
+
+/// A way from one member to another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Way {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    /// Of the second.
+    pub(super) id: NodeId,
+    /// Whether the first has a route.
+    pub(super) listed: bool,
 }
 
 /// The payload from one node to another.
-fn last(from: usize, to: usize) -> Bytes {
-    let mut payload = vec![LAST; LENGTHS[(from + to) % LENGTHS.len()]];
+fn last(from: usize, to: usize, length: usize) -> Bytes {
+    let mut payload = vec![LAST; length];
     payload[..16].copy_from_slice(&((from as u128) << 64 | to as u128).to_be_bytes());
     payload.into()
-}
-
-/// Members by number, with their ids.
-fn numbered<'a>(members: &'a [(usize, &Overlay)]) -> impl Iterator<Item = (usize, NodeId)> + 'a {
-    members.iter().filter_map(|(node, member)| Some((*node, member.id()?)))
-}
-
-/// From which member to which other, under which id, a route leads.
-fn routed(members: &[(usize, &Overlay)]) -> BTreeSet<(usize, usize, NodeId)> {
-    let mut pairs = BTreeSet::new();
-    for (from, member) in members {
-        let ways: BTreeSet<NodeId> =
-            member.routes().iter().filter(|route| route.next_hop.is_some()).map(|route| route.id).collect();
-        pairs.extend(numbered(members).filter(|(_, id)| ways.contains(id)).map(|(to, id)| (*from, to, id)));
-    }
-    pairs
 }

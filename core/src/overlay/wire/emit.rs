@@ -9,8 +9,8 @@ use super::pen::{
     Items, hex64, put_address, put_checked, put_hex128, put_links, put_list, put_number, put_range,
 };
 use super::value::{
-    Ask, Attributes, Beat, Body, Capabilities, Contact, DataHead, Flow, Greeting, Hash, LinkAttributes,
-    Listed, ListedRole, Nack, NodeName, Packet, Record, Registration, Removal, Role, Segment, Sum, Teardown,
+    Ask, Attributes, Beat, Body, Capabilities, Contact, DataHead, Flow, Greeting, Hash, Hears,
+    LinkAttributes, Listed, ListedRole, Nack, NodeName, Packet, Record, Registration, Removal, Role, Segment, Sum, Teardown,
     Update, Upt,
 };
 
@@ -114,6 +114,13 @@ pub fn emit_pong(token: Token) -> Bytes {
 /// HB with CRLF.
 pub fn emit_beat(beat: &Beat) -> Bytes {
     Packet::Hb(*beat).emit()
+}
+
+/// HB with CRLF, padded to so many octets in all, as far as it is shorter.
+pub fn emit_padded_beat(beat: &Beat, octets: usize) -> Bytes {
+    let short = emit_beat(&Beat { padding: 0, ..*beat }).len();
+    let padding = octets.saturating_sub(short + 1).min(limits::PADDING_LIMIT.into());
+    emit_beat(&Beat { padding: u16::try_from(padding).unwrap_or(limits::PADDING_LIMIT), ..*beat })
 }
 
 /// DAT: its line, the payload, and the CRLF after each. The length written is that of `payload`.
@@ -295,6 +302,20 @@ impl Put for Beat {
         for n in [self.number, self.heard, self.held] {
             out.put_u8(b'@');
             put_number(out, n);
+        }
+        out.put_slice(match self.hears {
+            Hears::Datagrams => b"@u@",
+            Hears::Link => b"@t@",
+            Hears::Nothing => b"@n@",
+        });
+        put_number(out, self.full);
+        out.put_u8(b'@');
+        if let Some(read) = self.read {
+            put_number(out, read);
+        }
+        if self.padding > 0 {
+            out.put_u8(b'@');
+            out.put_bytes(b'.', self.padding.into());
         }
     }
 }

@@ -41,6 +41,7 @@
 //! ping       = "PING@" token
 //! pong       = "PONG@" token
 //! hb         = "HB@" token "@" long "@" long "@" long            ; number from 1, last heard, microseconds held
+//!              "@" hears "@" long "@" [ long ] [ "@" padding ]   ; last heard padded, octets of the link read
 //! dat        = "DAT@" flow "@" id "@" id "@" ttl "@" len         ; then CRLF, len octets, CRLF
 //! unknown    = word [ "@" *inline ]                              ; any other word: counted and ignored
 //!
@@ -67,6 +68,8 @@
 //! range      = id "-" id                    ; the first not above the second
 //! key        = number "." number            ; incarnation and sequence, neither 0
 //! flow       = ( "d" / "e" / "r" / "u" / "x" / "b" ) 1*16HEX           ; without leading zeros
+//! hears      = "u" / "t" / "n"              ; by datagrams, by the link alone, nothing
+//! padding    = 1*1200"."                    ; so that a way which carries no long packets is found out
 //! role       = "o" / "g" / "w" / "i"
 //! network    = 1*32lower
 //! word       = 1*16( A-Z / DIGIT )          ; a letter first
@@ -139,14 +142,14 @@ mod tests;
 mod value;
 
 pub use datagram::{Datagram, read_datagram};
-pub use emit::{emit_beat, emit_data, emit_ping, emit_pong};
+pub use emit::{emit_beat, emit_data, emit_padded_beat, emit_ping, emit_pong};
 pub use error::WireError;
 pub use limits::*;
 pub use name::NetworkError;
 pub use read::{read, read_reassembled};
 pub use segment::{Reassembly, SegError, cut, frames};
 pub use value::{
-    Ask, Attributes, Beat, Body, Capabilities, Contact, Count, DataHead, Digest, Flow, Greeting, Hash,
+    Ask, Attributes, Beat, Body, Capabilities, Contact, Count, DataHead, Digest, Flow, Greeting, Hash, Hears,
     LinkAttributes, Listed, ListedRole, Nack, Network, NodeName, Packet, Record, Registration, Removal, Role,
     Segment, Sum, Teardown, Update, Upt,
 };

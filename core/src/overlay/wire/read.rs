@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 use nom::Parser;
-use nom::bytes::complete::{tag, take};
+use nom::bytes::complete::{tag, take, take_while_m_n};
 use nom::character::complete::one_of;
 use nom::combinator::{opt, rest};
 use nom::sequence::terminated;
@@ -19,12 +19,12 @@ use super::lexis::{
 };
 use super::limits::{
     ALTERNATIVES_LIMIT, ASK, DAT, HB, LNK, MESSAGE_LIMIT, NACK, NAME_LIMIT, NEIGHBOR_DELIMITER, NET_PACKET,
-    NODES_LIMIT, OVERLAY_DELIMITER, OVERLAY_PACKET, PAYLOAD_LIMIT, PIECES_LIMIT, PING, PONG, REASON_LIMIT,
-    REGISTER, REMOVE, SEG, SUM, TEARDOWN, UPDATE,
+    NODES_LIMIT, OVERLAY_DELIMITER, OVERLAY_PACKET, PADDING_LIMIT, PAYLOAD_LIMIT, PIECES_LIMIT, PING, PONG,
+    REASON_LIMIT, REGISTER, REMOVE, SEG, SUM, TEARDOWN, UPDATE,
 };
 use super::value::{
-    Ask, Beat, DataHead, Digest, Flow, Greeting, Hash, Nack, Packet, Record, Registration, Removal, Role,
-    Segment, Sum, Teardown, Upt,
+    Ask, Beat, DataHead, Digest, Flow, Greeting, Hash, Hears, Nack, Packet, Record, Registration, Removal,
+    Role, Segment, Sum, Teardown, Upt,
 };
 
 /// Reads one line, given without its CRLF. What the packet keeps of it are slices of `line`, so that nothing is copied;
@@ -189,7 +189,34 @@ pub(super) fn beat(text: &[u8]) -> Read<'_, Beat> {
     if number == 0 {
         return fail(WireError::Range("a beat has the number 0"));
     }
-    Ok((text, Beat { token, number, heard, held }))
+    let (text, (hears, full, read)) = (field(hears), field(number64), field(opt_number64)).parse(text)?;
+    let (text, padding) = opt(field(padding)).parse(text)?;
+    let padding = padding.unwrap_or(0);
+    Ok((text, Beat { token, number, heard, held, hears, full, read, padding }))
+}
+
+/// A number of 64 bits, or nothing at all.
+fn opt_number64(text: &[u8]) -> Read<'_, Option<u64>> {
+    match text.first() {
+        None | Some(b'@') => Ok((text, None)),
+        Some(_) => number64(text).map(|(text, number)| (text, Some(number))),
+    }
+}
+
+fn hears(text: &[u8]) -> Read<'_, Hears> {
+    let (text, letter) = one_of("utn").parse(text)?;
+    let hears = match letter {
+        'u' => Hears::Datagrams,
+        't' => Hears::Link,
+        _ => Hears::Nothing,
+    };
+    Ok((text, hears))
+}
+
+/// Dots, as many as PADDING_LIMIT.
+fn padding(text: &[u8]) -> Read<'_, u16> {
+    let dots = take_while_m_n(1, usize::from(PADDING_LIMIT), |octet| octet == b'.');
+    dots.map(|dots: &[u8]| u16::try_from(dots.len()).unwrap_or(PADDING_LIMIT)).parse(text)
 }
 
 /// The fields of DAT.

@@ -207,12 +207,14 @@ pub fn asks() -> impl Strategy<Value = Ask> {
 
 /// A heartbeat.
 pub fn beats() -> impl Strategy<Value = Beat> {
-    (tokens(), long_numbers(), long_numbers(), long_numbers()).prop_map(|(token, number, heard, held)| Beat {
-        token,
-        number: number.max(1),
-        heard,
-        held,
-    })
+    let hears = prop::sample::select(&[Hears::Datagrams, Hears::Link, Hears::Nothing][..]);
+    let rest = (hears, long_numbers(), option::of(long_numbers()), 0..=PADDING_LIMIT);
+    (tokens(), long_numbers(), long_numbers(), long_numbers(), rest).prop_map(
+        |(token, number, heard, held, (hears, full, read, padding))| {
+            let number = number.max(1);
+            Beat { token, number, heard, held, hears, full, read, padding }
+        },
+    )
 }
 
 /// The line before a payload.

@@ -232,10 +232,12 @@ fn numbers_have_one_form_and_a_range() {
         ("100000000000000000000", false),
         ("01", false),
     ] {
-        assert_eq!(accepted(&format!("HB@0123456789abcdef@1@{number}@0")), good, "{number}");
-        assert_eq!(accepted(&format!("HB@0123456789abcdef@1@0@{number}")), good, "{number}");
+        assert_eq!(accepted(&format!("HB@0123456789abcdef@1@{number}@0@u@0@0")), good, "{number}");
+        assert_eq!(accepted(&format!("HB@0123456789abcdef@1@0@{number}@t@0@")), good, "{number}");
+        assert_eq!(accepted(&format!("HB@0123456789abcdef@1@0@0@n@{number}@0@.")), good, "{number}");
+        assert_eq!(accepted(&format!("HB@0123456789abcdef@1@0@0@u@0@{number}")), good, "{number}");
         let beat = good && number != "0";
-        assert_eq!(accepted(&format!("HB@0123456789abcdef@{number}@0@0")), beat, "{number}");
+        assert_eq!(accepted(&format!("HB@0123456789abcdef@{number}@0@0@u@0@0")), beat, "{number}");
     }
 }
 
@@ -535,7 +537,10 @@ fn small_ones_are_written_as_the_grammar_has_them() {
     let token = Token(0xab);
     assert_eq!(emit_ping(token), "PING@00000000000000ab\r\n");
     assert_eq!(emit_pong(token), "PONG@00000000000000ab\r\n");
-    assert_eq!(emit_beat(&Beat { token, number: 1, heard: 0, held: 20 }), "HB@00000000000000ab@1@0@20\r\n");
+    assert_eq!(
+        emit_beat(&Beat { held: 20, ..Beat::first(token, 1) }),
+        "HB@00000000000000ab@1@0@20@u@0@0\r\n"
+    );
     let head =
         DataHead { flow: Flow::Echo(0x1f), source: NodeId(1), destination: NodeId(2), ttl: 32, len: 2 };
     let data = format!("DAT@e1f@{}@{}@32@2\r\nhi\r\n", id(1), id(2));

@@ -270,6 +270,32 @@ pub struct Beat {
     pub heard: u64,
     /// How long ago that was heard, in microseconds.
     pub held: u64,
+    /// By what the sender hears the receiver.
+    pub hears: Hears,
+    /// The last number heard in a padded beat; 0 for none.
+    pub full: u64,
+    /// How many octets of the link the sender has read; `None` while it does not read, since the receiver took too much.
+    pub read: Option<u64>,
+    /// Octets of padding, at most [`PADDING_LIMIT`](super::PADDING_LIMIT).
+    pub padding: u16,
+}
+
+impl Beat {
+    /// A beat of one who has heard nothing so far and read nothing.
+    pub const fn first(token: Token, number: u64) -> Self {
+        Beat { token, number, heard: 0, held: 0, hears: Hears::Datagrams, full: 0, read: Some(0), padding: 0 }
+    }
+}
+
+/// By what the sender of a beat hears its receiver.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hears {
+    /// `u`: by datagrams, or nothing was missed yet.
+    Datagrams,
+    /// `t`: by the link alone; beats are to go there too.
+    Link,
+    /// `n`: by nothing.
+    Nothing,
 }
 
 /// What a payload is, and which conversation it belongs to: a letter and up to 16 hexadecimal digits.

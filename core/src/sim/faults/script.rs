@@ -51,14 +51,14 @@ impl fmt::Display for Action {
             Action::Restart { node, how: Restart::Older(starts) } => {
                 write!(f, "restart {node} older {starts}")
             }
-            Action::Cut { from, to, ways } => write!(f, "cut {from} {to} {}", ways_name(ways)),
-            Action::Block { from, to, ways } => write!(f, "block {from} {to} {}", ways_name(ways)),
+            Action::Cut { from, to, ways } => write!(f, "cut {from} {to} {}", ways),
+            Action::Block { from, to, ways } => write!(f, "block {from} {to} {}", ways),
             Action::Narrow { from, to, ways, octets } => {
-                write!(f, "narrow {from} {to} {} {octets}", ways_name(ways))
+                write!(f, "narrow {from} {to} {} {octets}", ways)
             }
             Action::Translate { node } => write!(f, "translate {node}"),
             Action::Move { node, sockets, time: t } => {
-                write!(f, "move {node} {} {}", sockets_name(sockets), time(t))
+                write!(f, "move {node} {} {}", sockets, time(t))
             }
             Action::Heal { a, b } => write!(f, "heal {a} {b}"),
             Action::Partition { island, time: t } => write!(f, "partition {:x} {}", island.0, time(t)),
@@ -99,21 +99,39 @@ impl FromStr for Action {
     }
 }
 
-fn ways_name(ways: Ways) -> &'static str {
-    match ways {
-        Ways::One => "one",
-        Ways::Both => "both",
+impl fmt::Display for Ways {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Ways::One => "one",
+            Ways::Both => "both",
+        })
     }
 }
 
-fn read_ways(word: &str) -> Option<Ways> {
-    [Ways::One, Ways::Both].into_iter().find(|ways| ways_name(*ways) == word)
+impl FromStr for Ways {
+    type Err = NotAnAction;
+
+    fn from_str(word: &str) -> Result<Self, NotAnAction> {
+        let found = [Ways::One, Ways::Both].into_iter().find(|ways| ways.to_string() == word);
+        found.ok_or_else(|| NotAnAction(word.to_string()))
+    }
 }
 
-fn sockets_name(sockets: Sockets) -> &'static str {
-    match sockets {
-        Sockets::Bound => "bound",
-        Sockets::Any => "any",
+impl fmt::Display for Sockets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Sockets::Bound => "bound",
+            Sockets::Any => "any",
+        })
+    }
+}
+
+impl FromStr for Sockets {
+    type Err = NotAnAction;
+
+    fn from_str(word: &str) -> Result<Self, NotAnAction> {
+        let found = [Sockets::Bound, Sockets::Any].into_iter().find(|sockets| sockets.to_string() == word);
+        found.ok_or_else(|| NotAnAction(word.to_string()))
     }
 }
 
@@ -144,24 +162,20 @@ fn plain(words: &[&str]) -> Option<Action> {
 
 fn of_network(words: &[&str]) -> Option<Action> {
     Some(match *words {
-        ["cut", from, to, ways] => {
-            Action::Cut { from: number(from)?, to: number(to)?, ways: read_ways(ways)? }
-        }
+        ["cut", from, to, ways] => Action::Cut { from: number(from)?, to: number(to)?, ways: number(ways)? },
         ["block", from, to, ways] => {
-            Action::Block { from: number(from)?, to: number(to)?, ways: read_ways(ways)? }
+            Action::Block { from: number(from)?, to: number(to)?, ways: number(ways)? }
         }
         ["narrow", from, to, ways, octets] => Action::Narrow {
             from: number(from)?,
             to: number(to)?,
-            ways: read_ways(ways)?,
+            ways: number(ways)?,
             octets: number(octets)?,
         },
         ["translate", node] => Action::Translate { node: number(node)? },
-        ["move", node, sockets, time] => Action::Move {
-            node: number(node)?,
-            sockets: [Sockets::Bound, Sockets::Any].into_iter().find(|s| sockets_name(*s) == sockets)?,
-            time: read_duration(time)?,
-        },
+        ["move", node, sockets, time] => {
+            Action::Move { node: number(node)?, sockets: number(sockets)?, time: read_duration(time)? }
+        }
         ["heal", a, b] => Action::Heal { a: number(a)?, b: number(b)? },
         ["partition", island, time] => Action::Partition {
             island: Island(u64::from_str_radix(island, 16).ok()?),

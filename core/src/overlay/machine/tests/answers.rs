@@ -82,7 +82,7 @@ fn datagrams_that_nobody_waits_for_are_counted_and_nothing_else() {
     bench.events.clear();
     let head = DataHead { flow: Flow::Data(1), source: NodeId(9), destination: NodeId(ME), ttl: 9, len: 2 };
     let data = wire::emit_data(&head, b"hi");
-    let beat = Packet::Hb(Beat { token: Token(1), number: 1, heard: 0, held: 0 }).emit();
+    let beat = Packet::Hb(Beat::first(Token(1), 1)).emit();
     let pong = Packet::Pong(Token(1)).emit();
     for bytes in [&data[..], &beat, &pong, b"\xff\xff"] {
         let before = bench.node.counters().stray_datagrams;

@@ -161,7 +161,7 @@ fn a_node_that_slept_convicts_nobody_and_measures_nothing_by_what_lay_in_buffers
     let peer = bench.peers.get_mut(&conns[0]).unwrap();
     peer.beats += 1;
     let held = u64::try_from(bench.now.since(peer.heard_at).as_micros()).unwrap();
-    let beat = Beat { token: peer.token.unwrap(), number: peer.beats, heard: peer.heard, held };
+    let beat = Beat { heard: peer.heard, held, ..Beat::first(peer.token.unwrap(), peer.beats) };
     bench.now = bench.now + Duration::from_secs(20);
     bench.datagram(1, &Packet::Hb(beat));
     assert_eq!(bench.node.neighbors()[0].rtt, before, "it lay there for a while");

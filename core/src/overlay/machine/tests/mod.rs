@@ -67,6 +67,9 @@ struct Peer {
     beats: u64,
     /// The last beat heard from the node, and when.
     heard: u64,
+    full: u64,
+    /// How many octets it says that it has read.
+    reads: Option<u64>,
     heard_at: Time,
     said: Vec<Packet>,
     closed: bool,
@@ -88,6 +91,8 @@ struct Bench {
     events: Vec<Event>,
     /// These answer neither beats nor probes.
     silent: BTreeSet<u128>,
+    /// These hear no padded beat.
+    narrow: BTreeSet<u128>,
     /// How many probes the node sent.
     probes: usize,
     /// Where it sent them.
@@ -120,6 +125,7 @@ impl Bench {
             dials: Vec::new(),
             events: Vec::new(),
             silent: BTreeSet::new(),
+            narrow: BTreeSet::new(),
             probes: 0,
             asked: Vec::new(),
             sequence: 0,
@@ -190,6 +196,8 @@ impl Bench {
             Datagram::Hb(beat) => {
                 for peer in self.peers.values_mut().filter(|p| p.id == id) {
                     (peer.heard, peer.heard_at) = (beat.number, self.now);
+                    let whole = beat.padding > 0 && !self.narrow.contains(&id);
+                    peer.full = if whole { beat.number } else { peer.full };
                 }
             }
             Datagram::Dat(head, _) => {
@@ -229,7 +237,9 @@ impl Bench {
             let Some(token) = peer.token else { continue };
             peer.beats += 1;
             let held = u64::try_from(self.now.since(peer.heard_at).as_micros()).unwrap();
-            beats.push((peer.id, Beat { token, number: peer.beats, heard: peer.heard, held }));
+            let (heard, full) = (peer.heard, peer.full);
+            let beat = Beat { heard, held, full, read: peer.reads, ..Beat::first(token, peer.beats) };
+            beats.push((peer.id, beat));
         }
         for (id, beat) in beats {
             self.datagram(id, &Packet::Hb(beat));
@@ -245,6 +255,8 @@ impl Bench {
             token: None,
             beats: 0,
             heard: 0,
+            full: 0,
+            reads: None,
             heard_at: Time::ZERO,
             said: Vec::new(),
             closed: false,

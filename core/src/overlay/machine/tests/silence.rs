@@ -3,6 +3,7 @@
 use super::*;
 use crate::overlay::link::Carrier;
 use crate::overlay::machine::NeighborView;
+use crate::overlay::wire::Hears;
 use ListedRole::Both;
 
 fn suspected(bench: &Bench) -> usize {
@@ -34,13 +35,76 @@ fn where_datagrams_get_nowhere_beats_go_over_the_link_before_anybody_is_suspecte
     let (mut bench, _) = Bench::settled(|_| ());
     bench.silent.insert(50);
     let conn = bench.accept(50, Role::Chooser);
-    bench.pass(Duration::from_millis(2_900));
-    assert_eq!((neighbor(&bench, 50).carrier, bench.said(conn, is_hb)), (Carrier::Udp, 0));
-    bench.pass(Duration::from_secs(1));
+    bench.pass(Duration::from_millis(700));
+    assert_eq!(bench.said(conn, is_hb), 0);
+    for number in 1..=3 {
+        bench.pass(BEAT);
+        say_on_link(&mut bench, conn, number, Hears::Link);
+    }
+    assert!(bench.said(conn, is_hb) > 1 && suspected(&bench) == 0);
     assert_eq!(neighbor(&bench, 50).carrier, Carrier::Tcp);
-    assert!(bench.said(conn, is_hb) > 2 && suspected(&bench) == 0);
-    bench.pass(Duration::from_secs(3));
+    bench.pass(Duration::from_millis(2_900));
+    assert_eq!(suspected(&bench), 0, "one lost segment holds up several");
+    bench.pass(Duration::from_millis(200));
     assert_eq!(suspected(&bench), 1);
+}
+
+/// A peer's beat comes on the link.
+fn say_on_link(bench: &mut Bench, conn: ConnId, number: u64, hears: Hears) {
+    let token = bench.peers[&conn].token.unwrap();
+    bench.say(conn, &Packet::Hb(Beat { hears, ..Beat::first(token, number) }));
+}
+
+#[test]
+fn a_suspected_neighbour_is_tried_both_ways_and_three_beats_on_the_link_bring_it_back() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    let number = bench.peers[&conns[0]].beats;
+    bench.silent.insert(1);
+    bench.pass(Duration::from_millis(1_100));
+    assert!(neighbor(&bench, 1).suspected && bench.said(conns[0], is_hb) > 0);
+    for next in 1..=3 {
+        assert!(neighbor(&bench, 1).suspected);
+        say_on_link(&mut bench, conns[0], number + next, Hears::Link);
+        bench.pass(BEAT);
+    }
+    assert_eq!((neighbor(&bench, 1).suspected, neighbor(&bench, 1).carrier), (false, Carrier::Tcp));
+    assert_eq!(bench.said(conns[1], is_hb), 0);
+}
+
+#[test]
+fn who_says_that_it_hears_nothing_is_no_neighbour() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    let peer = &bench.peers[&conns[0]];
+    let deaf = Beat { hears: Hears::Nothing, ..Beat::first(peer.token.unwrap(), peer.beats + 1) };
+    bench.datagram(1, &Packet::Hb(deaf));
+    bench.drain();
+    assert!(neighbor(&bench, 1).suspected && suspected(&bench) == 1);
+    assert!(bench.node.database().get(NodeId(ME)).unwrap().link(NodeId(1)).is_none());
+    bench.pass(BEAT * 2);
+    assert!(!neighbor(&bench, 1).suspected, "it hears again");
+}
+
+#[test]
+fn a_link_on_which_padded_beats_get_lost_is_given_up_and_not_chosen_for_a_minute() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    bench.pass(Duration::from_secs(70));
+    bench.narrow.insert(1);
+    bench.pass(Duration::from_secs(61));
+    assert!(bench.peers[&conns[0]].closed && bench.node.neighbors().iter().all(|n| n.id != NodeId(1)));
+    let conn = bench.accept(1, Role::Chooser);
+    let refused = |p: &Packet| matches!(p, Packet::Nack(n) if n.reason.as_deref() == Some(b"narrow"));
+    assert_eq!(bench.said(conn, refused), 1);
+}
+
+#[test]
+fn a_connection_on_which_nothing_comes_through_beside_live_beats_is_given_up_within_five_seconds() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    bench.pass(Duration::from_secs(5));
+    bench.peers.get_mut(&conns[0]).unwrap().reads = Some(1);
+    bench.pass(Duration::from_secs(4));
+    assert!(!bench.peers[&conns[0]].closed);
+    bench.pass(Duration::from_secs(1));
+    assert!(bench.peers[&conns[0]].closed && suspected(&bench) == 0);
 }
 
 fn is_hb(packet: &Packet) -> bool {
@@ -48,14 +112,19 @@ fn is_hb(packet: &Packet) -> bool {
 }
 
 #[test]
-fn beats_on_the_link_are_answered_in_kind() {
+fn beats_go_on_the_link_as_long_as_the_peer_asks() {
     let (mut bench, conns) = Bench::settled(|_| ());
-    let peer = &bench.peers[&conns[0]];
-    let beat = Beat { token: peer.token.unwrap(), number: peer.beats + 1, heard: 0, held: 0 };
-    bench.say(conns[0], &Packet::Hb(beat));
-    bench.pass(Duration::from_secs(1));
-    assert_eq!((neighbor(&bench, 1).carrier, neighbor(&bench, 2).carrier), (Carrier::Tcp, Carrier::Udp));
-    assert!(bench.said(conns[0], is_hb) >= 3 && bench.said(conns[1], is_hb) == 0);
+    bench.silent.insert(1);
+    let number = bench.peers[&conns[0]].beats;
+    say_on_link(&mut bench, conns[0], number + 1, Hears::Link);
+    bench.pass(BEAT * 2);
+    let said = bench.said(conns[0], is_hb);
+    assert!(said >= 2 && bench.said(conns[1], is_hb) == 0 && suspected(&bench) == 0);
+    bench.silent.clear();
+    bench.peers.get_mut(&conns[0]).unwrap().beats += 1;
+    bench.beat_all();
+    bench.pass(BEAT * 4);
+    assert_eq!(bench.said(conns[0], is_hb), said, "it hears datagrams");
 }
 
 #[test]
@@ -65,7 +134,7 @@ fn a_link_that_has_become_slow_is_told_anew() {
     let before = bench.node.counters().originated;
     let peer = bench.peers.get_mut(&conns[0]).unwrap();
     peer.beats += 1;
-    let beat = Beat { token: peer.token.unwrap(), number: peer.beats, heard: peer.heard, held: 0 };
+    let beat = Beat { heard: peer.heard, ..Beat::first(peer.token.unwrap(), peer.beats) };
     let sent = peer.heard_at;
     bench.now = bench.now + Duration::from_millis(40);
     let rtt = bench.now.since(sent);
