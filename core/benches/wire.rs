@@ -39,7 +39,7 @@ fn upt() -> Upt {
 }
 
 fn beat() -> Beat {
-    Beat { token: Token(0x0123_4567_89ab_cdef), number: 98_765, heard: 98_764, held: 123_456 }
+    Beat { heard: 98_764, held: 123_456, ..Beat::first(Token(0x0123_4567_89ab_cdef), 98_765) }
 }
 
 fn net(n: u32) -> Packet {

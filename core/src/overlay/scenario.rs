@@ -203,7 +203,7 @@ impl Scenario {
             }
         }
         let after = self.recovered(&mut world, &mut watch)?;
-        self.stand(&mut world)?;
+        self.stand(&mut world, &mut watch)?;
         Ok(Held { after, tally: *world.tally() })
     }
 
@@ -227,11 +227,11 @@ impl Scenario {
             outcome = self.judge(world);
             outcome.is_ok()
         };
-        world.run_until_done(stated + QUIET, ASKED, judge, |_, _, _| ());
+        world.run_until_done(stated + QUIET, ASKED, judge, |_, node, event| watch.hear(node, &event));
         calm.seen(world.now(), outcome.is_ok());
         outcome?;
         let after = calm.since.unwrap_or(world.now()).since(recovered);
-        self.deliver(world)?;
+        self.deliver(world, watch)?;
         Ok(after)
     }
 

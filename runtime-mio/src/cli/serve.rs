@@ -78,7 +78,11 @@ impl Ground {
     ///
     /// # Errors
     /// The folder is another process's, or an address cannot be bound.
-    pub(crate) fn take(listen: &[SocketAddr], name: Option<&'static str>, state: &StateArgs) -> Outcome<Self> {
+    pub(crate) fn take(
+        listen: &[SocketAddr],
+        name: Option<&'static str>,
+        state: &StateArgs,
+    ) -> Outcome<Self> {
         let first = *listen.first().ok_or_else(|| Failure::usage("a node listens somewhere"))?;
         let mut driver = Driver::new().map_err(|e| Failure::io("cannot begin an event loop", "poll", &e))?;
         let known = name.map(Called::Name).or((first.port() > 0).then_some(Called::Address(first)));

@@ -9,8 +9,9 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use super::traffic::Way;
+use super::watch::Watch;
 use super::{ASKED, Scenario, most_chosen};
-use crate::overlay::experiment::Member;
+use crate::overlay::Overlay;
 use crate::overlay::oracle::Difference;
 use crate::sim::faults::{Action, Agenda, NotAnAction, Ways};
 use crate::sim::{Sockets, World};
@@ -115,7 +116,7 @@ impl Scenario {
     ///
     /// # Errors
     /// What does not hold.
-    pub(super) fn stand(&self, world: &mut World<Overlay>) -> Result<(), Difference> {
+    pub(super) fn stand(&self, world: &mut World<Overlay>, watch: &mut Watch) -> Result<(), Difference> {
         let promised = self.promises() && self.members(world).len() >= LEAST;
         let Some(standing) = self.stands.filter(|_| promised) else { return Ok(()) };
         let mut agenda = Agenda::new(most_chosen);
@@ -123,17 +124,17 @@ impl Scenario {
             agenda.act(world, &action);
         }
         match standing {
-            Standing::Blocked { .. } => self.stays_whole(world, &mut agenda, UNBLOCKED, |_| true),
-            Standing::Narrow { .. } => self.stays_whole(world, &mut agenda, AROUND, |_| true),
+            Standing::Blocked { .. } => self.stays_whole(world, watch, &mut agenda, UNBLOCKED, |_| true),
+            Standing::Narrow { .. } => self.stays_whole(world, watch, &mut agenda, AROUND, |_| true),
             Standing::Moved { node, sockets } => {
-                self.pass(world, &mut agenda, UNLISTED)?;
+                watch.pass(self, world, &mut agenda, UNLISTED)?;
                 let ways = self.ways(world).filter(|way| way.to == node && way.listed).collect();
-                self.arrive(world, ways, LENGTHS[0])?;
+                self.arrive(world, watch, ways, LENGTHS[0])?;
                 if sockets == Sockets::Any {
                     // What it passes on as datagrams comes from where no neighbour expects it.
                     return Ok(());
                 }
-                self.stays_whole(world, &mut agenda, AROUND, |other| other != node)
+                self.stays_whole(world, watch, &mut agenda, AROUND, |other| other != node)
             }
         }
         .map_err(|difference| Difference::Standing { difference: Box::new(difference) })
@@ -149,6 +150,7 @@ impl Scenario {
     fn stays_whole(
         &self,
         world: &mut World<Overlay>,
+        watch: &mut Watch,
         agenda: &mut Agenda<Overlay>,
         time: Duration,
         who: impl Fn(usize) -> bool,
@@ -160,17 +162,17 @@ impl Scenario {
                 None => Ok(ways),
             }
         };
-        self.pass(world, agenda, time)?;
+        watch.pass(self, world, agenda, time)?;
         let end = world.now() + WATCHED;
         for length in LENGTHS {
             let ways = whole(world)?;
-            self.arrive(world, ways, length)?;
+            self.arrive(world, watch, ways, length)?;
         }
         while world.now() < end {
-            self.pass(world, agenda, ASKED)?;
+            watch.pass(self, world, agenda, ASKED)?;
             whole(world)?;
         }
         let ways = whole(world)?;
-        self.arrive(world, ways, LENGTHS[0])
+        self.arrive(world, watch, ways, LENGTHS[0])
     }
 }

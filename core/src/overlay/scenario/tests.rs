@@ -179,12 +179,12 @@ fn payloads_go_around_what_is_cut_and_not_to_who_is_cut_off() {
     world.run_until(Time::from_secs(120), |_, _, _| ());
     world.cut(0, 1);
     world.cut(1, 0);
-    assert_eq!(ring.deliver(&mut world), Ok(()));
+    assert_eq!(ring.deliver(&mut world, &mut Watch::default()), Ok(()));
     for other in [0, 1, 3] {
         world.cut(other, 2);
         world.cut(2, other);
     }
-    assert_eq!(ring.deliver(&mut world), Err(Difference::Undelivered { from: 0, to: 2 }));
+    assert_eq!(ring.deliver(&mut world, &mut Watch::default()), Err(Difference::Undelivered { from: 0, to: 2 }));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::Scenario;
+use super::watch::Watch;
 use crate::kernel::Time;
 use crate::overlay::event::{Command, Event};
 use crate::overlay::machine::Overlay;
@@ -45,11 +46,11 @@ impl Scenario {
     ///
     /// # Errors
     /// A pair of members between which nothing arrives.
-    pub(super) fn deliver(&self, world: &mut World<Overlay>) -> Result<(), Difference> {
+    pub(super) fn deliver(&self, world: &mut World<Overlay>, watch: &mut Watch) -> Result<(), Difference> {
         let listed: BTreeSet<Way> = self.ways(world).filter(|way| way.listed).collect();
         for (rest, length) in LENGTHS.into_iter().enumerate() {
             let some = listed.iter().filter(|way| (way.from + way.to) % LENGTHS.len() == rest).copied();
-            self.arrive(world, some.collect(), length)?;
+            self.arrive(world, watch, some.collect(), length)?;
         }
         Ok(())
     }
@@ -61,6 +62,7 @@ impl Scenario {
     pub(super) fn arrive(
         &self,
         world: &mut World<Overlay>,
+        watch: &mut Watch,
         mut missing: BTreeSet<Way>,
         length: usize,
     ) -> Result<(), Difference> {
@@ -73,6 +75,7 @@ impl Scenario {
             let until: Time = world.now() + ARRIVAL;
             while !missing.is_empty() && world.now() < until {
                 world.run_until(until.min(world.now() + SEEN), |_, to, event| {
+                    watch.hear(to, &event);
                     if let Event::Delivered { from: id, payload } = event
                         && let Some(from) = ids.get(&id)
                         && payload == last(*from, to, length)

@@ -46,7 +46,7 @@ impl Watch {
                 let look = view.min(world.now() + CHOICES);
                 while world.now() < look {
                     let step = COUNTED.min(look.since(world.now()));
-                    agenda.pass(world, step, |_, node, event| self.hear(node, event));
+                    agenda.pass(world, step, |_, node, event| self.hear(node, &event));
                     scenario.check_storm(frames(world) - before)?;
                 }
                 self.check_choices(scenario, world)?;
@@ -59,13 +59,13 @@ impl Watch {
     }
 
     /// Takes in an event of a node.
-    fn hear(&mut self, node: usize, event: Event) {
+    pub(super) fn hear(&mut self, node: usize, event: &Event) {
         let told = self.told.entry(node).or_default();
         match event {
             Event::Started { .. } => told.clear(),
             Event::Rewired { added, removed } => {
                 removed.iter().for_each(|id| _ = told.remove(id));
-                told.extend(added);
+                told.extend(added.iter().copied());
             }
             _ => {}
         }

@@ -10,8 +10,8 @@ use super::pen::{
 };
 use super::value::{
     Ask, Attributes, Beat, Body, Capabilities, Contact, DataHead, Flow, Greeting, Hash, Hears,
-    LinkAttributes, Listed, ListedRole, Nack, NodeName, Packet, Record, Registration, Removal, Role, Segment, Sum, Teardown,
-    Update, Upt,
+    LinkAttributes, Listed, ListedRole, Nack, NodeName, Packet, Record, Registration, Removal, Role, Segment,
+    Sum, Teardown, Update, Upt,
 };
 
 const CRLF: &[u8] = b"\r\n";

@@ -3,7 +3,6 @@
 use core::time::Duration;
 
 use super::{Bench, ME, name};
-use crate::overlay::config::PolicyKind;
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::{ListedRole, Role};
 
