@@ -14,7 +14,7 @@ use egoist_core::overlay::link::Mine;
 use egoist_core::overlay::wire::{
     MAX_LENGTH, Network, NodeName, Packet, Reassembly, Registration, read, read_reassembled,
 };
-use egoist_core::overlay::{Bounds, Command, Config, Event, NodeId, Overlay, Periods, Reply};
+use egoist_core::overlay::{Bounds, Command, Config, Event, NodeId, Overlay, Periods, Reply, Way};
 use egoist_mio::{Driver, Key, Setup};
 
 const LOCAL4: &str = "127.0.0.1:0";
@@ -103,7 +103,7 @@ impl Place {
     fn echoes(&mut self, from: Key<Overlay>, to: NodeId) -> bool {
         let payload: Bytes = (0_u32..65_536).map(|n| n.to_le_bytes()[1] ^ n.to_le_bytes()[0]).collect();
         self.told.borrow_mut().clear();
-        let echo = Command::Echo { to, payload: payload.clone() };
+        let echo = Command::Echo { to, payload: payload.clone(), way: Way::Link };
         let Ok(Reply::Sent(sent)) = self.driver.command(from, echo) else { return false };
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(2) {

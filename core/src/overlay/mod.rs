@@ -74,13 +74,16 @@ mod lawful;
 pub mod link;
 mod machine;
 mod names;
+mod notices;
 #[cfg(feature = "sim")]
 pub mod oracle;
+mod pace;
 mod probes;
 mod recording;
 pub mod routes;
 #[cfg(feature = "sim")]
 pub mod scenario;
+mod window;
 pub mod wire;
 pub mod wiring;
 
@@ -90,3 +93,4 @@ pub use database::LinkMode;
 pub use event::{Command, Event, Refusal, Reply};
 pub use machine::{Counters, NeighborView, NodeView, Overlay, PathView, Phase, RouteView, StatusView};
 pub use names::{Cost, IdError, Key, NodeId, Token};
+pub use wire::Way;

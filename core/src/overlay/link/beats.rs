@@ -83,9 +83,14 @@ impl Beats {
         Beat { token, number: self.sent, heard: if self.echoes { self.heard } else { 0 }, held }
     }
 
+    /// Whether a beat was sent after the last one that was heard.
+    pub fn is_news(&self, beat: &Beat) -> bool {
+        beat.number > self.heard
+    }
+
     /// A beat was heard: the round trip that its echo tells, if it tells a new one.
     pub fn hear(&mut self, now: Time, beat: &Beat, when: Heard) -> Option<Duration> {
-        if beat.number <= self.heard {
+        if !self.is_news(beat) {
             return None;
         }
         let next = beat.number == self.heard + 1;

@@ -6,6 +6,7 @@ mod smoothed;
 pub use beats::{Beats, Carrier, Heard};
 pub use smoothed::Smoothed;
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::names::{Cost, NodeId, Token};
@@ -60,6 +61,9 @@ pub struct Link {
     pub my_token: Token,
     /// What I put into mine.
     pub their_token: Token,
+    /// Where it hears datagrams: where its last beat came from, and before the first the address of its connection with
+    /// the port of its name.
+    pub endpoint: SocketAddr,
     /// The heartbeats.
     pub beats: Beats,
     /// The round trip that they measure.

@@ -25,6 +25,7 @@ impl Overlay {
             self.watch_silence(id);
         }
         self.expire_probes();
+        self.look_for_room();
         if self.is_running() {
             self.probe_due();
         }
@@ -36,18 +37,11 @@ impl Overlay {
         let conn = link.conn;
         match link.beats.carrier() {
             Carrier::Udp => {
-                let Some(to) = self.beat_address(id) else { return };
-                self.out.push_back(Output::Datagram { port: UDP, to, payload: wire::emit_beat(&beat) });
+                let (to, payload) = (link.endpoint, wire::emit_beat(&beat));
+                self.out.push_back(Output::Datagram { port: UDP, to, payload, class: Class::Urgent });
             }
             Carrier::Tcp => self.send_packet(conn, Class::Urgent, &Packet::Hb(beat)),
         }
-    }
-
-    /// Where a neighbour hears datagrams: the address of its connection with the port of its name.
-    pub(super) fn beat_address(&self, id: NodeId) -> Option<SocketAddr> {
-        let link = self.links.get(&id)?;
-        let remote = self.conns.get(&link.conn)?.remote;
-        Some(SocketAddr::new(remote.ip(), link.name.addr.port()))
     }
 
     /// A beat on the link itself says that the peer hears no datagrams of ours: it is answered the same way.
@@ -55,16 +49,21 @@ impl Overlay {
         if let Some(link) = self.links.get_mut(&id) {
             link.beats.answer_in_kind();
         }
-        self.heard_beat(beat);
+        self.heard_beat(None, beat);
     }
 
-    pub(super) fn heard_beat(&mut self, beat: Beat) {
+    /// A beat came, as a datagram from an address or on the link. Datagrams go from now on to where the last one came
+    /// from: an address translator may have given the peer another than its name says.
+    pub(super) fn heard_beat(&mut self, from: Option<SocketAddr>, beat: Beat) {
         let Some(id) = self.tokens.get(&beat.token).copied() else {
             self.counters.stray_datagrams += 1;
             return;
         };
         let pace = if self.is_late() { Heard::Late } else { Heard::InTime };
         let Some(link) = self.links.get_mut(&id) else { return };
+        if let Some(from) = from.filter(|_| link.beats.is_news(&beat)) {
+            link.endpoint = from;
+        }
         let rtt = link.beats.hear(self.now, &beat, pace);
         let unmeasured = link.rtt.is_none();
         if let Some(rtt) = rtt {
@@ -152,7 +151,12 @@ impl Overlay {
         let Some(to) = self.address_of(id) else { return };
         let token = self.token();
         self.probes.sent(self.now, id, token);
-        self.out.push_back(Output::Datagram { port: UDP, to, payload: wire::emit_ping(token) });
+        self.out.push_back(Output::Datagram {
+            port: UDP,
+            to,
+            payload: wire::emit_ping(token),
+            class: Class::Urgent,
+        });
     }
 
     /// The address to dial or probe `id` at, as far as anything names one.

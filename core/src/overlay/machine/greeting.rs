@@ -1,5 +1,6 @@
 //! LNK: who may be a neighbour, and which of two crossing connections stays.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -198,6 +199,8 @@ impl Overlay {
         theirs: Theirs,
     ) {
         let rtt = self.probes.get(id).and_then(|p| p.rtt);
+        let addr = greeting.node.addr;
+        let host = self.conns.get(&conn).map_or(addr.ip(), |state| state.remote.ip());
         let link = Link {
             peer: id,
             name: greeting.node,
@@ -208,6 +211,7 @@ impl Overlay {
             theirs,
             my_token,
             their_token: greeting.token,
+            endpoint: SocketAddr::new(host, addr.port()),
             beats: Beats::new(self.now, self.config.periods.heartbeat),
             echo: rtt.map_or(Duration::ZERO, |rtt| rtt.mean()),
             rtt,

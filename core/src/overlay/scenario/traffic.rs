@@ -14,14 +14,17 @@ use crate::overlay::experiment::Member;
 use crate::overlay::machine::Overlay;
 use crate::overlay::names::NodeId;
 use crate::overlay::oracle::Difference;
+use crate::overlay::wire::Way;
 use crate::sim::World;
 
 /// Time for payloads to arrive.
 const ARRIVAL: Duration = Duration::from_secs(5);
 /// Ways change while payloads are on them: each is sent so often at the most.
 const ATTEMPTS: usize = 3;
-/// Octets of a payload that goes as a datagram, and of one that goes over connections.
+/// Octets of a payload that fits into a datagram, and of one that does not.
 const LENGTHS: [usize; 2] = [16, 1_500];
+/// ... which is asked for in turn.
+const WAYS: [Way; 2] = [Way::Datagram, Way::Link];
 /// What payloads are filled with while things go wrong, and in the end.
 const EARLY: u8 = 1;
 const LAST: u8 = 2;
@@ -36,7 +39,7 @@ impl Scenario {
             let (_, to) = running[(place + second) % running.len()];
             let payload = Bytes::from(vec![EARLY; LENGTHS[second % LENGTHS.len()]]);
             // Refusals are answers as good as any while things go wrong.
-            let _ = world.command(*node, Command::Send { to, payload });
+            let _ = world.command(*node, Command::Send { to, payload, way: WAYS[second / 2 % WAYS.len()] });
         }
     }
 
@@ -51,7 +54,8 @@ impl Scenario {
         for _ in 0..ATTEMPTS {
             for &(from, to, id) in &missing {
                 let payload = last(from, to);
-                let _ = world.command(from, Command::Send { to: id, payload });
+                let way = WAYS[(from + to) / 2 % WAYS.len()];
+                let _ = world.command(from, Command::Send { to: id, payload, way });
             }
             let until: Time = world.now() + ARRIVAL;
             world.run_until(until, |_, to, event| {

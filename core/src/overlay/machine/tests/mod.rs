@@ -16,10 +16,12 @@ mod payloads;
 mod policing;
 mod pressure;
 mod record;
+mod room;
 mod silence;
 mod starting;
 mod suits;
 mod views;
+mod ways;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
@@ -186,7 +188,7 @@ impl Bench {
                     (peer.heard, peer.heard_at) = (beat.number, self.now);
                 }
             }
-            Datagram::Dat(head, _) => {
+            Datagram::Dat(_, head, _) => {
                 for peer in self.peers.values_mut().filter(|p| p.id == id) {
                     peer.said.push(Packet::Dat(head));
                 }
