@@ -31,11 +31,12 @@ mod tests {
     #[test]
     fn frames_hold_what_was_written_whatever_their_size() {
         let mut arena = Arena::default();
-        let frames: Vec<Bytes> = (0..200usize)
-            .map(|n| arena.frame(n * 300, |out| out.extend_from_slice(&alloc::vec![n as u8; n * 300])))
+        let frames: Vec<(u8, Bytes)> = (0..200u8)
+            .map(|n| (n, alloc::vec![n; usize::from(n) * 300]))
+            .map(|(n, octets)| (n, arena.frame(octets.len(), |out| out.extend_from_slice(&octets))))
             .collect();
-        for (n, frame) in frames.iter().enumerate() {
-            assert_eq!((frame.len(), frame.iter().all(|octet| usize::from(*octet) == n)), (n * 300, true));
+        for (n, frame) in frames {
+            assert_eq!((frame.len(), frame.iter().all(|octet| *octet == n)), (usize::from(n) * 300, true));
         }
     }
 

@@ -11,6 +11,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 mod grammar;
+mod ledger;
 mod script;
 #[cfg(any(test, feature = "strategies"))]
 pub mod strategies;
@@ -34,6 +35,7 @@ use super::wire::Network;
 use crate::kernel::{Rng, Seed, Streams, Time};
 use crate::sim::faults::{self, Action, Agenda};
 use crate::sim::{self, Boot, Condition, Jitter, Matrix, Sites, Tally, World};
+use ledger::Ledger;
 
 /// Periods of rewiring from the recovery until the oracles must hold.
 pub const SETTLING: u32 = 2;
@@ -190,11 +192,11 @@ impl Scenario {
     /// What was still wrong when the time was over.
     pub fn run(&self) -> Result<Held, Difference> {
         let mut world = self.world();
-        let mut agenda = Agenda::new(most_chosen);
-        self.pass(&mut world, &mut agenda, self.joins.iter().max().copied().unwrap_or_default())?;
+        let mut course = Course::new();
+        self.pass(&mut world, &mut course, self.joins.iter().max().copied().unwrap_or_default())?;
         for action in &self.faults {
-            if let Some(time) = agenda.act(&mut world, action) {
-                self.pass(&mut world, &mut agenda, time)?;
+            if let Some(time) = course.agenda.act(&mut world, action) {
+                self.pass(&mut world, &mut course, time)?;
             }
         }
         let tally = *world.tally();
@@ -204,7 +206,7 @@ impl Scenario {
     /// Makes everything right, has those go who go, and waits until the oracles hold; how long that took. From then on
     /// payloads arrive.
     fn recovered(&self, mut world: World<Member>) -> Result<Duration, Difference> {
-        let mut nothing = Agenda::new(most_chosen);
+        let mut nothing = Course::new();
         faults::recover(&mut world);
         let recovered = world.now();
         self.pass(&mut world, &mut nothing, STARTING)?;
@@ -230,22 +232,20 @@ impl Scenario {
     }
 
     /// Lets time pass and looks at what everybody makes of what it knows: that is right at any time.
-    fn pass(
-        &self,
-        world: &mut World<Member>,
-        agenda: &mut Agenda<Member>,
-        time: Duration,
-    ) -> Result<(), Difference> {
+    fn pass(&self, world: &mut World<Member>, course: &mut Course, time: Duration) -> Result<(), Difference> {
         let end = world.now() + time;
         while world.now() < end {
             let view = end.min(world.now() + VIEWED);
             let before = frames(world);
             while world.now() < view {
-                agenda.pass(world, COUNTED.min(view.since(world.now())), |_, _, _| ());
+                let time = COUNTED.min(view.since(world.now()));
+                let ledger = &mut course.ledger;
+                course.agenda.pass(world, time, |now, node, event| ledger.hear(now, node, &event));
                 self.check_storm(frames(world) - before)?;
             }
             // Who sends computes its routes first.
-            self.chatter(world);
+            course.ledger.settle(world.now())?;
+            self.chatter(world, &mut course.ledger);
             oracle::views(&self.members(world), self.links)?;
         }
         Ok(())
@@ -331,6 +331,18 @@ impl Scenario {
                 Departure::Leave => {}
             }
         }
+    }
+}
+
+/// What is to happen, and what has become of payloads.
+struct Course {
+    agenda: Agenda<Member>,
+    ledger: Ledger,
+}
+
+impl Course {
+    fn new() -> Self {
+        Course { agenda: Agenda::new(most_chosen), ledger: Ledger::default() }
     }
 }
 

@@ -73,22 +73,25 @@ pub(super) enum Carriage {
     Link(ConnId),
 }
 
+/// Whom to tell what.
+type Told = (Label, fn(u64) -> Flow);
+
 /// What there is to tell the sources of payloads.
 #[derive(Debug, Default)]
 pub(super) struct Forwarding {
-    reports: VecDeque<(Label, fn(u64) -> Flow)>,
+    reports: VecDeque<Told>,
     notices: Notices,
 }
 
 impl Forwarding {
     /// A payload found no room.
     pub(super) fn shed(&mut self, label: Option<Label>) {
-        self.reports.extend(label.map(|label| (label, Flow::Busy as fn(u64) -> Flow)));
+        self.reports.extend(label.map(|label| -> Told { (label, Flow::Busy) }));
     }
 
     /// Payloads waited for a neighbour that is gone.
     pub(super) fn cut_off(&mut self, labels: impl Iterator<Item = Option<Label>>) {
-        self.reports.extend(labels.flatten().map(|label| (label, Flow::Unreachable as fn(u64) -> Flow)));
+        self.reports.extend(labels.flatten().map(|label| -> Told { (label, Flow::Unreachable) }));
     }
 }
 

@@ -8,8 +8,9 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::Scenario;
+use super::ledger::Ledger;
 use crate::kernel::Time;
-use crate::overlay::event::{Command, Event};
+use crate::overlay::event::{Command, Event, Reply};
 use crate::overlay::experiment::Member;
 use crate::overlay::machine::Overlay;
 use crate::overlay::names::NodeId;
@@ -31,15 +32,23 @@ const LAST: u8 = 2;
 
 impl Scenario {
     /// Each overlay node that runs sends to one that runs, another one each second.
-    pub(super) fn chatter(&self, world: &mut World<Member>) {
+    pub(super) fn chatter(&self, world: &mut World<Member>, ledger: &mut Ledger) {
         let running = (0..self.nodes()).filter_map(|node| Some((node, world.machine(node)?.node()?.id()?)));
         let running: Vec<(usize, NodeId)> = running.collect();
         let second = usize::try_from(world.now().as_micros() / 1_000_000).unwrap_or(0);
         for (place, (node, _)) in running.iter().enumerate() {
-            let (_, to) = running[(place + second) % running.len()];
-            let payload = Bytes::from(vec![EARLY; LENGTHS[second % LENGTHS.len()]]);
+            let (other, to) = running[(place + second) % running.len()];
+            let (octets, way) = (LENGTHS[second % LENGTHS.len()], WAYS[second / 2 % WAYS.len()]);
+            let payload = match way {
+                Way::Link => ledger.payload(octets),
+                Way::Datagram => Bytes::from(vec![EARLY; octets]),
+            };
             // Refusals are answers as good as any while things go wrong.
-            let _ = world.command(*node, Command::Send { to, payload, way: WAYS[second / 2 % WAYS.len()] });
+            if let Some(Ok(Reply::Sent(number))) = world.command(*node, Command::Send { to, payload, way })
+                && way == Way::Link
+            {
+                ledger.sent(world.now(), *node, other, number);
+            }
         }
     }
 
