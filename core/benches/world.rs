@@ -55,7 +55,7 @@ impl Beater {
         } else {
             for &to in &self.peers {
                 let payload = self.beat.clone();
-                self.out.push_back(Output::Datagram { port: Port(0), to, payload });
+                self.out.push_back(Output::Datagram { port: Port(0), to, payload, class: Class::Urgent });
             }
         }
     }

@@ -135,7 +135,7 @@
 //! # #[cfg(feature = "sim")] {
 //! use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 //! use bytes::Bytes;
-//! use egoist_core::kernel::{Input, Machine, Output, Port, Rng, Seed, Streams, Time, Timers, Wake};
+//! use egoist_core::kernel::{Class, Input, Machine, Output, Port, Rng, Seed, Streams, Time, Timers, Wake};
 //! use egoist_core::sim::{Config, Trace, World, address, faults, laws};
 //!
 //! /// Says something to one peer each second, and tells the user how often it was spoken to.
@@ -159,7 +159,7 @@
 //!         match input {
 //!             Input::Tick => for () in self.timers.fire(now) {
 //!                 let payload = Bytes::from_static(b"here");
-//!                 self.out.push_back(Output::Datagram { port: Port(0), to: self.to, payload });
+//!                 self.out.push_back(Output::Datagram { port: Port(0), to: self.to, payload, class: Class::Urgent });
 //!                 self.timers.set((), now + Duration::from_secs(1));
 //!             },
 //!             Input::Datagram { .. } => {

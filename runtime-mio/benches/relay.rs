@@ -29,7 +29,7 @@ pub(crate) type Tell = Box<dyn FnOnce(SocketAddr) + Send>;
 type Kind = (&'static str, fn(Tell));
 
 const KINDS: [Kind; 4] = [
-    ("bare mio", bare::relay),
+    ("bare mio", |tell| bare::relay(tell, MESSAGE)),
     ("driver", machine::relay),
     ("ring", machine::remembered),
     ("recorder", machine::recorded),

@@ -89,7 +89,7 @@ impl<M: Machine + 'static> Erased for Slot<M> {
             Output::Send { conn, frame, class, solo } => Output::Send { conn, frame, class, solo },
             Output::Reading { conn, on } => Output::Reading { conn, on },
             Output::Close { conn, how, why } => Output::Close { conn, how, why },
-            Output::Datagram { port, to, payload } => Output::Datagram { port, to, payload },
+            Output::Datagram { port, to, payload, class } => Output::Datagram { port, to, payload, class },
             Output::Store { ticket, ops } => Output::Store { ticket, ops },
             Output::Load { ticket, key } => Output::Load { ticket, key },
         })

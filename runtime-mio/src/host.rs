@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use egoist_core::kernel::{Input, Loaded, Machine, Output, StoreOp, Ticket, Time, Timers};
 
 use crate::connection::Connection;
-use crate::datagram::DatagramSocket;
+use crate::datagram::{DatagramSocket, Outgoing};
 use crate::dialer::Dial;
 use crate::erase::{Erased, EventSink, Key, MachineId, Sink, Slot};
 use crate::handle::{Handle, Shared};
@@ -323,7 +323,9 @@ impl<N: Net> Host<N> {
     fn perform(&mut self, id: MachineId, output: Output<crate::erase::Held>) {
         match output {
             Output::Send { conn, frame, solo, class: _ } => self.send(Token(conn.0), frame, solo),
-            Output::Datagram { port, to, payload } => self.send_datagram(id, port, to, payload),
+            Output::Datagram { port, to, payload, class } => {
+                self.send_datagram(id, port, Outgoing { to, payload, class });
+            }
             Output::Reading { conn, on } => self.set_reading(Token(conn.0), on),
             Output::Close { conn, how, why } => self.close(Token(conn.0), how, why),
             Output::Dial { ticket, to, deadline } => self.dial(id, ticket, to, deadline),

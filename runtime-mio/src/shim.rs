@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bytes::Bytes;
 use egoist_core::kernel::Time;
 
+use crate::datagram::Outgoing;
 use crate::erase::MachineId;
 use crate::net::Token;
 
@@ -41,22 +41,22 @@ impl<F: FnMut(MachineId, Peer) -> Duration> Shim for F {
 /// Datagrams on their way, by the time at which they go out.
 #[derive(Default)]
 pub(crate) struct HeldDatagrams {
-    queue: BTreeMap<(Time, u64), (Token, SocketAddr, Bytes)>,
+    queue: BTreeMap<(Time, u64), (Token, Outgoing)>,
     last: BTreeMap<(Token, SocketAddr), Time>,
     count: u64,
 }
 
 impl HeldDatagrams {
-    pub(crate) fn push(&mut self, now: Time, at: Time, token: Token, to: SocketAddr, payload: Bytes) {
+    pub(crate) fn push(&mut self, now: Time, at: Time, token: Token, datagram: Outgoing) {
         if self.queue.len() >= HELD {
             return;
         }
         if self.last.len() >= HELD {
             self.last.retain(|_, last| *last > now);
         }
-        let last = self.last.entry((token, to)).or_insert(at);
+        let last = self.last.entry((token, datagram.to)).or_insert(at);
         *last = at.max(*last);
-        self.queue.insert((*last, self.count), (token, to, payload));
+        self.queue.insert((*last, self.count), (token, datagram));
         self.count += 1;
     }
 
@@ -64,7 +64,7 @@ impl HeldDatagrams {
         self.queue.keys().next().map(|(at, _)| *at)
     }
 
-    pub(crate) fn pop(&mut self, now: Time) -> Option<(Token, SocketAddr, Bytes)> {
+    pub(crate) fn pop(&mut self, now: Time) -> Option<(Token, Outgoing)> {
         let first = self.queue.first_entry()?;
         (first.key().0 <= now).then(|| first.remove())
     }
@@ -73,6 +73,8 @@ impl HeldDatagrams {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
+    use egoist_core::kernel::Class;
 
     #[test]
     fn a_destination_is_first_in_first_out_whatever_the_delays() {
@@ -80,11 +82,13 @@ mod tests {
         let (a, b) = ("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
         let at = Time::from_millis;
         for (due, to, what) in [(30, a, "a1"), (10, a, "a2"), (20, b, "b1")] {
-            held.push(Time::ZERO, at(due), token, to, Bytes::from(what));
+            let datagram = Outgoing { to, payload: Bytes::from(what), class: Class::Urgent };
+            held.push(Time::ZERO, at(due), token, datagram);
         }
         assert_eq!(held.next(), Some(at(20)));
-        assert_eq!(held.pop(at(19)), None);
-        let out: Vec<Bytes> = std::iter::from_fn(|| held.pop(at(30))).map(|(_, _, p)| p).collect();
+        assert!(held.pop(at(19)).is_none());
+        let out: Vec<Bytes> =
+            std::iter::from_fn(|| held.pop(at(30))).map(|(_, datagram)| datagram.payload).collect();
         assert_eq!(out, ["b1", "a1", "a2"]);
     }
 }

@@ -198,7 +198,12 @@ fn the_first_signal_is_a_wish_and_the_second_is_an_end() {
         host.after(Duration::from_millis(1), |_| raise());
     });
     let leave = move |host: &mut egoist_mio::Host| {
-        let goodbye = egoist_core::kernel::Output::Datagram { port: Port(0), to, payload: "bye".into() };
+        let goodbye = egoist_core::kernel::Output::Datagram {
+            port: Port(0),
+            to,
+            payload: "bye".into(),
+            class: egoist_core::kernel::Class::Urgent,
+        };
         host.command(puppet, goodbye).unwrap();
     };
     driver.on_signal(leave).unwrap();

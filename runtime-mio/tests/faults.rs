@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use egoist_core::kernel::{CloseHow, Closed, DialError, Output, Port, Rng, Seed, Streams, Ticket, Time};
+use egoist_core::kernel::{
+    Class, CloseHow, Closed, DialError, Output, Port, Rng, Seed, Streams, Ticket, Time,
+};
 use egoist_mio::net::mock::{Faults, MockNet};
 use egoist_mio::{Driver, Key, Setup};
 use machines::{Echo, Puppet, Seen, close, dial, send};
@@ -85,7 +87,9 @@ fn talk(driver: &mut MockDriver, puppet: Key<Puppet>, to: SocketAddr, seed: u64)
     }
     for n in 0..DATAGRAMS {
         let payload = Bytes::from(vec![b'd'; n]);
-        driver.command(puppet, Output::Datagram { port: Port(0), to, payload }).unwrap();
+        driver
+            .command(puppet, Output::Datagram { port: Port(0), to, payload, class: Class::Urgent })
+            .unwrap();
     }
     turn_until(driver, seed, |d| settled(d, puppet));
     let mut said = Vec::new();

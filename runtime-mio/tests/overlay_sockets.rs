@@ -13,7 +13,7 @@ use egoist_core::overlay::link::Mine;
 use egoist_core::overlay::wire::{
     MAX_LENGTH, Network, NodeName, Packet, Reassembly, Registration, read, read_reassembled,
 };
-use egoist_core::overlay::{Bounds, Command, Config, Event, NodeId, Overlay, Periods, Reply};
+use egoist_core::overlay::{Bounds, Command, Config, Event, NodeId, Overlay, Periods, Refusal, Reply, Way};
 use egoist_mio::{Driver, Key, Setup};
 
 const LOCAL4: &str = "127.0.0.1:0";
@@ -102,7 +102,7 @@ impl Place {
     fn echoes(&mut self, from: Key<Overlay>, to: NodeId) -> bool {
         let payload: Bytes = (0_u32..65_536).map(|n| n.to_le_bytes()[1] ^ n.to_le_bytes()[0]).collect();
         self.told.borrow_mut().clear();
-        let echo = Command::Echo { to, payload: payload.clone() };
+        let echo = Command::Echo { to, payload: payload.clone(), way: Way::Link };
         let Ok(Reply::Sent(sent)) = self.driver.command(from, echo) else { return false };
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(2) {
@@ -120,6 +120,35 @@ impl Place {
         }
         false
     }
+}
+
+#[test]
+fn a_burst_of_own_payloads_leaves_room_for_beats() {
+    let mut place = Place::new();
+    let (near, at) = place.node(LOCAL4, &[]);
+    let (far, _) = place.node(LOCAL4, &[at]);
+    place.until("both reach each other", |place| place.connected(&[near, far]));
+    let (to, payload) = (place.id(far), Bytes::from_static(&[7; 64]));
+    let (start, mut sent, mut arrived) = (Instant::now(), 0, 0);
+    place.told.borrow_mut().clear();
+    while start.elapsed() < Duration::from_secs(3) {
+        for _ in 0..5_000 {
+            let send = Command::Send { to, payload: payload.clone(), way: Way::Datagram };
+            match place.driver.command(near, send) {
+                Ok(_) => sent += 1,
+                Err(refusal) => {
+                    assert_eq!(refusal, Refusal::Busy);
+                    break;
+                }
+            }
+        }
+        place.turn();
+        for (_, event) in place.told.borrow_mut().drain(..) {
+            arrived += usize::from(matches!(event, Event::Delivered { .. }));
+            assert!(!matches!(event, Event::Suspected { .. }), "{sent} sent, {arrived} arrived");
+        }
+    }
+    assert!(sent > 10_000 && arrived * 100 >= sent * 99, "{arrived} of {sent}");
 }
 
 /// What a registration over a plain socket is answered: every line until the other end closes.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use egoist_core::kernel::{
-    CloseHow, Closed, ConnId, DialError, Input, Machine, Output, Port, StoreOp, Ticket, Time, Wake,
+    Class, CloseHow, Closed, ConnId, DialError, Input, Machine, Output, Port, StoreOp, Ticket, Time, Wake,
 };
 use egoist_mio::{Driver, Key, Peer, Setup};
 use machines::{DONE, Echo, Puppet, Seen, close, dial, send};
@@ -158,7 +158,11 @@ fn lines_and_datagrams_come_back_over_both_ip_versions() {
         let said = [&b"hello\n"[..], &long, b"\nbye\n"].concat();
         tell(&mut driver, puppet, send(conn, said.clone()));
         let payload = Bytes::from_static(b"ping");
-        tell(&mut driver, puppet, Output::Datagram { port: Port(0), to, payload: payload.clone() });
+        tell(
+            &mut driver,
+            puppet,
+            Output::Datagram { port: Port(0), to, payload: payload.clone(), class: Class::Urgent },
+        );
         until(&mut driver, |d| d.machine(puppet).closed(conn).is_some());
         assert_eq!(driver.machine(puppet).closed(conn), Some(Closed::ByPeer));
         assert_eq!(driver.machine(puppet).received(conn), said);
@@ -275,7 +279,11 @@ fn a_shim_holds_bytes_datagrams_and_dials() {
     let Seen::Opened(back, _, _) = driver.machine(far).seen[0] else { panic!("not opened") };
     let began = driver.now();
     tell(&mut driver, far, send(back, "slow"));
-    tell(&mut driver, near, Output::Datagram { port: Port(0), to, payload: Bytes::from("slow") });
+    tell(
+        &mut driver,
+        near,
+        Output::Datagram { port: Port(0), to, payload: Bytes::from("slow"), class: Class::Urgent },
+    );
     until(&mut driver, |d| d.machine(near).received(conn) == b"slow" && d.machine(far).seen.len() >= 2);
     let took = driver.now().since(began);
     assert!(took >= delay, "{took:?}");

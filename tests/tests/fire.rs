@@ -8,7 +8,7 @@ use std::time::Duration;
 use egoist_core::kernel::{Class, Output, Seed, Time};
 use egoist_core::overlay::scenario::Scenario;
 use egoist_core::overlay::wire::Network;
-use egoist_core::overlay::{Command, Config, Event, LinkMode, NodeId, Overlay, Refusal, oracle};
+use egoist_core::overlay::{Command, Config, Event, LinkMode, NodeId, Overlay, Refusal, Way, oracle};
 use egoist_core::sim::{Boot, Restart, World, address};
 
 const SETTLING: Duration = Duration::from_secs(150);
@@ -154,13 +154,13 @@ fn a_reader_that_stops_costs_its_own_queue_and_nothing_else() {
     let (mut refused, mut taken, mut sent, mut delivered, mut undelivered) = (0, 0, 0, 0, Vec::new());
     // The neighbour is not yet suspected: its links are still in use.
     for _ in 0..100 {
-        match world.command(0, Command::Send { to: to_stopped, payload: payload.clone() }) {
+        match world.command(0, Command::Send { to: to_stopped, payload: payload.clone(), way: Way::Link }) {
             Some(Err(Refusal::Busy)) => refused += 1,
             Some(Ok(_)) => taken += 1,
             other => panic!("{other:?}"),
         }
         assert!(matches!(
-            world.command(0, Command::Send { to: to_well, payload: payload.clone() }),
+            world.command(0, Command::Send { to: to_well, payload: payload.clone(), way: Way::Link }),
             Some(Ok(_))
         ));
         sent += 1;

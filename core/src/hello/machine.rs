@@ -208,7 +208,7 @@ impl Hello {
     /// Queues a frame; a peer that leaves too much of what is due to it lying is closed.
     pub(super) fn send(&mut self, conn: ConnId, class: Class, frame: Bytes) {
         let Some(open) = self.conns.get_mut(&conn) else { return };
-        match open.outbox.push(class, frame, |_| ()) {
+        match open.outbox.push(class, frame, (), |_| ()) {
             Ok(()) => self.pump(conn),
             Err(_) => self.close(conn, CloseHow::Abort, TOO_SLOW),
         }

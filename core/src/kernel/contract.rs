@@ -335,6 +335,9 @@ pub enum Output<E> {
         to: SocketAddr,
         /// The payload.
         payload: Bytes,
+        /// How urgent it is. Where datagrams wait for a socket the urgent ones go first, and of [bulk](Class::Bulk)
+        /// little is kept waiting: it must not fill what others need.
+        class: Class,
     },
     /// Make changes durable, all or none.
     Store {

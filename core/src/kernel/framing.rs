@@ -40,6 +40,16 @@ impl LineScanner {
     /// # Errors
     /// The line has more octets than the limit, whether or not its end has arrived.
     pub fn next_line(&mut self, buffer: &mut BytesMut) -> Result<Option<Bytes>, LineTooLong> {
+        let found = self.find(buffer)?;
+        Ok(found.map(|line| line.take(buffer)))
+    }
+
+    /// Where the next whole line ends, or `None` until more bytes arrive. It stays in the buffer, and whoever does not
+    /// [`take`](Line::take) it takes it off with what follows.
+    ///
+    /// # Errors
+    /// The line has more octets than the limit, whether or not its end has arrived.
+    pub fn find(&mut self, buffer: &BytesMut) -> Result<Option<Line>, LineTooLong> {
         while let Some(found) = memchr(b'\n', &buffer[self.scanned..]) {
             let lf = self.scanned + found;
             let bare = lf == 0 || buffer[lf - 1] != b'\r';
@@ -52,9 +62,7 @@ impl LineScanner {
                 return Err(self.too_long());
             }
             self.scanned = 0;
-            let mut line = buffer.split_to(lf + 1);
-            line.truncate(end);
-            return Ok(Some(line.freeze()));
+            return Ok(Some(Line { end, next: lf + 1 }));
         }
         self.scanned = buffer.len();
         let ends_in_cr = buffer.last() == Some(&b'\r');
@@ -69,31 +77,58 @@ impl LineScanner {
     }
 }
 
-/// A payload whose length was announced: complete once that many octets and the terminator have arrived. It allocates
-/// nothing for what was merely announced.
+/// A whole line at the front of a buffer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Line {
+    /// Octets of the line without its terminator.
+    pub end: usize,
+    /// Where what follows begins.
+    pub next: usize,
+}
+
+impl Line {
+    /// Takes the line off the front of the buffer, its terminator with it.
+    ///
+    /// # Panics
+    /// In another buffer than that in which it was found, if that is shorter.
+    pub fn take(self, buffer: &mut BytesMut) -> Bytes {
+        let mut line = buffer.split_to(self.next);
+        line.truncate(self.end);
+        line.freeze()
+    }
+}
+
+/// A payload whose length a line announced: complete once that many octets and the terminator have arrived behind the
+/// line. It allocates nothing for what was merely announced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Payload {
+    begin: usize,
     len: usize,
 }
 
 impl Payload {
-    /// A payload of `len` octets; `None` if that is more than `limit`.
-    pub fn announced(len: u64, limit: usize) -> Option<Self> {
-        usize::try_from(len).ok().filter(|len| *len <= limit).map(|len| Payload { len })
+    /// A payload of `len` octets behind `line`, which is still in the buffer; `None` if that is more than `limit`.
+    pub fn announced(line: Line, len: u64, limit: usize) -> Option<Self> {
+        let len = usize::try_from(len).ok().filter(|len| *len <= limit)?;
+        Some(Payload { begin: line.next, len })
     }
 
-    /// Its octets, taken off the buffer with the CRLF that must follow them; `Ok(None)` until all have arrived.
+    /// The line, the payload and the CRLF that must follow it, taken off the buffer; `Ok(None)` until all have arrived.
     ///
     /// # Errors
     /// What follows the payload is not CRLF.
-    pub fn take(self, buffer: &mut BytesMut) -> Result<Option<Bytes>, NoTerminator> {
-        let Some(tail) = buffer.get(self.len..self.len + 2) else { return Ok(None) };
+    pub fn take(self, buffer: &mut BytesMut) -> Result<Option<BytesMut>, NoTerminator> {
+        let end = self.begin + self.len;
+        let Some(tail) = buffer.get(end..end + 2) else { return Ok(None) };
         if tail != b"\r\n" {
             return Err(NoTerminator);
         }
-        let mut payload = buffer.split_to(self.len + 2);
-        payload.truncate(self.len);
-        Ok(Some(payload.freeze()))
+        Ok(Some(buffer.split_to(end + 2)))
+    }
+
+    /// Where in what [`take`](Payload::take) answers the payload's octets are.
+    pub const fn octets(self) -> core::ops::Range<usize> {
+        self.begin..self.begin + self.len
     }
 }
 
@@ -138,15 +173,17 @@ mod tests {
 
     #[test]
     fn payloads_wait_for_what_they_announced() {
-        assert_eq!(Payload::announced(u64::MAX, 10), None);
-        assert_eq!(Payload::announced(11, 10), None);
-        let payload = Payload::announced(3, 10).unwrap();
-        let mut buffer = BytesMut::from(&b"abc\r"[..]);
+        let line = Line { end: 2, next: 4 };
+        assert_eq!(Payload::announced(line, u64::MAX, 10), None);
+        assert_eq!(Payload::announced(line, 11, 10), None);
+        let payload = Payload::announced(line, 3, 10).unwrap();
+        let mut buffer = BytesMut::from(&b"l3\r\nabc\r"[..]);
         assert_eq!(payload.take(&mut buffer), Ok(None));
         buffer.extend_from_slice(b"\nx");
-        assert_eq!(payload.take(&mut buffer), Ok(Some(Bytes::from("abc"))));
+        let taken = payload.take(&mut buffer).unwrap().unwrap();
+        assert_eq!((&taken[..], &taken[payload.octets()]), (&b"l3\r\nabc\r\n"[..], &b"abc"[..]));
         assert_eq!(&buffer[..], b"x");
-        assert_eq!(payload.take(&mut BytesMut::from(&b"abcde"[..])), Err(NoTerminator));
+        assert_eq!(payload.take(&mut BytesMut::from(&b"l3\r\nabcde"[..])), Err(NoTerminator));
     }
 
     proptest! {

@@ -1,8 +1,10 @@
 //! What every protocol stands on: [`Time`], [`Timers`], random [`Streams`], the [`Machine`] contract, framing, the
-//! bounded [`SeenCache`] and the per-connection [`Outbox`].
+//! bounded [`SeenCache`] and the per-connection [`Outbox`] with the
+//! [`Arena`] that its frames are written in.
 //!
 //! Nothing here knows a protocol, a socket or a clock.
 
+mod arena;
 mod contract;
 mod framing;
 mod keyed;
@@ -12,11 +14,12 @@ mod seen;
 mod time;
 mod timers;
 
+pub use arena::Arena;
 pub use contract::{
     Class, CloseHow, Closed, ConnId, DialError, Fault, How, Input, Loaded, Machine, Output, Port, StoreOp,
     Ticket, Wake, Why,
 };
-pub use framing::{LineScanner, LineTooLong, NoTerminator, Payload, Terminator};
+pub use framing::{Line, LineScanner, LineTooLong, NoTerminator, Payload, Terminator};
 pub use keyed::KeyedState;
 pub use outbox::{Backlog, Outbox, Shed, TooSlow};
 pub use random::{Rng, Seed, Streams};

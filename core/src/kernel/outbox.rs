@@ -16,7 +16,12 @@ pub struct TooSlow {
 
 /// A bulk frame that was dropped to make room.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Shed(pub Bytes);
+pub struct Shed<T = ()> {
+    /// The frame.
+    pub frame: Bytes,
+    /// What it was queued with.
+    pub tag: T,
+}
 
 /// The bounds of an [`Outbox`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,28 +42,42 @@ impl Default for Backlog {
 }
 
 /// One connection's queues, by [`Class`]. It gives the driver only as much as [`Backlog::in_flight`], so that an urgent
-/// frame never waits behind a megabyte of payload, and whoever sheds holds the queue.
-#[derive(Clone, Debug, Default)]
-pub struct Outbox {
+/// frame never waits behind a megabyte of payload, and whoever sheds holds the queue. Beside each frame lies a tag, by
+/// which its owner knows it again when it is shed.
+#[derive(Clone, Debug)]
+pub struct Outbox<T = ()> {
     bounds: Backlog,
-    queues: [VecDeque<Bytes>; 3],
+    queues: [VecDeque<(Bytes, T)>; 3],
     control: usize,
     bulk: usize,
     in_flight: usize,
 }
 
-impl Outbox {
+impl<T> Default for Outbox<T> {
+    fn default() -> Self {
+        Outbox::new(Backlog::default())
+    }
+}
+
+impl<T> Outbox<T> {
     /// Empty queues with these bounds.
-    pub fn new(bounds: Backlog) -> Self {
-        Outbox { bounds, ..Outbox::default() }
+    pub const fn new(bounds: Backlog) -> Self {
+        let queues = [VecDeque::new(), VecDeque::new(), VecDeque::new()];
+        Outbox { bounds, queues, control: 0, bulk: 0, in_flight: 0 }
     }
 
-    /// Queues a frame. Bulk frames that had to go for it are returned, oldest first; a frame larger than the bound is
-    /// itself shed.
+    /// Queues a frame. Bulk frames that had to go for it are given to `shed`, oldest first; a frame larger than the bound
+    /// is itself shed.
     ///
     /// # Errors
     /// Urgent and control frames have passed their bound; the connection should be closed.
-    pub fn push(&mut self, class: Class, frame: Bytes, mut shed: impl FnMut(Shed)) -> Result<(), TooSlow> {
+    pub fn push(
+        &mut self,
+        class: Class,
+        frame: Bytes,
+        tag: T,
+        mut shed: impl FnMut(Shed<T>),
+    ) -> Result<(), TooSlow> {
         if class == Class::Bulk {
             self.bulk += frame.len();
         } else {
@@ -67,11 +86,11 @@ impl Outbox {
                 return Err(TooSlow { limit: self.bounds.control });
             }
         }
-        self.queues[class as usize].push_back(frame);
+        self.queues[class as usize].push_back((frame, tag));
         while self.bulk > 0 && self.waiting() > self.bounds.bulk {
-            let Some(oldest) = self.queues[Class::Bulk as usize].pop_front() else { break };
-            self.bulk -= oldest.len();
-            shed(Shed(oldest));
+            let Some((frame, tag)) = self.queues[Class::Bulk as usize].pop_front() else { break };
+            self.bulk -= frame.len();
+            shed(Shed { frame, tag });
         }
         Ok(())
     }
@@ -82,13 +101,13 @@ impl Outbox {
             .into_iter()
             .find(|class| !self.queues[*class as usize].is_empty())?;
         let queue = &mut self.queues[class as usize];
-        let len = queue.front()?.len();
+        let len = queue.front()?.0.len();
         if self.in_flight > 0 && self.in_flight + len > self.bounds.in_flight {
             return None;
         }
         self.in_flight += len;
         *(if class == Class::Bulk { &mut self.bulk } else { &mut self.control }) -= len;
-        queue.pop_front().map(|frame| (class, frame))
+        queue.pop_front().map(|(frame, _)| (class, frame))
     }
 
     /// The driver wrote `n` octets.
@@ -97,15 +116,32 @@ impl Outbox {
         self.in_flight = self.in_flight.saturating_sub(n);
     }
 
-    /// Whether a bulk frame of `len` octets can wait here without another having to go.
+    /// Whether a bulk frame of `len` octets can wait here and leave three quarters to others: for who asks before he fills
+    /// the queue. An empty one takes any.
     pub fn has_room_for(&self, len: usize) -> bool {
-        self.waiting().saturating_add(len) <= self.bounds.bulk
+        let waiting = self.waiting();
+        waiting == 0 || waiting.saturating_add(len) <= self.bounds.bulk / 4
     }
 
-    /// Takes the bulk frames that wait: the connection has ended.
-    pub fn take_bulk(&mut self) -> impl Iterator<Item = Bytes> + use<> {
+    /// Whether so little waits that one who was refused should try again.
+    pub fn is_roomy(&self) -> bool {
+        self.waiting() <= self.bounds.bulk / 8
+    }
+
+    /// Whether more than half of what bulk frames may take is taken: whoever sends them should send less.
+    pub fn is_crowded(&self) -> bool {
+        self.bulk > 0 && self.waiting() > self.bounds.bulk / 2
+    }
+
+    /// Takes the bulk frames that wait, as they were tagged: the connection has ended.
+    pub fn take_bulk(&mut self) -> impl Iterator<Item = T> + use<T> {
         self.bulk = 0;
-        core::mem::take(&mut self.queues[Class::Bulk as usize]).into_iter()
+        core::mem::take(&mut self.queues[Class::Bulk as usize]).into_iter().map(|(_, tag)| tag)
+    }
+
+    /// Octets of urgent and control frames that wait here.
+    pub const fn pressing(&self) -> usize {
+        self.control
     }
 
     /// Octets that wait here, not counting what the driver has.
@@ -134,22 +170,36 @@ mod tests {
         let mut outbox = Outbox::new(Backlog { in_flight: 10, control: 100, bulk: 20 });
         let mut lost = Vec::new();
         for tag in 0..4 {
-            outbox.push(Class::Bulk, frame(tag, 8), |s| lost.push(s.0[0])).unwrap();
+            outbox.push(Class::Bulk, frame(tag, 8), tag, |s| lost.push((s.frame[0], s.tag))).unwrap();
         }
-        outbox.push(Class::Urgent, frame(9, 4), |_| unreachable!()).unwrap();
-        assert_eq!(lost, [0, 1]);
+        outbox.push(Class::Urgent, frame(9, 4), 9, |_| unreachable!()).unwrap();
+        assert_eq!(lost, [(0, 0), (1, 1)]);
         assert_eq!(outbox.pop(), Some((Class::Urgent, frame(9, 4))));
         assert_eq!(outbox.pop(), None, "4 + 8 octets are more than may be in flight");
         outbox.flushed(4);
         assert_eq!(outbox.pop(), Some((Class::Bulk, frame(2, 8))));
         assert_eq!(outbox.waiting(), 8);
+        assert_eq!(outbox.take_bulk().collect::<Vec<_>>(), [3]);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn it_is_crowded_above_half_of_what_it_holds() {
+        let mut outbox = Outbox::new(Backlog { in_flight: 1, control: 100, bulk: 20 });
+        outbox.push(Class::Control, frame(0, 11), (), |_| ()).unwrap();
+        assert!(!outbox.is_crowded(), "nothing could be sent less of");
+        outbox.push(Class::Bulk, frame(1, 1), (), |_| ()).unwrap();
+        assert!(outbox.is_crowded());
+        assert!(outbox.pop().is_some(), "the driver has the control frame");
+        outbox.push(Class::Bulk, frame(2, 9), (), |_| ()).unwrap();
+        assert_eq!((outbox.waiting(), outbox.is_crowded()), (10, false));
     }
 
     #[test]
     fn the_window_may_be_full() {
         let mut outbox = Outbox::new(Backlog { in_flight: 10, control: 100, bulk: 20 });
         for (tag, len) in [(1, 4), (2, 6), (3, 1)] {
-            outbox.push(Class::Control, frame(tag, len), |_| ()).unwrap();
+            outbox.push(Class::Control, frame(tag, len), (), |_| ()).unwrap();
         }
         let given: Vec<_> = core::iter::from_fn(|| outbox.pop()).map(|(_, frame)| frame[0]).collect();
         assert_eq!(given, [1, 2]);
@@ -158,11 +208,11 @@ mod tests {
     #[test]
     fn a_frame_above_the_window_goes_alone_and_control_has_an_end() {
         let mut outbox = Outbox::new(Backlog { in_flight: 10, control: 30, bulk: 20 });
-        outbox.push(Class::Control, frame(1, 25), |_| ()).unwrap();
+        outbox.push(Class::Control, frame(1, 25), (), |_| ()).unwrap();
         assert!(outbox.pop().is_some());
-        outbox.push(Class::Control, frame(2, 30), |_| ()).unwrap();
+        outbox.push(Class::Control, frame(2, 30), (), |_| ()).unwrap();
         assert_eq!(outbox.pop(), None);
-        assert_eq!(outbox.push(Class::Urgent, frame(3, 1), |_| ()), Err(TooSlow { limit: 30 }));
+        assert_eq!(outbox.push(Class::Urgent, frame(3, 1), (), |_| ()), Err(TooSlow { limit: 30 }));
     }
 
     proptest! {
@@ -175,7 +225,7 @@ mod tests {
             let (mut next, mut last, mut given) = (0u8, [None::<u8>; 3], 0usize);
             for (class, len, drain) in ops {
                 let class = [Class::Urgent, Class::Control, Class::Bulk][class];
-                outbox.push(class, frame(next, len), |_| ()).unwrap();
+                outbox.push(class, frame(next, len), (), |_| ()).unwrap();
                 next += 1;
                 if drain {
                     outbox.flushed(given);

@@ -51,6 +51,26 @@ impl Bucket {
         there
     }
 
+    /// Takes `tokens` if they are there.
+    ///
+    /// # Errors
+    /// They are not; when they are.
+    pub(super) fn spend(&mut self, now: Time, tokens: u64) -> Result<(), Time> {
+        self.refill(now);
+        let parts = i64::try_from(tokens).unwrap_or(i64::MAX).saturating_mul(PARTS);
+        let missing = u64::try_from(parts.saturating_sub(self.level)).unwrap_or(0);
+        if missing > 0 {
+            return Err(now + Duration::from_micros(missing.div_ceil(u64::from(self.rate.per_second.max(1)))));
+        }
+        self.level -= parts;
+        Ok(())
+    }
+
+    /// Whether so many tokens are there.
+    pub(super) fn holds(&self, tokens: u64) -> bool {
+        self.level >= i64::try_from(tokens).unwrap_or(i64::MAX).saturating_mul(PARTS)
+    }
+
     /// Whether more was taken than there was.
     pub(super) fn is_overdrawn(&self) -> bool {
         self.level < 0

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::budget::{Budget, Measure};
 use super::names::NodeId;
+use super::wire::Way;
 use crate::kernel::Why;
 
 /// What a user may ask for.
@@ -19,6 +20,8 @@ pub enum Command {
         to: NodeId,
         /// At most [`Bounds::payload`](super::Bounds::payload) octets.
         payload: Bytes,
+        /// How it is to go.
+        way: Way,
     },
     /// Have a payload sent back: the answer is [`Event::Echoed`] with the reply's number.
     Echo {
@@ -26,6 +29,8 @@ pub enum Command {
         to: NodeId,
         /// At most [`Bounds::payload`](super::Bounds::payload) octets.
         payload: Bytes,
+        /// How it is to go, and come back.
+        way: Way,
     },
     /// Ask these bootstraps from now on, in the place of those known before: their names may stand for other addresses
     /// now. One that was not known before is asked at once.
@@ -57,8 +62,9 @@ pub enum Refusal {
     /// The payload is too long.
     #[error("the payload has more octets than the bound allows")]
     TooLong,
-    /// The link takes no more now.
-    #[error("the link towards it takes no more now")]
+    /// The link towards it, the datagram socket, or the way behind the first link takes no more now;
+    /// [`Event::Room`] follows when it does.
+    #[error("the way towards it takes no more now")]
     Busy,
     /// The node has not started yet, or has left.
     #[error("the node is not running")]
@@ -134,10 +140,17 @@ pub enum Event {
     Undelivered {
         /// The command's number.
         number: u64,
-        /// Who says so.
-        from: NodeId,
+        /// Whom it was for.
+        to: NodeId,
         /// Why: `unreachable`, `expired` or `busy`.
         why: &'static str,
+    },
+    /// What was refused as [`Busy`](Refusal::Busy) may be taken now: told once for each destination and way.
+    Room {
+        /// The destination.
+        to: NodeId,
+        /// The way.
+        way: Way,
     },
     /// A peer broke a rule and lost its connection.
     Misbehaved {

@@ -15,7 +15,7 @@ use super::names::{Cost, Key, NodeId, Token};
 use super::wire::{
     Ask, Attributes, Beat, Body, Capabilities, DataHead, Digest, Flow, Greeting, Hears, LinkAttributes,
     Listed, ListedRole, Nack, Network, NodeName, Packet, Registration, Removal, Role, Sum, Teardown, Update,
-    Upt, emit_data,
+    Upt, Way, emit_data, emit_datagram,
 };
 use crate::kernel::{Rng, Seed};
 use crate::sim::laws::Lawful;
@@ -124,18 +124,22 @@ fn beat(rng: &mut Rng) -> Beat {
     Beat { heard, held, hears, full, read, padding, ..Beat::first(token(rng), rng.below(9)) }
 }
 
-fn head(rng: &mut Rng, len: u32) -> DataHead {
+fn head(rng: &mut Rng) -> DataHead {
     let number = rng.below(4);
     let flows = [
         Flow::Data(number),
+        Flow::Marked(number),
         Flow::Echo(number),
         Flow::Reply(number),
+        Flow::Arrived(number),
         Flow::Unreachable(number),
         Flow::Expired(number),
         Flow::Busy(number),
+        Flow::Crowded(number),
     ];
     let ttl = [0, 1, 2, 32, 255][rng.index(5)];
-    DataHead { flow: flows[rng.index(6)], source: id(rng), destination: id(rng), ttl, len }
+    let way = if rng.percent(70) { Way::Link } else { Way::Datagram };
+    DataHead { ttl, way, flow: flows[rng.index(flows.len())], source: id(rng), destination: id(rng), len: 0 }
 }
 
 fn range(rng: &mut Rng) -> Option<(NodeId, NodeId)> {
@@ -171,10 +175,12 @@ fn packet(rng: &mut Rng, peer: NodeId) -> Packet {
     }
 }
 
-fn payload(rng: &mut Rng, into: &mut Vec<u8>) {
-    let len = [0usize, 1, 900, 3_000][rng.index(4)];
-    let head = head(rng, u32::try_from(len).unwrap_or(0));
-    into.extend_from_slice(&emit_data(&head, &vec![b'p'; len]));
+/// Seldom a report that is malformed, since it has a payload.
+fn payload(rng: &mut Rng) -> (DataHead, Vec<u8>) {
+    let (head, len) = (head(rng), [0usize, 1, 900, 3_000][rng.index(4)]);
+    let report = head.flow.is_report() && rng.percent(95);
+    let way = if report { Way::Link } else { head.way };
+    (DataHead { way, ..head }, vec![b'p'; if report { 0 } else { len }])
 }
 
 /// One connection's bytes: mostly a greeting first, then whatever a neighbour may say, seldom rubbish.
@@ -188,7 +194,10 @@ fn stream(rng: &mut Rng) -> Vec<u8> {
         match rng.below(30) {
             0 => bytes.extend_from_slice(b"UPT@nonsense\r\n"),
             1 => bytes.extend_from_slice(&vec![b'x'; 16_380 + rng.index(8)]),
-            2..5 => payload(rng, &mut bytes),
+            2..5 => {
+                let (head, payload) = payload(rng);
+                bytes.extend_from_slice(&emit_data(&head, &payload));
+            }
             _ => bytes.extend_from_slice(&packet(rng, peer).emit()),
         }
     }
@@ -201,7 +210,10 @@ fn datagram(rng: &mut Rng) -> Vec<u8> {
         0..3 => bytes.extend_from_slice(&Packet::Hb(beat(rng)).emit()),
         3 => bytes.extend_from_slice(&Packet::Ping(token(rng)).emit()),
         4 => bytes.extend_from_slice(&Packet::Pong(token(rng)).emit()),
-        5..7 => payload(rng, &mut bytes),
+        5..7 => {
+            let (head, payload) = payload(rng);
+            bytes.extend_from_slice(&emit_datagram(token(rng), &head, &payload));
+        }
         _ => bytes.extend_from_slice(b"HB@0"),
     }
     bytes
@@ -209,9 +221,10 @@ fn datagram(rng: &mut Rng) -> Vec<u8> {
 
 fn command(rng: &mut Rng) -> Command {
     let payload = Bytes::from(vec![b'c'; [0, 1, 65_536, 65_537][rng.index(4)]]);
+    let way = if rng.percent(70) { Way::Link } else { Way::Datagram };
     match rng.below(13) {
-        0..6 => Command::Send { to: id(rng), payload },
-        6..11 => Command::Echo { to: id(rng), payload },
+        0..6 => Command::Send { to: id(rng), payload, way },
+        6..11 => Command::Echo { to: id(rng), payload, way },
         11 => Command::Bootstraps(vec![address(NodeId(90 + u128::from(rng.below(3))))]),
         _ => Command::Leave,
     }

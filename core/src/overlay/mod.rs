@@ -75,14 +75,17 @@ mod lawful;
 pub mod link;
 mod machine;
 mod names;
+mod notices;
 #[cfg(feature = "sim")]
 pub mod oracle;
+mod pace;
 mod ports;
 mod probes;
 mod recording;
 pub mod routes;
 #[cfg(feature = "sim")]
 pub mod scenario;
+mod window;
 pub mod wire;
 pub mod wiring;
 
@@ -95,3 +98,4 @@ pub use event::{Command, Event, Refusal, Reply};
 pub use machine::{Counters, NeighborView, NodeView, Overlay, PathView, Phase, RouteView, StatusView};
 pub use names::{Cost, IdError, Key, NodeId, Token};
 pub use ports::Ports;
+pub use wire::Way;

@@ -189,6 +189,22 @@ pub enum Difference {
         /// What is not so.
         difference: Box<Difference>,
     },
+    /// A payload was lost, and nobody told its sender, though no link failed meanwhile.
+    #[error("a payload from node {from} to node {to} did not arrive, and its sender was not told")]
+    Vanished {
+        /// From here.
+        from: usize,
+        /// To here.
+        to: usize,
+    },
+    /// A payload went over links and arrived twice.
+    #[error("a payload from node {from} arrived twice at node {to}")]
+    Twice {
+        /// From here.
+        from: usize,
+        /// To here.
+        to: usize,
+    },
     /// News goes around without an end.
     #[error("{frames} frames within a second: news goes around without an end")]
     Storm {

@@ -8,13 +8,13 @@ use super::database::{Limits, LinkMode};
 use super::event::Command;
 use super::machine::Overlay;
 use super::names::NodeId;
-use super::wire::Network;
+use super::wire::{Network, Way};
 use super::wiring::Caution;
 use crate::kernel::Seed;
 use crate::record::{Pen, Reader, Recordable};
 
 impl Recordable for Overlay {
-    const KIND: &'static str = "overlay node 2";
+    const KIND: &'static str = "overlay node 3";
     type Setup = Config;
     type Unfit = ConfigError;
 
@@ -41,6 +41,7 @@ impl Recordable for Overlay {
 
 const POLICIES: [PolicyKind; 4] =
     [PolicyKind::BestResponse, PolicyKind::KRandom, PolicyKind::FullMesh, PolicyKind::Watch];
+const WAYS: [Way; 2] = [Way::Link, Way::Datagram];
 const LINKS: [LinkMode; 2] = [LinkMode::Mutual, LinkMode::Directed];
 const CAUTIONS: [Caution; 2] = [Caution::Quiet, Caution::Off];
 
@@ -214,14 +215,15 @@ const BOOTSTRAPS: u8 = 2;
 const LEAVE: u8 = 3;
 
 fn write_command(command: &Command, pen: &mut Pen<'_>) {
-    let mut to_with = |code, to: &NodeId, payload: &Bytes| {
+    let mut to_with = |code, to: &NodeId, payload: &Bytes, way: &Way| {
         pen.octet(code);
+        write_one(&WAYS, way, pen);
         pen.plain(&to.0.to_le_bytes());
         pen.octets(payload);
     };
     match command {
-        Command::Send { to, payload } => to_with(SEND, to, payload),
-        Command::Echo { to, payload } => to_with(ECHO, to, payload),
+        Command::Send { to, payload, way } => to_with(SEND, to, payload, way),
+        Command::Echo { to, payload, way } => to_with(ECHO, to, payload, way),
         Command::Bootstraps(addresses) => {
             pen.octet(BOOTSTRAPS);
             pen.list(addresses, |pen, address| pen.address(*address));
@@ -232,12 +234,13 @@ fn write_command(command: &Command, pen: &mut Pen<'_>) {
 
 fn read_command(reader: &mut Reader<'_>) -> Option<Command> {
     let to_with = |reader: &mut Reader<'_>| {
+        let way = read_one(&WAYS, reader)?;
         let to = NodeId(u128::from_le_bytes(reader.array()?));
-        Some((to, Bytes::copy_from_slice(reader.octets()?)))
+        Some((to, Bytes::copy_from_slice(reader.octets()?), way))
     };
     Some(match reader.octet()? {
-        SEND => to_with(reader).map(|(to, payload)| Command::Send { to, payload })?,
-        ECHO => to_with(reader).map(|(to, payload)| Command::Echo { to, payload })?,
+        SEND => to_with(reader).map(|(to, payload, way)| Command::Send { to, payload, way })?,
+        ECHO => to_with(reader).map(|(to, payload, way)| Command::Echo { to, payload, way })?,
         BOOTSTRAPS => Command::Bootstraps(reader.list(Reader::address)?),
         LEAVE => Command::Leave,
         _ => return None,
@@ -326,8 +329,8 @@ mod tests {
         let (to, payload) = (NodeId(77), Bytes::from_static(b"\0x"));
         let bootstraps = vec!["[::1]:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap()];
         for command in [
-            Command::Send { to, payload: payload.clone() },
-            Command::Echo { to, payload },
+            Command::Send { to, payload: payload.clone(), way: Way::Link },
+            Command::Echo { to, payload, way: Way::Datagram },
             Command::Bootstraps(bootstraps),
             Command::Leave,
         ] {

@@ -11,6 +11,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 mod grammar;
+mod ledger;
 mod script;
 mod stale;
 mod standing;
@@ -227,7 +228,7 @@ impl Scenario {
             outcome = self.judge(world);
             outcome.is_ok()
         };
-        world.run_until_done(stated + QUIET, ASKED, judge, |_, node, event| watch.hear(node, &event));
+        world.run_until_done(stated + QUIET, ASKED, judge, |at, node, event| watch.hear(at, node, &event));
         calm.seen(world.now(), outcome.is_ok());
         outcome?;
         let after = calm.since.unwrap_or(world.now()).since(recovered);

@@ -137,8 +137,9 @@ fn outline<E>(output: &Output<E>, pen: &mut Pen<'_>) {
             pen.octet(why.fault as u8);
             pen.octets(why.what.as_bytes());
         }
-        Output::Datagram { port, to, payload } => {
+        Output::Datagram { port, to, payload, class } => {
             pen.octet(5);
+            pen.octet(class_code(*class));
             pen.number(port.0.into());
             pen.address(*to);
             pen.size(payload.len());

@@ -13,7 +13,7 @@
 //! use std::{cell::RefCell, rc::Rc};
 //! use std::convert::Infallible;
 //! use bytes::Bytes;
-//! use egoist_core::kernel::{Input, Machine, Output, Port, Time, Wake};
+//! use egoist_core::kernel::{Class, Input, Machine, Output, Port, Time, Wake};
 //! use egoist_core::record::{Pen, Piece, Reader, Recordable, Recorder, Recording, Replay};
 //!
 //! /// Answers datagrams with their number.
@@ -27,7 +27,7 @@
 //!     fn handle(&mut self, _: Time, input: Input<'_>) {
 //!         let Input::Datagram { port, from, .. } = input else { return };
 //!         self.n += 1;
-//!         self.out.push(Output::Datagram { port, to: from, payload: Bytes::from(self.n.to_string()) });
+//!         self.out.push(Output::Datagram { port, to: from, payload: Bytes::from(self.n.to_string()), class: Class::Urgent });
 //!     }
 //!     fn command(&mut self, _: Time, n: u64) -> Result<(), ()> { self.n = n; Ok(()) }
 //!     fn poll(&mut self) -> Option<Output<()>> { self.out.pop() }

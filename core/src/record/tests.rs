@@ -38,7 +38,7 @@ impl<const WRONG: u64> Machine for Lines<WRONG> {
             }
             Input::Datagram { port, from, bytes } => {
                 let payload = Bytes::copy_from_slice(bytes);
-                self.out.push_back(Output::Datagram { port, to: from, payload });
+                self.out.push_back(Output::Datagram { port, to: from, payload, class: Class::Urgent });
             }
             Input::Tick => self.out.push_back(Output::Event(self.count)),
             _ => {}

@@ -22,7 +22,7 @@
 //! [`laws`] holds a machine to the contract on which such a driver relies.
 //!
 //! ```
-//! use egoist_core::kernel::{Input, Machine, Output, Port, Seed, Time, Wake};
+//! use egoist_core::kernel::{Class, Input, Machine, Output, Port, Seed, Time, Wake};
 //! use egoist_core::sim::{Config, World, address};
 //!
 //! /// Asks node 1 once and tells the user when the answer comes; everybody else answers.
@@ -36,11 +36,11 @@
 //!     fn handle(&mut self, now: Time, input: Input<'_>) {
 //!         let Input::Datagram { port, from, bytes } = input else { return };
 //!         let payload = bytes::Bytes::copy_from_slice(bytes);
-//!         self.out.push(if self.ask { Output::Event(now) } else { Output::Datagram { port, to: from, payload } });
+//!         self.out.push(if self.ask { Output::Event(now) } else { Output::Datagram { port, to: from, payload, class: Class::Urgent } });
 //!     }
 //!     fn command(&mut self, _: Time, (): ()) -> Result<(), ()> {
 //!         let payload = bytes::Bytes::from_static(b"?");
-//!         self.out.push(Output::Datagram { port: Port(0), to: address(1), payload });
+//!         self.out.push(Output::Datagram { port: Port(0), to: address(1), payload, class: Class::Urgent });
 //!         Ok(())
 //!     }
 //!     fn poll(&mut self) -> Option<Output<Time>> { self.out.pop() }

@@ -1,24 +1,26 @@
-//! The relay by hand on mio: as little as does the same.
+//! The relay by hand on mio: as little as does the same. It tells its address, and takes a source and then a sink.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::net::SocketAddr;
 
 use bytes::{Buf, Bytes, BytesMut};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
-use crate::{MESSAGE, Tell, WINDOW};
-
 const SLICES: usize = 64;
+/// Octets that it holds before it stops reading.
+const WINDOW: usize = 256 << 10;
 
-pub(crate) fn relay(tell: Tell) {
+/// Relays messages of so many octets.
+pub(crate) fn relay(tell: impl FnOnce(SocketAddr), message: usize) {
     let mut poll = Poll::new().unwrap();
     let mut events = Events::with_capacity(64);
     let mut listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     poll.registry().register(&mut listener, Token(0), Interest::READABLE).unwrap();
     tell(listener.local_addr().unwrap());
     let mut ends: Vec<TcpStream> = Vec::new();
-    let mut relay = Relay::default();
+    let mut relay = Relay { message, ..Relay::default() };
     loop {
         poll.poll(&mut events, None).unwrap();
         for event in &events {
@@ -46,6 +48,7 @@ pub(crate) fn relay(tell: Tell) {
 
 #[derive(Default)]
 struct Relay {
+    message: usize,
     buffer: BytesMut,
     queue: VecDeque<Bytes>,
     queued: usize,
@@ -88,9 +91,9 @@ impl Relay {
             bytes = &bytes[1..];
         }
         self.buffer.extend_from_slice(bytes);
-        while self.buffer.len() >= MESSAGE {
-            self.queue.push_back(self.buffer.split_to(MESSAGE).freeze());
-            self.queued += MESSAGE;
+        while self.buffer.len() >= self.message {
+            self.queue.push_back(self.buffer.split_to(self.message).freeze());
+            self.queued += self.message;
         }
     }
 

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::control::codes;
 use super::leave::LeaveReport;
 use super::listen::Delivered;
-use super::payload::Payload;
+use super::payload::{Payload, WayArg};
 use super::ping::Echo;
 use super::send::SendReport;
 use super::serve::Member;
@@ -55,6 +55,8 @@ struct With {
     #[serde(default)]
     wait_ms: u64,
     payload: Option<Payload>,
+    #[serde(default)]
+    way: WayArg,
 }
 
 impl Desk {
@@ -111,7 +113,8 @@ impl Desk {
         if hop.is_none() && node.id() != Some(to) {
             return Err(refused(Refusal::Unreachable));
         }
-        host.command(key, Command::Send { to, payload: Bytes::from(octets) }).map_err(refused)?;
+        host.command(key, Command::Send { to, payload: Bytes::from(octets), way: with.way.into() })
+            .map_err(refused)?;
         let next_hop = hop.unwrap_or_else(units::dash);
         let report = SendReport { id: to.to_string(), address, next_hop, octets: count };
         serde_json::to_value(report).map_err(|e| ("internal", e.to_string()))
@@ -163,10 +166,8 @@ impl Desk {
         if with.size > longest {
             return Err(refused(Refusal::TooLong));
         }
-        match host
-            .command(key, Command::Echo { to, payload: Bytes::from(vec![0; with.size]) })
-            .map_err(refused)?
-        {
+        let (payload, way) = (Bytes::from(vec![0; with.size]), with.way.into());
+        match host.command(key, Command::Echo { to, payload, way }).map_err(refused)? {
             Reply::Sent(number) => {
                 Ok((number, address, Duration::from_millis(with.wait_ms).min(LONGEST_WAIT)))
             }
@@ -201,7 +202,8 @@ impl Desk {
             Event::Delivered { from, payload } => self.delivered(host, from, &payload),
             Event::Echoed { number, from, after, .. } => self.echoed(number, from, after),
             Event::Undelivered { number, why, .. } => self.undelivered(number, why),
-            Event::Seeking => {}
+            // Who was refused asks again.
+            Event::Seeking | Event::Room { .. } => {}
             Event::Left => self.end(host),
             Event::LinkUp { peer, address } => tracing::info!(?peer, %address, "link up"),
             Event::LinkDown { peer, why } => tracing::info!(?peer, %why, "link down"),

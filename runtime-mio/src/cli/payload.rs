@@ -1,8 +1,30 @@
-//! Payloads in JSON: as text where they are, else as hexadecimal digits.
+//! Payloads in JSON: as text where they are, else as hexadecimal digits. And how they go.
 
 use std::fmt::Write as _;
 
+use clap::ValueEnum;
+use egoist_core::overlay::Way;
 use serde::{Deserialize, Serialize};
+
+/// How a payload goes from each node to the next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum WayArg {
+    /// Over links, in order on each
+    #[default]
+    Link,
+    /// As a datagram, where it is short enough and datagrams get through: sooner, or not at all
+    Datagram,
+}
+
+impl From<WayArg> for Way {
+    fn from(way: WayArg) -> Self {
+        match way {
+            WayArg::Link => Self::Link,
+            WayArg::Datagram => Self::Datagram,
+        }
+    }
+}
 
 /// What a payload holds: `{"text": "hello"}` or `{"hex": "00ff"}`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

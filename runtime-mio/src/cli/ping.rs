@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::control::{Client, Destination, Refusal, Target, codes, refused};
 use super::duration;
 use super::failure::{Failure, Outcome};
+use super::payload::WayArg;
 use super::session::Session;
 use super::units;
 use super::verb::Verb;
@@ -22,7 +23,7 @@ use super::verb::Verb;
     after_help = "Examples:
   egoist ping 127.0.0.1:61300
   egoist ping 3f2a --count 10 --interval 200ms
-  egoist ping 3f2a --size 60000           a payload too large for a datagram takes the links
+  egoist ping 3f2a --way datagram         as beats go, where these go as datagrams
 
 Exit code 1 if nothing came back."
 )]
@@ -42,6 +43,9 @@ pub(crate) struct Ping {
     /// Octets of payload
     #[arg(short, long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(0..=65_536))]
     size: u32,
+    /// How they go from each node to the next, and back
+    #[arg(long, value_name = "WAY", value_enum, default_value_t)]
+    way: WayArg,
     #[command(flatten)]
     target: Target,
 }
@@ -78,6 +82,7 @@ impl Ping {
         let with = Map::from_iter([
             ("size".to_owned(), Value::from(self.size)),
             ("wait_ms".to_owned(), Value::from(wait)),
+            ("way".to_owned(), serde_json::to_value(self.way).map_err(|e| Failure::new(e.to_string()))?),
         ]);
         match self.to.ask(client, "overlay.ping", with)? {
             Err(refusal)

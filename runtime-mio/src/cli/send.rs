@@ -11,7 +11,7 @@ use serde_json::Map;
 
 use super::control::{Destination, Target, refused};
 use super::failure::{Failure, Outcome};
-use super::payload::Payload;
+use super::payload::{Payload, WayArg};
 use super::session::Session;
 use super::units;
 use super::verb::Verb;
@@ -41,6 +41,9 @@ pub(crate) struct Send {
     /// Send what this file holds
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// How it goes from each node to the next
+    #[arg(long, value_name = "WAY", value_enum, default_value_t)]
+    way: WayArg,
     #[command(flatten)]
     target: Target,
 }
@@ -50,7 +53,8 @@ impl Verb for Send {
         let octets = self.payload()?;
         let mut client = self.target.connect()?;
         let payload = serde_json::to_value(Payload::new(octets)).map_err(|e| Failure::new(e.to_string()))?;
-        let with = Map::from_iter([("payload".to_owned(), payload)]);
+        let way = serde_json::to_value(self.way).map_err(|e| Failure::new(e.to_string()))?;
+        let with = Map::from_iter([("payload".to_owned(), payload), ("way".to_owned(), way)]);
         let report = self.to.ask::<SendReport>(&mut client, "overlay.send", with)?;
         session.show(&report.map_err(|refusal| refused(&refusal, &self.to))?)
     }

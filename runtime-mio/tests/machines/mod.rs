@@ -41,7 +41,7 @@ impl Machine for Echo {
             }
             Input::Datagram { port, from, bytes } => {
                 let payload = Bytes::copy_from_slice(bytes);
-                self.out.push_back(Output::Datagram { port, to: from, payload });
+                self.out.push_back(Output::Datagram { port, to: from, payload, class: Class::Urgent });
             }
             _ => {}
         }

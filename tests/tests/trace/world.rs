@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use egoist_core::kernel::{Machine, Seed, Time};
 use egoist_core::overlay::wire::Network;
-use egoist_core::overlay::{Command, Config, Event, LinkMode, NodeId, Refusal, Reply};
+use egoist_core::overlay::{Command, Config, Event, LinkMode, NodeId, Refusal, Reply, Way};
 use egoist_core::sim::{self, Boot, Condition, Jitter, Restart, World, address};
 
 /// How many nodes; node 0 is asked by the others who is there.
@@ -63,7 +63,7 @@ where
     until(130, &mut |world| world.halt(7));
     until(150, &mut |world| world.restart(7, Restart::Forgetting));
     until(170, &mut |world| {
-        let echo = Command::Echo { to: id(5), payload: Bytes::from_static(b"echo") };
+        let echo = Command::Echo { to: id(5), payload: Bytes::from_static(b"echo"), way: Way::Link };
         assert!(world.command(8, echo).is_some_and(|answer| answer.is_ok()), "5 is there");
     });
     until(200, &mut |world| _ = world.command(11, Command::Leave));

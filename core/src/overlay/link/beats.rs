@@ -153,6 +153,11 @@ impl Beats {
         self.peer != Hears::Datagrams || self.hears(now) != Hears::Datagrams
     }
 
+    /// Whether a beat was sent after the last one that came as a datagram.
+    pub fn is_latest_datagram(&self, beat: &Beat) -> bool {
+        beat.number > self.datagrams.number
+    }
+
     /// A beat was heard by one of the ways: the round trip that its echo tells, if it tells a new one.
     pub fn hear(&mut self, now: Time, beat: &Beat, when: Heard, way: Carrier) -> Option<Duration> {
         let ear = match way {

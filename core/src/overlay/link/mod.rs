@@ -10,6 +10,7 @@ pub use progress::{Flow, Progress};
 pub use smoothed::Smoothed;
 pub use width::Width;
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::names::{Cost, NodeId, Token};
@@ -66,6 +67,9 @@ pub struct Link {
     pub my_token: Token,
     /// What I put into mine.
     pub their_token: Token,
+    /// Where it hears datagrams: where its last beat came from, and before the first the address of its connection with
+    /// the port of its name.
+    pub endpoint: SocketAddr,
     /// The heartbeats.
     pub beats: Beats,
     /// Whether full-size packets get through.

@@ -26,12 +26,11 @@ impl Overlay {
             Packet::Nack(nack) => self.link_refused(id, &nack),
             Packet::Sum(sum) => self.summed(id, &sum),
             Packet::Ask(ask) => self.asked(id, &ask),
-            Packet::Hb(beat) => self.heard_beat(&beat, Carrier::Tcp),
-            Packet::Dat(head) => self.expect_payload(conn, head),
+            Packet::Hb(beat) => self.heard_beat(&beat, None),
             Packet::Ping(token) => self.answer_packet(conn, Class::Urgent, &Packet::Pong(token)),
             Packet::Pong(token) => self.pong(token),
             Packet::Reg(registration) => self.answer_registration(conn, &registration),
-            Packet::Net(_) | Packet::Over(_) | Packet::Seg(_) | Packet::Unknown(_) => {}
+            Packet::Net(_) | Packet::Over(_) | Packet::Seg(_) | Packet::Dat(_) | Packet::Unknown(_) => {}
         }
     }
 
@@ -89,28 +88,19 @@ impl Overlay {
             return;
         }
         match wire::read_datagram(bytes) {
-            Ok(Datagram::Hb(beat)) => self.heard_beat(&beat, Carrier::Udp),
+            Ok(Datagram::Hb(beat)) => self.heard_beat(&beat, Some(from)),
             Ok(Datagram::Ping(token)) => {
                 if !self.policing.hears(self.now, from) {
                     self.counters.stray_datagrams += 1;
                     return;
                 }
                 let payload = wire::emit_pong(token);
-                self.out.push_back(Output::Datagram { port: UDP, to: from, payload });
+                self.out.push_back(Output::Datagram { port: UDP, to: from, payload, class: Class::Urgent });
             }
             Ok(Datagram::Pong(token)) => self.pong(token),
-            Ok(Datagram::Dat(head, payload)) => self.datagram_payload(from, head, payload),
+            Ok(Datagram::Dat(token, head, payload)) => self.datagram_payload(token, head, payload),
             Ok(Datagram::Unknown) => self.counters.unknown_words += 1,
             Err(_) => self.counters.stray_datagrams += 1,
-        }
-    }
-
-    /// A datagram's payload counts only from one of a neighbour's own addresses: without a link nobody's word is passed on.
-    fn datagram_payload(&mut self, from: SocketAddr, head: wire::DataHead, payload: Bytes) {
-        let is_at = |link: &&Link| self.addresses_of(link.peer).iter().any(|addr| addr == from);
-        match self.links.values().find(is_at).map(|link| link.peer) {
-            Some(peer) => self.forward(peer, head, payload),
-            None => self.counters.stray_datagrams += 1,
         }
     }
 

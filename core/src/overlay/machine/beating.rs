@@ -29,6 +29,7 @@ impl Overlay {
         }
         self.expire_probes();
         self.probes.widen(self.now);
+        self.look_for_room();
         if self.is_running() {
             self.probe_due();
         }
@@ -38,36 +39,24 @@ impl Overlay {
         let Some(link) = self.links.get_mut(&id) else { return };
         let conn = link.conn;
         let read = self.conns.get(&conn).and_then(Conn::read);
-        let beat = link.beats.beat(self.now, link.their_token, read);
+        let (beat, to) = (link.beats.beat(self.now, link.their_token, read), link.endpoint);
         let both = link.beats.takes_link(self.now);
         if both {
             link.width.put_off(self.now);
         }
         let padded = !both && link.width.pads(self.now, beat.number);
-        if let Some(to) = self.beat_address(id) {
-            let twin = padded.then(|| wire::emit_padded_beat(&beat, DATAGRAM));
-            for payload in [wire::emit_beat(&beat)].into_iter().chain(twin) {
-                self.out.push_back(Output::Datagram { port: UDP, to, payload });
-            }
+        let twin = padded.then(|| wire::emit_padded_beat(&beat, DATAGRAM));
+        for payload in [wire::emit_beat(&beat)].into_iter().chain(twin) {
+            self.out.push_back(Output::Datagram { port: UDP, to, payload, class: Class::Urgent });
         }
         if both {
             self.send_packet(conn, Class::Urgent, &Packet::Hb(beat));
         }
     }
 
-    /// Where a neighbour hears datagrams: at the one of its addresses that its connection leads to, or where its
-    /// connection comes from with the port of its name.
-    pub(super) fn beat_address(&self, id: NodeId) -> Option<SocketAddr> {
-        let link = self.links.get(&id)?;
-        let remote = self.conns.get(&link.conn)?.remote;
-        let addresses = self.addresses_of(id);
-        let dialled = addresses.iter().find(|addr| *addr == remote);
-        let there = || addresses.iter().find(|addr| addr.ip() == remote.ip());
-        Some(dialled.or_else(there).unwrap_or(SocketAddr::new(remote.ip(), link.name.addr.port())))
-    }
-
-    /// A beat came as a datagram, or on the link.
-    pub(super) fn heard_beat(&mut self, beat: &Beat, way: Carrier) {
+    /// A beat came, as a datagram from an address or on the link. Datagrams go from now on to where the last one came
+    /// from: an address translator may have given the peer another than its name says.
+    pub(super) fn heard_beat(&mut self, beat: &Beat, from: Option<SocketAddr>) {
         let Some(id) = self.tokens.get(&beat.token).copied() else {
             self.counters.stray_datagrams += 1;
             return;
@@ -75,6 +64,10 @@ impl Overlay {
         let pace = if self.is_late() { Heard::Late } else { Heard::InTime };
         let Some(link) = self.links.get_mut(&id) else { return };
         let (was_live, asked) = (link.live(), link.beats.peer_hears() != Hears::Datagrams);
+        if let Some(from) = from.filter(|_| link.beats.is_latest_datagram(beat)) {
+            link.endpoint = from;
+        }
+        let way = if from.is_some() { Carrier::Udp } else { Carrier::Tcp };
         let rtt = link.beats.hear(self.now, beat, pace, way);
         link.beats.recover();
         let (unmeasured, live) = (link.rtt.is_none(), link.live());
@@ -211,7 +204,8 @@ impl Overlay {
     fn probe_at(&mut self, id: NodeId, to: SocketAddr) {
         let token = self.token();
         self.probes.sent(self.now, id, token, to);
-        self.out.push_back(Output::Datagram { port: UDP, to, payload: wire::emit_ping(token) });
+        let (payload, class) = (wire::emit_ping(token), Class::Urgent);
+        self.out.push_back(Output::Datagram { port: UDP, to, payload, class });
         if self.probes.has_more(id) {
             self.timers.set(Timer::Probe(id), self.now + STAGGER);
         }

@@ -1,263 +1,245 @@
-//! Payloads: routed on demand, passed on, delivered, and their failures told.
+//! Payloads that arrive: delivered, passed on, and what becomes of them told to their sources.
 
-use alloc::collections::{BTreeMap, VecDeque};
-use core::time::Duration;
+use alloc::collections::VecDeque;
+use core::net::SocketAddr;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::{Overlay, UDP};
-use crate::kernel::{Class, Output, Time};
-use crate::overlay::event::{Event, Refusal, Reply};
-use crate::overlay::graph::{Graph, GraphBuilder};
-use crate::overlay::link::Link;
-use crate::overlay::names::NodeId;
-use crate::overlay::routes::{ShortestPaths, Tree};
-use crate::overlay::wire::{self, DataHead, Flow, Packet};
+use crate::kernel::{Class, ConnId, Output};
+use crate::overlay::event::Event;
+use crate::overlay::names::{NodeId, Token};
+use crate::overlay::notices::Notices;
+use crate::overlay::wire::{self, DataHead, Flow, Way};
 
 /// How many links a payload may take.
-const TTL: u8 = 32;
+pub(super) const TTL: u8 = 32;
 /// A datagram of at most so many octets in all goes over UDP between neighbours.
 pub(super) const DATAGRAM: usize = 1_200;
-/// Routes are computed at most this often.
-const ROUTES_EVERY: Duration = Duration::from_millis(50);
-/// ... and so often beside that where no path was left, or the path led over a link known to be dead.
-const FORCED: u32 = 4;
-/// Echoes whose answer is waited for.
-const ECHOES: usize = 1_024;
+/// Octets that may wait before a link, of what may not be shed: past it reports are left out, or those who are sent more
+/// than they read would lose the link by them.
+const REPORTS: usize = 256 << 10;
 
-/// A frame with a payload that went no further here, and what its sender is to hear.
-type Loss = (Bytes, fn(u64) -> Flow);
+/// What a queue knows of a payload beside its frame: whom to tell what became of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Label {
+    source: NodeId,
+    destination: NodeId,
+    number: u64,
+}
 
-/// Routes, and payloads under way.
+impl Label {
+    /// Of a payload whose loss its sender is told; there is no error about an error, and none about a reply.
+    const fn of(head: &DataHead) -> Option<Self> {
+        match head.flow {
+            Flow::Data(number) | Flow::Marked(number) | Flow::Echo(number) => {
+                Some(Label { source: head.source, destination: head.destination, number })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A payload and its head.
+#[derive(Clone, Copy)]
+pub(super) struct Parcel<'a> {
+    pub(super) head: DataHead,
+    pub(super) payload: &'a [u8],
+    /// The whole frame as it came over a link, which differs from what goes on by the TTL alone.
+    pub(super) text: Option<&'a [u8]>,
+}
+
+impl Parcel<'_> {
+    fn size(&self) -> usize {
+        self.text.map_or(wire::data_size(self.payload), <[u8]>::len)
+    }
+
+    fn write(&self, out: &mut BytesMut) {
+        match self.text {
+            Some(text) => {
+                let begin = out.len();
+                out.extend_from_slice(text);
+                wire::set_ttl(&mut out[begin..], self.head.ttl);
+            }
+            None => wire::put_data(&self.head, self.payload, out),
+        }
+    }
+}
+
+/// What carries a payload to a neighbour.
+pub(super) enum Carriage {
+    /// A datagram, which is this.
+    Datagram(Bytes, SocketAddr),
+    /// The link.
+    Link(ConnId),
+}
+
+/// Whom to tell what.
+type Told = (Label, fn(u64) -> Flow);
+
+/// What there is to tell the sources of payloads.
 #[derive(Debug, Default)]
 pub(super) struct Forwarding {
-    stale: bool,
-    computed: Option<Time>,
-    /// How often they were computed before they were due.
-    forced: u32,
-    generation: u64,
-    builder: GraphBuilder,
-    graph: Graph,
-    paths: ShortestPaths,
-    tree: Tree,
-    last: u64,
-    echoes: BTreeMap<u64, Time>,
-    /// Frames with payloads that went no further here, and what their senders are to hear.
-    losses: VecDeque<Loss>,
+    reports: VecDeque<Told>,
+    notices: Notices,
 }
 
 impl Forwarding {
-    /// Routes may differ from now on.
-    pub(super) fn graph_changed(&mut self) {
-        self.stale = true;
+    /// A payload found no room.
+    pub(super) fn shed(&mut self, label: Option<Label>) {
+        self.reports.extend(label.map(|label| -> Told { (label, Flow::Busy) }));
     }
 
-    /// A frame found no room.
-    pub(super) fn lost(&mut self, frame: Bytes, why: fn(u64) -> Flow) {
-        self.losses.push_back((frame, why));
-    }
-
-    /// Frames waited for a neighbour that is gone.
-    pub(super) fn lost_all(&mut self, frames: impl Iterator<Item = Bytes>) {
-        self.losses.extend(frames.map(|frame| (frame, Flow::Unreachable as fn(u64) -> Flow)));
+    /// Payloads waited for a neighbour that is gone.
+    pub(super) fn cut_off(&mut self, labels: impl Iterator<Item = Option<Label>>) {
+        self.reports.extend(labels.flatten().map(|label| -> Told { (label, Flow::Unreachable) }));
     }
 }
 
 impl Overlay {
-    pub(super) fn send_payload(&mut self, to: NodeId, payload: Bytes) -> Result<Reply, Refusal> {
-        let number = self.send_flow(to, &payload, Flow::Data)?;
-        Ok(Reply::Sent(number))
-    }
-
-    pub(super) fn send_echo(&mut self, to: NodeId, payload: Bytes) -> Result<Reply, Refusal> {
-        if self.forwarding.echoes.len() == ECHOES {
-            self.forwarding.echoes.pop_first();
-        }
-        // Noted before it is sent: one to this node itself is answered at once.
-        let number = self.forwarding.last + 1;
-        self.forwarding.echoes.insert(number, self.now);
-        let sent = self.send_flow(to, &payload, Flow::Echo);
-        if sent.is_err() {
-            self.forwarding.echoes.remove(&number);
-        }
-        sent.map(Reply::Sent)
-    }
-
-    fn send_flow(&mut self, to: NodeId, payload: &Bytes, flow: fn(u64) -> Flow) -> Result<u64, Refusal> {
-        let me = self.me().filter(|_| self.is_running()).ok_or(Refusal::NotRunning)?;
-        if payload.len() > self.config.bounds.payload {
-            return Err(Refusal::TooLong);
-        }
-        if to != me.id && self.database.get(to).is_none() {
-            return Err(Refusal::Unknown);
-        }
-        let number = self.forwarding.last + 1;
-        let head = self.head(flow(number), me.id, to, payload);
-        if to == me.id {
-            self.deliver(me.id, head, payload.clone());
-        } else {
-            let hop = self.next_hop(to).ok_or(Refusal::Unreachable)?;
-            let frame = wire::emit_data(&head, payload);
-            if !self.has_room(hop, frame.len()) {
-                return Err(Refusal::Busy);
-            }
-            self.transmit(hop, frame);
-        }
-        self.forwarding.last = number;
-        Ok(number)
-    }
-
-    fn head(&self, flow: Flow, source: NodeId, destination: NodeId, payload: &Bytes) -> DataHead {
-        let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        DataHead { flow, source, destination, ttl: TTL, len }
-    }
-
     /// A payload came from a neighbour.
-    pub(super) fn forward(&mut self, from: NodeId, head: DataHead, payload: Bytes) {
+    pub(super) fn forward(&mut self, from: NodeId, parcel: Parcel<'_>) {
         let Some(me) = self.me() else { return };
+        let head = parcel.head;
         if head.destination == me.id {
-            return self.deliver(me.id, head, payload);
+            return self.deliver(me.id, &parcel);
         }
         if self.config.is_watcher() {
             return;
         }
         let Some(ttl) = head.ttl.checked_sub(1).filter(|ttl| *ttl > 0) else {
-            return self.undeliverable(me.id, &head, Flow::Expired);
+            return self.undeliverable(&head, Flow::Expired);
         };
         match self.next_hop(head.destination).filter(|hop| *hop != from || head.ttl == TTL) {
             Some(hop) => {
                 self.counters.forwarded += 1;
-                self.transmit(hop, wire::emit_data(&DataHead { ttl, ..head }, &payload));
+                self.transmit(hop, &Parcel { head: DataHead { ttl, ..head }, ..parcel });
             }
-            None => self.undeliverable(me.id, &head, Flow::Unreachable),
+            None => self.undeliverable(&head, Flow::Unreachable),
         }
     }
 
-    fn deliver(&mut self, me: NodeId, head: DataHead, payload: Bytes) {
+    /// A payload came as a datagram: it counts from whom the token was given to, wherever it was sent from.
+    pub(super) fn datagram_payload(&mut self, token: Token, head: DataHead, payload: &[u8]) {
+        match self.tokens.get(&token).copied() {
+            Some(peer) => self.forward(peer, Parcel { head, payload, text: None }),
+            None => self.counters.stray_datagrams += 1,
+        }
+    }
+
+    pub(super) fn deliver(&mut self, me: NodeId, parcel: &Parcel<'_>) {
+        let (head, payload) = (parcel.head, parcel.payload);
         match head.flow {
-            Flow::Data(_) => {
-                let payload = Bytes::copy_from_slice(&payload);
-                self.emit(Event::Delivered { from: head.source, payload });
+            Flow::Data(_) => self.delivered(head.source, payload),
+            Flow::Marked(number) => {
+                self.delivered(head.source, payload);
+                self.report(me, head.source, Flow::Arrived(number));
             }
             Flow::Echo(number) => {
-                let back = self.head(Flow::Reply(number), me, head.source, &payload);
-                self.route(&back, payload);
+                let flow = Flow::Reply(number);
+                self.route(&Parcel { head: reply(&head, flow, me), payload, text: None });
             }
-            Flow::Reply(number) => {
-                let Some(sent) = self.forwarding.echoes.remove(&number) else { return };
-                let after = self.now.since(sent);
-                let payload = Bytes::copy_from_slice(&payload);
-                self.emit(Event::Echoed { number, from: head.source, after, payload });
-            }
+            Flow::Reply(number) => self.echoed(number, head.source, payload),
+            Flow::Arrived(number) => self.arrived(head.source, number),
             Flow::Unreachable(number) => self.undelivered(number, head.source, "unreachable"),
             Flow::Expired(number) => self.undelivered(number, head.source, "expired"),
             Flow::Busy(number) => self.undelivered(number, head.source, "busy"),
+            Flow::Crowded(_) => self.crowded(head.source),
         }
     }
 
-    fn undelivered(&mut self, number: u64, from: NodeId, why: &'static str) {
-        self.forwarding.echoes.remove(&number);
-        self.emit(Event::Undelivered { number, from, why });
+    fn delivered(&mut self, from: NodeId, payload: &[u8]) {
+        self.emit(Event::Delivered { from, payload: Bytes::copy_from_slice(payload) });
     }
 
-    /// Tells the sender; there is no error about an error.
-    fn undeliverable(&mut self, me: NodeId, head: &DataHead, flow: fn(u64) -> Flow) {
-        if let Flow::Data(number) | Flow::Echo(number) = head.flow {
-            let payload = Bytes::new();
-            let error = self.head(flow(number), me, head.source, &payload);
-            self.route(&error, payload);
+    /// Tells the sender what its payload cannot do.
+    fn undeliverable(&mut self, head: &DataHead, flow: fn(u64) -> Flow) {
+        if let Some(label) = Label::of(head) {
+            self.report(label.destination, label.source, flow(label.number));
         }
     }
 
-    fn route(&mut self, head: &DataHead, payload: Bytes) {
-        if self.me().is_some_and(|me| me.id == head.destination) {
-            let me = head.destination;
-            return self.deliver(me, *head, payload);
-        }
-        if let Some(hop) = self.next_hop(head.destination) {
-            self.transmit(hop, wire::emit_data(head, &payload));
+    /// Tells `to` what became of a payload for `about`.
+    fn report(&mut self, about: NodeId, to: NodeId, flow: Flow) {
+        let head = DataHead { ttl: TTL, way: Way::Link, flow, source: about, destination: to, len: 0 };
+        self.route(&Parcel { head, payload: &[], text: None });
+    }
+
+    fn route(&mut self, parcel: &Parcel<'_>) {
+        let to = parcel.head.destination;
+        if self.me().is_some_and(|me| me.id == to) {
+            self.deliver(to, parcel);
+        } else if let Some(hop) = self.next_hop(to) {
+            self.transmit(hop, parcel);
         }
     }
 
-    fn transmit(&mut self, hop: NodeId, frame: Bytes) {
-        let Some(link) = self.links.get_mut(&hop) else { return };
-        let (conn, udp) = (link.conn, frame.len() <= DATAGRAM && link.beats.fresh_udp(self.now));
-        if udp {
-            link.width.used(frame.len());
-        }
-        match self.beat_address(hop).filter(|_| udp) {
-            Some(to) => self.out.push_back(Output::Datagram { port: UDP, to, payload: frame }),
-            None => self.send(conn, Class::Bulk, frame),
-        }
-    }
-
-    /// Whether a frame of `len` octets to a neighbour finds room: it goes as a datagram, or the link's queue holds it.
-    fn has_room(&self, hop: NodeId, len: usize) -> bool {
-        let Some(link) = self.links.get(&hop) else { return false };
-        let datagram = len <= DATAGRAM && link.beats.fresh_udp(self.now);
-        datagram || self.conns.get(&link.conn).is_some_and(|c| c.outbox.has_room_for(len))
-    }
-
-    /// Tells the senders of payloads that were lost here, one error each.
-    pub(super) fn tell_of_losses(&mut self) {
-        while let Some((frame, why)) = self.forwarding.losses.pop_front() {
-            self.counters.shed += 1;
-            let Some(end) = frame.iter().position(|octet| *octet == b'\r') else { continue };
-            if let (Ok(Packet::Dat(head)), Some(me)) = (wire::read(&frame.slice(..end)), self.me()) {
-                self.undeliverable(me.id, &head, why);
+    /// What carries a payload to a neighbour: a datagram where its sender wants one, its length allows it and the
+    /// neighbour hears them; else the link.
+    pub(super) fn carriage(&self, hop: NodeId, parcel: &Parcel<'_>) -> Option<Carriage> {
+        let link = self.links.get(&hop)?;
+        if parcel.head.way == Way::Datagram
+            && parcel.payload.len() < DATAGRAM
+            && link.beats.fresh_udp(self.now)
+        {
+            let datagram = wire::emit_datagram(link.their_token, &parcel.head, parcel.payload);
+            if datagram.len() <= DATAGRAM {
+                return Some(Carriage::Datagram(datagram, link.endpoint));
             }
         }
+        Some(Carriage::Link(link.conn))
     }
 
-    /// The neighbour on the shortest path to `to`. Routes are computed when they are asked for and something changed, at
-    /// most every 50 ms unless the path that they name is known to be broken.
-    pub(super) fn next_hop(&mut self, to: NodeId) -> Option<NodeId> {
-        let due = self.forwarding.computed.is_none_or(|at| self.now.since(at) >= ROUTES_EVERY);
-        if due {
-            self.forwarding.forced = 0;
+    fn transmit(&mut self, hop: NodeId, parcel: &Parcel<'_>) {
+        match self.carriage(hop, parcel) {
+            Some(Carriage::Datagram(payload, to)) => match self.pace.send(self.now, payload.len()) {
+                Ok(()) => self.send_datagram(hop, to, payload),
+                Err(_) => self.forwarding.shed(Label::of(&parcel.head)),
+            },
+            Some(Carriage::Link(conn)) if parcel.head.flow.is_report() => self.send_report(conn, parcel),
+            Some(Carriage::Link(conn)) => self.send_parcel(conn, parcel),
+            None => {}
         }
-        if self.forwarding.generation != self.database.index().generation() || (self.forwarding.stale && due)
+    }
+
+    /// A payload leaves as a datagram to a neighbour.
+    pub(super) fn send_datagram(&mut self, hop: NodeId, to: SocketAddr, payload: Bytes) {
+        if let Some(link) = self.links.get_mut(&hop) {
+            link.width.used(payload.len());
+        }
+        self.out.push_back(Output::Datagram { port: UDP, to, payload, class: Class::Bulk });
+    }
+
+    fn send_report(&mut self, conn: ConnId, parcel: &Parcel<'_>) {
+        let Some(state) = self.conns.get_mut(&conn).filter(|c| c.outbox.pressing() < REPORTS) else { return };
+        let frame = state.arena.frame(parcel.size(), |out| parcel.write(out));
+        self.send(conn, Class::Urgent, frame);
+    }
+
+    /// Queues a payload for a neighbour. If that fills more than half of the queue, its source is told.
+    pub(super) fn send_parcel(&mut self, conn: ConnId, parcel: &Parcel<'_>) {
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        let frame = state.arena.frame(parcel.size(), |out| parcel.write(out));
+        let label = Label::of(&parcel.head);
+        self.send_labelled(conn, Class::Bulk, frame, label);
+        let crowded = self.conns.get(&conn).is_some_and(|state| state.outbox.is_crowded());
+        if let Some(Label { source, destination, number }) = label.filter(|_| crowded)
+            && self.forwarding.notices.admit(self.now, source, destination)
         {
-            self.compute_routes();
-        } else if self.forwarding.stale && self.forwarding.forced < FORCED && !self.path_stands(to) {
-            self.forwarding.forced += 1;
-            self.compute_routes();
-        }
-        self.known_hop(to)
-    }
-
-    /// The shortest paths as last computed, if nothing has changed since.
-    pub(super) fn standing_tree(&self) -> Option<&Tree> {
-        let f = &self.forwarding;
-        let stands = !f.stale && f.generation == self.database.index().generation();
-        stands.then_some(&f.tree)
-    }
-
-    fn known_hop(&self, to: NodeId) -> Option<NodeId> {
-        let dense = self.database.index().of(to)?;
-        let hop = self.forwarding.tree.first_hop(dense)?;
-        let hop = *self.database.index().ids().get(hop as usize)?;
-        self.links.get(&hop).filter(|link| link.live()).map(|_: &Link| hop)
-    }
-
-    /// Whether there is a path to `to`, and each of its links is still there by what is known now.
-    fn path_stands(&self, to: NodeId) -> bool {
-        let path = self.database.index().of(to).and_then(|dense| self.forwarding.tree.path(dense));
-        let id = |dense: u32| self.database.at(dense).id();
-        let stands = |pair: &[u32]| self.database.edge(self.config.links, id(pair[0]), id(pair[1])).is_some();
-        path.is_some_and(|path| path.windows(2).all(stands)) && self.known_hop(to).is_some()
-    }
-
-    fn compute_routes(&mut self) {
-        let f = &mut self.forwarding;
-        f.builder.reset(self.database.len());
-        self.database.effective_edges(self.config.links, |from, to, cost| f.builder.push(from, to, cost));
-        f.builder.build_into(&mut f.graph);
-        f.generation = self.database.index().generation();
-        f.stale = false;
-        f.computed = Some(self.now);
-        if let Some(me) = self.life.me().and_then(|me| self.database.index().of(me.id)) {
-            f.paths.tree(&f.graph, me, &mut f.tree);
+            self.report(destination, source, Flow::Crowded(number));
         }
     }
+
+    /// Tells the sources of payloads that were lost here, one error each.
+    pub(super) fn tell_of_losses(&mut self) {
+        while let Some((label, flow)) = self.forwarding.reports.pop_front() {
+            self.counters.shed += 1;
+            self.report(label.destination, label.source, flow(label.number));
+        }
+    }
+}
+
+/// The head of what goes back to who sent `head`.
+const fn reply(head: &DataHead, flow: Flow, me: NodeId) -> DataHead {
+    DataHead { ttl: TTL, way: head.way, flow, source: me, destination: head.source, len: head.len }
 }

@@ -1,6 +1,7 @@
 //! LNK: who may be a neighbour, and which of two crossing connections stays.
 
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -214,6 +215,7 @@ impl Overlay {
             theirs,
             my_token,
             their_token: greeting.token,
+            endpoint: self.first_endpoint(conn, greeting.node),
             beats: Beats::new(self.now, self.config.periods.heartbeat),
             width: Width::new(self.now),
             progress: Progress::default(),
@@ -240,6 +242,16 @@ impl Overlay {
         self.compare(id);
         self.start_measuring();
         self.origin.touch();
+    }
+
+    /// Where a new neighbour hears datagrams: at the one of its addresses that its connection leads to, or where its
+    /// connection comes from with the port of its name.
+    fn first_endpoint(&self, conn: ConnId, name: NodeName) -> SocketAddr {
+        let Some(remote) = self.conns.get(&conn).map(|state| state.remote) else { return name.addr };
+        let addresses = name.id.map(|id| self.addresses_of(id)).unwrap_or_default();
+        let dialled = addresses.iter().find(|addr| *addr == remote);
+        let there = || addresses.iter().find(|addr| addr.ip() == remote.ip());
+        dialled.or_else(there).unwrap_or(SocketAddr::new(remote.ip(), name.addr.port()))
     }
 
     /// A neighbour says LNK again: its role has changed, or it answers that ours has.

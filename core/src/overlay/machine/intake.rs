@@ -62,7 +62,7 @@ impl Overlay {
         for id in self.database.take_displaced() {
             self.probes.forget(id);
             self.membership.forget(id);
-            self.forwarding.graph_changed();
+            self.routing.graph_changed();
         }
     }
 
@@ -77,7 +77,7 @@ impl Overlay {
         self.watch_expiry();
         self.relay(from, source);
         if change.touches_routes() {
-            self.forwarding.graph_changed();
+            self.routing.graph_changed();
         }
         if !change.body_equal {
             self.foreign_change(source, age, &change);
@@ -127,14 +127,14 @@ impl Overlay {
     pub(super) fn mark_absent(&mut self, id: NodeId) -> bool {
         let news = self.database.mark_absent(id);
         if news {
-            self.forwarding.graph_changed();
+            self.routing.graph_changed();
         }
         news
     }
 
     pub(super) fn clear_absent(&mut self, id: NodeId) {
         if self.database.clear_absent(id) {
-            self.forwarding.graph_changed();
+            self.routing.graph_changed();
         }
     }
 
@@ -143,7 +143,7 @@ impl Overlay {
         for id in self.database.expire(self.now) {
             self.probes.forget(id);
             self.membership.forget(id);
-            self.forwarding.graph_changed();
+            self.routing.graph_changed();
         }
         self.watch_expiry();
     }

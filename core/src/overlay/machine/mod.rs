@@ -19,6 +19,8 @@ mod places;
 mod policing;
 mod query;
 mod replacements;
+mod routing;
+mod sending;
 mod starting;
 mod strangers;
 mod streams;
@@ -37,6 +39,7 @@ use super::event::{Command, Event, Refusal, Reply};
 use super::flood::{Duplicates, OlderReplies};
 use super::link::Link;
 use super::names::{NodeId, Token};
+use super::pace::Pace;
 use super::probes::Probes;
 use crate::kernel::{ConnId, Input, Machine, Output, Port, Rng, Streams, Ticket, Time, Timers, Wake};
 
@@ -49,6 +52,8 @@ use joining::Joining;
 use membership::Membership;
 use originating::Origin;
 use policing::Policing;
+use routing::Routing;
+use sending::{Order, Sending};
 use starting::Life;
 use strangers::Strangers;
 use streams::{Conn, Dial};
@@ -101,6 +106,8 @@ enum Timer {
     Exchange,
     /// A record's life is over.
     Expire,
+    /// There may be room for payloads that were refused.
+    Room,
     /// Leaving has taken long enough.
     Leave,
 }
@@ -128,6 +135,7 @@ impl Timer {
             Timer::Refresh => "refresh",
             Timer::Exchange => "exchange",
             Timer::Expire => "expire",
+            Timer::Room => "room",
             Timer::Leave => "leave",
         }
     }
@@ -206,7 +214,10 @@ pub struct Overlay {
     joining: Joining,
     forming: Forming,
     healing: Healing,
+    routing: Routing,
+    sending: Sending,
     forwarding: Forwarding,
+    pace: Pace,
     policing: Policing,
     membership: Membership,
 }
@@ -251,7 +262,10 @@ impl Overlay {
             joining: Joining::default(),
             forming: Forming::default(),
             healing: Healing::default(),
+            routing: Routing::default(),
+            sending: Sending::default(),
             forwarding: Forwarding::default(),
+            pace: Pace::new(),
             membership: Membership::default(),
             policing: Policing::new(&config.bounds.budgets, streams.keyed("hosts")),
             config,
@@ -329,6 +343,7 @@ impl Overlay {
                 Timer::Refresh => self.refresh(),
                 Timer::Exchange => self.exchange_all(),
                 Timer::Expire => self.expire_records(),
+                Timer::Room => self.look_for_room(),
                 Timer::Leave => self.leave_on(),
             }
         }
@@ -374,8 +389,8 @@ impl Machine for Overlay {
     fn command(&mut self, now: Time, command: Command) -> Result<Reply, Refusal> {
         self.now = self.now.max(now);
         let reply = match command {
-            Command::Send { to, payload } => self.send_payload(to, payload),
-            Command::Echo { to, payload } => self.send_echo(to, payload),
+            Command::Send { to, payload, way } => self.send_payload(&Order { to, payload, way }),
+            Command::Echo { to, payload, way } => self.send_echo(&Order { to, payload, way }),
             Command::Bootstraps(addresses) => self.bootstraps_moved(addresses),
             Command::Leave => self.leave(),
         };

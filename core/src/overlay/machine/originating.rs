@@ -121,7 +121,7 @@ impl Overlay {
         self.duplicates.insert(self.now, upt.hash);
         let frame = upt.frame(age);
         self.database.offer(self.now, upt, &body);
-        self.forwarding.graph_changed();
+        self.routing.graph_changed();
         let conns: Vec<ConnId> = self.links.values().map(|l| l.conn).collect();
         for conn in conns {
             self.send_encoded(conn, Class::Control, &frame);

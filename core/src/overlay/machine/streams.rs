@@ -1,21 +1,23 @@
 //! Connections: what they are, the frames that they carry, and how they end.
 
 use core::net::SocketAddr;
+use core::ops::Range;
 use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
 use super::calling::Purpose;
+use super::forwarding::{Label, Parcel};
 use super::{Overlay, Timer};
 use crate::kernel::{
-    Class, CloseHow, Closed, ConnId, Fault, How, LineScanner, Outbox, Output, Payload, Shed, Terminator,
-    Ticket, Time, Why,
+    Arena, Class, CloseHow, Closed, ConnId, Fault, How, LineScanner, Outbox, Output, Payload, Shed,
+    Terminator, Ticket, Time, Why,
 };
 use crate::overlay::budget::{Budget, Meter};
 use crate::overlay::event::Event;
 use crate::overlay::names::{NodeId, Token};
 use crate::overlay::wire::{
-    self, Contact, DataHead, Flow, MAX_LENGTH, Nack, NodeName, Packet, Reassembly, Role, Segment,
+    self, Contact, DAT, DataHead, MAX_LENGTH, Nack, NodeName, PACK_DELIMITER, Packet, Reassembly, Role, Segment,
 };
 
 /// What a dial is for.
@@ -55,7 +57,9 @@ pub(super) struct Conn {
     pub(super) remote: SocketAddr,
     scanner: LineScanner,
     payload: Option<(DataHead, Payload)>,
-    pub(super) outbox: Outbox,
+    pub(super) outbox: Outbox<Option<Label>>,
+    /// Where frames with payloads are written.
+    pub(super) arena: Arena,
     /// Something it asked for was not answered, since it has not read what was sent before.
     pub(super) owes_sum: bool,
     /// The exclusive or of both sums over everything, when they last differed with equal counts.
@@ -85,6 +89,7 @@ impl Conn {
             scanner: LineScanner::new(Terminator::CrLf, MAX_LENGTH),
             payload: None,
             outbox: Outbox::default(),
+            arena: Arena::default(),
             owes_sum: false,
             differed_by: None,
             conflicts: false,
@@ -122,7 +127,8 @@ impl Conn {
 /// One thing that a connection carries.
 enum Frame {
     Line(Bytes),
-    Data(DataHead, Bytes),
+    /// DAT: its head, the whole text, and where in it the payload is.
+    Data(DataHead, BytesMut, Range<usize>),
 }
 
 pub(super) const fn peer_fault(what: &'static str) -> Why {
@@ -234,7 +240,7 @@ impl Overlay {
                     self.line(conn, &line);
                     self.police(conn);
                 }
-                Ok(Some(Frame::Data(head, payload))) => self.payload(conn, head, payload),
+                Ok(Some(Frame::Data(head, text, octets))) => self.payload(conn, head, &text, octets),
                 Ok(None) => return,
                 Err(why) => self.misbehaved(conn, why),
             }
@@ -251,27 +257,31 @@ impl Overlay {
         if self.life.me().is_none() || state.slowed.is_some() {
             return Ok(None);
         }
-        if let Some((head, payload)) = state.payload {
-            let Ok(octets) = payload.take(bytes) else { return Err(peer_fault("a payload without its end")) };
-            if octets.is_some() {
-                state.payload = None;
+        if state.payload.is_none() {
+            let found = state.scanner.find(bytes).map_err(|_| peer_fault("a line is too long"))?;
+            let Some(line) = found else { return Ok(None) };
+            let begins = matches!(state.kind, Kind::Link(_)) && bytes.starts_with(DAT.as_bytes());
+            if !begins || bytes.get(DAT.len()) != Some(&PACK_DELIMITER) {
+                return Ok(Some(Frame::Line(line.take(bytes))));
             }
-            return Ok(octets.map(|octets| Frame::Data(head, octets)));
+            let read = wire::read_data(&bytes[..line.end]);
+            let head = read.map_err(|_| peer_fault("a malformed packet"))?;
+            let payload = Payload::announced(line, head.len.into(), self.config.bounds.payload);
+            state.payload = Some((head, payload.ok_or(peer_fault("a payload is too long"))?));
         }
-        match state.scanner.next_line(bytes) {
-            Ok(line) => Ok(line.map(Frame::Line)),
-            Err(_) => Err(peer_fault("a line is too long")),
+        let Some((head, payload)) = state.payload else { return Ok(None) };
+        let text = payload.take(bytes).map_err(|_| peer_fault("a payload without its end"))?;
+        if text.is_some() {
+            state.payload = None;
         }
+        Ok(text.map(|text| Frame::Data(head, text, payload.octets())))
     }
 
     fn line(&mut self, conn: ConnId, line: &Bytes) {
         match wire::read(line) {
             Ok(packet) => {
-                // What announces a payload pays as that does: by waiting for its place in a queue.
-                if !matches!(packet, Packet::Dat(_)) {
-                    self.charge(conn, Budget::Frames, 1);
-                    self.charge(conn, Budget::Octets, line.len());
-                }
+                self.charge(conn, Budget::Frames, 1);
+                self.charge(conn, Budget::Octets, line.len());
                 if let Some(state) = self.conns.get_mut(&conn) {
                     state.said += 1;
                 }
@@ -343,19 +353,10 @@ impl Overlay {
         }
     }
 
-    /// DAT was announced: its payload follows.
-    pub(super) fn expect_payload(&mut self, conn: ConnId, head: DataHead) {
-        let Some(payload) = Payload::announced(u64::from(head.len), self.config.bounds.payload) else {
-            return self.misbehaved(conn, peer_fault("a payload is too long"));
-        };
-        if let Some(state) = self.conns.get_mut(&conn) {
-            state.payload = Some((head, payload));
-        }
-    }
-
-    fn payload(&mut self, conn: ConnId, head: DataHead, payload: Bytes) {
+    /// A payload pays for itself by waiting for its place in a queue.
+    fn payload(&mut self, conn: ConnId, head: DataHead, text: &[u8], octets: Range<usize>) {
         if let Some(Kind::Link(from)) = self.conns.get(&conn).map(|c| c.kind) {
-            self.forward(from, head, payload);
+            self.forward(from, Parcel { head, payload: &text[octets], text: Some(text) });
         }
     }
 
@@ -388,9 +389,14 @@ impl Overlay {
     }
 
     pub(super) fn send(&mut self, conn: ConnId, class: Class, frame: Bytes) {
+        self.send_labelled(conn, class, frame, None);
+    }
+
+    /// Sends a frame; if it has to be shed, who is on the label is told.
+    pub(super) fn send_labelled(&mut self, conn: ConnId, class: Class, frame: Bytes, label: Option<Label>) {
         let Some(state) = self.conns.get_mut(&conn).filter(|c| c.kind != Kind::Closing) else { return };
         let forwarding = &mut self.forwarding;
-        let pushed = state.outbox.push(class, frame, |Shed(frame)| forwarding.lost(frame, Flow::Busy));
+        let pushed = state.outbox.push(class, frame, label, |Shed { tag, .. }| forwarding.shed(tag));
         match pushed {
             Ok(()) => self.pump(conn),
             Err(_) => self.lose(conn, Why { fault: Fault::Peer, what: "the peer reads too slowly" }),
@@ -421,7 +427,11 @@ impl Overlay {
     pub(super) fn flushed(&mut self, conn: ConnId, n: usize) {
         if let Some(state) = self.conns.get_mut(&conn) {
             state.outbox.flushed(n);
+            let peer = if let Kind::Link(peer) = state.kind { Some(peer) } else { None };
             self.pump(conn);
+            if let Some(peer) = peer {
+                self.room_at(peer);
+            }
             self.make_good(conn);
             self.last_words_said(conn);
         }
@@ -451,7 +461,7 @@ impl Overlay {
         state.kind = Kind::Closing;
         self.timers.cancel(Timer::Resume(conn));
         if how == CloseHow::Abort {
-            self.forwarding.lost_all(state.outbox.take_bulk());
+            self.forwarding.cut_off(state.outbox.take_bulk());
         }
         if stranger {
             self.strangers.remove(conn);
@@ -482,7 +492,7 @@ impl Overlay {
             state.meter.slowed(self.now, self.now.since(since));
         }
         self.policing.departed(self.now, state.remote, state.meter);
-        self.forwarding.lost_all(state.outbox.take_bulk());
+        self.forwarding.cut_off(state.outbox.take_bulk());
         if state.kind == Kind::Stranger {
             self.strangers.remove(conn);
         }

@@ -8,7 +8,7 @@ use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
 
-use super::traffic::Way;
+use super::traffic::Pair;
 use super::watch::Watch;
 use super::{ASKED, Scenario, most_chosen};
 use crate::overlay::Overlay;
@@ -155,8 +155,8 @@ impl Scenario {
         time: Duration,
         who: impl Fn(usize) -> bool,
     ) -> Result<(), Difference> {
-        let whole = |world: &World<Overlay>| -> Result<BTreeSet<Way>, Difference> {
-            let ways: BTreeSet<Way> = self.ways(world).filter(|w| who(w.from) && who(w.to)).collect();
+        let whole = |world: &World<Overlay>| -> Result<BTreeSet<Pair>, Difference> {
+            let ways: BTreeSet<Pair> = self.ways(world).filter(|w| who(w.from) && who(w.to)).collect();
             match ways.iter().find(|way| !way.listed) {
                 Some(way) => Err(Difference::Unreachable { from: way.from, to: way.to }),
                 None => Ok(ways),

@@ -190,11 +190,11 @@ fn payloads_go_around_what_is_cut_and_not_to_who_is_cut_off() {
 #[test]
 fn everybody_who_runs_sends_each_second() {
     let mut world = of(3).world();
-    of(3).chatter(&mut world);
+    of(3).chatter(&mut world, &mut Ledger::default());
     world.run_until(Time::from_secs(60), |_, _, _| ());
     let mut heard = BTreeMap::new();
     for _ in 0..6 {
-        of(3).chatter(&mut world);
+        of(3).chatter(&mut world, &mut Ledger::default());
         world.run_until(world.now() + Duration::from_secs(1), |_, node, event| {
             if let Event::Delivered { payload, .. } = event {
                 *heard.entry((node, payload.len())).or_insert(0) += 1;

@@ -8,12 +8,14 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::Scenario;
+use super::ledger::Ledger;
 use super::watch::Watch;
 use crate::kernel::Time;
-use crate::overlay::event::{Command, Event};
+use crate::overlay::event::{Command, Event, Reply};
 use crate::overlay::machine::Overlay;
 use crate::overlay::names::NodeId;
 use crate::overlay::oracle::Difference;
+use crate::overlay::wire::Way;
 use crate::sim::World;
 
 /// Time for payloads to arrive.
@@ -22,23 +24,33 @@ const ARRIVAL: Duration = Duration::from_secs(5);
 const SEEN: Duration = Duration::from_millis(50);
 /// Ways change while payloads are on them: each is sent so often at the most.
 const ATTEMPTS: usize = 3;
-/// Octets of a payload that goes as a datagram, and of one that goes over connections.
+/// Octets of a payload that fits into a datagram, and of one that does not.
 const LENGTHS: [usize; 2] = [16, 1_500];
+/// ... which is asked for in turn.
+const WAYS: [Way; 2] = [Way::Datagram, Way::Link];
 /// What payloads are filled with while things go wrong, and in the end.
 const EARLY: u8 = 1;
 const LAST: u8 = 2;
 
 impl Scenario {
     /// Each overlay node that runs sends to one that runs, another one each second.
-    pub(super) fn chatter(&self, world: &mut World<Overlay>) {
+    pub(super) fn chatter(&self, world: &mut World<Overlay>, ledger: &mut Ledger) {
         let running = (0..self.nodes()).filter_map(|node| Some((node, world.machine(node)?.id()?)));
         let running: Vec<(usize, NodeId)> = running.collect();
         let second = usize::try_from(world.now().as_micros() / 1_000_000).unwrap_or(0);
         for (place, (node, _)) in running.iter().enumerate() {
-            let (_, to) = running[(place + second) % running.len()];
-            let payload = Bytes::from(vec![EARLY; LENGTHS[second % LENGTHS.len()]]);
+            let (other, to) = running[(place + second) % running.len()];
+            let (octets, way) = (LENGTHS[second % LENGTHS.len()], WAYS[second / 2 % WAYS.len()]);
+            let payload = match way {
+                Way::Link => ledger.payload(octets),
+                Way::Datagram => Bytes::from(vec![EARLY; octets]),
+            };
             // Refusals are answers as good as any while things go wrong.
-            let _ = world.command(*node, Command::Send { to, payload });
+            if let Some(Ok(Reply::Sent(number))) = world.command(*node, Command::Send { to, payload, way })
+                && way == Way::Link
+            {
+                ledger.sent(world.now(), *node, other, number);
+            }
         }
     }
 
@@ -47,7 +59,7 @@ impl Scenario {
     /// # Errors
     /// A pair of members between which nothing arrives.
     pub(super) fn deliver(&self, world: &mut World<Overlay>, watch: &mut Watch) -> Result<(), Difference> {
-        let listed: BTreeSet<Way> = self.ways(world).filter(|way| way.listed).collect();
+        let listed: BTreeSet<Pair> = self.ways(world).filter(|way| way.listed).collect();
         for (rest, length) in LENGTHS.into_iter().enumerate() {
             let some = listed.iter().filter(|way| (way.from + way.to) % LENGTHS.len() == rest).copied();
             self.arrive(world, watch, some.collect(), length)?;
@@ -63,19 +75,20 @@ impl Scenario {
         &self,
         world: &mut World<Overlay>,
         watch: &mut Watch,
-        mut missing: BTreeSet<Way>,
+        mut missing: BTreeSet<Pair>,
         length: usize,
     ) -> Result<(), Difference> {
         let ids: BTreeMap<NodeId, usize> = self.ways(world).map(|way| (way.id, way.to)).collect();
         for _ in 0..ATTEMPTS {
             for way in &missing {
                 let payload = last(way.from, way.to, length);
-                let _ = world.command(way.from, Command::Send { to: way.id, payload });
+                let sent = Command::Send { to: way.id, payload, way: WAYS[(way.from + way.to) / 2 % WAYS.len()] };
+                let _ = world.command(way.from, sent);
             }
             let until: Time = world.now() + ARRIVAL;
             while !missing.is_empty() && world.now() < until {
-                world.run_until(until.min(world.now() + SEEN), |_, to, event| {
-                    watch.hear(to, &event);
+                world.run_until(until.min(world.now() + SEEN), |at, to, event| {
+                    watch.hear(at, to, &event);
                     if let Event::Delivered { from: id, payload } = event
                         && let Some(from) = ids.get(&id)
                         && payload == last(*from, to, length)
@@ -92,7 +105,7 @@ impl Scenario {
     }
 
     /// From each member to each other, and whether a route leads there.
-    pub(super) fn ways(&self, world: &World<Overlay>) -> impl Iterator<Item = Way> + use<> {
+    pub(super) fn ways(&self, world: &World<Overlay>) -> impl Iterator<Item = Pair> + use<> {
         let members = self.members(world);
         let ids: Vec<(usize, NodeId)> =
             members.iter().filter_map(|(node, member)| Some((*node, member.id()?))).collect();
@@ -102,7 +115,7 @@ impl Scenario {
             let routed: BTreeSet<NodeId> =
                 routes.iter().filter(|route| route.next_hop.is_some()).map(|route| route.id).collect();
             let others = ids.iter().filter(|(to, _)| to != from);
-            ways.extend(others.map(|&(to, id)| Way { from: *from, to, id, listed: routed.contains(&id) }));
+            ways.extend(others.map(|&(to, id)| Pair { from: *from, to, id, listed: routed.contains(&id) }));
         }
         ways.into_iter()
     }
@@ -110,7 +123,7 @@ impl Scenario {
 
 /// A way from one member to another.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Way {
+pub(super) struct Pair {
     pub(super) from: usize,
     pub(super) to: usize,
     /// Of the second.

@@ -3,7 +3,9 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
+use super::ledger::Ledger;
 use super::{Scenario, frames};
+use crate::kernel::Time;
 use crate::overlay::Overlay;
 use crate::overlay::event::Event;
 use crate::overlay::link::Mine;
@@ -27,6 +29,7 @@ const STORM: u64 = 300;
 pub(super) struct Watch {
     /// Whom each node has chosen, by its own events alone.
     told: BTreeMap<usize, BTreeSet<NodeId>>,
+    ledger: Ledger,
 }
 
 impl Watch {
@@ -46,20 +49,22 @@ impl Watch {
                 let look = view.min(world.now() + CHOICES);
                 while world.now() < look {
                     let step = COUNTED.min(look.since(world.now()));
-                    agenda.pass(world, step, |_, node, event| self.hear(node, &event));
+                    agenda.pass(world, step, |at, node, event| self.hear(at, node, &event));
                     scenario.check_storm(frames(world) - before)?;
                 }
                 self.check_choices(scenario, world)?;
             }
             // Who sends computes its routes first.
-            scenario.chatter(world);
+            self.ledger.settle(world.now())?;
+            scenario.chatter(world, &mut self.ledger);
             oracle::views(&scenario.members(world), scenario.links)?;
         }
         Ok(())
     }
 
     /// Takes in an event of a node.
-    pub(super) fn hear(&mut self, node: usize, event: &Event) {
+    pub(super) fn hear(&mut self, now: Time, node: usize, event: &Event) {
+        self.ledger.hear(now, node, event);
         let told = self.told.entry(node).or_default();
         match event {
             Event::Started { .. } => told.clear(),

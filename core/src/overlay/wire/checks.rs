@@ -76,9 +76,9 @@ pub fn datagram(octets: &[u8]) {
         Ok(Datagram::Ping(token)) => emit_ping(token),
         Ok(Datagram::Pong(token)) => emit_pong(token),
         Ok(Datagram::Hb(beat)) => emit_beat(&beat),
-        Ok(Datagram::Dat(head, payload)) => {
+        Ok(Datagram::Dat(token, head, payload)) => {
             assert!(payload.len() <= PAYLOAD_LIMIT);
-            emit_data(&head, &payload)
+            emit_datagram(token, &head, payload)
         }
         Ok(Datagram::Unknown) | Err(_) => return,
     };

@@ -1,6 +1,5 @@
 //! What goes over UDP: probes, heartbeats and small payloads.
 
-use bytes::Bytes;
 use memchr::memmem;
 use nom::combinator::opt;
 
@@ -8,22 +7,22 @@ use super::super::names::Token;
 use super::WireError;
 use super::lexis::{field, inline, token, whole, word};
 use super::limits::{DAT, HB, PING, PONG};
-use super::read::{beat, data_head};
+use super::read::{beat, datagram_head};
 use super::value::{Beat, DataHead};
 
 const CRLF: &[u8] = b"\r\n";
 
 /// A packet that was a datagram by itself.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Datagram {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Datagram<'a> {
     /// PING: answer with the token.
     Ping(Token),
     /// PONG.
     Pong(Token),
     /// HB.
     Hb(Beat),
-    /// DAT and its payload, copied.
-    Dat(DataHead, Bytes),
+    /// DAT with the token of the link that it belongs to, and its payload.
+    Dat(Token, DataHead, &'a [u8]),
     /// A word that is none of these: counted and ignored.
     Unknown,
 }
@@ -32,7 +31,7 @@ pub enum Datagram {
 ///
 /// # Errors
 /// The datagram is no packet, or more than one.
-pub fn read_datagram(bytes: &[u8]) -> Result<Datagram, WireError> {
+pub fn read_datagram(bytes: &[u8]) -> Result<Datagram<'_>, WireError> {
     let line = bytes.strip_suffix(CRLF).unwrap_or(bytes);
     let Ok((fields, word)) = word(line) else {
         return Err(WireError::Syntax("a datagram does not begin with a word"));
@@ -46,13 +45,13 @@ pub fn read_datagram(bytes: &[u8]) -> Result<Datagram, WireError> {
     }
 }
 
-fn data(bytes: &[u8]) -> Result<Datagram, WireError> {
+fn data(bytes: &[u8]) -> Result<Datagram<'_>, WireError> {
     let missing = WireError::Syntax("a payload without its length, or without its CRLF");
     let end = memmem::find(bytes, CRLF).ok_or(missing)?;
-    let head = whole(data_head, &bytes[DAT.len()..end])?;
+    let (token, head) = whole(datagram_head, &bytes[DAT.len()..end])?;
     let payload = bytes[end + CRLF.len()..].strip_suffix(CRLF).ok_or(missing)?;
     if usize::try_from(head.len).ok() != Some(payload.len()) {
         return Err(missing);
     }
-    Ok(Datagram::Dat(head, Bytes::copy_from_slice(payload)))
+    Ok(Datagram::Dat(token, head, payload))
 }

@@ -6,12 +6,12 @@ use super::super::names::{Key, NodeId, Token};
 use super::lexis::{is_inline, is_plain, is_visible};
 use super::limits::{self, NEIGHBOR_DELIMITER, OVERLAY_DELIMITER, PACK_DELIMITER, UPDT_DELIMITER};
 use super::pen::{
-    Items, hex64, put_address, put_checked, put_hex128, put_links, put_list, put_number, put_range,
+    Items, hex8, hex64, put_address, put_checked, put_hex128, put_links, put_list, put_number, put_range,
 };
 use super::value::{
-    Ask, Attributes, Beat, Body, Capabilities, Contact, DataHead, Flow, Greeting, Hash, Hears,
+    Ask, Attributes, Beat, Body, Capabilities, Contact, DataHead, Greeting, Hash, Hears,
     LinkAttributes, Listed, ListedRole, Nack, NodeName, Packet, Record, Registration, Removal, Role, Segment,
-    Sum, Teardown, Update, Upt,
+    Sum, Teardown, Update, Upt, Way,
 };
 
 const CRLF: &[u8] = b"\r\n";
@@ -125,12 +125,52 @@ pub fn emit_padded_beat(beat: &Beat, octets: usize) -> Bytes {
 
 /// DAT: its line, the payload, and the CRLF after each. The length written is that of `payload`.
 pub fn emit_data(head: &DataHead, payload: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(data_size(payload));
+    put_data(head, payload, &mut out);
+    out.freeze()
+}
+
+/// DAT as a datagram, with the token that the receiver gave the link.
+pub fn emit_datagram(token: Token, head: &DataHead, payload: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(data_size(payload));
+    put_head(&DataHead { way: Way::Datagram, ..*head }, payload, &mut out);
+    out.put_u8(b'@');
+    token.put(&mut out);
+    put_payload(payload, &mut out);
+    out.freeze()
+}
+
+/// What [`emit_data`] and [`emit_datagram`] need at most.
+pub const fn data_size(payload: &[u8]) -> usize {
+    BEFORE_BODY + payload.len()
+}
+
+/// Appends what [`emit_data`] answers.
+pub fn put_data(head: &DataHead, payload: &[u8], out: &mut BytesMut) {
+    put_head(head, payload, out);
+    put_payload(payload, out);
+}
+
+fn put_head(head: &DataHead, payload: &[u8], out: &mut BytesMut) {
     let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-    let mut out = BytesMut::with_capacity(BEFORE_BODY + payload.len());
-    Packet::Dat(DataHead { len, ..*head }).emit_into(&mut out);
+    put_word(out, limits::DAT);
+    DataHead { len, ..*head }.put(out);
+}
+
+fn put_payload(payload: &[u8], out: &mut BytesMut) {
+    out.put_slice(CRLF);
     out.put_slice(payload);
     out.put_slice(CRLF);
-    out.freeze()
+}
+
+/// Where the TTL stands in DAT.
+const TTL: core::ops::Range<usize> = limits::DAT.len() + 1..limits::DAT.len() + 3;
+
+/// Writes another TTL into what [`emit_data`] answered: a relay changes nothing else.
+pub fn set_ttl(frame: &mut [u8], ttl: u8) {
+    if let Some(digits) = frame.get_mut(TTL) {
+        digits.copy_from_slice(&hex8(ttl));
+    }
 }
 
 impl Body {
@@ -322,14 +362,12 @@ impl Put for Beat {
 
 impl Put for DataHead {
     fn put(&self, out: &mut impl BufMut) {
-        let (kind, number) = match self.flow {
-            Flow::Data(number) => (b'd', number),
-            Flow::Echo(number) => (b'e', number),
-            Flow::Reply(number) => (b'r', number),
-            Flow::Unreachable(number) => (b'u', number),
-            Flow::Expired(number) => (b'x', number),
-            Flow::Busy(number) => (b'b', number),
-        };
+        out.put_slice(&hex8(self.ttl));
+        out.put_slice(match self.way {
+            Way::Link => b"@l@",
+            Way::Datagram => b"@g@",
+        });
+        let (kind, number) = self.flow.parts();
         out.put_u8(kind);
         let digits = hex64(number);
         out.put_slice(&digits[(number.leading_zeros() as usize / 4).min(15)..]);
@@ -337,8 +375,6 @@ impl Put for DataHead {
         self.source.put(out);
         out.put_u8(b'@');
         self.destination.put(out);
-        out.put_u8(b'@');
-        put_number(out, u64::from(self.ttl));
         out.put_u8(b'@');
         put_number(out, u64::from(self.len));
     }

@@ -193,6 +193,15 @@ pub(super) fn hex_number(text: &[u8]) -> Read<'_, u64> {
     }
 }
 
+/// Two hexadecimal digits.
+pub(super) fn hex8(text: &[u8]) -> Read<'_, u8> {
+    let value = text.split_first_chunk::<2>().and_then(|(digits, rest)| Some((rest, unhex(digits)?)));
+    match value.and_then(|(rest, value)| Some((rest, u8::try_from(value).ok()?))) {
+        Some(read) => Ok(read),
+        None => fail(WireError::Syntax("two hexadecimal digits are missing")),
+    }
+}
+
 /// Sixteen hexadecimal digits.
 fn hex64(text: &[u8]) -> Read<'_, u64> {
     match text.split_first_chunk::<16>() {

@@ -42,7 +42,8 @@
 //! pong       = "PONG@" token
 //! hb         = "HB@" token "@" long "@" long "@" long            ; number from 1, last heard, microseconds held
 //!              "@" hears "@" long "@" [ long ] [ "@" padding ]   ; last heard padded, octets of the link read
-//! dat        = "DAT@" flow "@" id "@" id "@" ttl "@" len         ; then CRLF, len octets, CRLF
+//! dat        = "DAT@" ttl "@" way "@" flow "@" id "@" id "@" len [ "@" token ]   ; then CRLF, len octets, CRLF;
+//!                                                                ; the link's token in a datagram, and only there
 //! unknown    = word [ "@" *inline ]                              ; any other word: counted and ignored
 //!
 //! body       = update *7( "**" update )                          ; each of another metric
@@ -67,9 +68,12 @@
 //! token      = 16HEX
 //! range      = id "-" id                    ; the first not above the second
 //! key        = number "." number            ; incarnation and sequence, neither 0
-//! flow       = ( "d" / "e" / "r" / "u" / "x" / "b" ) 1*16HEX           ; without leading zeros
 //! hears      = "u" / "t" / "n"              ; by datagrams, by the link alone, nothing
 //! padding    = 1*1200"."                    ; so that a way which carries no long packets is found out
+//! way        = "l" / "g"                                         ; over links, or as datagrams
+//! flow       = ( "d" / "m" / "e" / "r" / report ) 1*16HEX        ; without leading zeros
+//! report     = "a" / "u" / "x" / "b" / "c"                       ; over links, and len is 0; the first id is that of
+//!                                                                ; the destination that it is about
 //! role       = "o" / "g" / "w" / "i"
 //! network    = 1*32lower
 //! word       = 1*16( A-Z / DIGIT )          ; a letter first
@@ -80,7 +84,7 @@
 //! long       = 1*20DIGIT                    ; below 2^64, no leading zeros
 //! cost       = number                       ; 1 to 2^27 - 1 microseconds
 //! port       = number                       ; up to 65535
-//! ttl        = number                       ; up to 255
+//! ttl        = 2HEX
 //! len        = number                       ; up to PAYLOAD_LIMIT
 //! index, count = number                     ; up to PIECES_LIMIT
 //! chunk      = 1*inline
@@ -92,7 +96,8 @@
 //! ```
 //!
 //! No field but the last may hold `@`, and no text a delimiter, so nothing is escaped. A UDP datagram is one packet; its
-//! last CRLF may be missing unless it is DAT.
+//! last CRLF may be missing unless it is DAT. Tokens are secrets of the two ends of a link: who knows the one that a node
+//! gave is taken for the other end.
 //!
 //! # The seed's constants
 //!
@@ -142,14 +147,16 @@ mod tests;
 mod value;
 
 pub use datagram::{Datagram, read_datagram};
-pub use emit::{emit_beat, emit_data, emit_padded_beat, emit_ping, emit_pong};
+pub use emit::{
+    data_size, emit_beat, emit_data, emit_datagram, emit_padded_beat, emit_ping, emit_pong, put_data, set_ttl,
+};
 pub use error::WireError;
 pub use limits::*;
 pub use name::NetworkError;
-pub use read::{read, read_reassembled};
+pub use read::{read, read_data, read_reassembled};
 pub use segment::{Reassembly, SegError, cut, frames};
 pub use value::{
     Ask, Attributes, Beat, Body, Capabilities, Contact, Count, DataHead, Digest, Flow, Greeting, Hash, Hears,
     LinkAttributes, Listed, ListedRole, Nack, Network, NodeName, Packet, Record, Registration, Removal, Role,
-    Segment, Sum, Teardown, Update, Upt,
+    Segment, Sum, Teardown, Update, Upt, Way,
 };

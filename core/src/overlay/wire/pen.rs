@@ -37,6 +37,11 @@ const fn pairs() -> [[u8; 2]; 256] {
     pairs
 }
 
+/// Two hexadecimal digits.
+pub(super) const fn hex8(number: u8) -> [u8; 2] {
+    PAIRS[number as usize]
+}
+
 /// Sixteen hexadecimal digits.
 pub(super) fn hex64(number: u64) -> [u8; 16] {
     let mut digits = [0; 16];

@@ -9,12 +9,12 @@ use nom::character::complete::one_of;
 use nom::combinator::{opt, rest};
 use nom::sequence::terminated;
 
-use super::super::names::NodeId;
+use super::super::names::{NodeId, Token};
 use super::WireError;
 use super::attributes::{capabilities, wishes};
 use super::body::links;
 use super::lexis::{
-    Read, at_most, contact, contacts, fail, field, hex_number, hex128, id, inline, item, key, list, named,
+    Read, at_most, contact, contacts, fail, field, hex_number, hex8, hex128, id, inline, item, key, list, named,
     network, node, number, number64, plain, range, token, visible, whole, word,
 };
 use super::limits::{
@@ -24,7 +24,7 @@ use super::limits::{
 };
 use super::value::{
     Ask, Beat, DataHead, Digest, Flow, Greeting, Hash, Hears, Nack, Packet, Record, Registration, Removal,
-    Role, Segment, Sum, Teardown, Upt,
+    Role, Segment, Sum, Teardown, Upt, Way,
 };
 
 /// Reads one line, given without its CRLF. What the packet keeps of it are slices of `line`, so that nothing is copied;
@@ -219,24 +219,53 @@ fn padding(text: &[u8]) -> Read<'_, u16> {
     dots.map(|dots: &[u8]| u16::try_from(dots.len()).unwrap_or(PADDING_LIMIT)).parse(text)
 }
 
-/// The fields of DAT.
+/// Reads the line before a payload, given without its CRLF.
+///
+/// # Errors
+/// The line is no DAT.
+pub fn read_data(line: &[u8]) -> Result<DataHead, WireError> {
+    let fields = line.strip_prefix(DAT.as_bytes()).ok_or(WireError::Syntax("no payload is announced"))?;
+    whole(data_head, fields)
+}
+
+/// The fields of DAT on a link.
 pub(super) fn data_head(text: &[u8]) -> Read<'_, DataHead> {
     let len = at_most(u32::try_from(PAYLOAD_LIMIT).unwrap_or(u32::MAX), "a payload is too long");
-    (field(flow), field(id), field(id), field(at_most(u8::MAX, "a TTL is above 255")), field(len))
-        .map(|(flow, source, destination, ttl, len)| DataHead { flow, source, destination, ttl, len })
-        .parse(text)
+    let (text, (ttl, way, flow, source, destination, len)) =
+        (field(hex8), field(way), field(flow), field(id), field(id), field(len)).parse(text)?;
+    if flow.is_report() && (len > 0 || way != Way::Link) {
+        return fail(WireError::Range("a report has a payload, or goes as a datagram"));
+    }
+    Ok((text, DataHead { ttl, way, flow, source, destination, len }))
+}
+
+/// The fields of DAT in a datagram: the link's token is the last.
+pub(super) fn datagram_head(text: &[u8]) -> Read<'_, (Token, DataHead)> {
+    let (text, (head, token)) = (data_head, field(token)).parse(text)?;
+    if head.way != Way::Datagram {
+        return fail(WireError::Range("a payload that is to take links came as a datagram"));
+    }
+    Ok((text, (token, head)))
+}
+
+fn way(text: &[u8]) -> Read<'_, Way> {
+    let (text, letter) = one_of("lg").parse(text)?;
+    Ok((text, if letter == 'l' { Way::Link } else { Way::Datagram }))
 }
 
 fn flow(text: &[u8]) -> Read<'_, Flow> {
-    let (text, kind) = one_of("deruxb").parse(text)?;
+    let (text, kind) = one_of("dmerauxbc").parse(text)?;
     let (text, number) = hex_number(text)?;
     let flow = match kind {
         'd' => Flow::Data,
+        'm' => Flow::Marked,
         'e' => Flow::Echo,
         'r' => Flow::Reply,
+        'a' => Flow::Arrived,
         'u' => Flow::Unreachable,
         'x' => Flow::Expired,
-        _ => Flow::Busy,
+        'b' => Flow::Busy,
+        _ => Flow::Crowded,
     };
     Ok((text, flow(number)))
 }

@@ -219,15 +219,23 @@ pub fn beats() -> impl Strategy<Value = Beat> {
 
 /// The line before a payload.
 pub fn data_heads() -> impl Strategy<Value = DataHead> {
-    let kinds = [Flow::Data, Flow::Echo, Flow::Reply, Flow::Unreachable, Flow::Expired, Flow::Busy];
+    let kinds = [
+        Flow::Data,
+        Flow::Marked,
+        Flow::Echo,
+        Flow::Reply,
+        Flow::Arrived,
+        Flow::Unreachable,
+        Flow::Expired,
+        Flow::Busy,
+        Flow::Crowded,
+    ];
     let flow = (prop::sample::select(kinds.to_vec()), long_numbers()).prop_map(|(kind, number)| kind(number));
     let len = prop_oneof![Just(0), Just(65_536), 0u32..65_536];
-    (flow, ids(), ids(), any::<u8>(), len).prop_map(|(flow, source, destination, ttl, len)| DataHead {
-        flow,
-        source,
-        destination,
-        ttl,
-        len,
+    let way = prop::sample::select(vec![Way::Link, Way::Datagram]);
+    (any::<u8>(), way, flow, ids(), ids(), len).prop_map(|(ttl, way, flow, source, destination, len)| {
+        let (way, len) = if flow.is_report() { (Way::Link, 0) } else { (way, len) };
+        DataHead { ttl, way, flow, source, destination, len }
     })
 }
 

@@ -36,10 +36,27 @@ fn id(n: usize) -> String {
 #[test]
 fn the_length_written_is_that_of_the_payload() {
     let [source, destination] = [NodeId(1), NodeId(2)];
-    let head = DataHead { flow: Flow::Data(7), source, destination, ttl: 32, len: 99 };
+    let head = DataHead { ttl: 32, way: Way::Datagram, flow: Flow::Data(7), source, destination, len: 99 };
+    let octets = emit_datagram(Token(5), &head, b"abc");
+    let read = DataHead { len: 3, ..head };
+    assert_eq!(read_datagram(&octets), Ok(Datagram::Dat(Token(5), read, b"abc")));
     let octets = emit_data(&head, b"abc");
-    let Ok(Datagram::Dat(read, payload)) = read_datagram(&octets) else { panic!("{octets:?}") };
-    assert_eq!((read, &payload[..]), (DataHead { len: 3, ..head }, &b"abc"[..]));
+    assert_eq!(read_data(&octets[..octets.len() - 7]), Ok(read));
+    assert!(read_datagram(&octets).is_err(), "without a token");
+    let mut link = emit_datagram(Token(5), &head, b"abc").to_vec();
+    link[7] = b'l';
+    assert!(read_datagram(&link).is_err(), "it is to take links");
+}
+
+#[test]
+fn a_relay_changes_the_ttl_alone() {
+    let [source, destination] = [NodeId(1), NodeId(2)];
+    let head = DataHead { ttl: 0xff, way: Way::Link, flow: Flow::Echo(1), source, destination, len: 2 };
+    let mut frame = bytes::BytesMut::from(&emit_data(&head, b"hi")[..]);
+    for ttl in [0, 9, 0x2f, 0xfe] {
+        set_ttl(&mut frame, ttl);
+        assert_eq!(frame, emit_data(&DataHead { ttl, ..head }, b"hi"));
+    }
 }
 
 proptest! {
@@ -101,19 +118,23 @@ proptest! {
         payload in prop::collection::vec(any::<u8>(), 0..80), newline in any::<bool>(),
     ) {
         let payload = if newline { [&payload[..], b"\r\n"].concat() } else { payload };
-        let head = DataHead { len: u32::try_from(payload.len()).unwrap(), ..head };
+        let head = DataHead { way: Way::Datagram, len: u32::try_from(payload.len()).unwrap(), ..head };
         let cases = [
             (emit_ping(token), Datagram::Ping(token)),
             (emit_pong(token), Datagram::Pong(token)),
             (emit_beat(&beat), Datagram::Hb(beat)),
         ];
         for (octets, datagram) in cases {
-            prop_assert_eq!(read_datagram(&octets), Ok(datagram.clone()));
+            prop_assert_eq!(read_datagram(&octets), Ok(datagram));
             prop_assert_eq!(read_datagram(&octets[..octets.len() - 2]), Ok(datagram));
         }
-        let octets = emit_data(&head, &payload);
+        let octets = emit_datagram(token, &head, &payload);
         prop_assert!(read_datagram(&octets[..octets.len() - 2]).is_err(), "a payload has its CRLF");
-        prop_assert_eq!(read_datagram(&octets), Ok(Datagram::Dat(head, Bytes::from(payload))));
+        if head.flow.is_report() {
+            prop_assert!(read_datagram(&octets).is_err(), "reports take links");
+        } else {
+            prop_assert_eq!(read_datagram(&octets), Ok(Datagram::Dat(token, head, &payload)));
+        }
     }
 
     #[test]
@@ -249,8 +270,10 @@ fn costs_ttls_ports_and_lengths_have_ranges() {
     {
         assert_eq!(body(&format!("|{ID},{cost},o")).is_ok(), good, "{cost}");
     }
-    for (ttl, len, good) in [(0, 0, true), (255, 65_536, true), (256, 0, false), (0, 65_537, false)] {
-        assert_eq!(accepted(&format!("DAT@d1@{ID}@{ID}@{ttl}@{len}")), good, "{ttl} {len}");
+    for (ttl, len, good) in
+        [("00", 0, true), ("ff", 65_536, true), ("100", 0, false), ("1", 0, false), ("00", 65_537, false)]
+    {
+        assert_eq!(accepted(&format!("DAT@{ttl}@l@d1@{ID}@{ID}@{len}")), good, "{ttl} {len}");
     }
     for (addr, good) in [
         ("127.0.0.1:65535", true),
@@ -322,11 +345,17 @@ fn a_meaning_has_one_text() {
         ("TRD@1.2.3.4:5".into(), true),
         ("TRD@1.2.3.4:5@".into(), false),
         ("TRD@1.2.3.4:5@why not".into(), false),
-        ("DAT@d0@{}@{}@1@1".replace("{}", ID), true),
-        ("DAT@d00@{}@{}@1@1".replace("{}", ID), false),
-        ("DAT@dffffffffffffffff@{}@{}@1@1".replace("{}", ID), true),
-        ("DAT@d10000000000000000@{}@{}@1@1".replace("{}", ID), false),
-        ("DAT@q0@{}@{}@1@1".replace("{}", ID), false),
+        ("DAT@01@l@d0@{}@{}@1".replace("{}", ID), true),
+        ("DAT@01@l@d00@{}@{}@1".replace("{}", ID), false),
+        ("DAT@01@g@dffffffffffffffff@{}@{}@1".replace("{}", ID), true),
+        ("DAT@01@l@d10000000000000000@{}@{}@1".replace("{}", ID), false),
+        ("DAT@01@l@q0@{}@{}@1".replace("{}", ID), false),
+        ("DAT@01@x@d0@{}@{}@1".replace("{}", ID), false),
+        ("DAT@0A@l@d0@{}@{}@1".replace("{}", ID), false),
+        ("DAT@01@l@c0@{}@{}@0".replace("{}", ID), true),
+        ("DAT@01@l@c0@{}@{}@1".replace("{}", ID), false),
+        ("DAT@01@g@c0@{}@{}@0".replace("{}", ID), false),
+        ("DAT@01@g@d0@{}@{}@1@0123456789abcdef".replace("{}", ID), false),
         ("ASK@".into(), true),
         (format!("ASK@{ID}-{HASH}@"), true),
         (format!("ASK@{HASH}-{ID}@"), false),
@@ -415,7 +444,7 @@ fn a_payload_is_as_long_as_announced() {
     for (len, payload, good) in
         [(2, "hi", true), (0, "", true), (1, "hi", false), (3, "hi", false), (2, "hi\r\n", false)]
     {
-        let datagram = format!("DAT@d1@{ID}@{ID}@1@{len}\r\n{payload}\r\n");
+        let datagram = format!("DAT@01@g@d1@{ID}@{ID}@{len}@0123456789abcdef\r\n{payload}\r\n");
         assert_eq!(read_datagram(datagram.as_bytes()).is_ok(), good, "{len} {payload}");
     }
 }
@@ -541,10 +570,12 @@ fn small_ones_are_written_as_the_grammar_has_them() {
         emit_beat(&Beat { held: 20, ..Beat::first(token, 1) }),
         "HB@00000000000000ab@1@0@20@u@0@0\r\n"
     );
-    let head =
-        DataHead { flow: Flow::Echo(0x1f), source: NodeId(1), destination: NodeId(2), ttl: 32, len: 2 };
-    let data = format!("DAT@e1f@{}@{}@32@2\r\nhi\r\n", id(1), id(2));
+    let [source, destination] = [NodeId(1), NodeId(2)];
+    let head = DataHead { ttl: 32, way: Way::Link, flow: Flow::Echo(0x1f), source, destination, len: 2 };
+    let data = format!("DAT@20@l@e1f@{}@{}@2\r\nhi\r\n", id(1), id(2));
     assert_eq!(emit_data(&head, b"hi"), data.as_bytes());
+    let data = format!("DAT@20@g@e1f@{}@{}@2@00000000000000ab\r\nhi\r\n", id(1), id(2));
+    assert_eq!(emit_datagram(token, &head, b"hi"), data.as_bytes());
     assert_eq!(Packet::Unknown(Bytes::from("XYZ@1")).word(), "XYZ");
     assert_eq!(read_datagram(b"XYZ@1"), Ok(Datagram::Unknown));
     assert_eq!(read_datagram(b"NET@"), Ok(Datagram::Unknown));

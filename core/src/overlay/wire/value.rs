@@ -303,29 +303,69 @@ pub enum Hears {
 pub enum Flow {
     /// `d`: a payload for the application.
     Data(u64),
+    /// `m`: likewise, and its sender wants to hear that it arrived.
+    Marked(u64),
     /// `e`: to be sent back.
     Echo(u64),
     /// `r`: sent back.
     Reply(u64),
+    /// `a`: the marked payload of that number arrived; what was sent before it is no more on its way either.
+    Arrived(u64),
     /// `u`: the payload of that number cannot reach its destination.
     Unreachable(u64),
     /// `x`: the payload of that number ran out of TTL.
     Expired(u64),
     /// `b`: the payload of that number found no room in a queue on its way.
     Busy(u64),
+    /// `c`: the payload of that number waits in a queue that is more than half full.
+    Crowded(u64),
+}
+
+impl Flow {
+    /// Whether it says what became of a payload: it has none of its own, and is told over links alone.
+    pub const fn is_report(self) -> bool {
+        !matches!(self, Flow::Data(_) | Flow::Marked(_) | Flow::Echo(_) | Flow::Reply(_))
+    }
+
+    /// Its letter, and the number of the payload that it is or is about.
+    pub(super) const fn parts(self) -> (u8, u64) {
+        match self {
+            Flow::Data(number) => (b'd', number),
+            Flow::Marked(number) => (b'm', number),
+            Flow::Echo(number) => (b'e', number),
+            Flow::Reply(number) => (b'r', number),
+            Flow::Arrived(number) => (b'a', number),
+            Flow::Unreachable(number) => (b'u', number),
+            Flow::Expired(number) => (b'x', number),
+            Flow::Busy(number) => (b'b', number),
+            Flow::Crowded(number) => (b'c', number),
+        }
+    }
+}
+
+/// How a payload goes from each node to the next.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Way {
+    /// `l`: over links, in order on each.
+    #[default]
+    Link,
+    /// `g`: as a datagram, where one of its length goes and the neighbour hears them; else over the link.
+    Datagram,
 }
 
 /// DAT: the line before a payload.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DataHead {
+    /// How many more links it may take.
+    pub ttl: u8,
+    /// How it is to go, on every hop.
+    pub way: Way,
     /// What and which.
     pub flow: Flow,
-    /// Who sent it.
+    /// Who sent it; of a report, whom the payload that it is about was for.
     pub source: NodeId,
     /// Whom it is for.
     pub destination: NodeId,
-    /// How many more links it may take.
-    pub ttl: u8,
     /// Octets of payload that follow the line, before a CRLF.
     pub len: u32,
 }

@@ -162,7 +162,7 @@ impl<const FLAW: u8> Small<FLAW> {
             self.outputs.push_back(Output::Send { conn, frame, class: Class::Bulk, solo: false });
             return;
         }
-        let _ = open.outbox.push(Class::Bulk, frame, |_| ());
+        let _ = open.outbox.push(Class::Bulk, frame, (), |_| ());
         self.pump(conn);
     }
 

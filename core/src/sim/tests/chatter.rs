@@ -92,7 +92,9 @@ impl Chatter {
                 self.tell(Heard::Sent(conn, bytes.clone()));
                 Output::Send { conn, frame: bytes.into(), class: Class::Control, solo: false }
             }
-            Do::Datagram(to, bytes) => Output::Datagram { port: Port(0), to, payload: bytes.into() },
+            Do::Datagram(to, bytes) => {
+                Output::Datagram { port: Port(0), to, payload: bytes.into(), class: Class::Urgent }
+            }
             Do::Reading(conn, on) => Output::Reading { conn, on },
             Do::Close(conn, how) => {
                 self.conns.retain(|c| *c != conn);

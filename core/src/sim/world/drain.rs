@@ -32,7 +32,7 @@ impl<M: Machine> World<M> {
 
     fn apply(&mut self, node: usize, output: Output<M::Event>) {
         match output {
-            Output::Datagram { port, to, payload } => self.send_datagram(node, port, to, payload),
+            Output::Datagram { port, to, payload, class: _ } => self.send_datagram(node, port, to, payload),
             Output::Send { conn, frame, class: _, solo: _ } => self.send(node, conn, frame),
             Output::Event(event) => self.events.push_back((self.now, node, event)),
             Output::Dial { ticket, to, deadline } => self.dial(node, ticket, to, deadline),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::overlay::database::LinkMode;
-use crate::overlay::wire::{DataHead, Flow, Record, Registration};
+use crate::overlay::wire::{DataHead, Flow, Record, Registration, Way};
 use ListedRole::Both;
 
 /// Asks as `id` who is there: the names, and the records.
@@ -78,10 +78,11 @@ fn the_graph_is_told_with_links_that_are_about_to_go() {
 
 #[test]
 fn datagrams_that_nobody_waits_for_are_counted_and_nothing_else() {
-    let (mut bench, _) = Bench::settled(|_| ());
+    let (mut bench, conns) = Bench::settled(|_| ());
     bench.events.clear();
-    let head = DataHead { flow: Flow::Data(1), source: NodeId(9), destination: NodeId(ME), ttl: 9, len: 2 };
-    let data = wire::emit_data(&head, b"hi");
+    let [source, destination] = [NodeId(9), NodeId(ME)];
+    let head = DataHead { ttl: 9, way: Way::Datagram, flow: Flow::Data(1), source, destination, len: 2 };
+    let data = wire::emit_datagram(Token(1), &head, b"hi");
     let beat = Packet::Hb(Beat::first(Token(1), 1)).emit();
     let pong = Packet::Pong(Token(1)).emit();
     for bytes in [&data[..], &beat, &pong, b"\xff\xff"] {
@@ -92,9 +93,13 @@ fn datagrams_that_nobody_waits_for_are_counted_and_nothing_else() {
     bench.handle(Input::Datagram { port: Port(0), from: address(9), bytes: b"NEW" });
     assert_eq!(bench.node.counters().unknown_words, 1);
     assert_eq!(bench.events, []);
+    // A neighbour's address is not enough, and any is good with the token.
     bench.handle(Input::Datagram { port: Port(0), from: address(1), bytes: &data });
+    assert_eq!((bench.node.counters().stray_datagrams, bench.events.len()), (5, 0));
+    let data = wire::emit_datagram(bench.peers[&conns[0]].token.unwrap(), &head, b"hi");
+    bench.handle(Input::Datagram { port: Port(0), from: address(77), bytes: &data });
     let payload = Bytes::from_static(b"hi");
-    assert_eq!(bench.events, [Event::Delivered { from: NodeId(9), payload }], "a neighbour's word counts");
+    assert_eq!(bench.events, [Event::Delivered { from: NodeId(9), payload }]);
 }
 
 #[test]

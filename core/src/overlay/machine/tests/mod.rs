@@ -16,10 +16,12 @@ mod payloads;
 mod policing;
 mod pressure;
 mod record;
+mod room;
 mod silence;
 mod starting;
 mod suits;
 mod views;
+mod ways;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
@@ -200,7 +202,7 @@ impl Bench {
                     peer.full = if whole { beat.number } else { peer.full };
                 }
             }
-            Datagram::Dat(head, _) => {
+            Datagram::Dat(_, head, _) => {
                 for peer in self.peers.values_mut().filter(|p| p.id == id) {
                     peer.said.push(Packet::Dat(head));
                 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::overlay::event::{Command, Refusal, Reply};
-use crate::overlay::wire::{DataHead, Flow};
+use crate::overlay::wire::{DataHead, Flow, Way};
 
 fn command(bench: &mut Bench, command: Command) -> Result<Reply, Refusal> {
     let reply = bench.node.command(bench.now, command);
@@ -12,19 +12,14 @@ fn command(bench: &mut Bench, command: Command) -> Result<Reply, Refusal> {
 
 fn send(bench: &mut Bench, to: u128, octets: usize) -> Result<Reply, Refusal> {
     let payload = Bytes::from(vec![7; octets]);
-    command(bench, Command::Send { to: NodeId(to), payload })
+    command(bench, Command::Send { to: NodeId(to), payload, way: Way::Link })
 }
 
 /// A payload comes over `conn`; what the node says on the two links to 1 and 2 then.
 fn relay(bench: &mut Bench, conns: [ConnId; 2], over: usize, to: u128, ttl: u8) -> [Vec<DataHead>; 2] {
     let from = conns.map(|conn| bench.peers[&conn].said.len());
-    let head = DataHead {
-        flow: Flow::Data(5),
-        source: NodeId(over as u128 + 1),
-        destination: NodeId(to),
-        ttl,
-        len: 1,
-    };
+    let (source, destination) = (NodeId(over as u128 + 1), NodeId(to));
+    let head = DataHead { ttl, way: Way::Link, flow: Flow::Data(5), source, destination, len: 1 };
     let mut bytes = BytesMut::from(&wire::emit_data(&head, b"x")[..]);
     bench.handle(Input::Received { conn: conns[over], bytes: &mut bytes });
     let heads = |at: usize| {
@@ -50,16 +45,18 @@ fn payloads_are_numbered_and_bounded_and_go_to_who_is_known() {
 
 #[test]
 fn every_echo_under_way_is_told_when_it_comes_back() {
-    let (mut bench, _) = Bench::settled(|_| ());
+    let (mut bench, conns) = Bench::settled(|_| ());
+    let token = bench.peers[&conns[0]].token.unwrap();
     for number in 1..=3 {
         let payload = Bytes::from_static(b"echo");
-        let sent = command(&mut bench, Command::Echo { to: NodeId(1), payload });
+        let sent = command(&mut bench, Command::Echo { to: NodeId(1), payload, way: Way::Datagram });
         assert_eq!(sent, Ok(Reply::Sent(number)));
     }
     for number in [2, 1, 3] {
         let flow = Flow::Reply(number);
-        let head = DataHead { flow, source: NodeId(1), destination: NodeId(ME), ttl: 9, len: 0 };
-        let bytes = &wire::emit_data(&head, b"")[..];
+        let [source, destination] = [NodeId(1), NodeId(ME)];
+        let head = DataHead { ttl: 9, way: Way::Datagram, flow, source, destination, len: 0 };
+        let bytes = &wire::emit_datagram(token, &head, b"")[..];
         bench.handle(Input::Datagram { port: Port(0), from: address(1), bytes });
     }
     let back = bench.events.iter().filter_map(|event| match event {

@@ -3,22 +3,22 @@
 use super::*;
 use crate::kernel::Machine;
 use crate::overlay::event::{Command, Refusal, Reply};
-use crate::overlay::wire::{DataHead, Flow};
+use crate::overlay::wire::{DataHead, Flow, Way};
 
 const PAYLOAD: usize = 20_000;
 
-fn send(bench: &mut Bench, to: u128) -> Result<Reply, Refusal> {
+pub(super) fn send(bench: &mut Bench, to: u128) -> Result<Reply, Refusal> {
     let payload = Bytes::from(alloc::vec![7; PAYLOAD]);
-    let reply = bench.node.command(bench.now, Command::Send { to: NodeId(to), payload });
+    let reply = bench.node.command(bench.now, Command::Send { to: NodeId(to), payload, way: Way::Link });
     bench.drain();
     reply
 }
 
 /// A payload from `from` for `to` comes over `conn`.
-fn relay(bench: &mut Bench, conn: ConnId, from: u128, to: u128, number: u64) {
+pub(super) fn relay(bench: &mut Bench, conn: ConnId, from: u128, to: u128, number: u64) {
     let (source, destination) = (NodeId(from), NodeId(to));
     let len = u32::try_from(PAYLOAD).unwrap();
-    let head = DataHead { flow: Flow::Data(number), source, destination, ttl: 32, len };
+    let head = DataHead { ttl: 32, way: Way::Link, flow: Flow::Data(number), source, destination, len };
     let mut bytes = BytesMut::from(&wire::emit_data(&head, &alloc::vec![7; PAYLOAD])[..]);
     bench.handle(Input::Received { conn, bytes: &mut bytes });
 }
@@ -41,7 +41,7 @@ fn a_sender_is_refused_what_its_link_cannot_hold_and_nothing_else_suffers() {
     bench.peers.get_mut(&conns[0]).unwrap().stalled = true;
     let sent: Vec<_> = (0..100).map(|_| send(&mut bench, 1)).collect();
     let held = sent.iter().take_while(|reply| reply.is_ok()).count();
-    assert!((50..60).contains(&held), "a window and a megabyte: {held}");
+    assert!((14..20).contains(&held), "a window and a quarter of a megabyte: {held}");
     assert!(sent[held..].iter().all(|reply| *reply == Err(Refusal::Busy)));
     for number in 0..100 {
         assert!(send(&mut bench, 2).is_ok(), "{number}");
@@ -104,11 +104,11 @@ fn a_path_over_a_link_known_to_be_dead_is_left_at_once() {
     assert_eq!(hop(&mut bench), Some(3 - first), "the other way is known");
 }
 
-/// A settled node with twenty payloads for 1, who has stopped reading; then it gives its choice of 1 up.
+/// A settled node with fourteen payloads for 1, who has stopped reading; then it gives its choice of 1 up.
 fn parting() -> (Bench, ConnId) {
     let (mut bench, conns) = Bench::settled(|_| ());
     bench.peers.get_mut(&conns[0]).unwrap().stalled = true;
-    for _ in 0..20 {
+    for _ in 0..14 {
         assert!(send(&mut bench, 1).is_ok());
     }
     bench.node.teardown(NodeId(1), "surplus");
@@ -124,7 +124,7 @@ fn what_was_to_be_said_is_said_before_a_connection_ends() {
     assert!(!bench.closed(conn));
     bench.read_on(conn);
     assert!(bench.closed(conn));
-    assert_eq!(bench.said(conn, data), 17, "the driver had three");
+    assert_eq!(bench.said(conn, data), 11, "the driver had three");
     assert!(!bench.events.iter().any(|event| matches!(event, Event::Undelivered { .. })));
 }
 

@@ -1,0 +1,148 @@
+//! What became of payloads: each arrives once or its sender is told, as long as no link fails meanwhile.
+
+use alloc::collections::BTreeMap;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use crate::kernel::Time;
+use crate::overlay::event::Event;
+use crate::overlay::oracle::Difference;
+
+/// A payload has arrived, or its sender knows better, after this.
+const TIME: Duration = Duration::from_secs(5);
+/// What payloads begin with that are kept account of.
+const HEAD: &[u8] = b"ledger";
+
+/// A payload that was taken.
+#[derive(Debug)]
+struct Sent {
+    from: usize,
+    to: usize,
+    /// Its number at its sender.
+    number: u64,
+    at: Time,
+    arrived: bool,
+}
+
+/// Payloads sent over links.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    next: u64,
+    sent: BTreeMap<u64, Sent>,
+    /// When a link failed last.
+    failed: Time,
+    twice: Option<Difference>,
+}
+
+impl Ledger {
+    /// The next payload, of `octets` octets at least.
+    pub(super) fn payload(&self, octets: usize) -> Bytes {
+        let mut payload = alloc::vec![0; octets.max(HEAD.len() + 8)];
+        payload[..HEAD.len()].copy_from_slice(HEAD);
+        payload[HEAD.len()..HEAD.len() + 8].copy_from_slice(&self.next.to_be_bytes());
+        payload.into()
+    }
+
+    /// It was taken.
+    pub(super) fn sent(&mut self, now: Time, from: usize, to: usize, number: u64) {
+        self.sent.insert(self.next, Sent { from, to, number, at: now, arrived: false });
+        self.next += 1;
+    }
+
+    /// A node tells something.
+    pub(super) fn hear(&mut self, now: Time, node: usize, event: &Event) {
+        match event {
+            Event::Delivered { payload, .. } => self.arrived(payload),
+            Event::Undelivered { number, .. } => {
+                self.sent.retain(|_, sent| sent.from != node || sent.number != *number || sent.arrived);
+            }
+            Event::LinkDown { .. } | Event::Suspected { .. } => self.failed = now,
+            Event::Started { .. } => {
+                self.failed = now;
+                self.sent.retain(|_, sent| sent.from != node);
+            }
+            _ => {}
+        }
+    }
+
+    fn arrived(&mut self, payload: &[u8]) {
+        let Some(serial) = payload.strip_prefix(HEAD).and_then(<[u8]>::first_chunk) else { return };
+        let Some(sent) = self.sent.get_mut(&u64::from_be_bytes(*serial)) else { return };
+        if sent.arrived {
+            self.twice = Some(Difference::Twice { from: sent.from, to: sent.to });
+        }
+        sent.arrived = true;
+    }
+
+    /// Closes the account of what was sent long enough ago.
+    ///
+    /// # Errors
+    /// A payload came twice, or neither arrived nor was said to be lost.
+    pub(super) fn settle(&mut self, now: Time) -> Result<(), Difference> {
+        if let Some(twice) = self.twice.take() {
+            return Err(twice);
+        }
+        while let Some(entry) = self.sent.first_entry()
+            && now.since(entry.get().at) >= TIME
+        {
+            let Sent { from, to, at, arrived, .. } = entry.remove();
+            if !arrived && self.failed < at {
+                return Err(Difference::Vanished { from, to });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Fault, Why};
+    use crate::overlay::names::NodeId;
+
+    fn at(secs: u64) -> Time {
+        Time::from_secs(secs)
+    }
+
+    /// One payload from 3 to 4, its number 7.
+    fn one() -> (Ledger, Event) {
+        let mut ledger = Ledger::default();
+        let payload = ledger.payload(100);
+        ledger.sent(at(10), 3, 4, 7);
+        (ledger, Event::Delivered { from: NodeId(1), payload })
+    }
+
+    #[test]
+    fn what_arrives_once_or_is_told_is_in_order() {
+        let (mut ledger, arrival) = one();
+        ledger.hear(at(11), 4, &arrival);
+        assert_eq!(ledger.settle(at(20)), Ok(()));
+        let (mut ledger, _) = one();
+        ledger.hear(at(11), 3, &Event::Undelivered { number: 7, to: NodeId(1), why: "busy" });
+        assert_eq!(ledger.settle(at(20)), Ok(()));
+    }
+
+    #[test]
+    fn what_is_lost_without_a_word_or_comes_twice_is_not() {
+        let (mut ledger, arrival) = one();
+        ledger.hear(at(11), 3, &Event::Undelivered { number: 8, to: NodeId(1), why: "busy" });
+        ledger.hear(at(11), 4, &Event::Undelivered { number: 7, to: NodeId(1), why: "busy" });
+        assert_eq!(ledger.settle(at(14)), Ok(()));
+        assert_eq!(ledger.settle(at(15)), Err(Difference::Vanished { from: 3, to: 4 }));
+        let (mut ledger, _) = one();
+        ledger.hear(at(11), 4, &arrival);
+        ledger.hear(at(12), 4, &arrival);
+        assert_eq!(ledger.settle(at(12)), Err(Difference::Twice { from: 3, to: 4 }));
+    }
+
+    #[test]
+    fn a_link_that_fails_may_take_payloads_with_it() {
+        let why = Why { fault: Fault::Nobody, what: "gone" };
+        for (when, outcome) in [(9, Err(Difference::Vanished { from: 3, to: 4 })), (10, Ok(())), (14, Ok(()))] {
+            let (mut ledger, _) = one();
+            ledger.hear(at(when), 8, &Event::LinkDown { peer: NodeId(5), why });
+            assert_eq!(ledger.settle(at(15)), outcome, "{when}");
+        }
+    }
+}
