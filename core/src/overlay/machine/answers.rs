@@ -9,7 +9,6 @@ use super::streams::{no_fault, peer_fault};
 use super::{Overlay, UDP};
 use crate::kernel::{Class, CloseHow, ConnId, Output, Time};
 use crate::overlay::database::Entry;
-use crate::overlay::link::{Carrier, Link};
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::{self, Contact, Datagram, LinkAttributes, Listed, Packet, Record, Registration};
 

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::forwarding::{Carriage, Parcel, TTL};
-use super::{Overlay, Timer, UDP};
-use crate::kernel::{Class, ConnId, Output, Time};
+use super::{Overlay, Timer};
+use crate::kernel::{ConnId, Time};
 use crate::overlay::event::{Event, Refusal, Reply};
 use crate::overlay::names::NodeId;
 use crate::overlay::window::{Mark, Windows};

@@ -17,7 +17,8 @@ use crate::overlay::budget::{Budget, Meter};
 use crate::overlay::event::Event;
 use crate::overlay::names::{NodeId, Token};
 use crate::overlay::wire::{
-    self, Contact, DAT, DataHead, MAX_LENGTH, Nack, NodeName, PACK_DELIMITER, Packet, Reassembly, Role, Segment,
+    self, Contact, DAT, DataHead, MAX_LENGTH, Nack, NodeName, PACK_DELIMITER, Packet, Reassembly, Role,
+    Segment,
 };
 
 /// What a dial is for.

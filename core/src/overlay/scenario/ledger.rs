@@ -139,7 +139,8 @@ mod tests {
     #[test]
     fn a_link_that_fails_may_take_payloads_with_it() {
         let why = Why { fault: Fault::Nobody, what: "gone" };
-        for (when, outcome) in [(9, Err(Difference::Vanished { from: 3, to: 4 })), (10, Ok(())), (14, Ok(()))] {
+        for (when, outcome) in [(9, Err(Difference::Vanished { from: 3, to: 4 })), (10, Ok(())), (14, Ok(()))]
+        {
             let (mut ledger, _) = one();
             ledger.hear(at(when), 8, &Event::LinkDown { peer: NodeId(5), why });
             assert_eq!(ledger.settle(at(15)), outcome, "{when}");

@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 
+use super::ledger::Ledger;
 use super::*;
 use crate::overlay::event::Event;
 use crate::sim::Kind;
@@ -184,7 +185,10 @@ fn payloads_go_around_what_is_cut_and_not_to_who_is_cut_off() {
         world.cut(other, 2);
         world.cut(2, other);
     }
-    assert_eq!(ring.deliver(&mut world, &mut Watch::default()), Err(Difference::Undelivered { from: 0, to: 2 }));
+    assert_eq!(
+        ring.deliver(&mut world, &mut Watch::default()),
+        Err(Difference::Undelivered { from: 0, to: 2 })
+    );
 }
 
 #[test]

@@ -82,7 +82,8 @@ impl Scenario {
         for _ in 0..ATTEMPTS {
             for way in &missing {
                 let payload = last(way.from, way.to, length);
-                let sent = Command::Send { to: way.id, payload, way: WAYS[(way.from + way.to) / 2 % WAYS.len()] };
+                let sent =
+                    Command::Send { to: way.id, payload, way: WAYS[(way.from + way.to) / 2 % WAYS.len()] };
                 let _ = world.command(way.from, sent);
             }
             let until: Time = world.now() + ARRIVAL;

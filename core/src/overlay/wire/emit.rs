@@ -9,9 +9,9 @@ use super::pen::{
     Items, hex8, hex64, put_address, put_checked, put_hex128, put_links, put_list, put_number, put_range,
 };
 use super::value::{
-    Ask, Attributes, Beat, Body, Capabilities, Contact, DataHead, Greeting, Hash, Hears,
-    LinkAttributes, Listed, ListedRole, Nack, NodeName, Packet, Record, Registration, Removal, Role, Segment,
-    Sum, Teardown, Update, Upt, Way,
+    Ask, Attributes, Beat, Body, Capabilities, Contact, DataHead, Greeting, Hash, Hears, LinkAttributes,
+    Listed, ListedRole, Nack, NodeName, Packet, Record, Registration, Removal, Role, Segment, Sum, Teardown,
+    Update, Upt, Way,
 };
 
 const CRLF: &[u8] = b"\r\n";

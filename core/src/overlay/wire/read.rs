@@ -14,8 +14,8 @@ use super::WireError;
 use super::attributes::{capabilities, wishes};
 use super::body::links;
 use super::lexis::{
-    Read, at_most, contact, contacts, fail, field, hex_number, hex8, hex128, id, inline, item, key, list, named,
-    network, node, number, number64, plain, range, token, visible, whole, word,
+    Read, at_most, contact, contacts, fail, field, hex_number, hex8, hex128, id, inline, item, key, list,
+    named, network, node, number, number64, plain, range, token, visible, whole, word,
 };
 use super::limits::{
     ALTERNATIVES_LIMIT, ASK, DAT, HB, LNK, MESSAGE_LIMIT, NACK, NAME_LIMIT, NEIGHBOR_DELIMITER, NET_PACKET,

@@ -107,7 +107,7 @@ fn an_echo_to_oneself_comes_back() {
     let mut bench = Bench::new();
     let payload = Bytes::from_static(b"here");
     let Ok(Reply::Sent(number)) =
-        bench.node.command(bench.now, Command::Echo { to: NodeId(ME), payload: payload.clone() })
+        bench.node.command(bench.now, Command::Echo { to: NodeId(ME), payload: payload.clone(), way: Way::Link })
     else {
         panic!("not sent")
     };

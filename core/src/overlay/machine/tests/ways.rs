@@ -27,7 +27,7 @@ fn sent(bench: &mut Bench, octets: usize, way: Way) -> Option<SocketAddr> {
 }
 
 fn beat(bench: &mut Bench, from: SocketAddr, token: Token, number: u64) {
-    let bytes = &Packet::Hb(Beat { token, number, heard: 0, held: 0 }).emit()[..];
+    let bytes = &Packet::Hb(Beat::first(token, number)).emit()[..];
     bench.handle(Input::Datagram { port: Port(0), from, bytes });
 }
 
@@ -39,7 +39,7 @@ fn links_carry_payloads_unless_a_datagram_is_asked_for_and_fits() {
     assert_eq!(sent(&mut bench, 1_050, Way::Datagram), Some(address(1)));
     assert_eq!(sent(&mut bench, 1_100, Way::Datagram), None, "with its head above 1,200 octets");
     let token = bench.peers[&conns[0]].token.unwrap();
-    bench.say(conns[0], &Packet::Hb(Beat { token, number: 1_000, heard: 0, held: 0 }));
+    bench.say(conns[0], &Packet::Hb(Beat::first(token, 1_000)));
     assert_eq!(sent(&mut bench, 10, Way::Datagram), None, "beats go over the link");
 }
 
