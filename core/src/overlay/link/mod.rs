@@ -2,9 +2,11 @@
 
 mod beats;
 mod smoothed;
+mod traffic;
 
 pub use beats::{Beats, Carrier, Heard};
 pub use smoothed::Smoothed;
+pub use traffic::{Tally, Traffic};
 
 use core::time::Duration;
 
@@ -72,6 +74,8 @@ pub struct Link {
     pub announce_at: Time,
     /// The cost last announced.
     pub announced: Option<Cost>,
+    /// What went over it by datagrams; what went over its connection is counted there.
+    pub datagrams: Traffic,
     /// I watch through this link: it is listed by nobody.
     pub watching: bool,
 }

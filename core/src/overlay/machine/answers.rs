@@ -89,7 +89,10 @@ impl Overlay {
             return;
         }
         match wire::read_datagram(bytes) {
-            Ok(Datagram::Hb(beat)) => self.heard_beat(beat),
+            Ok(Datagram::Hb(beat)) => {
+                self.count_datagram(self.tokens.get(&beat.token).copied(), bytes.len());
+                self.heard_beat(beat);
+            }
             Ok(Datagram::Ping(token)) => {
                 if !self.policing.hears(self.now, from) {
                     self.counters.stray_datagrams += 1;
@@ -99,16 +102,19 @@ impl Overlay {
                 self.out.push_back(Output::Datagram { port: UDP, to: from, payload });
             }
             Ok(Datagram::Pong(token)) => self.pong(token),
-            Ok(Datagram::Dat(head, payload)) => self.datagram_payload(from, head, payload),
+            Ok(Datagram::Dat(head, payload)) => self.datagram_payload(from, bytes.len(), head, payload),
             Ok(Datagram::Unknown) => self.counters.unknown_words += 1,
             Err(_) => self.counters.stray_datagrams += 1,
         }
     }
 
     /// A datagram's payload counts only from a neighbour's own address: without a link nobody's word is passed on.
-    fn datagram_payload(&mut self, from: SocketAddr, head: wire::DataHead, payload: Bytes) {
+    fn datagram_payload(&mut self, from: SocketAddr, octets: usize, head: wire::DataHead, payload: Bytes) {
         match self.links.values().find(|link| link.name.addr == from).map(|link| link.peer) {
-            Some(peer) => self.forward(peer, head, payload),
+            Some(peer) => {
+                self.count_datagram(Some(peer), octets);
+                self.forward(peer, head, payload);
+            }
             None => self.counters.stray_datagrams += 1,
         }
     }

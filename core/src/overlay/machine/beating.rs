@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use bytes::Bytes;
+
 use super::streams::{Dial, Kind};
 use super::{Overlay, Timer, UDP};
 use crate::kernel::{Class, Fault, Output, Why};
@@ -37,7 +39,7 @@ impl Overlay {
         match link.beats.carrier() {
             Carrier::Udp => {
                 let Some(to) = self.beat_address(id) else { return };
-                self.out.push_back(Output::Datagram { port: UDP, to, payload: wire::emit_beat(&beat) });
+                self.send_datagram(id, to, wire::emit_beat(&beat));
             }
             Carrier::Tcp => self.send_packet(conn, Class::Urgent, &Packet::Hb(beat)),
         }
@@ -48,6 +50,21 @@ impl Overlay {
         let link = self.links.get(&id)?;
         let remote = self.conns.get(&link.conn)?.remote;
         Some(SocketAddr::new(remote.ip(), link.name.addr.port()))
+    }
+
+    /// Sends a datagram of a link.
+    pub(super) fn send_datagram(&mut self, id: NodeId, to: SocketAddr, payload: Bytes) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.datagrams.sent.count(payload.len());
+        }
+        self.out.push_back(Output::Datagram { port: UDP, to, payload });
+    }
+
+    /// A datagram of a link arrived.
+    pub(super) fn count_datagram(&mut self, id: Option<NodeId>, octets: usize) {
+        if let Some(link) = id.and_then(|id| self.links.get_mut(&id)) {
+            link.datagrams.received.count(octets);
+        }
     }
 
     /// A beat on the link itself says that the peer hears no datagrams of ours: it is answered the same way.

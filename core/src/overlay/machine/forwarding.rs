@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Overlay, UDP};
-use crate::kernel::{Class, Output, Time};
+use super::Overlay;
+use crate::kernel::{Class, Time};
 use crate::overlay::event::{Event, Refusal, Reply};
 use crate::overlay::graph::{Graph, GraphBuilder};
 use crate::overlay::link::Link;
@@ -178,7 +178,7 @@ impl Overlay {
         let Some(link) = self.links.get(&hop) else { return };
         let (conn, udp) = (link.conn, link.beats.fresh_udp(self.now));
         match self.beat_address(hop).filter(|_| udp && frame.len() <= DATAGRAM) {
-            Some(to) => self.out.push_back(Output::Datagram { port: UDP, to, payload: frame }),
+            Some(to) => self.send_datagram(hop, to, frame),
             None => self.send(conn, Class::Bulk, frame),
         }
     }

@@ -10,7 +10,7 @@ use super::{Overlay, Timer};
 use crate::kernel::{Class, CloseHow, ConnId, Why};
 use crate::overlay::database::LinkMode;
 use crate::overlay::event::Event;
-use crate::overlay::link::{Beats, Link, Mine, Theirs};
+use crate::overlay::link::{Beats, Link, Mine, Theirs, Traffic};
 use crate::overlay::names::{NodeId, Token};
 use crate::overlay::wire::{Capabilities, Greeting, LINKS_LIMIT, NodeName, Packet, Role};
 
@@ -214,6 +214,7 @@ impl Overlay {
             decided: self.now,
             announce_at: self.now,
             announced: None,
+            datagrams: Traffic::default(),
             watching: self.config.is_watcher(),
         };
         if let Theirs::Guest { until } = theirs {

@@ -11,6 +11,7 @@ use crate::kernel::{
 };
 use crate::overlay::budget::{Budget, Meter};
 use crate::overlay::event::Event;
+use crate::overlay::link::Traffic;
 use crate::overlay::names::{NodeId, Token};
 use crate::overlay::wire::{
     self, DataHead, Flow, MAX_LENGTH, Nack, NodeName, Packet, Reassembly, Role, Segment,
@@ -54,6 +55,7 @@ pub(super) struct Conn {
     scanner: LineScanner,
     payload: Option<(DataHead, Payload)>,
     pub(super) outbox: Outbox,
+    pub(super) traffic: Traffic,
     /// Something it asked for was not answered, since it has not read what was sent before.
     pub(super) owes_sum: bool,
     /// The exclusive or of both sums over everything, when they last differed with equal counts.
@@ -76,6 +78,7 @@ impl Conn {
             scanner: LineScanner::new(Terminator::CrLf, MAX_LENGTH),
             payload: None,
             outbox: Outbox::default(),
+            traffic: Traffic::default(),
             owes_sum: false,
             differed_by: None,
             conflicts: false,
@@ -84,6 +87,21 @@ impl Conn {
             last_words: None,
             meter,
             slowed: None,
+        }
+    }
+
+    /// Takes what is whole off the front.
+    fn next_frame(&mut self, bytes: &mut BytesMut) -> Result<Option<Frame>, Why> {
+        if let Some((head, payload)) = self.payload {
+            let Ok(octets) = payload.take(bytes) else { return Err(peer_fault("a payload without its end")) };
+            if octets.is_some() {
+                self.payload = None;
+            }
+            return Ok(octets.map(|octets| Frame::Data(head, octets)));
+        }
+        match self.scanner.next_line(bytes) {
+            Ok(line) => Ok(line.map(Frame::Line)),
+            Err(_) => Err(peer_fault("a line is too long")),
         }
     }
 }
@@ -210,17 +228,12 @@ impl Overlay {
         if self.life.me().is_none() || state.slowed.is_some() {
             return Ok(None);
         }
-        if let Some((head, payload)) = state.payload {
-            let Ok(octets) = payload.take(bytes) else { return Err(peer_fault("a payload without its end")) };
-            if octets.is_some() {
-                state.payload = None;
-            }
-            return Ok(octets.map(|octets| Frame::Data(head, octets)));
+        let waiting = bytes.len();
+        let frame = state.next_frame(bytes)?;
+        if frame.is_some() {
+            state.traffic.received.count(waiting - bytes.len());
         }
-        match state.scanner.next_line(bytes) {
-            Ok(line) => Ok(line.map(Frame::Line)),
-            Err(_) => Err(peer_fault("a line is too long")),
-        }
+        Ok(frame)
     }
 
     fn line(&mut self, conn: ConnId, line: &Bytes) {
@@ -351,8 +364,11 @@ impl Overlay {
 
     pub(super) fn send(&mut self, conn: ConnId, class: Class, frame: Bytes) {
         let Some(state) = self.conns.get_mut(&conn).filter(|c| c.kind != Kind::Closing) else { return };
-        let forwarding = &mut self.forwarding;
-        let pushed = state.outbox.push(class, frame, |Shed(frame)| forwarding.lost(frame, Flow::Busy));
+        let (forwarding, traffic) = (&mut self.forwarding, &mut state.traffic);
+        let pushed = state.outbox.push(class, frame, |Shed(frame)| {
+            traffic.shed += 1;
+            forwarding.lost(frame, Flow::Busy);
+        });
         match pushed {
             Ok(()) => self.pump(conn),
             Err(_) => self.lose(conn, Why { fault: Fault::Peer, what: "the peer reads too slowly" }),
@@ -375,6 +391,7 @@ impl Overlay {
     fn pump(&mut self, conn: ConnId) {
         let Some(state) = self.conns.get_mut(&conn) else { return };
         while let Some((class, frame)) = state.outbox.pop() {
+            state.traffic.sent.count(frame.len());
             self.out.push_back(Output::Send { conn, frame, class, solo: false });
         }
     }

@@ -19,6 +19,7 @@ mod record;
 mod silence;
 mod starting;
 mod suits;
+mod traffic;
 mod views;
 
 use alloc::collections::{BTreeMap, BTreeSet};

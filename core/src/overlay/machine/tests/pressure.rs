@@ -15,7 +15,7 @@ fn send(bench: &mut Bench, to: u128) -> Result<Reply, Refusal> {
 }
 
 /// A payload from `from` for `to` comes over `conn`.
-fn relay(bench: &mut Bench, conn: ConnId, from: u128, to: u128, number: u64) {
+pub(super) fn relay(bench: &mut Bench, conn: ConnId, from: u128, to: u128, number: u64) {
     let (source, destination) = (NodeId(from), NodeId(to));
     let len = u32::try_from(PAYLOAD).unwrap();
     let head = DataHead { flow: Flow::Data(number), source, destination, ttl: 32, len };
