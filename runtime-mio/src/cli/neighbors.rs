@@ -23,7 +23,9 @@ use super::verb::Verb;
   egoist neighbors --json | jq -r '.[] | select(.role != \"i\") | .address'
 
 CHOSEN BY says me (o in JSON), them (i), both (b), or nobody (null: a watcher, or a link about to close). RTT is the \
-smoothed round trip and DEV its mean deviation; BEATS, what carries the heartbeats; FOR, how long the link is up."
+smoothed round trip and DEV its mean deviation; BEATS, what carries the heartbeats; FOR, how long the link is up. Frames and octets are those given to the neighbour and \
+taken from it since it connected, heartbeats and payloads included; SHED are payloads that had no room in the queue to \
+it, of which their senders were told."
 )]
 pub(crate) struct Neighbors {
     #[command(flatten)]
@@ -63,6 +65,16 @@ pub(crate) struct NeighborRow {
     pub(crate) carrier: String,
     /// Seconds since the link came up.
     pub(crate) up_s: u64,
+    /// Frames and datagrams to the other end.
+    pub(crate) frames_sent: u64,
+    /// Their octets.
+    pub(crate) octets_sent: u64,
+    /// Frames and datagrams from it.
+    pub(crate) frames_received: u64,
+    /// Their octets.
+    pub(crate) octets_received: u64,
+    /// Payloads that had no room in the queue to it.
+    pub(crate) payloads_shed: u64,
 }
 
 /// Who chose a link.
@@ -118,7 +130,35 @@ impl fmt::Display for NeighborsReport {
                 units::age(row.up_s),
             ]);
         }
-        table.fmt(f)
+        writeln!(f, "{table}")?;
+        self.traffic().fmt(f)
+    }
+}
+
+impl NeighborsReport {
+    fn traffic(&self) -> Table {
+        use Side::{Left, Right};
+        let mut table = Table::new(&[
+            ("ADDRESS", Left),
+            ("ID", Left),
+            ("FRAMES OUT", Right),
+            ("OCTETS OUT", Right),
+            ("FRAMES IN", Right),
+            ("OCTETS IN", Right),
+            ("SHED", Right),
+        ]);
+        for row in &self.0 {
+            table.row([
+                row.address.clone(),
+                units::short_id(&row.id).to_owned(),
+                row.frames_sent.to_string(),
+                units::octets(row.octets_sent),
+                row.frames_received.to_string(),
+                units::octets(row.octets_received),
+                row.payloads_shed.to_string(),
+            ]);
+        }
+        table
     }
 }
 
@@ -158,6 +198,11 @@ mod tests {
             heard_ms_ago: Some(120.0),
             carrier: "udp".into(),
             up_s: 725,
+            frames_sent: 3_102,
+            octets_sent: 120_413,
+            frames_received: 12,
+            octets_received: 812,
+            payloads_shed: 7,
         };
         let silent = NeighborRow {
             address: "[2001:db8::7]:61300".into(),
@@ -173,6 +218,10 @@ mod tests {
 ADDRESS              ID        CHOSEN BY  STATE          RTT      DEV       HEARD  BEATS        FOR
 127.0.0.1:61300      00112233  me         up         12.3 ms  0.50 ms  120 ms ago  udp    12 m 05 s
 [2001:db8::7]:61300  00112233  both       suspected        -        -           -  udp    12 m 05 s
+
+ADDRESS              ID        FRAMES OUT  OCTETS OUT  FRAMES IN  OCTETS IN  SHED
+127.0.0.1:61300      00112233        3102   117.6 KiB         12      812 B     7
+[2001:db8::7]:61300  00112233        3102   117.6 KiB         12      812 B     7
 ";
         assert_eq!(report.to_string(), text);
         let json = serde_json::to_string(&report).unwrap();

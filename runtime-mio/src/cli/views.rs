@@ -143,6 +143,11 @@ fn neighbor(view: &NeighborView, now: Time) -> NeighborRow {
             Carrier::Tcp => "tcp".to_owned(),
         },
         up_s: now.since(view.since).as_secs(),
+        frames_sent: view.traffic.sent.frames,
+        octets_sent: view.traffic.sent.octets,
+        frames_received: view.traffic.received.frames,
+        octets_received: view.traffic.received.octets,
+        payloads_shed: view.traffic.shed,
     }
 }
 

@@ -3,11 +3,13 @@
 mod beats;
 mod progress;
 mod smoothed;
+mod traffic;
 mod width;
 
 pub use beats::{Beats, Carrier, Heard};
 pub use progress::{Flow, Progress};
 pub use smoothed::Smoothed;
+pub use traffic::{Tally, Traffic};
 pub use width::Width;
 
 use core::net::SocketAddr;
@@ -86,6 +88,8 @@ pub struct Link {
     pub announce_at: Time,
     /// The cost last announced.
     pub announced: Option<Cost>,
+    /// What went over it by datagrams; what went over its connection is counted there.
+    pub datagrams: Traffic,
     /// I watch through this link: it is listed by nobody.
     pub watching: bool,
 }

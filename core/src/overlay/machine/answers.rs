@@ -87,7 +87,10 @@ impl Overlay {
             return;
         }
         match wire::read_datagram(bytes) {
-            Ok(Datagram::Hb(beat)) => self.heard_beat(&beat, Some(from)),
+            Ok(Datagram::Hb(beat)) => {
+                self.count_datagram(beat.token, bytes.len());
+                self.heard_beat(&beat, Some(from));
+            }
             Ok(Datagram::Ping(token)) => {
                 if !self.policing.hears(self.now, from) {
                     self.counters.stray_datagrams += 1;
@@ -97,7 +100,10 @@ impl Overlay {
                 self.out.push_back(Output::Datagram { port: UDP, to: from, payload, class: Class::Urgent });
             }
             Ok(Datagram::Pong(token)) => self.pong(token),
-            Ok(Datagram::Dat(token, head, payload)) => self.datagram_payload(token, head, payload),
+            Ok(Datagram::Dat(token, head, payload)) => {
+                self.count_datagram(token, bytes.len());
+                self.datagram_payload(token, head, payload);
+            }
             Ok(Datagram::Unknown) => self.counters.unknown_words += 1,
             Err(_) => self.counters.stray_datagrams += 1,
         }

@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use bytes::Bytes;
+
 use super::calling::Purpose;
 use super::forwarding::DATAGRAM;
 use super::streams::{Conn, Dial, Kind};
@@ -47,10 +49,25 @@ impl Overlay {
         let padded = !both && link.width.pads(self.now, beat.number);
         let twin = padded.then(|| wire::emit_padded_beat(&beat, DATAGRAM));
         for payload in [wire::emit_beat(&beat)].into_iter().chain(twin) {
-            self.out.push_back(Output::Datagram { port: UDP, to, payload, class: Class::Urgent });
+            self.send_datagram(id, Class::Urgent, to, payload);
         }
         if both {
             self.send_packet(conn, Class::Urgent, &Packet::Hb(beat));
+        }
+    }
+
+    /// Sends a datagram of a link.
+    pub(super) fn send_datagram(&mut self, id: NodeId, class: Class, to: SocketAddr, payload: Bytes) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.datagrams.sent.count(payload.len());
+        }
+        self.out.push_back(Output::Datagram { port: UDP, to, payload, class });
+    }
+
+    /// A datagram with a link's token arrived.
+    pub(super) fn count_datagram(&mut self, token: Token, octets: usize) {
+        if let Some(link) = self.tokens.get(&token).and_then(|id| self.links.get_mut(id)) {
+            link.datagrams.received.count(octets);
         }
     }
 
@@ -114,7 +131,7 @@ impl Overlay {
         if !link.live() || beat.hears != Hears::Datagrams {
             return link.progress.put_off();
         }
-        let sent = self.conns.get(&link.conn).map_or(0, |state| state.sent);
+        let sent = self.conns.get(&link.conn).map_or(0, |state| state.traffic.sent.octets);
         match link.progress.told(self.now, beat.read, sent) {
             Flow::Moves => {}
             Flow::Doubtful => link.width.doubt(self.now),

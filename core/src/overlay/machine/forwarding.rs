@@ -5,8 +5,8 @@ use core::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Overlay, UDP};
-use crate::kernel::{Class, ConnId, Output};
+use super::Overlay;
+use crate::kernel::{Class, ConnId};
 use crate::overlay::event::Event;
 use crate::overlay::names::{NodeId, Token};
 use crate::overlay::notices::Notices;
@@ -193,7 +193,7 @@ impl Overlay {
     fn transmit(&mut self, hop: NodeId, parcel: &Parcel<'_>) {
         match self.carriage(hop, parcel) {
             Some(Carriage::Datagram(payload, to)) => match self.pace.send(self.now, payload.len()) {
-                Ok(()) => self.send_datagram(hop, to, payload),
+                Ok(()) => self.send_payload_datagram(hop, to, payload),
                 Err(_) => self.forwarding.shed(Label::of(&parcel.head)),
             },
             Some(Carriage::Link(conn)) if parcel.head.flow.is_report() => self.send_report(conn, parcel),
@@ -203,11 +203,11 @@ impl Overlay {
     }
 
     /// A payload leaves as a datagram to a neighbour.
-    pub(super) fn send_datagram(&mut self, hop: NodeId, to: SocketAddr, payload: Bytes) {
+    pub(super) fn send_payload_datagram(&mut self, hop: NodeId, to: SocketAddr, payload: Bytes) {
         if let Some(link) = self.links.get_mut(&hop) {
             link.width.used(payload.len());
         }
-        self.out.push_back(Output::Datagram { port: UDP, to, payload, class: Class::Bulk });
+        self.send_datagram(hop, Class::Bulk, to, payload);
     }
 
     fn send_report(&mut self, conn: ConnId, parcel: &Parcel<'_>) {

@@ -12,7 +12,7 @@ use super::{Overlay, Timer};
 use crate::kernel::{Class, CloseHow, ConnId, Why};
 use crate::overlay::database::{Entry, LinkMode};
 use crate::overlay::event::Event;
-use crate::overlay::link::{Beats, Link, Mine, Progress, Theirs, Width};
+use crate::overlay::link::{Beats, Link, Mine, Progress, Theirs, Traffic, Width};
 use crate::overlay::names::{NodeId, Token};
 use crate::overlay::wire::{Capabilities, Contact, Greeting, LINKS_LIMIT, NodeName, Packet, Role};
 
@@ -224,6 +224,7 @@ impl Overlay {
             decided: self.now,
             announce_at: self.now,
             announced: None,
+            datagrams: Traffic::default(),
             watching: self.config.is_watcher(),
         };
         if let Theirs::Guest { until } = theirs {

@@ -9,7 +9,7 @@ use super::{Counters, Overlay};
 use crate::kernel::Time;
 use crate::overlay::database::Database;
 use crate::overlay::graph::{Graph, GraphBuilder};
-use crate::overlay::link::{Carrier, Link, Mine, Theirs};
+use crate::overlay::link::{Carrier, Link, Mine, Theirs, Traffic};
 use crate::overlay::names::{Cost, Key, NodeId};
 use crate::overlay::probes::Measured;
 use crate::overlay::routes::{ShortestPaths, Tree};
@@ -91,6 +91,8 @@ pub struct NeighborView {
     pub carrier: Carrier,
     /// Since when the link is up.
     pub since: Time,
+    /// What has gone over it and its connection since that was opened.
+    pub traffic: Traffic,
 }
 
 /// A way to another node.
@@ -211,6 +213,7 @@ impl Overlay {
             suspected: link.beats.suspected(),
             carrier: link.beats.carrier(),
             since: link.since,
+            traffic: self.conns.get(&link.conn).map_or(link.datagrams, |c| c.traffic.with(link.datagrams)),
         }
     }
 

@@ -104,7 +104,7 @@ impl Overlay {
                 if let Some(Carriage::Datagram(marked, _)) = self.carriage(hop, &parcel) {
                     payload = marked;
                 }
-                self.send_datagram(hop, endpoint, payload);
+                self.send_payload_datagram(hop, endpoint, payload);
             }
         }
         Ok(())

@@ -15,6 +15,7 @@ use crate::kernel::{
 };
 use crate::overlay::budget::{Budget, Meter};
 use crate::overlay::event::Event;
+use crate::overlay::link::Traffic;
 use crate::overlay::names::{NodeId, Token};
 use crate::overlay::wire::{
     self, Contact, DAT, DataHead, MAX_LENGTH, Nack, NodeName, PACK_DELIMITER, Packet, Reassembly, Role,
@@ -61,6 +62,7 @@ pub(super) struct Conn {
     pub(super) outbox: Outbox<Option<Label>>,
     /// Where frames with payloads are written.
     pub(super) arena: Arena,
+    pub(super) traffic: Traffic,
     /// Something it asked for was not answered, since it has not read what was sent before.
     pub(super) owes_sum: bool,
     /// The exclusive or of both sums over everything, when they last differed with equal counts.
@@ -69,8 +71,6 @@ pub(super) struct Conn {
     pub(super) conflicts: bool,
     reassembly: Option<Reassembly>,
     message: u32,
-    /// Octets handed to the driver.
-    pub(super) sent: u64,
     /// Octets taken, and then those of a frame of which the rest is missing.
     taken: u64,
     left: u64,
@@ -91,12 +91,12 @@ impl Conn {
             payload: None,
             outbox: Outbox::default(),
             arena: Arena::default(),
+            traffic: Traffic::default(),
             owes_sum: false,
             differed_by: None,
             conflicts: false,
             reassembly: None,
             message: 0,
-            sent: 0,
             taken: 0,
             left: 0,
             said: 0,
@@ -235,6 +235,9 @@ impl Overlay {
                 // What is left counts only once there is no whole frame: how reads were split is not told.
                 let left = if matches!(frame, Ok(None)) { bytes.len() } else { 0 };
                 state.took(before - bytes.len(), left);
+                if matches!(frame, Ok(Some(_))) {
+                    state.traffic.received.count(before - bytes.len());
+                }
             }
             match frame {
                 Ok(Some(Frame::Line(line))) => {
@@ -396,8 +399,11 @@ impl Overlay {
     /// Sends a frame; if it has to be shed, who is on the label is told.
     pub(super) fn send_labelled(&mut self, conn: ConnId, class: Class, frame: Bytes, label: Option<Label>) {
         let Some(state) = self.conns.get_mut(&conn).filter(|c| c.kind != Kind::Closing) else { return };
-        let forwarding = &mut self.forwarding;
-        let pushed = state.outbox.push(class, frame, label, |Shed { tag, .. }| forwarding.shed(tag));
+        let (forwarding, traffic) = (&mut self.forwarding, &mut state.traffic);
+        let pushed = state.outbox.push(class, frame, label, |Shed { tag, .. }| {
+            traffic.shed += 1;
+            forwarding.shed(tag);
+        });
         match pushed {
             Ok(()) => self.pump(conn),
             Err(_) => self.lose(conn, Why { fault: Fault::Peer, what: "the peer reads too slowly" }),
@@ -420,7 +426,7 @@ impl Overlay {
     fn pump(&mut self, conn: ConnId) {
         let Some(state) = self.conns.get_mut(&conn) else { return };
         while let Some((class, frame)) = state.outbox.pop() {
-            state.sent += frame.len() as u64;
+            state.traffic.sent.count(frame.len());
             self.out.push_back(Output::Send { conn, frame, class, solo: false });
         }
     }

@@ -20,6 +20,7 @@ mod room;
 mod silence;
 mod starting;
 mod suits;
+mod traffic;
 mod views;
 mod ways;
 
