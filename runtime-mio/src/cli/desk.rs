@@ -90,7 +90,7 @@ impl Desk {
         }
     }
 
-    fn status(host: &Host<MioNet>, key: Key<M>, facts: &Facts) -> StatusReport {
+    fn status(host: &Host<MioNet>, key: Key<Member>, facts: &Facts) -> StatusReport {
         views::status(host.machine(key).overlay(), host.now(), facts, host.state_error(key))
     }
 

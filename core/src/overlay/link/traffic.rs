@@ -31,8 +31,7 @@ pub struct Traffic {
 impl Traffic {
     /// Both together.
     pub fn with(self, other: Traffic) -> Traffic {
-        let sum =
-            |a: Tally, b: Tally| Tally { frames: a.frames + b.frames, octets: a.octets + b.octets };
+        let sum = |a: Tally, b: Tally| Tally { frames: a.frames + b.frames, octets: a.octets + b.octets };
         Traffic {
             sent: sum(self.sent, other.sent),
             received: sum(self.received, other.received),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::overlay::event::{Command, Reply};
+use crate::overlay::Way;
 use crate::overlay::machine::Phase;
 use ListedRole::{Both, In, Out};
 
@@ -106,8 +107,9 @@ fn who_has_left_is_still_somebody_and_reaches_nobody() {
 fn an_echo_to_oneself_comes_back() {
     let mut bench = Bench::new();
     let payload = Bytes::from_static(b"here");
-    let Ok(Reply::Sent(number)) =
-        bench.node.command(bench.now, Command::Echo { to: NodeId(ME), payload: payload.clone(), way: Way::Link })
+    let Ok(Reply::Sent(number)) = bench
+        .node
+        .command(bench.now, Command::Echo { to: NodeId(ME), payload: payload.clone(), way: Way::Link })
     else {
         panic!("not sent")
     };
