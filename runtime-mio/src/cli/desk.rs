@@ -91,7 +91,7 @@ impl Desk {
     }
 
     fn status(host: &Host<MioNet>, key: Key<Member>, facts: &Facts) -> StatusReport {
-        views::status(host.machine(key).overlay(), host.now(), facts, host.state_error(key))
+        views::status(host.machine(key).machine(), host.now(), facts, host.state_error(key))
     }
 
     fn path(node: &Overlay, with: Value) -> Result<Value, Refused> {
