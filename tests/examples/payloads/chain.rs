@@ -174,7 +174,7 @@ fn node(place: usize, addresses: &[SocketAddr]) -> Fenced {
         bootstraps: near(-1).into_iter().collect(),
         ..Config::new(Seed::from_u64(place as u64), network, addresses[place])
     };
-    Fenced::new(Overlay::new(config), reaches)
+    Fenced::new(Overlay::new(config).expect("a configuration to live by"), reaches)
 }
 
 /// What a node hears, and what its thread makes of it.
