@@ -233,7 +233,8 @@ impl Overlay {
             let frame = self.next_frame(conn, bytes);
             if let Some(state) = self.conns.get_mut(&conn) {
                 // What is left counts only once there is no whole frame: how reads were split is not told.
-                let left = if matches!(frame, Ok(None)) { bytes.len() } else { 0 };
+                let partial = matches!(frame, Ok(None)) && state.slowed.is_none();
+                let left = if partial { bytes.len() } else { 0 };
                 state.took(before - bytes.len(), left);
                 if matches!(frame, Ok(Some(_))) {
                     state.traffic.received.count(before - bytes.len());

@@ -52,7 +52,9 @@ fn what_is_shed_counts_on_the_link_that_had_no_room() {
     let mut refused = 0;
     for _ in 0..100 {
         let payload = Bytes::from(alloc::vec![7; 20_000]);
-        let sent = bench.node.command(bench.now, Command::Send { to: NodeId(1), payload, way: crate::overlay::Way::Link });
+        let sent = bench
+            .node
+            .command(bench.now, Command::Send { to: NodeId(1), payload, way: crate::overlay::Way::Link });
         refused += u64::from(sent.is_err());
         bench.drain();
     }

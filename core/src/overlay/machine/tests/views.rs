@@ -1,8 +1,8 @@
 //! What a node answers about itself.
 
 use super::*;
-use crate::overlay::event::{Command, Reply};
 use crate::overlay::Way;
+use crate::overlay::event::{Command, Reply};
 use crate::overlay::machine::Phase;
 use ListedRole::{Both, In, Out};
 

@@ -39,8 +39,9 @@ fn links_carry_payloads_unless_a_datagram_is_asked_for_and_fits() {
     assert_eq!(sent(&mut bench, 1_050, Way::Datagram), Some(address(1)));
     assert_eq!(sent(&mut bench, 1_100, Way::Datagram), None, "with its head above 1,200 octets");
     let token = bench.peers[&conns[0]].token.unwrap();
-    bench.say(conns[0], &Packet::Hb(Beat::first(token, 1_000)));
-    assert_eq!(sent(&mut bench, 10, Way::Datagram), None, "beats go over the link");
+    let deaf = Beat { hears: wire::Hears::Link, ..Beat::first(token, 1_000) };
+    bench.say(conns[0], &Packet::Hb(deaf));
+    assert_eq!(sent(&mut bench, 10, Way::Datagram), None, "it hears no datagrams");
 }
 
 #[test]
