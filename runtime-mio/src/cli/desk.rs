@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::control::codes;
+use super::disk::Disk;
 use super::leave::LeaveReport;
 use super::listen::Delivered;
 use super::payload::Payload;
@@ -38,6 +39,8 @@ pub(crate) struct Desk<M> {
     echoes: BTreeMap<u64, (String, Responder)>,
     listeners: Vec<Responder>,
     leaving: Vec<Responder>,
+    /// The disk under its state.
+    pub(crate) disk: Disk,
     /// Why the node cannot go on.
     pub(crate) fatal: Option<&'static str>,
 }
@@ -60,7 +63,8 @@ impl<M: Member> Desk<M> {
     pub(crate) fn new(config: &Config, started: Instant) -> Self {
         let facts = Facts::new(config, started);
         let (listeners, leaving) = (Vec::new(), Vec::new());
-        Desk { key: None, facts, echoes: BTreeMap::new(), listeners, leaving, fatal: None }
+        let disk = Disk::default();
+        Desk { key: None, facts, echoes: BTreeMap::new(), listeners, leaving, disk, fatal: None }
     }
 
     /// Answers a request about the machine behind `key`, now or when what it waits for happens.
@@ -74,7 +78,7 @@ impl<M: Member> Desk<M> {
         desk.borrow_mut().key = Some(key);
         let node = host.machine(key).overlay();
         match request.action.as_str() {
-            "overlay.status" => responder.ok(Self::status(host, key, &desk.borrow().facts)),
+            "overlay.status" => responder.ok(desk.borrow().status(host, key)),
             "overlay.neighbors" => responder.ok(views::neighbors(node, host.now())),
             "overlay.routes" => responder.ok(views::routes(node)),
             "overlay.listen" => desk.borrow_mut().listen(responder),
@@ -86,8 +90,10 @@ impl<M: Member> Desk<M> {
         }
     }
 
-    fn status(host: &Host<MioNet>, key: Key<M>, facts: &Facts) -> StatusReport {
-        views::status(host.machine(key).overlay(), host.now(), facts, host.state_error(key))
+    fn status(&self, host: &Host<MioNet>, key: Key<M>) -> StatusReport {
+        let full = || self.disk.is_full().then(|| "the disk is full".to_owned());
+        let state_error = host.state_error(key).map(ToString::to_string).or_else(full);
+        StatusReport { state_error, ..views::status(host.machine(key).overlay(), host.now(), &self.facts) }
     }
 
     fn path(node: &Overlay, with: Value) -> Result<Value, Refused> {

@@ -149,6 +149,10 @@ impl Ground {
             move |host, request, responder| Desk::request(&asked, key, host, request, responder),
             move |host| leave(host, key),
         )?;
+        if let Some(folder) = settled.home.folder.clone() {
+            let disk = desk.borrow().disk.clone();
+            disk.follow(&mut settled.driver, folder);
+        }
         names::follow(&mut settled.driver, bootstraps, &Newcomer { key, known, named: Arc::default() });
         let folder = settled.home.folder.clone().unwrap_or_else(|| PathBuf::from("--no-state"));
         settled.run(network, session)?;
