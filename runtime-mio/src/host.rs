@@ -350,7 +350,7 @@ impl<N: Net> Host<N> {
             // Who has just begun cannot go on, and its host says why.
             (Some(error), _) if !station.durable => tracing::debug!(%error, "state could not be stored"),
             (Some(error), _) => {
-                tracing::warn!(%error, "state cannot be stored: a later start would not know it")
+                tracing::warn!(%error, "state cannot be stored: a later start would not know it");
             }
             (None, Some(_)) => tracing::info!("state can be stored again"),
             (None, None) => {}

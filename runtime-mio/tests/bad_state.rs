@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use program::{Running, failure, json, within};
+use program::{Mount, Running, failure, json, within};
 
 /// An address that nothing listens on.
 const NOBODY: &str = "127.0.0.1:9";
@@ -42,27 +42,6 @@ fn used(base: &Path) -> PathBuf {
 fn is_root() -> bool {
     let output = Command::new("id").arg("-u").output().unwrap();
     output.stdout.trim_ascii() == b"0"
-}
-
-/// A file system of its own at `at`, which is unmounted when this is dropped; none where that is not allowed.
-struct Mount(PathBuf);
-
-impl Mount {
-    fn new(at: &Path, size: &str) -> Option<Mount> {
-        fs::create_dir_all(at).unwrap();
-        let made = Command::new("mount").args(["-t", "tmpfs", "-o", size, "tmpfs"]).arg(at).output();
-        made.is_ok_and(|output| output.status.success()).then(|| Mount(at.to_owned()))
-    }
-
-    fn read_only(&self) -> bool {
-        Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).status().unwrap().success()
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::control::codes;
+use super::disk::Disk;
 use super::leave::LeaveReport;
 use super::listen::Delivered;
 use super::payload::{Payload, WayArg};
@@ -39,6 +40,8 @@ pub(crate) struct Desk {
     listeners: Vec<Responder>,
     leaving: Vec<Responder>,
     presence: Presence,
+    /// The disk under its state.
+    pub(crate) disk: Disk,
     /// Why the node cannot go on.
     pub(crate) fatal: Option<&'static str>,
 }
@@ -64,7 +67,8 @@ impl Desk {
         let facts = Facts::new(config, started);
         let (listeners, leaving) = (Vec::new(), Vec::new());
         let presence = Presence::new([config.address.ip()]);
-        Desk { key: None, facts, echoes: BTreeMap::new(), listeners, leaving, presence, fatal: None }
+        let (echoes, disk) = (BTreeMap::new(), Disk::default());
+        Desk { key: None, facts, echoes, listeners, leaving, presence, disk, fatal: None }
     }
 
     /// Answers a request about the machine behind `key`, now or when what it waits for happens.
@@ -78,7 +82,7 @@ impl Desk {
         desk.borrow_mut().key = Some(key);
         let node = host.machine(key).machine();
         match request.action.as_str() {
-            "overlay.status" => responder.ok(Self::status(host, key, &desk.borrow().facts)),
+            "overlay.status" => responder.ok(desk.borrow().status(host, key)),
             "overlay.neighbors" => responder.ok(views::neighbors(node, host.now())),
             "overlay.routes" => responder.ok(views::routes(node)),
             "overlay.listen" => desk.borrow_mut().listen(responder),
@@ -90,8 +94,10 @@ impl Desk {
         }
     }
 
-    fn status(host: &Host<MioNet>, key: Key<Member>, facts: &Facts) -> StatusReport {
-        views::status(host.machine(key).machine(), host.now(), facts, host.state_error(key))
+    fn status(&self, host: &Host<MioNet>, key: Key<Member>) -> StatusReport {
+        let full = || self.disk.is_full().then(|| "the disk is full".to_owned());
+        let state_error = host.state_error(key).map(ToString::to_string).or_else(full);
+        StatusReport { state_error, ..views::status(host.machine(key).machine(), host.now(), &self.facts) }
     }
 
     fn path(node: &Overlay, with: Value) -> Result<Value, Refused> {

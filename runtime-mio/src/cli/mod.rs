@@ -5,6 +5,7 @@ mod config;
 mod control;
 mod demo;
 mod desk;
+mod disk;
 mod duration;
 mod failure;
 mod hello;

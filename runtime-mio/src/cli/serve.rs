@@ -26,7 +26,7 @@ use super::output;
 use super::record::RecordArgs;
 use super::session::Session;
 use super::settings::HostPort;
-use super::state::{Called, Home, StateArgs, unusable};
+use super::state::{self, Called, Home, StateArgs, unusable};
 
 /// How long standard output may take until a node's first line finds room in it.
 const FIRST_LINE: Duration = Duration::from_secs(1);
@@ -145,6 +145,10 @@ impl Ground {
             move |host, request, responder| Desk::request(&asked, key, host, request, responder),
             move |host| leave(host, key),
         )?;
+        if let Some(folder) = settled.home.folder.clone() {
+            let disk = desk.borrow().disk.clone();
+            disk.follow(&mut settled.driver, folder);
+        }
         names::follow(
             &mut settled.driver,
             bootstraps,
@@ -188,8 +192,12 @@ fn unserved(path: &Path, error: &io::Error) -> Failure {
 
 /// Why an address cannot be listened on, and what to do.
 fn unbound(error: &BindError) -> Failure {
+    let kind = error.error.kind();
+    if let Some(failure) = state::running_at(error.addr).filter(|_| kind == io::ErrorKind::AddrInUse) {
+        return failure;
+    }
     let failure = Failure::new(error.to_string()).at(format!("--listen {}", error.addr));
-    failure.try_this(match error.error.kind() {
+    failure.try_this(match kind {
         io::ErrorKind::PermissionDenied => {
             "a port below 1024 needs root or CAP_NET_BIND_SERVICE: give a greater one with --listen"
         }

@@ -227,11 +227,18 @@ fn remedy(error: &io::Error, path: &Path) -> &'static str {
 }
 
 fn taken(folder: &Path) -> Failure {
-    let holder = read_lock(&folder.join("lock")).ok().flatten();
-    let holder =
-        holder.map_or_else(|| "another process".to_owned(), |holder| format!("process {}", holder.pid));
+    runs_already(read_lock(&folder.join("lock")).ok().flatten().map(|holder| holder.pid)).at(folder.display())
+}
+
+/// The node that listens there already, if it has its state in the usual folder.
+pub(crate) fn running_at(listen: SocketAddr) -> Option<Failure> {
+    let live = live(&base().ok()?).into_iter().find(|live| live.listen == listen.to_string())?;
+    Some(runs_already(Some(live.pid)).at(format!("--listen {listen}")))
+}
+
+fn runs_already(pid: Option<u32>) -> Failure {
+    let holder = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
     Failure::new(format!("this node runs already, as {holder}"))
-        .at(folder.display())
         .try_this("stop it with 'egoist leave', or give another --listen or --state")
 }
 

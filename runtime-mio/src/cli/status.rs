@@ -76,7 +76,7 @@ pub(crate) struct StatusReport {
     pub(crate) pid: u32,
     /// Lines of its log that were lost: standard error could not be written, or not as fast.
     pub(crate) log_lost: u64,
-    /// Why its state could not be stored the last time, if that was so: a full disk, say.
+    /// Why its state could not be stored the last time, or cannot be, if that is so: a full disk, say.
     pub(crate) state_error: Option<String>,
 }
 

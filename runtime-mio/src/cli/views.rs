@@ -8,7 +8,6 @@ use egoist_core::overlay::database::Entry;
 use egoist_core::overlay::link::{Carrier, Mine};
 use egoist_core::overlay::wire::ListedRole;
 use egoist_core::overlay::{self, Config, LinkMode, NeighborView, NodeId, Overlay, PolicyKind, RouteView};
-use egoist_mio::StateError;
 
 use super::logging;
 use super::neighbors::{LinkRole, LinkState, NeighborRow, NeighborsReport};
@@ -71,12 +70,7 @@ fn count(n: usize) -> u32 {
 }
 
 /// The node in short.
-pub(crate) fn status(
-    node: &Overlay,
-    now: Time,
-    facts: &Facts,
-    state_error: Option<&StateError>,
-) -> StatusReport {
+pub(crate) fn status(node: &Overlay, now: Time, facts: &Facts) -> StatusReport {
     let view = node.status();
     let (phase, next) = match view.phase {
         overlay::Phase::Starting => (Phase::Starting, None),
@@ -107,7 +101,7 @@ pub(crate) fn status(
         uptime_s: facts.started.elapsed().as_secs(),
         pid: std::process::id(),
         log_lost: logging::lost(),
-        state_error: state_error.map(ToString::to_string),
+        state_error: None,
     }
 }
 

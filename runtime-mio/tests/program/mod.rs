@@ -1,8 +1,9 @@
 //! The program in processes of its own, with its state under a folder of the test's.
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
+use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -107,5 +108,26 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A file system of its own at `at`, which is unmounted when this is dropped; none where that is not allowed.
+pub(crate) struct Mount(PathBuf);
+
+impl Mount {
+    pub(crate) fn new(at: &Path, size: &str) -> Option<Mount> {
+        fs::create_dir_all(at).unwrap();
+        let made = Command::new("mount").args(["-t", "tmpfs", "-o", size, "tmpfs"]).arg(at).output();
+        made.is_ok_and(|output| output.status.success()).then(|| Mount(at.to_owned()))
+    }
+
+    pub(crate) fn read_only(&self) -> bool {
+        Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).status().unwrap().success()
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }
