@@ -1,7 +1,8 @@
 //! An overlay of real processes, each on a host of its own, and cuts of the links that a path takes.
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,23 @@ impl Overlay {
     /// # Panics
     /// If the program was not built, or they do not find each other within a minute.
     pub fn start(hosts: Hosts, count: u8, folder: &Path) -> Self {
+        Overlay::started(hosts, count, folder, Node::run)
+    }
+
+    /// The same with nodes that listen at all addresses of their hosts.
+    ///
+    /// # Panics
+    /// Likewise.
+    pub fn start_everywhere(hosts: Hosts, count: u8, folder: &Path) -> Self {
+        Overlay::started(hosts, count, folder, Node::run_everywhere)
+    }
+
+    fn started(
+        hosts: Hosts,
+        count: u8,
+        folder: &Path,
+        start: impl Fn(Command, &str, String, PathBuf, &[&str]) -> Node,
+    ) -> Self {
         let binary = binary();
         let bootstrap = format!("{}:{PORT}", Hosts::address(0));
         let run = |host: u8| {
@@ -48,7 +66,7 @@ impl Overlay {
                 _ => ("node", vec!["--network", "cuts", "--bootstrap", &bootstrap, "-k", "2"]),
             };
             let program = hosts.command(host, &binary);
-            Node::run(program, verb, address, folder.join(host.to_string()), &more)
+            start(program, verb, address, folder.join(host.to_string()), &more)
         };
         let nodes = (0..=count).map(run).collect();
         let mut overlay = Overlay { hosts, nodes };

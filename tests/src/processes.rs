@@ -29,8 +29,8 @@ impl Drop for Node {
     }
 }
 
-fn spawn(mut program: Command, verb: &str, address: &str, folder: &Path, more: &[&str]) -> Child {
-    program.args(["-q", "-q", verb, "--listen", address, "--state"]).arg(folder).args(more);
+fn spawn(mut program: Command, verb: &str, listen: &str, folder: &Path, more: &[&str]) -> Child {
+    program.args(["-q", "-q", verb, "--listen", listen, "--state"]).arg(folder).args(more);
     program.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts")
 }
 
@@ -50,6 +50,20 @@ impl Node {
     /// Starts `program VERB` at an address, with its state in `folder` and what else it is told.
     pub fn run(program: Command, verb: &str, address: String, folder: PathBuf, more: &[&str]) -> Self {
         let process = spawn(program, verb, &address, &folder, more);
+        Node { address, folder, process, control: None }
+    }
+
+    /// Starts `program VERB` at a port of every address of its host; `address` is the one that it names.
+    pub fn run_everywhere(
+        program: Command,
+        verb: &str,
+        address: String,
+        folder: PathBuf,
+        more: &[&str],
+    ) -> Self {
+        let port = address.rsplit_once(':').map_or("0", |(_, port)| port);
+        let more = [more, &["--advertise", &address]].concat();
+        let process = spawn(program, verb, &format!("0.0.0.0:{port}"), &folder, &more);
         Node { address, folder, process, control: None }
     }
 

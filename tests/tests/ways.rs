@@ -1,6 +1,7 @@
 //! Real processes on hosts of their own, and ways that carry some packets and not others.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use egoist_tests::cuts::Overlay;
@@ -21,14 +22,14 @@ const WATCHED: Duration = Duration::from_secs(100);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An overlay at rest; or why nothing is tested, on the terminal itself: the harness keeps what a passing test prints.
-fn overlay(name: &str, folder: &std::path::Path) -> Option<Overlay> {
+fn overlay(name: &str, folder: &Path, start: fn(Hosts, u8, &Path) -> Overlay) -> Option<Overlay> {
     let hosts = match processes::missing() {
         Some(missing) => Err(missing),
         None => Hosts::new(NODES + 1).map_err(|why| format!("it needs root, ip and nft: {why}")),
     };
     match hosts {
         Ok(hosts) => {
-            let overlay = Overlay::start(hosts, NODES, folder);
+            let overlay = start(hosts, NODES, folder);
             std::thread::sleep(REST);
             Some(overlay)
         }
@@ -47,7 +48,7 @@ fn say(what: &str, time: Option<Duration>) {
 #[test]
 fn datagrams_that_are_blocked_are_made_good() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(mut overlay) = overlay("blocked", folder.path()) else { return };
+    let Some(mut overlay) = overlay("blocked", folder.path(), Overlay::start) else { return };
     let mut probers: Vec<Prober> = [1, 3, 4, 5]
         .map(|from| {
             let to = overlay.node(2).address.clone();
@@ -71,7 +72,7 @@ fn datagrams_that_are_blocked_are_made_good() {
 #[test]
 fn a_way_that_does_not_carry_full_size_packets_is_gone_around() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(mut overlay) = overlay("narrow", folder.path()) else { return };
+    let Some(mut overlay) = overlay("narrow", folder.path(), Overlay::start) else { return };
     let near = 1;
     let far = (2..=overlay.count()).find(|to| overlay.path(near, *to).is_some_and(|path| path.len() == 2));
     let far = far.expect("a neighbour");
@@ -88,10 +89,9 @@ fn a_way_that_does_not_carry_full_size_packets_is_gone_around() {
 }
 
 /// It goes on under its name with what it dials from its new address: who lists it gets answers.
-#[test]
-fn a_moved_address_is_listed_by_nobody_who_gets_no_answer() {
+fn moved(name: &str, start: fn(Hosts, u8, &Path) -> Overlay) {
     let folder = tempfile::tempdir().unwrap();
-    let Some(mut overlay) = overlay("moved", folder.path()) else { return };
+    let Some(mut overlay) = overlay(name, folder.path(), start) else { return };
     let address = overlay.node(2).address.clone();
     let ping = format!(r#""to":"{address}","wait_ms":500"#);
     overlay.hosts().move_away(2).unwrap();
@@ -107,6 +107,16 @@ fn a_moved_address_is_listed_by_nobody_who_gets_no_answer() {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    say("an address is gone, until nobody lists it who gets no answer", Some(last));
+    say(&format!("{name}: an address is gone, until nobody lists it who gets no answer"), Some(last));
     assert!(last < UNLISTED, "{last:?}");
+}
+
+#[test]
+fn a_moved_address_is_listed_by_nobody_who_gets_no_answer() {
+    moved("moved", Overlay::start);
+}
+
+#[test]
+fn a_moved_address_is_not_listed_for_the_datagrams_that_leave_from_the_new_one() {
+    moved("moved, listening everywhere", Overlay::start_everywhere);
 }
