@@ -18,6 +18,7 @@ mod originating;
 mod places;
 mod policing;
 mod query;
+mod refusing;
 mod replacements;
 mod routing;
 mod sending;
@@ -28,7 +29,7 @@ mod suits;
 #[cfg(test)]
 mod tests;
 
-pub use query::{NeighborView, NodeView, PathView, Phase, RouteView, StatusView};
+pub use query::{BootstrapView, NeighborView, NodeView, PathView, Phase, RouteView, StatusView};
 
 use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
@@ -313,7 +314,7 @@ impl Overlay {
             Input::Received { conn, bytes } => self.received(conn, bytes),
             Input::Flushed { conn, n } => self.flushed(conn, n),
             Input::Closed { conn, why } => self.closed(conn, why),
-            Input::DialFailed { ticket, .. } => self.dial_failed(ticket),
+            Input::DialFailed { ticket, why } => self.dial_failed(ticket, why),
             Input::Datagram { from, bytes, .. } => self.datagram(from, bytes),
             Input::Stored { ticket, ok } => self.stored(ticket, ok),
             Input::Loaded { ticket, value } => self.loaded(ticket, value),
