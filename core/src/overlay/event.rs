@@ -178,6 +178,11 @@ pub enum Event {
         /// Why, and what to do about it.
         why: BootstrapError,
     },
+    /// Others know this node, and nobody has dialled or probed it: it cannot be reached at its address.
+    Unreached {
+        /// The address that it tells others.
+        address: SocketAddr,
+    },
     /// A peer refused what this node said, for a reason that does not occur where all is well.
     Refused {
         /// Where it is.

@@ -228,6 +228,10 @@ impl Desk {
             Event::BootstrapFailed { address, why } => {
                 tracing::warn!(bootstrap = %address, "cannot join: {why}: {}", why.remedy());
             }
+            Event::Unreached { address } => tracing::warn!(
+                %address,
+                "nobody reaches this node at its address: check --advertise, and the firewalls on the way"
+            ),
             Event::Refused { address, word, reason } => {
                 tracing::debug!(%address, %word, %reason, "a peer refuses");
             }

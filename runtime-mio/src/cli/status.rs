@@ -77,6 +77,8 @@ pub(crate) struct StatusReport {
     pub(crate) pid: u32,
     /// The bootstraps that have an address, and how asking each ended.
     pub(crate) bootstraps: Vec<BootstrapReport>,
+    /// Whether nobody reaches it at its address, though others know it.
+    pub(crate) unreached: bool,
     /// Where another node lives under this node's id.
     pub(crate) twin: Option<String>,
     /// Lines of its log that were lost: standard error could not be written, or not as fast.
@@ -162,6 +164,12 @@ impl fmt::Display for StatusReport {
         for bootstrap in &self.bootstraps {
             writeln!(f, "bootstrap {bootstrap}")?;
         }
+        if self.unreached {
+            writeln!(
+                f,
+                "reached   by nobody at its address: check --advertise, and the firewalls on the way"
+            )?;
+        }
         if let Some(twin) = &self.twin {
             writeln!(f, "conflict  another node lives under this id at {twin}")?;
         }
@@ -204,6 +212,7 @@ pub(crate) fn example() -> StatusReport {
             error: None,
             remedy: None,
         }],
+        unreached: false,
         twin: None,
         log_lost: 7,
         state_error: Some("/s/state: No space left on device (os error 28)".into()),

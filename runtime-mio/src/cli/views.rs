@@ -101,6 +101,7 @@ pub(crate) fn status(node: &Overlay, now: Time, facts: &Facts) -> StatusReport {
         uptime_s: facts.started.elapsed().as_secs(),
         pid: std::process::id(),
         bootstraps: node.bootstraps().into_iter().map(BootstrapReport::from).collect(),
+        unreached: view.unreached,
         twin: view.twin.map(|address| address.to_string()),
         log_lost: logging::lost(),
         state_error: None,

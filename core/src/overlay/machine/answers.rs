@@ -101,6 +101,7 @@ impl Overlay {
                     self.counters.stray_datagrams += 1;
                     return;
                 }
+                self.reached.came();
                 let payload = wire::emit_pong(token);
                 self.out.push_back(Output::Datagram { port: UDP, to: from, payload, class: Class::Urgent });
             }

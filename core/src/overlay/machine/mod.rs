@@ -18,6 +18,7 @@ mod originating;
 mod places;
 mod policing;
 mod query;
+mod reached;
 mod refusing;
 mod replacements;
 mod routing;
@@ -53,6 +54,7 @@ use joining::Joining;
 use membership::Membership;
 use originating::Origin;
 use policing::Policing;
+use reached::Reached;
 use routing::Routing;
 use sending::{Order, Sending};
 use starting::Life;
@@ -221,6 +223,7 @@ pub struct Overlay {
     pace: Pace,
     policing: Policing,
     membership: Membership,
+    reached: Reached,
 }
 
 impl Overlay {
@@ -268,6 +271,7 @@ impl Overlay {
             forwarding: Forwarding::default(),
             pace: Pace::new(),
             membership: Membership::default(),
+            reached: Reached::default(),
             policing: Policing::new(&config.bounds.budgets, streams.keyed("hosts")),
             config,
         };
@@ -303,6 +307,7 @@ impl Overlay {
             conn.forgive(self.now, late);
         }
         self.probes.forgive(self.now, late);
+        self.reached.forgive(self.now, late);
         self.database.put_off(late);
         self.timers.put_off(late, Timer::awaits_others);
     }

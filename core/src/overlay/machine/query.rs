@@ -43,6 +43,8 @@ pub enum Phase {
 pub struct StatusView {
     /// Its id, once it is durable.
     pub id: Option<NodeId>,
+    /// Whether nobody reaches this node at its address, though others know it.
+    pub unreached: bool,
     /// Where another node lives under this id, as far as this one was told.
     pub twin: Option<SocketAddr>,
     /// How often it has started, and its last record.
@@ -155,6 +157,7 @@ impl Overlay {
         let mut guard = self.choosing.guard.clone();
         StatusView {
             id: self.id(),
+            unreached: self.reached.nobody_came(),
             twin: self.joining.twin,
             key: self.origin.key(),
             address: self.config.address,

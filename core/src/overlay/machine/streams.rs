@@ -168,6 +168,7 @@ impl Overlay {
     }
 
     fn accepted(&mut self, conn: ConnId, remote: SocketAddr) {
+        self.reached.came();
         self.connected(conn, Kind::Stranger, remote);
         self.strangers.push(conn, remote.ip());
         if self.me().is_none() {

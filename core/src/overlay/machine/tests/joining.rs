@@ -282,3 +282,33 @@ fn another_node_with_this_nodes_id_is_found_where_it_was_named() {
     assert!(bench.events.contains(&Event::Impostor { address: address(77) }));
     assert_eq!(bench.node.status().twin, Some(address(77)));
 }
+
+/// A node with a neighbour that it dialled, and another node that only the neighbour is linked to.
+fn guest_of_one() -> Bench {
+    let mut bench = Bench::with(|config| config.bootstraps = vec![address(BOOTSTRAP)]);
+    let conn = asked(&mut bench);
+    bench.say(conn, &Packet::Net(vec![name(1)]));
+    bench.pass(Duration::from_secs(1));
+    let link = bench.answer(1);
+    bench.record(link, 1, &[(ME, ListedRole::In), (2, ListedRole::Both)], 4);
+    bench.record(link, 2, &[(1, ListedRole::Both)], 4);
+    bench
+}
+
+#[test]
+fn a_node_that_nobody_reaches_at_its_address_says_so_once() {
+    let unreached = Event::Unreached { address: address(ME) };
+    let count = |bench: &Bench| bench.events.iter().filter(|event| **event == unreached).count();
+    let mut bench = guest_of_one();
+    bench.pass(Duration::from_secs(60));
+    assert_eq!(count(&bench), 0, "there is time for two rounds of probes");
+    bench.pass(Duration::from_secs(60));
+    assert!(count(&bench) == 1 && bench.node.status().unreached);
+    bench.datagram(2, &Packet::Ping(Token(7)));
+    assert!(!bench.node.status().unreached);
+
+    let mut bench = guest_of_one();
+    bench.datagram(2, &Packet::Ping(Token(7)));
+    bench.pass(Duration::from_secs(120));
+    assert_eq!(count(&bench), 0, "it was probed");
+}
