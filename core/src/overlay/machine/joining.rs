@@ -145,8 +145,8 @@ impl Overlay {
     /// Where this node's own id is named at another address it is greeted: if a node lives there under it, that says so.
     fn challenge_twins(&mut self, names: &[Contact]) {
         let me = self.me().map(|me| me.id);
-        let twin = names.iter().map(|contact| contact.name);
-        let twin = twin.filter(|name| name.id == me && !self.is_mine(name.addr)).next();
+        let mut names = names.iter().map(|contact| contact.name);
+        let twin = names.find(|name| name.id == me && !self.is_mine(name.addr));
         if let Some(to) = twin {
             self.dial(Dial::Link { to, role: Role::Watcher }, to.addr);
         }

@@ -287,7 +287,7 @@ fn another_node_with_this_nodes_id_is_found_where_it_was_named() {
 fn guest_of_one() -> Bench {
     let mut bench = Bench::with(|config| config.bootstraps = vec![address(BOOTSTRAP)]);
     let conn = asked(&mut bench);
-    bench.say(conn, &Packet::Net(vec![name(1)]));
+    bench.say(conn, &Packet::Net(vec![name(1).into()]));
     bench.pass(Duration::from_secs(1));
     let link = bench.answer(1);
     bench.record(link, 1, &[(ME, ListedRole::In), (2, ListedRole::Both)], 4);
