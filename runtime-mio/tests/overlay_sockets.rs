@@ -177,7 +177,14 @@ fn register(place: &mut Place, at: SocketAddr, registration: Registration) -> Ve
 fn newcomer(n: u16, all: bool) -> Registration {
     let addr = SocketAddr::from(([127, 0, 0, 1], 20_000 + n));
     let node = NodeName { addr, id: Some(NodeId(u128::MAX - u128::from(n))) };
-    Registration { node: node.into(), k: 3, all, over: false, other: Bytes::new() }
+    Registration {
+        node: node.into(),
+        k: 3,
+        network: Network::new("test").ok(),
+        all,
+        over: false,
+        other: Bytes::new(),
+    }
 }
 
 #[test]

@@ -273,9 +273,16 @@ pub struct Why {
     pub what: &'static str,
 }
 
+/// Whose fault, unless it is nobody's, and what.
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.what)
+        let whose = match self.fault {
+            Fault::Nobody => "",
+            Fault::Peer => "the peer's fault: ",
+            Fault::Own => "this node's fault: ",
+            Fault::Network => "the network's fault: ",
+        };
+        write!(f, "{whose}{}", self.what)
     }
 }
 

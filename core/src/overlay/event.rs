@@ -6,9 +6,10 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::bootstraps::BootstrapError;
 use super::budget::{Budget, Measure};
 use super::names::NodeId;
-use super::wire::Way;
+use super::wire::{Reason, Way, Word};
 use crate::kernel::Why;
 
 /// What a user may ask for.
@@ -170,9 +171,30 @@ pub enum Event {
         /// What was done about it.
         done: Measure,
     },
+    /// A bootstrap told nothing, and the last time it did, or told nothing for another reason.
+    BootstrapFailed {
+        /// Which.
+        address: SocketAddr,
+        /// Why, and what to do about it.
+        why: BootstrapError,
+    },
+    /// Others know this node, and nobody has dialled or probed it: it cannot be reached at its address.
+    Unreached {
+        /// The address that it tells others.
+        address: SocketAddr,
+    },
+    /// A peer refused what this node said, for a reason that does not occur where all is well.
+    Refused {
+        /// Where it is.
+        address: SocketAddr,
+        /// What it refused: `LNK` or `REG`.
+        word: Word,
+        /// Why.
+        reason: Reason,
+    },
     /// Another node lives under this node's id.
     Impostor {
-        /// Where its record says that it listens.
+        /// Where it listens.
         address: SocketAddr,
     },
     /// The node is about to ask a bootstrap, for itself or for others who may be missing, or would if it knew one: where

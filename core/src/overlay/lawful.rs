@@ -14,8 +14,8 @@ use super::machine::Overlay;
 use super::names::{Cost, Key, NodeId, Token};
 use super::wire::{
     Ask, Attributes, Beat, Body, Capabilities, DataHead, Digest, Flow, Greeting, Hears, LinkAttributes,
-    Listed, ListedRole, Nack, Network, NodeName, Packet, Registration, Removal, Role, Sum, Teardown, Update,
-    Upt, Way, emit_data, emit_datagram,
+    Listed, ListedRole, Nack, Network, NodeName, Packet, Reason, Registration, Removal, Role, Sum, Teardown,
+    Update, Upt, Way, Word, emit_data, emit_datagram,
 };
 use crate::kernel::{Rng, Seed};
 use crate::sim::laws::Lawful;
@@ -156,8 +156,9 @@ fn packet(rng: &mut Rng, peer: NodeId) -> Packet {
         14 => Packet::Trd(Teardown { node: name(peer), reason: None }),
         15 => greeting(rng, peer),
         16 => Packet::Nack(Nack {
-            word: Bytes::from_static(b"LNK"),
-            reason: None,
+            word: Word::new("LNK").unwrap_or_else(|_| unreachable!("a word")),
+            reason: [None, Some(Reason::Full), Some(Reason::Twin), Some(Reason::Network)][rng.index(4)]
+                .clone(),
             nodes: vec![name(id(rng)).into()],
         }),
         17 => Packet::Rmv(Removal::originate(key(rng), name(peer), id(rng), key(rng))),
@@ -168,6 +169,7 @@ fn packet(rng: &mut Rng, peer: NodeId) -> Packet {
         _ => Packet::Reg(Registration {
             node: name(peer).into(),
             k: 2,
+            network: Some(network()).filter(|_| rng.percent(90)),
             all: rng.percent(50),
             over: true,
             other: Bytes::new(),

@@ -47,6 +47,7 @@
 //! |---|---|
 //! | `config`, `event`, `names` | what a node is told, what it is asked and tells, what things are called |
 //! | `addresses` | where a peer is reached, and the attempt that tries one address after another |
+//! | `bootstraps` | how asking each bootstrap ended, and what to do about it |
 //! | `budget` | how much a peer may ask of a node |
 //! | `wire/` | the grammar: read, checked, written, cut into pieces |
 //! | `flood/` | duplicates, rates of origination, refreshes, freshness, ages |
@@ -60,6 +61,7 @@
 //! | `scenario`, `oracle` | with `sim`: overlays with faults, and what must be true of them afterwards |
 
 pub mod addresses;
+mod bootstraps;
 mod budget;
 mod config;
 pub mod database;
@@ -89,13 +91,16 @@ mod window;
 pub mod wire;
 pub mod wiring;
 
+pub use bootstraps::BootstrapError;
 pub use budget::{Budget, Budgets, Measure, Rate};
 pub use config::{
     AddressFault, BOOTSTRAPS_LIMIT, Bounds, CHOICES_LIMIT, Config, ConfigError, Periods, PolicyKind,
 };
 pub use database::LinkMode;
 pub use event::{Command, Event, Refusal, Reply};
-pub use machine::{Counters, NeighborView, NodeView, Overlay, PathView, Phase, RouteView, StatusView};
+pub use machine::{
+    BootstrapView, Counters, NeighborView, NodeView, Overlay, PathView, Phase, RouteView, StatusView,
+};
 pub use names::{Cost, IdError, Key, NodeId, Token};
 pub use ports::Ports;
 pub use wire::Way;

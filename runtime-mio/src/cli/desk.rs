@@ -42,6 +42,8 @@ pub(crate) struct Desk {
     presence: Presence,
     /// The disk under its state.
     pub(crate) disk: Disk,
+    /// The last node that lived under this node's id.
+    impostor: Option<SocketAddr>,
     /// Why the node cannot go on.
     pub(crate) fatal: Option<&'static str>,
 }
@@ -68,7 +70,7 @@ impl Desk {
         let (listeners, leaving) = (Vec::new(), Vec::new());
         let presence = Presence::new([config.address.ip()]);
         let (echoes, disk) = (BTreeMap::new(), Disk::default());
-        Desk { key: None, facts, echoes, listeners, leaving, presence, disk, fatal: None }
+        Desk { key: None, facts, echoes, listeners, leaving, presence, disk, impostor: None, fatal: None }
     }
 
     /// Answers a request about the machine behind `key`, now or when what it waits for happens.
@@ -223,7 +225,27 @@ impl Desk {
             Event::OverBudget { peer, address, budget, done } => {
                 tracing::warn!(?peer, %address, ?budget, ?done, "a peer asks too much");
             }
-            Event::Impostor { address } => tracing::error!(%address, "another node lives under this id"),
+            Event::BootstrapFailed { address, why } => {
+                tracing::warn!(bootstrap = %address, "cannot join: {why}: {}", why.remedy());
+            }
+            Event::Unreached { address } => tracing::warn!(
+                %address,
+                "nobody reaches this node at its address: check --advertise, and the firewalls on the way"
+            ),
+            Event::Refused { address, word, reason } => {
+                tracing::debug!(%address, %word, %reason, "a peer refuses");
+            }
+            Event::Impostor { address } => self.impostor(address),
+        }
+    }
+
+    /// Each node that lives under this node's id is told of once.
+    fn impostor(&mut self, address: SocketAddr) {
+        if self.impostor.replace(address) != Some(address) {
+            tracing::error!(
+                %address,
+                "another node lives under this node's id: give each node an id, a seed and a state folder of its own"
+            );
         }
     }
 

@@ -54,6 +54,11 @@ impl Verb for Node {
         config.periods = periods.paced(pace.pace);
         config.bounds = bounds.limits();
         config.check().map_err(|error| unfit(&error, matches))?;
+        if bootstraps.is_empty() {
+            tracing::warn!(
+                "no bootstrap is named, so that others have to name this node: give --bootstrap HOST:PORT"
+            );
+        }
         ground.join(config, &self.record, &bootstraps, session)
     }
 }

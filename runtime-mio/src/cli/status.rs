@@ -3,6 +3,7 @@
 use std::fmt;
 
 use clap::{ArgMatches, Parser};
+use egoist_core::overlay::BootstrapView;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -74,10 +75,50 @@ pub(crate) struct StatusReport {
     pub(crate) uptime_s: u64,
     /// The process.
     pub(crate) pid: u32,
+    /// The bootstraps that have an address, and how asking each ended.
+    pub(crate) bootstraps: Vec<BootstrapReport>,
+    /// Whether nobody reaches it at its address, though others know it.
+    pub(crate) unreached: bool,
+    /// Where another node lives under this node's id.
+    pub(crate) twin: Option<String>,
     /// Lines of its log that were lost: standard error could not be written, or not as fast.
     pub(crate) log_lost: u64,
     /// Why its state could not be stored the last time, or cannot be, if that is so: a full disk, say.
     pub(crate) state_error: Option<String>,
+}
+
+/// A bootstrap, and how asking it ended the last time.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct BootstrapReport {
+    /// Where it is.
+    pub(crate) address: String,
+    /// Whether it has been asked.
+    pub(crate) asked: bool,
+    /// Why it told nothing; none for an answer.
+    pub(crate) error: Option<String>,
+    /// What to do about that.
+    pub(crate) remedy: Option<String>,
+}
+
+impl From<BootstrapView> for BootstrapReport {
+    fn from(view: BootstrapView) -> Self {
+        BootstrapReport {
+            address: view.address.to_string(),
+            asked: view.asked,
+            remedy: view.error.as_ref().map(|error| error.remedy().to_owned()),
+            error: view.error.map(|error| error.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for BootstrapReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.error, &self.remedy) {
+            (Some(error), Some(remedy)) => write!(f, "{}  {error}: {remedy}", self.address),
+            _ if self.asked => write!(f, "{}  answers", self.address),
+            _ => write!(f, "{}  not asked yet", self.address),
+        }
+    }
 }
 
 /// How far a node has come.
@@ -120,6 +161,18 @@ impl fmt::Display for StatusReport {
         writeln!(f, "node      {}  {}", self.address, self.id.as_deref().unwrap_or("-"))?;
         writeln!(f, "network   {}", self.network)?;
         writeln!(f, "phase     {}{next}", self.phase.name())?;
+        for bootstrap in &self.bootstraps {
+            writeln!(f, "bootstrap {bootstrap}")?;
+        }
+        if self.unreached {
+            writeln!(
+                f,
+                "reached   by nobody at its address: check --advertise, and the firewalls on the way"
+            )?;
+        }
+        if let Some(twin) = &self.twin {
+            writeln!(f, "conflict  another node lives under this id at {twin}")?;
+        }
         writeln!(f, "policy    {}, k = {}, {} links, eps {}", self.policy, self.k, self.links, self.eps)?;
         writeln!(f, "links     {} chosen, {} chosen by others", self.out_degree, self.in_degree)?;
         writeln!(f, "nodes     {} known, {} reachable", self.nodes_known, self.nodes_reachable)?;
@@ -153,6 +206,14 @@ pub(crate) fn example() -> StatusReport {
         incarnation: Some(4),
         uptime_s: 725,
         pid: 4711,
+        bootstraps: vec![BootstrapReport {
+            address: "127.0.0.1:61223".into(),
+            asked: true,
+            error: None,
+            remedy: None,
+        }],
+        unreached: false,
+        twin: None,
         log_lost: 7,
         state_error: Some("/s/state: No space left on device (os error 28)".into()),
     }
@@ -168,6 +229,7 @@ mod tests {
 node      127.0.0.1:61300  00112233445566778899aabbccddeeff
 network   loopback
 phase     wired, next decision in 12.3 s
+bootstrap 127.0.0.1:61223  answers
 policy    best-response, k = 3, mutual links, eps 0.01
 links     3 chosen, 2 chosen by others
 nodes     15 known, 15 reachable

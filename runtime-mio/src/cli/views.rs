@@ -13,7 +13,7 @@ use super::logging;
 use super::neighbors::{LinkRole, LinkState, NeighborRow, NeighborsReport};
 use super::path::{Hop, PathReport};
 use super::routes::{RouteRow, RouteState, RoutesReport};
-use super::status::{Phase, StatusReport};
+use super::status::{BootstrapReport, Phase, StatusReport};
 
 /// What a node is told at its start and says in its status.
 pub(crate) struct Facts {
@@ -100,6 +100,9 @@ pub(crate) fn status(node: &Overlay, now: Time, facts: &Facts) -> StatusReport {
         incarnation: view.key.map(|key| key.incarnation),
         uptime_s: facts.started.elapsed().as_secs(),
         pid: std::process::id(),
+        bootstraps: node.bootstraps().into_iter().map(BootstrapReport::from).collect(),
+        unreached: view.unreached,
+        twin: view.twin.map(|address| address.to_string()),
         log_lost: logging::lost(),
         state_error: None,
     }

@@ -46,9 +46,17 @@ pub(crate) fn greeting(network: &str, id: u128) -> Bytes {
 }
 
 /// What somebody says who wants to be known.
-pub(crate) fn registration(id: u128) -> Bytes {
-    Packet::Reg(Registration { node: name(id).into(), k: 3, all: true, over: true, other: Bytes::new() })
-        .emit()
+pub(crate) fn registration(network: &str, id: u128) -> Bytes {
+    let network = Network::new(network).ok();
+    Packet::Reg(Registration {
+        node: name(id).into(),
+        k: 3,
+        network,
+        all: true,
+        over: true,
+        other: Bytes::new(),
+    })
+    .emit()
 }
 
 /// What the attacker does.

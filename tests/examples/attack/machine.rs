@@ -202,7 +202,7 @@ impl Attacker {
 
     fn register(&self, world: &mut World) -> usize {
         let conn = world.open(EVIL);
-        let frame = registration(1_000 + self.said);
+        let frame = registration(NETWORK, 1_000 + self.said);
         world.say(conn, &frame);
         frame.len()
     }

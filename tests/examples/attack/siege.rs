@@ -74,7 +74,7 @@ fn besiege(attack: Attack, to: &str, until: Until) -> u64 {
             Attack::Work => continue,
             Attack::HalfOpen => knock(to, &[]).map(|stream| kept.push_back(stream)),
             Attack::Links => knock(to, &greeting(NETWORK, 1_000_000 + next)).map(|s| kept.push_back(s)),
-            Attack::Registrations => knock(to, &registration(1_000 + next)).map(drop),
+            Attack::Registrations => knock(to, &registration(NETWORK, 1_000 + next)).map(drop),
             _ => knock(to, &greeting(NETWORK, EVIL)).and_then(|stream| {
                 said += talk(attack, stream, &mut next, until)?;
                 Ok(())

@@ -3,14 +3,15 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use bytes::Bytes;
-
 use super::streams::{no_fault, peer_fault};
 use super::{Overlay, UDP};
 use crate::kernel::{Class, CloseHow, ConnId, Output, Time};
 use crate::overlay::database::Entry;
 use crate::overlay::names::NodeId;
-use crate::overlay::wire::{self, Contact, Datagram, LinkAttributes, Listed, Packet, Record, Registration};
+use crate::overlay::wire::{
+    self, Contact, Datagram, LNK, LinkAttributes, Listed, NodeName, Packet, REGISTER, Reason, Record,
+    Registration,
+};
 
 /// How many nodes a newcomer is told of, unless it asks for all.
 const SAMPLE: usize = 128;
@@ -34,7 +35,7 @@ impl Overlay {
     }
 
     fn link_refused(&mut self, id: NodeId, nack: &wire::Nack) {
-        if nack.word.as_ref() == b"LNK" {
+        if nack.word.as_str() == LNK {
             self.learn_names(&nack.nodes);
             self.role_refused(id);
         }
@@ -44,7 +45,10 @@ impl Overlay {
     pub(super) fn registered(&mut self, conn: ConnId, registration: &Registration) {
         let Some(remote) = self.conns.get(&conn).map(|c| c.remote) else { return };
         if !self.policing.introduces(self.now, remote) {
-            return self.refuse(conn, Bytes::from_static(b"REG"), "busy", Default::default());
+            return self.refuse(conn, REGISTER, Reason::Busy, Default::default());
+        }
+        if let Some(reason) = self.inadmissible(registration) {
+            return self.refuse(conn, REGISTER, reason, Default::default());
         }
         self.learn_name(registration.node.clone());
         self.answer_registration(conn, registration);
@@ -52,7 +56,7 @@ impl Overlay {
     }
 
     fn answer_registration(&mut self, conn: ConnId, registration: &Registration) {
-        let mut names: Vec<Contact> = self.known_names(registration.node.name.id);
+        let mut names: Vec<Contact> = self.known_names(registration.node.name);
         self.random.sampling.shuffle(&mut names);
         if !registration.all {
             names.truncate(SAMPLE);
@@ -65,13 +69,14 @@ impl Overlay {
         }
     }
 
-    /// Everybody who is there, as far as this node knows, but for the one who asks.
-    fn known_names(&self, asker: Option<NodeId>) -> Vec<Contact> {
+    /// Everybody who is there, as far as this node knows, but for the one who asks. Its id at another address is among them:
+    /// that may be another node.
+    fn known_names(&self, asker: NodeName) -> Vec<Contact> {
         let me = self.me().filter(|_| !self.config.is_watcher()).map(|me| self.my_contact(me));
         let records =
             self.database.entries().filter(|e| e.is_present() && !e.links().is_empty()).map(Entry::contact);
         let mut names: Vec<Contact> = records.chain(me).chain(self.joining.registrations(self.now)).collect();
-        names.retain(|contact| contact.name.id != asker);
+        names.retain(|contact| contact.name != asker);
         names.sort_by_key(|contact| contact.name.id);
         names.dedup_by_key(|contact| contact.name.id);
         names
@@ -96,6 +101,7 @@ impl Overlay {
                     self.counters.stray_datagrams += 1;
                     return;
                 }
+                self.reached.came();
                 let payload = wire::emit_pong(token);
                 self.out.push_back(Output::Datagram { port: UDP, to: from, payload, class: Class::Urgent });
             }

@@ -12,6 +12,7 @@ use crate::overlay::graph::Graph;
 use crate::overlay::link::{Link, Mine};
 use crate::overlay::names::{Cost, NodeId};
 use crate::overlay::probes::Measured;
+use crate::overlay::wire::Reason;
 use crate::overlay::wiring::{Choice, Problem};
 
 /// A node without an effective edge counts only while an answer of its is at most this old.
@@ -153,7 +154,7 @@ impl Overlay {
 
     fn give_up(&mut self, id: NodeId) {
         self.counters.rewirings += 1;
-        self.teardown(id, "surplus");
+        self.teardown(id, Reason::Surplus);
     }
 
     fn ids(&self, dense: &[u32]) -> Ids {

@@ -7,6 +7,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::calling::Purpose;
+use super::refusing::refused_for;
 use super::streams::{Kind, no_fault, peer_fault};
 use super::{Overlay, Timer};
 use crate::kernel::{Class, CloseHow, ConnId, Why};
@@ -14,10 +15,10 @@ use crate::overlay::database::{Entry, LinkMode};
 use crate::overlay::event::Event;
 use crate::overlay::link::{Beats, Link, Mine, Progress, Theirs, Traffic, Width};
 use crate::overlay::names::{NodeId, Token};
-use crate::overlay::wire::{Capabilities, Contact, Greeting, LINKS_LIMIT, NodeName, Packet, Role};
+use crate::overlay::wire::{
+    Capabilities, Contact, Greeting, LINKS_LIMIT, LNK, NodeName, Packet, Reason, Role, VERSION,
+};
 
-/// The version of the protocol.
-const VERSION: u32 = 1;
 /// How many others a refusal names.
 const ALTERNATIVES: usize = 4;
 
@@ -44,38 +45,38 @@ impl Overlay {
         }
     }
 
-    fn refuse_link(&mut self, conn: ConnId, reason: &'static str) {
-        let nodes = if reason == "full" { self.alternatives() } else { Vec::new() };
-        self.refuse(conn, Bytes::from_static(b"LNK"), reason, nodes);
+    fn refuse_link(&mut self, conn: ConnId, reason: Reason) {
+        let nodes = if reason == Reason::Full { self.alternatives() } else { Vec::new() };
+        self.refuse(conn, LNK, reason, nodes);
     }
 
-    fn admissible(&mut self, conn: ConnId, greeting: &Greeting) -> Result<NodeId, &'static str> {
-        let me = self.me().filter(|_| self.is_running()).ok_or("leaving")?;
-        let id = greeting.node.id.ok_or("nameless")?;
+    fn admissible(&mut self, conn: ConnId, greeting: &Greeting) -> Result<NodeId, Reason> {
+        let me = self.me().filter(|_| self.is_running()).ok_or(Reason::Leaving)?;
+        let id = greeting.node.id.ok_or(Reason::Nameless)?;
         if greeting.version != VERSION {
-            return Err("version");
+            return Err(Reason::Version);
         }
         if greeting.network != self.config.network {
-            return Err("network");
+            return Err(Reason::Network);
         }
-        if id == me.id {
-            return Err("self");
+        if let Some(reason) = self.has_my_id(greeting.node) {
+            return Err(reason);
         }
         let now = self.now;
         if self.conns.get_mut(&conn).is_some_and(|state| !state.meter.is_welcome(now)) {
-            return Err("busy");
+            return Err(Reason::Busy);
         }
         if self.config.is_watcher() {
-            return Err("bootstrap");
+            return Err(Reason::Bootstrap);
         }
         if self.probes.is_narrow(id) {
-            return Err("narrow");
+            return Err(Reason::Narrow);
         }
         if self.open_link_stays(id, greeting) {
-            return Err("duplicate");
+            return Err(Reason::Duplicate);
         }
         if self.dials_suit(id) && me.id < id {
-            return Err("crossing");
+            return Err(Reason::Crossing);
         }
         Ok(id)
     }
@@ -122,19 +123,27 @@ impl Overlay {
     }
 
     /// What one who greets as `role` becomes to us.
-    fn admission(&self, role: Role) -> Result<Theirs, &'static str> {
+    fn admission(&self, role: Role) -> Result<Theirs, Reason> {
         match role {
-            Role::Chosen => Err("role"),
+            Role::Chosen => Err(Reason::Role),
             Role::Watcher => {
                 let watching = self.links.values().filter(|l| l.theirs == Theirs::Watching).count();
-                if watching < self.config.bounds.watchers { Ok(Theirs::Watching) } else { Err("watchers") }
+                if watching < self.config.bounds.watchers {
+                    Ok(Theirs::Watching)
+                } else {
+                    Err(Reason::Watchers)
+                }
             }
             Role::Chooser | Role::Guest if self.free_slots() != Some(0) => Ok(Theirs::Chosen),
-            Role::Chooser => Err("full"),
+            Role::Chooser => Err(Reason::Full),
             Role::Guest => {
                 let guests = self.links.values().filter(|l| matches!(l.theirs, Theirs::Guest { .. })).count();
                 let until = self.now + self.config.periods.rewiring;
-                if guests < self.config.bounds.guests { Ok(Theirs::Guest { until }) } else { Err("full") }
+                if guests < self.config.bounds.guests {
+                    Ok(Theirs::Guest { until })
+                } else {
+                    Err(Reason::Full)
+                }
             }
         }
     }
@@ -165,9 +174,9 @@ impl Overlay {
         match packet {
             Packet::Lnk(greeting) => self.answered(conn, to, token, greeting),
             Packet::Nack(nack) => {
-                let crossing = nack.reason.as_deref() == Some(b"crossing");
-                self.hang_up(conn, CloseHow::Flush, no_fault("refused by the peer"));
-                if !crossing {
+                self.hang_up(conn, CloseHow::Flush, refused_for(nack.reason.as_ref()));
+                self.told_refusal(to.addr, &nack);
+                if nack.reason != Some(Reason::Crossing) {
                     self.learn_names(&nack.nodes);
                     self.suit_refused(to);
                 }
@@ -180,10 +189,8 @@ impl Overlay {
         let Some(id) = greeting.node.id else {
             return self.misbehaved(conn, peer_fault("a greeting without an id"));
         };
-        let other = to.id.is_some_and(|expected| expected != id);
-        let wrong = greeting.network != self.config.network || greeting.version != VERSION;
-        if other || wrong || self.links.contains_key(&id) || Some(id) == self.me().map(|me| me.id) {
-            return self.lose(conn, no_fault("somebody else answers there"));
+        if let Some(why) = self.unfit_answer(to, &greeting) {
+            return self.lose(conn, why);
         }
         let theirs = match greeting.role {
             Role::Chooser | Role::Guest => Theirs::Chosen,
@@ -286,15 +293,9 @@ impl Overlay {
             }
             Err(reason) => {
                 let nodes = self.alternatives();
-                self.nack_role(conn, reason, nodes);
+                self.nack(conn, LNK, reason, nodes);
             }
         }
-    }
-
-    fn nack_role(&mut self, conn: ConnId, reason: &'static str, nodes: Vec<Contact>) {
-        let reason = Some(Bytes::from_static(reason.as_bytes()));
-        let nack = crate::overlay::wire::Nack { word: Bytes::from_static(b"LNK"), reason, nodes };
-        self.send_packet(conn, Class::Urgent, &Packet::Nack(nack));
     }
 
     /// We choose (or choose again) a neighbour to whom a link is open.
@@ -320,21 +321,20 @@ impl Overlay {
             self.timers.set(Timer::Guest(id), next);
         } else {
             link.theirs = Theirs::No;
-            self.teardown(id, "guest");
+            self.teardown(id, Reason::Guest);
         }
         self.origin.touch();
     }
 
     /// TRD: gives up our side of a link; it closes once neither side chooses it.
-    pub(super) fn teardown(&mut self, id: NodeId, reason: &'static str) {
+    pub(super) fn teardown(&mut self, id: NodeId, reason: Reason) {
         let Some(me) = self.me() else { return };
         let node = self.my_name(me);
         self.set_mine(id, Mine::No);
         self.give_back_place(id);
         let Some(link) = self.links.get(&id) else { return };
         let (conn, useless) = (link.conn, link.useless());
-        let reason = Some(Bytes::from_static(reason.as_bytes()));
-        let trd = Packet::Trd(crate::overlay::wire::Teardown { node, reason });
+        let trd = Packet::Trd(crate::overlay::wire::Teardown { node, reason: Some(reason) });
         self.send_packet(conn, Class::Urgent, &trd);
         self.origin.touch();
         if useless {

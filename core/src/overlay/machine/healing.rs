@@ -63,6 +63,7 @@ impl Overlay {
             // Who was out of reach may be back, and there is nobody else to ask.
             self.choosing.refused.clear();
         }
+        self.check_reached();
         self.healing.turn = self.healing.turn.wrapping_add(1);
         let lost = self.lost();
         match lost.get(self.healing.turn % (lost.len() + 1)) {

@@ -4,7 +4,6 @@ use super::Overlay;
 use crate::kernel::{Class, ConnId};
 use crate::overlay::budget::Budget;
 use crate::overlay::database::{Change, Refusal, Standing, Verdict};
-use crate::overlay::event::Event;
 use crate::overlay::flood::{Superseded, age};
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::Upt;
@@ -111,7 +110,7 @@ impl Overlay {
     /// A record under this node's id: from before a loss of its state, or by somebody else.
     fn own_record_heard(&mut self, upt: &Upt) {
         if upt.source.addr != self.config.address {
-            self.emit(Event::Impostor { address: upt.source.addr });
+            self.twin_found(upt.source.addr);
         }
         match self.origin.superseded_by(upt.key) {
             Superseded::Below => {}

@@ -5,15 +5,17 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::refusing::refused_for;
 use super::starting::Life;
 use super::streams::{Dial, no_fault, peer_fault};
 use super::{Overlay, Timer};
 use crate::kernel::{Class, CloseHow, ConnId, Time};
 use crate::overlay::addresses::Addresses;
+use crate::overlay::bootstraps::{BootstrapError, Outcomes};
 use crate::overlay::database::Entry;
 use crate::overlay::event::{Event, Refusal, Reply};
 use crate::overlay::names::NodeId;
-use crate::overlay::wire::{Contact, Packet, Registration};
+use crate::overlay::wire::{Contact, Packet, Registration, Role};
 
 /// Names remembered that are in no record yet; more than one answer of a bootstrap holds.
 const NAMES: usize = 1_024;
@@ -33,7 +35,11 @@ pub(super) struct Joining {
     registrations: VecDeque<(Time, Contact)>,
     tries: u32,
     next: usize,
-    asking: bool,
+    /// The bootstrap that is being asked.
+    asking: Option<SocketAddr>,
+    pub(super) outcomes: Outcomes,
+    /// Where another node lives under this node's id.
+    pub(super) twin: Option<SocketAddr>,
     /// A bootstrap that nobody knew before waits to be asked.
     moved: bool,
 }
@@ -68,7 +74,7 @@ impl Joining {
 impl Overlay {
     /// Asks the next bootstrap, unless one is being asked.
     pub(super) fn join(&mut self) {
-        if self.joining.asking || !self.is_running() {
+        if self.joining.asking.is_some() || !self.is_running() {
             return;
         }
         self.emit(Event::Seeking);
@@ -77,18 +83,26 @@ impl Overlay {
 
     fn ask_bootstrap(&mut self) {
         let bootstraps = &self.config.bootstraps;
-        if self.joining.asking || bootstraps.is_empty() || !self.is_running() {
+        if self.joining.asking.is_some() || bootstraps.is_empty() || !self.is_running() {
             return;
         }
         let to = bootstraps[self.joining.next % bootstraps.len()];
         self.joining.next = self.joining.next.wrapping_add(1);
-        (self.joining.asking, self.joining.moved) = (true, false);
+        (self.joining.asking, self.joining.moved) = (Some(to), false);
+        if self.is_mine(to) {
+            return self.bootstrap_failed(BootstrapError::Itself);
+        }
         self.dial(Dial::Boot, to);
     }
 
-    /// A bootstrap has answered, or will not.
-    fn asked_bootstrap(&mut self) {
-        self.joining.asking = false;
+    /// A bootstrap has answered, or will not, and why. That is said once until it changes.
+    fn asked_bootstrap(&mut self, error: Option<BootstrapError>) {
+        if let Some(address) = self.joining.asking.take()
+            && self.joining.outcomes.note(address, error.clone())
+            && let Some(why) = error
+        {
+            self.emit(Event::BootstrapFailed { address, why });
+        }
         if self.joining.moved {
             self.ask_bootstrap();
         }
@@ -101,6 +115,7 @@ impl Overlay {
         let registration = Registration {
             node: self.my_contact(me),
             k,
+            network: Some(self.config.network.clone()),
             all: false,
             over: false,
             other: bytes::Bytes::new(),
@@ -112,14 +127,28 @@ impl Overlay {
         match packet {
             Packet::Net(names) => {
                 self.hang_up(conn, CloseHow::Flush, no_fault("answered"));
+                self.challenge_twins(&names);
                 self.named(&names);
-                self.asked_bootstrap();
+                self.asked_bootstrap(None);
             }
-            Packet::Nack(_) => {
-                self.hang_up(conn, CloseHow::Flush, no_fault("refused by the bootstrap"));
-                self.bootstrap_failed();
+            Packet::Nack(nack) => {
+                self.hang_up(conn, CloseHow::Flush, refused_for(nack.reason.as_ref()));
+                if let Some(address) = self.joining.asking {
+                    self.told_refusal(address, &nack);
+                }
+                self.bootstrap_failed(nack.reason.map_or(BootstrapError::Closed, BootstrapError::Refused));
             }
             _ => self.misbehaved(conn, peer_fault("a registration answered with something else")),
+        }
+    }
+
+    /// Where this node's own id is named at another address it is greeted: if a node lives there under it, that says so.
+    fn challenge_twins(&mut self, names: &[Contact]) {
+        let me = self.me().map(|me| me.id);
+        let mut names = names.iter().map(|contact| contact.name);
+        let twin = names.find(|name| name.id == me && !self.is_mine(name.addr));
+        if let Some(to) = twin {
+            self.dial(Dial::Link { to, role: Role::Watcher }, to.addr);
         }
     }
 
@@ -141,6 +170,7 @@ impl Overlay {
             return Err(Refusal::NotRunning);
         }
         let moved = addresses.iter().position(|addr| !self.config.bootstraps.contains(addr));
+        self.joining.outcomes.keep(&addresses);
         self.config.bootstraps = addresses;
         if let Some(first) = moved {
             (self.joining.next, self.joining.tries, self.joining.moved) = (first, 0, true);
@@ -154,8 +184,9 @@ impl Overlay {
         self.links.values().any(|link| link.live() && !link.idle())
     }
 
-    pub(super) fn bootstrap_failed(&mut self) {
-        self.asked_bootstrap();
+    /// The bootstrap that was asked told nothing.
+    pub(super) fn bootstrap_failed(&mut self, why: BootstrapError) {
+        self.asked_bootstrap(Some(why));
         if !self.has_company() {
             self.form();
             self.join_later(PATIENCE);

@@ -10,6 +10,7 @@ use crate::kernel::{CloseHow, ConnId};
 use crate::overlay::database::Entry;
 use crate::overlay::event::{Event, Refusal, Reply};
 use crate::overlay::names::NodeId;
+use crate::overlay::wire::Reason;
 
 /// Who has withdrawn stays for so long: what is on its way still passes, and so does the farewell of others who leave at
 /// the same time.
@@ -46,7 +47,7 @@ impl Overlay {
         }
         let neighbours: Vec<NodeId> = self.links.keys().copied().collect();
         for id in neighbours {
-            self.teardown(id, "leaving");
+            self.teardown(id, Reason::Leaving);
             self.part(id, no_fault("leaving"));
         }
         let others: Vec<ConnId> = self.conns.keys().copied().collect();

@@ -18,6 +18,8 @@ mod originating;
 mod places;
 mod policing;
 mod query;
+mod reached;
+mod refusing;
 mod replacements;
 mod routing;
 mod sending;
@@ -28,7 +30,7 @@ mod suits;
 #[cfg(test)]
 mod tests;
 
-pub use query::{NeighborView, NodeView, PathView, Phase, RouteView, StatusView};
+pub use query::{BootstrapView, NeighborView, NodeView, PathView, Phase, RouteView, StatusView};
 
 use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
@@ -52,6 +54,7 @@ use joining::Joining;
 use membership::Membership;
 use originating::Origin;
 use policing::Policing;
+use reached::Reached;
 use routing::Routing;
 use sending::{Order, Sending};
 use starting::Life;
@@ -220,6 +223,7 @@ pub struct Overlay {
     pace: Pace,
     policing: Policing,
     membership: Membership,
+    reached: Reached,
 }
 
 impl Overlay {
@@ -267,6 +271,7 @@ impl Overlay {
             forwarding: Forwarding::default(),
             pace: Pace::new(),
             membership: Membership::default(),
+            reached: Reached::default(),
             policing: Policing::new(&config.bounds.budgets, streams.keyed("hosts")),
             config,
         };
@@ -302,6 +307,7 @@ impl Overlay {
             conn.forgive(self.now, late);
         }
         self.probes.forgive(self.now, late);
+        self.reached.forgive(self.now, late);
         self.database.put_off(late);
         self.timers.put_off(late, Timer::awaits_others);
     }
@@ -313,7 +319,7 @@ impl Overlay {
             Input::Received { conn, bytes } => self.received(conn, bytes),
             Input::Flushed { conn, n } => self.flushed(conn, n),
             Input::Closed { conn, why } => self.closed(conn, why),
-            Input::DialFailed { ticket, .. } => self.dial_failed(ticket),
+            Input::DialFailed { ticket, why } => self.dial_failed(ticket, why),
             Input::Datagram { from, bytes, .. } => self.datagram(from, bytes),
             Input::Stored { ticket, ok } => self.stored(ticket, ok),
             Input::Loaded { ticket, value } => self.loaded(ticket, value),

@@ -10,7 +10,7 @@ use crate::overlay::config::PolicyKind;
 use crate::overlay::event::Event;
 use crate::overlay::link::{Link, Mine};
 use crate::overlay::names::NodeId;
-use crate::overlay::wire::ListedRole;
+use crate::overlay::wire::{ListedRole, Reason};
 
 /// How long the other end has to list a new link before the choice counts as failed.
 const LISTING: Duration = Duration::from_secs(10);
@@ -86,7 +86,7 @@ impl Overlay {
                 for old in self.choosing.replacements.stands(id) {
                     self.timers.cancel(Timer::Settle(old));
                     if self.links.get(&old).is_some_and(|link| link.mine == Mine::Leaving) {
-                        self.teardown(old, "replaced");
+                        self.teardown(old, Reason::Replaced);
                     }
                 }
             }
@@ -110,7 +110,7 @@ impl Overlay {
     /// A new link did not come to stand: it goes, and the old one stays.
     fn never_listed(&mut self, id: NodeId) {
         self.choosing.refused.insert(id);
-        self.teardown(id, "not-listed");
+        self.teardown(id, Reason::NotListed);
         // The old one may be gone as well by now.
         if self.is_running() {
             self.timers.set_earlier(Timer::Repair, self.now + Duration::from_millis(1));
@@ -155,7 +155,7 @@ impl Overlay {
         let bridge = |link: &&Link| link.mine == Mine::Bridge;
         let bridges: Vec<NodeId> = self.links.values().filter(bridge).map(|link| link.peer).collect();
         for id in bridges {
-            self.teardown(id, "surplus");
+            self.teardown(id, Reason::Surplus);
         }
     }
 }

@@ -7,6 +7,7 @@ use core::time::Duration;
 use super::starting::Life;
 use super::{Counters, Overlay};
 use crate::kernel::Time;
+use crate::overlay::bootstraps::BootstrapError;
 use crate::overlay::database::Database;
 use crate::overlay::graph::{Graph, GraphBuilder};
 use crate::overlay::link::{Carrier, Link, Mine, Theirs, Traffic};
@@ -42,6 +43,10 @@ pub enum Phase {
 pub struct StatusView {
     /// Its id, once it is durable.
     pub id: Option<NodeId>,
+    /// Whether nobody reaches this node at its address, though others know it.
+    pub unreached: bool,
+    /// Where another node lives under this id, as far as this one was told.
+    pub twin: Option<SocketAddr>,
     /// How often it has started, and its last record.
     pub key: Option<Key>,
     /// The address that others dial.
@@ -64,6 +69,17 @@ pub struct StatusView {
     pub lag: Duration,
     /// What happened.
     pub counters: Counters,
+}
+
+/// A bootstrap.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BootstrapView {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Whether it has been asked.
+    pub asked: bool,
+    /// Why it told nothing the last time, if it did not.
+    pub error: Option<BootstrapError>,
 }
 
 /// A neighbour.
@@ -141,6 +157,8 @@ impl Overlay {
         let mut guard = self.choosing.guard.clone();
         StatusView {
             id: self.id(),
+            unreached: self.reached.nobody_came(),
+            twin: self.joining.twin,
             key: self.origin.key(),
             address: self.config.address,
             phase: self.phase(),
@@ -153,6 +171,15 @@ impl Overlay {
             lag: guard.lag(self.now),
             counters: self.counters,
         }
+    }
+
+    /// The bootstraps and how asking each ended, in the order in which they are asked.
+    pub fn bootstraps(&self) -> Vec<BootstrapView> {
+        let view = |address: &SocketAddr| {
+            let outcome = self.joining.outcomes.of(*address);
+            BootstrapView { address: *address, asked: outcome.is_some(), error: outcome.cloned().flatten() }
+        };
+        self.config.bootstraps.iter().map(view).collect()
     }
 
     /// How far the node has come.

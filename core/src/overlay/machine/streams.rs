@@ -10,16 +10,16 @@ use super::calling::Purpose;
 use super::forwarding::{Label, Parcel};
 use super::{Overlay, Timer};
 use crate::kernel::{
-    Arena, Class, CloseHow, Closed, ConnId, Fault, How, LineScanner, Outbox, Output, Payload, Shed,
-    Terminator, Ticket, Time, Why,
+    Arena, Class, CloseHow, Closed, ConnId, DialError, Fault, How, LineScanner, Outbox, Output, Payload,
+    Shed, Terminator, Ticket, Time, Why,
 };
+use crate::overlay::bootstraps::BootstrapError;
 use crate::overlay::budget::{Budget, Meter};
 use crate::overlay::event::Event;
 use crate::overlay::link::Traffic;
 use crate::overlay::names::{NodeId, Token};
 use crate::overlay::wire::{
-    self, Contact, DAT, DataHead, MAX_LENGTH, Nack, NodeName, PACK_DELIMITER, Packet, Reassembly, Role,
-    Segment,
+    self, DAT, DataHead, MAX_LENGTH, NodeName, PACK_DELIMITER, Packet, Reason, Reassembly, Role, Segment,
 };
 
 /// What a dial is for.
@@ -140,6 +140,11 @@ pub(super) const fn no_fault(what: &'static str) -> Why {
     Why { fault: Fault::Nobody, what }
 }
 
+/// Somebody took too long to say what it is, or to answer.
+pub(super) const NO_ANSWER: Why = peer_fault("no answer in time");
+/// Somebody closed in good order.
+const CLOSED_BY_PEER: Why = no_fault("closed by the peer");
+
 impl Overlay {
     pub(super) fn dial(&mut self, dial: Dial, to: SocketAddr) -> Ticket {
         let ticket = self.ticket();
@@ -163,6 +168,7 @@ impl Overlay {
     }
 
     fn accepted(&mut self, conn: ConnId, remote: SocketAddr) {
+        self.reached.came();
         self.connected(conn, Kind::Stranger, remote);
         self.strangers.push(conn, remote.ip());
         if self.me().is_none() {
@@ -218,10 +224,10 @@ impl Overlay {
         }
     }
 
-    pub(super) fn dial_failed(&mut self, ticket: Ticket) {
+    pub(super) fn dial_failed(&mut self, ticket: Ticket, why: DialError) {
         match self.dials.remove(&ticket) {
             Some(Dial::Link { to, .. }) => self.call_failed(to.id, Purpose::Link, ticket),
-            Some(Dial::Boot) => self.bootstrap_failed(),
+            Some(Dial::Boot) => self.bootstrap_failed(BootstrapError::Dial(why)),
             Some(Dial::Probe { id }) => self.call_failed(Some(id), Purpose::Probe, ticket),
             Some(Dial::Abandoned) | None => {}
         }
@@ -292,7 +298,7 @@ impl Overlay {
                 }
                 self.packet(conn, packet);
             }
-            Err(_) => self.misbehaved(conn, peer_fault("a malformed packet")),
+            Err(error) => self.misbehaved(conn, peer_fault(error.what())),
         }
     }
 
@@ -330,17 +336,9 @@ impl Overlay {
                 self.hang_up(conn, CloseHow::Flush, no_fault("answered"));
             }
             other => {
-                let word = Bytes::copy_from_slice(other.word().as_bytes());
-                self.refuse(conn, word, "unexpected", Default::default());
+                self.refuse(conn, other.word(), Reason::Unexpected, Default::default());
             }
         }
-    }
-
-    /// NACK, and the connection's end.
-    pub(super) fn refuse(&mut self, conn: ConnId, word: Bytes, reason: &'static str, nodes: Vec<Contact>) {
-        let nack = Packet::Nack(Nack { word, reason: Some(Bytes::from_static(reason.as_bytes())), nodes });
-        self.send_packet(conn, Class::Urgent, &nack);
-        self.hang_up(conn, CloseHow::Flush, no_fault("refused"));
     }
 
     fn segment(&mut self, conn: ConnId, segment: Segment) {
@@ -352,9 +350,9 @@ impl Overlay {
             Ok(None) => {}
             Ok(Some(whole)) => match wire::read_reassembled(&whole) {
                 Ok(packet) => self.packet(conn, packet),
-                Err(_) => self.misbehaved(conn, peer_fault("a malformed packet in segments")),
+                Err(error) => self.misbehaved(conn, peer_fault(error.what())),
             },
-            Err(_) => self.misbehaved(conn, peer_fault("segments that do not fit together")),
+            Err(error) => self.misbehaved(conn, peer_fault(error.what())),
         }
     }
 
@@ -505,7 +503,7 @@ impl Overlay {
             self.strangers.remove(conn);
         }
         let what = match why {
-            Closed::ByPeer => no_fault("closed by the peer"),
+            Closed::ByPeer => CLOSED_BY_PEER,
             Closed::Broken => Why { fault: Fault::Network, what: "the connection broke" },
             Closed::ByUs => no_fault("closed"),
         };
@@ -517,7 +515,8 @@ impl Overlay {
         match kind {
             Kind::Link(id) => self.link_lost(id, conn, why),
             Kind::Greeting { to, .. } => self.call_on(to.id, Purpose::Link),
-            Kind::Boot => self.bootstrap_failed(),
+            Kind::Boot if why == NO_ANSWER => self.bootstrap_failed(BootstrapError::Silent),
+            Kind::Boot => self.bootstrap_failed(BootstrapError::ended(why)),
             Kind::Stranger | Kind::Probe | Kind::Closing => {}
         }
     }
@@ -527,7 +526,7 @@ impl Overlay {
             self.out.push_back(Output::Close { conn, how: CloseHow::Abort, why });
             return;
         }
-        self.lose(conn, peer_fault("no answer in time"));
+        self.lose(conn, NO_ANSWER);
     }
 
     /// A connection has become a link.

@@ -9,7 +9,7 @@ use super::{Overlay, Timer};
 use crate::kernel::Time;
 use crate::overlay::link::{Link, Mine};
 use crate::overlay::names::NodeId;
-use crate::overlay::wire::{NodeName, Role};
+use crate::overlay::wire::{NodeName, Reason, Role};
 
 /// An answer so old needs no further probe before the dial.
 const FRESH: Duration = Duration::from_secs(3);
@@ -151,7 +151,7 @@ impl Overlay {
         if self.choosing.suits.get(&id).is_some_and(|s| s.stage == Stage::Asked) {
             self.suit_succeeded(id);
         } else if self.links.get(&id).is_some_and(|link| link.mine == Mine::No) {
-            self.teardown(id, "too-late");
+            self.teardown(id, Reason::TooLate);
         }
     }
 
@@ -184,7 +184,7 @@ impl Overlay {
         if self.config.is_watcher() {
             return;
         }
-        let Some(suit) = suit else { return self.teardown(id, "too-late") };
+        let Some(suit) = suit else { return self.teardown(id, Reason::TooLate) };
         let announce_at = suit.decided + self.config.periods.announce_delay;
         if let Some(link) = self.links.get_mut(&id) {
             link.decided = suit.decided;

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use nom::bytes::complete::take_while;
 
 use super::WireError;
-use super::lexis::{Read, address, is_lower, is_text, number, plain, whole};
+use super::lexis::{Read, address, is_lower, is_text, network, number, plain, whole};
 use super::limits::{ADDRESSES_LIMIT, NAME_LIMIT, OTHER_LIMIT};
-use super::value::{Attributes, Capabilities, LinkAttributes};
+use super::value::{Attributes, Capabilities, LinkAttributes, Network};
 
 /// Attributes not yet read; `None` after the last.
 struct Items<'a>(Option<&'a [u8]>);
@@ -121,9 +121,19 @@ pub(super) fn capabilities(line: &Bytes, text: &[u8]) -> Result<Capabilities, Wi
     Ok(Capabilities { start, other: line.slice_ref(items.others(&[b"start"])?) })
 }
 
+/// What a newcomer asks for.
+pub(super) struct Wishes {
+    pub(super) network: Option<Network>,
+    pub(super) all: bool,
+    pub(super) over: bool,
+    pub(super) other: Bytes,
+}
+
 /// What a registration asks for: `all`, `over`, and what this version does not know.
-pub(super) fn wishes(line: &Bytes, text: &[u8]) -> Result<(bool, bool, Bytes), WireError> {
+pub(super) fn wishes(line: &Bytes, text: &[u8]) -> Result<Wishes, WireError> {
     let mut items = Items(Some(text));
+    let named = items.take(b"net=").map(|name| whole(network, name)).transpose()?;
     let (all, over) = (items.flag(b"all"), items.flag(b"over"));
-    Ok((all, over, line.slice_ref(items.others(&[b"all", b"over"])?)))
+    let other = line.slice_ref(items.others(&[b"net", b"all", b"over"])?);
+    Ok(Wishes { network: named, all, over, other })
 }

@@ -8,6 +8,7 @@ use super::limits::{self, NEIGHBOR_DELIMITER, OVERLAY_DELIMITER, PACK_DELIMITER,
 use super::pen::{
     Items, hex8, hex64, put_address, put_checked, put_hex128, put_links, put_list, put_number, put_range,
 };
+use super::plain::Reason;
 use super::value::{
     Ask, Attributes, Beat, Body, Capabilities, Contact, DataHead, Greeting, Hash, Hears, LinkAttributes,
     Listed, ListedRole, Nack, NodeName, Packet, Record, Registration, Removal, Role, Segment, Sum, Teardown,
@@ -255,9 +256,12 @@ impl Put for Registration {
         self.node.put(out);
         out.put_u8(b'@');
         put_number(out, u64::from(self.k));
-        if self.all || self.over || !self.other.is_empty() {
+        if self.network.is_some() || self.all || self.over || !self.other.is_empty() {
             out.put_u8(b'@');
             let mut items = Items::first(out);
+            if let Some(network) = &self.network {
+                items.next(b"net=").put_slice(network.as_str().as_bytes());
+            }
             items.flag(b"all", self.all);
             items.flag(b"over", self.over);
             items.other(&self.other);
@@ -282,17 +286,17 @@ impl Put for Teardown {
         self.node.put(out);
         if let Some(reason) = &self.reason {
             out.put_u8(b'@');
-            put_checked(out, reason, is_plain);
+            out.put_slice(reason.as_str().as_bytes());
         }
     }
 }
 
 impl Put for Nack {
     fn put(&self, out: &mut impl BufMut) {
-        put_checked(out, &self.word, is_plain);
+        out.put_slice(self.word.as_str().as_bytes());
         if self.reason.is_some() || !self.nodes.is_empty() {
             out.put_u8(b'@');
-            put_checked(out, self.reason.as_deref().unwrap_or_default(), is_plain);
+            out.put_slice(self.reason.as_ref().map_or("", Reason::as_str).as_bytes());
         }
         if !self.nodes.is_empty() {
             out.put_u8(b'@');

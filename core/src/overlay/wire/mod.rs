@@ -55,7 +55,7 @@
 //! claim      = id "," key                                        ; the victim, and its newest record known
 //! have       = id "," key
 //! caps       = "start=" number / other, joined by ","            ; start first
-//! ext        = "all" / "over" / other, joined by ","             ; in this order
+//! ext        = "net=" network / "all" / "over" / other, joined by "," ; in this order
 //! other      = 1*16lower [ "=" *text ]                           ; no name that is known in its place; at most
 //!                                                                ; OTHER_LIMIT octets in one place, commas included
 //!
@@ -137,6 +137,7 @@ mod lexis;
 mod limits;
 mod name;
 mod pen;
+mod plain;
 mod read;
 mod record;
 mod segment;
@@ -153,6 +154,7 @@ pub use emit::{
 pub use error::WireError;
 pub use limits::*;
 pub use name::NetworkError;
+pub use plain::{OtherReason, Plain, PlainError, Reason, Word};
 pub use read::{read, read_data, read_reassembled};
 pub use segment::{Reassembly, SegError, cut, frames};
 pub use value::{

@@ -11,7 +11,7 @@ use nom::sequence::terminated;
 
 use super::super::names::{NodeId, Token};
 use super::WireError;
-use super::attributes::{capabilities, wishes};
+use super::attributes::{Wishes, capabilities, wishes};
 use super::body::links;
 use super::lexis::{
     Read, at_most, contact, contacts, fail, field, hex_number, hex8, hex128, id, inline, item, key, list,
@@ -22,6 +22,7 @@ use super::limits::{
     NODES_LIMIT, OVERLAY_DELIMITER, OVERLAY_PACKET, PADDING_LIMIT, PAYLOAD_LIMIT, PIECES_LIMIT, PING, PONG,
     REASON_LIMIT, REGISTER, REMOVE, SEG, SUM, TEARDOWN, UPDATE,
 };
+use super::plain::{Reason, Word};
 use super::value::{
     Ask, Beat, DataHead, Digest, Flow, Greeting, Hash, Hears, Nack, Packet, Record, Registration, Removal,
     Role, Segment, Sum, Teardown, Upt, Way,
@@ -51,8 +52,8 @@ pub fn read(line: &Bytes) -> Result<Packet, WireError> {
         PING => whole(field(token), fields).map(Packet::Ping),
         PONG => whole(field(token), fields).map(Packet::Pong),
         LNK => whole(|text| greeting(line, text), fields).map(Packet::Lnk),
-        TEARDOWN => whole(|text| teardown(line, text), fields).map(Packet::Trd),
-        NACK => whole(|text| nack(line, text), fields).map(Packet::Nack),
+        TEARDOWN => whole(teardown, fields).map(Packet::Trd),
+        NACK => whole(nack, fields).map(Packet::Nack),
         REMOVE => whole(removal, fields).map(Packet::Rmv),
         REGISTER => whole(|text| registration(line, text), fields).map(Packet::Reg),
         NET_PACKET => whole(field(contacts(NODES_LIMIT)), fields).map(Packet::Net),
@@ -95,10 +96,15 @@ fn role(text: &[u8]) -> Read<'_, Role> {
 fn registration<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Registration> {
     let (text, (node, k, ext)) = (field(contact), field(number), opt(field(rest))).parse(text)?;
     let Some(ext) = ext else {
-        return Ok((text, Registration { node, k, all: false, over: false, other: Bytes::new() }));
+        return Ok((
+            text,
+            Registration { node, k, network: None, all: false, over: false, other: Bytes::new() },
+        ));
     };
     match wishes(line, ext) {
-        Ok((all, over, other)) => Ok((text, Registration { node, k, all, over, other })),
+        Ok(Wishes { network, all, over, other }) => {
+            Ok((text, Registration { node, k, network, all, over, other }))
+        }
         Err(e) => fail(e),
     }
 }
@@ -127,22 +133,22 @@ fn hash(text: &[u8]) -> Read<'_, Hash> {
     hex128.map(Hash).parse(text)
 }
 
-fn teardown<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Teardown> {
+fn teardown(text: &[u8]) -> Read<'_, Teardown> {
     (field(node), opt(field(plain(REASON_LIMIT))))
-        .map(|(node, reason)| Teardown { node, reason: reason.map(|reason| line.slice_ref(reason)) })
+        .map(|(node, reason)| Teardown { node, reason: reason.and_then(Reason::of) })
         .parse(text)
 }
 
-fn nack<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Nack> {
-    let (text, word) = field(plain(NAME_LIMIT)).parse(text)?;
+fn nack(text: &[u8]) -> Read<'_, Nack> {
+    let (text, word) = field(plain(NAME_LIMIT).map_opt(Word::of)).parse(text)?;
     let (text, reason) = opt(field(opt(plain(REASON_LIMIT)))).parse(text)?;
     let (text, nodes) = opt(field(contacts(ALTERNATIVES_LIMIT))).parse(text)?;
     let empty = nodes.as_ref().is_some_and(Vec::is_empty);
     if empty || nodes.is_none() && reason == Some(None) {
         return fail(WireError::Syntax("a refusal ends in an empty field"));
     }
-    let reason = reason.flatten().map(|reason| line.slice_ref(reason));
-    Ok((text, Nack { word: line.slice_ref(word), reason, nodes: nodes.unwrap_or_default() }))
+    let reason = reason.flatten().and_then(Reason::of);
+    Ok((text, Nack { word, reason, nodes: nodes.unwrap_or_default() }))
 }
 
 fn segment<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Segment> {

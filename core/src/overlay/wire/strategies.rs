@@ -94,8 +94,8 @@ pub fn greetings() -> impl Strategy<Value = Greeting> {
 
 /// A registration.
 pub fn registrations() -> impl Strategy<Value = Registration> {
-    (contacts(), numbers(), any::<bool>(), any::<bool>(), others())
-        .prop_map(|(node, k, all, over, other)| Registration { node, k, all, over, other })
+    (contacts(), numbers(), option::of(networks()), any::<bool>(), any::<bool>(), others())
+        .prop_map(|(node, k, network, all, over, other)| Registration { node, k, network, all, over, other })
 }
 
 /// What a source says of itself, but for its metric.
@@ -167,13 +167,19 @@ pub fn removals() -> impl Strategy<Value = Removal> {
         .prop_map(|(key, reporter, victim, victim_key)| Removal::originate(key, reporter, victim, victim_key))
 }
 
-fn reasons() -> impl Strategy<Value = Option<Bytes>> {
-    option::of(text("[a-zA-Z0-9-]{1,64}"))
+fn reasons() -> impl Strategy<Value = Option<Reason>> {
+    option::of(
+        "[a-zA-Z0-9-]{1,64}|full|self|busy".prop_filter_map("not a reason", |text| Reason::new(&text).ok()),
+    )
+}
+
+fn words() -> impl Strategy<Value = Word> {
+    "[a-zA-Z0-9-]{1,16}".prop_filter_map("not a word", |text| Word::new(&text).ok())
 }
 
 /// A refusal.
 pub fn nacks() -> impl Strategy<Value = Nack> {
-    (text("[a-zA-Z0-9-]{1,16}"), reasons(), vec(contacts(), 0..=4)).prop_map(|(word, reason, nodes)| Nack {
+    (words(), reasons(), vec(contacts(), 0..=4)).prop_map(|(word, reason, nodes)| Nack {
         word,
         reason,
         nodes,

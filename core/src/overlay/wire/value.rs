@@ -7,6 +7,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::super::names::{Cost, Key, NodeId, Token};
+use super::plain::{Reason, Word};
 
 /// A node as the wire names it: `host:port`, and its id where that is known.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -76,6 +77,8 @@ pub struct Registration {
     pub node: Contact,
     /// How many neighbours it will choose.
     pub k: u32,
+    /// `net=`: the overlay that it wants to join; who names none, or another, is told nothing.
+    pub network: Option<Network>,
     /// Whether it asks for everybody (`all`) and not for a sample.
     pub all: bool,
     /// Whether it asks for the graph as well (`over`): answered by OVER after NET.
@@ -204,17 +207,17 @@ pub struct Removal {
 pub struct Teardown {
     /// The sender.
     pub node: NodeName,
-    /// Why, in letters, digits and `-`.
-    pub reason: Option<Bytes>,
+    /// Why.
+    pub reason: Option<Reason>,
 }
 
 /// NACK: refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Nack {
     /// The word that is refused.
-    pub word: Bytes,
-    /// Why, in letters, digits and `-`.
-    pub reason: Option<Bytes>,
+    pub word: Word,
+    /// Why.
+    pub reason: Option<Reason>,
     /// Up to four others that may have room.
     pub nodes: Vec<Contact>,
 }

@@ -10,7 +10,14 @@ fn register(bench: &mut Bench, id: u128, all: bool, over: bool) -> (Vec<u128>, V
     let conn = bench.open(id, How::Accepted(Port(0)));
     bench.say(
         conn,
-        &Packet::Reg(Registration { node: name(id).into(), k: 2, all, over, other: Bytes::new() }),
+        &Packet::Reg(Registration {
+            node: name(id).into(),
+            k: 2,
+            network: Some(network()),
+            all,
+            over,
+            other: Bytes::new(),
+        }),
     );
     let (mut names, mut records) = (Vec::new(), Vec::new());
     for packet in &bench.peers[&conn].said {

@@ -1,6 +1,8 @@
 //! Coming in, and finding back.
 
 use super::*;
+use crate::kernel::DialError;
+use crate::overlay::bootstraps::BootstrapError;
 use crate::overlay::event::Command;
 use crate::overlay::wire::Registration;
 
@@ -181,4 +183,132 @@ fn who_asks_a_bootstrap_or_would_if_it_knew_one_says_that_it_seeks() {
     bench.pass(Duration::from_secs(60));
     let times = bench.events.iter().filter(|event| matches!(event, Event::Seeking)).count();
     assert!((8..=13).contains(&times), "{times}");
+}
+
+fn failures(bench: &mut Bench) -> Vec<BootstrapError> {
+    let failed = bench.events.drain(..).filter_map(|event| match event {
+        Event::BootstrapFailed { address: at, why } => {
+            assert_eq!(at, address(BOOTSTRAP));
+            Some(why)
+        }
+        _ => None,
+    });
+    failed.collect()
+}
+
+fn refuse(bench: &mut Bench, conn: ConnId, reason: Reason) {
+    let word = Word::new("REG").unwrap();
+    bench.say(conn, &Packet::Nack(Nack { word, reason: Some(reason), nodes: Default::default() }));
+}
+
+#[test]
+fn a_bootstrap_that_tells_nothing_is_named_once_with_its_reason() {
+    let mut bench = bench();
+    let refused = BootstrapError::Dial(DialError::Refused);
+    for told in [vec![refused.clone()], vec![]] {
+        bench.refuse_dial(BOOTSTRAP);
+        assert_eq!(failures(&mut bench), told, "the same is not said again");
+        until_dialled(&mut bench);
+    }
+    assert_eq!(bench.node.bootstraps()[0].error, Some(refused));
+    let conn = asked(&mut bench);
+    refuse(&mut bench, conn, Reason::Network);
+    let event = Event::Refused {
+        address: address(BOOTSTRAP),
+        word: Word::new("REG").unwrap(),
+        reason: Reason::Network,
+    };
+    assert!(bench.events.contains(&event));
+    assert_eq!(failures(&mut bench), [BootstrapError::Refused(Reason::Network)]);
+    until_dialled(&mut bench);
+    let conn = asked(&mut bench);
+    bench.pass(Duration::from_secs(6));
+    assert!(bench.closed(conn));
+    assert_eq!(failures(&mut bench), [BootstrapError::Silent]);
+    until_dialled(&mut bench);
+    let conn = asked(&mut bench);
+    bench.say(conn, &Packet::Net(vec![]));
+    assert_eq!(bench.node.bootstraps()[0].error, None);
+}
+
+#[test]
+fn a_bootstrap_that_talks_nonsense_is_told_with_what_is_wrong_with_it() {
+    let mut bench = bench();
+    let conn = asked(&mut bench);
+    let mut bytes = BytesMut::from(&b"HTTP/1.1 400 Bad Request\r\n"[..]);
+    bench.handle(Input::Received { conn, bytes: &mut bytes });
+    let what = "a packet does not begin with a word";
+    assert_eq!(failures(&mut bench), [BootstrapError::Nonsense(what)]);
+}
+
+#[test]
+fn a_node_does_not_ask_itself() {
+    let mut bench = Bench::with(|config| config.bootstraps = vec![address(ME)]);
+    assert!(bench.dialled().is_empty());
+    assert_eq!(bench.node.bootstraps()[0].error, Some(BootstrapError::Itself));
+    bench.pass(Duration::from_secs(60));
+    assert!(!bench.dialled().contains(&ME));
+}
+
+#[test]
+fn a_newcomer_of_another_network_or_with_this_nodes_id_is_told_nothing() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    for (network, node, reason) in [
+        (None, name(50), Reason::Network),
+        (Network::new("other").ok(), name(50), Reason::Network),
+        (Some(network()), name(ME), Reason::Myself),
+        (Some(network()), NodeName { addr: address(77), ..name(ME) }, Reason::Twin),
+    ] {
+        let conn = bench.open(50, How::Accepted(Port(0)));
+        let (all, over, other) = (true, true, Bytes::new());
+        bench.say(conn, &Packet::Reg(Registration { node: node.into(), k: 2, network, all, over, other }));
+        let word = Word::new("REG").unwrap();
+        let nack = Packet::Nack(Nack { word, reason: Some(reason), nodes: Default::default() });
+        assert_eq!(bench.peers[&conn].said, [nack]);
+        assert!(bench.closed(conn));
+    }
+    assert!(bench.events.contains(&Event::Impostor { address: address(77) }));
+    assert_eq!(bench.node.status().twin, Some(address(77)));
+}
+
+#[test]
+fn another_node_with_this_nodes_id_is_found_where_it_was_named() {
+    let mut bench = bench();
+    let conn = asked(&mut bench);
+    bench.say(conn, &Packet::Net(vec![NodeName { addr: address(77), ..name(ME) }.into()]));
+    let conn = bench.reach(77);
+    let word = Word::new("LNK").unwrap();
+    bench.say(conn, &Packet::Nack(Nack { word, reason: Some(Reason::Twin), nodes: Default::default() }));
+    assert!(bench.events.contains(&Event::Impostor { address: address(77) }));
+    assert_eq!(bench.node.status().twin, Some(address(77)));
+}
+
+/// A node with a neighbour that it dialled, and another node that only the neighbour is linked to.
+fn guest_of_one() -> Bench {
+    let mut bench = Bench::with(|config| config.bootstraps = vec![address(BOOTSTRAP)]);
+    let conn = asked(&mut bench);
+    bench.say(conn, &Packet::Net(vec![name(1).into()]));
+    bench.pass(Duration::from_secs(1));
+    let link = bench.answer(1);
+    bench.record(link, 1, &[(ME, ListedRole::In), (2, ListedRole::Both)], 4);
+    bench.record(link, 2, &[(1, ListedRole::Both)], 4);
+    bench
+}
+
+#[test]
+fn a_node_that_nobody_reaches_at_its_address_says_so_once() {
+    let unreached = Event::Unreached { address: address(ME) };
+    let count = |bench: &Bench| bench.events.iter().filter(|event| **event == unreached).count();
+    let mut bench = guest_of_one();
+    bench.pass(Duration::from_secs(60));
+    assert_eq!(count(&bench), 0, "there is time for two rounds of probes");
+    bench.pass(Duration::from_secs(60));
+    assert!(count(&bench) == 1 && bench.node.status().unreached);
+    bench.datagram(2, &Packet::Ping(Token(7)));
+    assert!(!bench.node.status().unreached);
+
+    let mut bench = guest_of_one();
+    bench.datagram(2, &Packet::Ping(Token(7)));
+    bench.pass(Duration::from_secs(120));
+    assert_eq!(count(&bench), 0, "it was probed");
 }

@@ -17,8 +17,14 @@ impl Bench {
     /// Whom the node names to a newcomer.
     fn names(&mut self) -> Vec<u128> {
         let conn = self.open(90, How::Accepted(Port(0)));
-        let registration =
-            Registration { node: name(90).into(), k: 2, all: true, over: false, other: Bytes::new() };
+        let registration = Registration {
+            node: name(90).into(),
+            k: 2,
+            network: Some(network()),
+            all: true,
+            over: false,
+            other: Bytes::new(),
+        };
         self.say(conn, &Packet::Reg(registration));
         let net = self.peers[&conn].said.iter().find_map(|packet| match packet {
             Packet::Net(names) => Some(names.iter().map(|contact| contact.name.id.unwrap().0)),
@@ -34,8 +40,14 @@ impl Bench {
 fn who_left_is_named_counted_and_probed_no_more() {
     let (mut bench, conns) = Bench::settled(|_| ());
     let conn = bench.open(50, How::Accepted(Port(0)));
-    let registration =
-        Registration { node: name(50).into(), k: 2, all: false, over: false, other: Bytes::new() };
+    let registration = Registration {
+        node: name(50).into(),
+        k: 2,
+        network: Some(network()),
+        all: false,
+        over: false,
+        other: Bytes::new(),
+    };
     bench.say(conn, &Packet::Reg(registration));
     bench.record(conns[0], 50, &[(1, ListedRole::Both)], 8);
     let known =

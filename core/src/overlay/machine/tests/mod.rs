@@ -43,7 +43,7 @@ use crate::overlay::link::{Mine, Theirs};
 use crate::overlay::names::{Cost, Key, NodeId, Token};
 use crate::overlay::wire::{
     self, Attributes, Beat, Body, Capabilities, Datagram, Greeting, LinkAttributes, Listed, ListedRole, Nack,
-    Network, NodeName, Packet, Role, Teardown, Update, Upt,
+    Network, NodeName, Packet, Reason, Role, Teardown, Update, Upt, Word,
 };
 
 /// The node's own id: some peers are below it, some above.
@@ -366,11 +366,7 @@ impl Bench {
         let nodes = others.iter().map(|id| name(*id).into()).collect();
         self.say(
             conn,
-            &Packet::Nack(Nack {
-                word: Bytes::from_static(b"LNK"),
-                reason: Some(Bytes::from_static(b"full")),
-                nodes,
-            }),
+            &Packet::Nack(Nack { word: Word::new("LNK").unwrap(), reason: Some(Reason::Full), nodes }),
         );
     }
 

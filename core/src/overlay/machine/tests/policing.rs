@@ -131,7 +131,14 @@ fn a_host_that_registers_all_the_time_is_refused() {
         let other = Bytes::new();
         bench.say(
             conn,
-            &Packet::Reg(Registration { node: name(id).into(), k: 2, all: false, over: false, other }),
+            &Packet::Reg(Registration {
+                node: name(id).into(),
+                k: 2,
+                network: Some(network()),
+                all: false,
+                over: false,
+                other,
+            }),
         );
         bench.said(conn, |p| matches!(p, Packet::Net(_)))
     };

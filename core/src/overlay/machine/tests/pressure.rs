@@ -111,7 +111,7 @@ fn parting() -> (Bench, ConnId) {
     for _ in 0..14 {
         assert!(send(&mut bench, 1).is_ok());
     }
-    bench.node.teardown(NodeId(1), "surplus");
+    bench.node.teardown(NodeId(1), Reason::Surplus);
     bench.drain();
     assert!(!bench.closed(conns[0]), "there is something left to say");
     (bench, conns[0])

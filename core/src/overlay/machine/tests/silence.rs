@@ -92,7 +92,7 @@ fn a_link_on_which_padded_beats_get_lost_is_given_up_and_not_chosen_for_a_minute
     bench.pass(Duration::from_secs(61));
     assert!(bench.peers[&conns[0]].closed && bench.node.neighbors().iter().all(|n| n.id != NodeId(1)));
     let conn = bench.accept(1, Role::Chooser);
-    let refused = |p: &Packet| matches!(p, Packet::Nack(n) if n.reason.as_deref() == Some(b"narrow"));
+    let refused = |p: &Packet| matches!(p, Packet::Nack(n) if n.reason == Some(Reason::Narrow));
     assert_eq!(bench.said(conn, refused), 1);
 }
 
