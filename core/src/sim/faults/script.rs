@@ -51,10 +51,10 @@ impl fmt::Display for Action {
             Action::Restart { node, how: Restart::Older(starts) } => {
                 write!(f, "restart {node} older {starts}")
             }
-            Action::Cut { from, to, ways } => write!(f, "cut {from} {to} {}", ways),
-            Action::Block { from, to, ways } => write!(f, "block {from} {to} {}", ways),
+            Action::Cut { from, to, ways } => write!(f, "cut {from} {to} {ways}"),
+            Action::Block { from, to, ways } => write!(f, "block {from} {to} {ways}"),
             Action::Narrow { from, to, ways, octets } => {
-                write!(f, "narrow {from} {to} {} {octets}", ways)
+                write!(f, "narrow {from} {to} {ways} {octets}")
             }
             Action::Translate { node } => write!(f, "translate {node}"),
             Action::Move { node, sockets, time: t } => {
