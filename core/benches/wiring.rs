@@ -99,6 +99,8 @@ fn decide(bencher: Bencher<'_, '_>, nodes: usize, mutual: bool, free: bool) {
             free: &ready[me].1,
             current: &overlay.chosen[me],
             k: K,
+            deviation: &[],
+            grain: 0,
         };
         policy.choose(&problem, &mut rng)
     };

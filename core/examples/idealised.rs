@@ -189,6 +189,8 @@ impl<'a> Overlay<'a> {
             free: &free,
             current: &current,
             k: self.k,
+            deviation: &[],
+            grain: 0,
         };
         let choice = policy.choose(&problem, &mut self.rng);
         let rewires = choice.worth_it(0);

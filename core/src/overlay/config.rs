@@ -171,7 +171,8 @@ pub struct Config {
     pub periods: Periods,
     /// How much.
     pub bounds: Bounds,
-    /// A link is announced again when its cost has moved by more than 5 % and by more than this.
+    /// A link is announced again when its cost has moved by more than 5 % and by more than this. Nor does a gain count
+    /// below it, for each destination that is to be reached another way.
     pub announce_floor: Duration,
 }
 

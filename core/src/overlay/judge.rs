@@ -186,6 +186,8 @@ impl Truth {
                     free: &free,
                     current: &current,
                     k,
+                    deviation: &[],
+                    grain: 0,
                 },
                 &mut rng,
             );

@@ -60,8 +60,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const NEAREST: u64 = 1_000;
 /// The longest.
 const FARTHEST: u64 = 300_000;
+/// The shortest and the longest round trip on one network, in microseconds.
+const LAN: [u64; 2] = [100, 600];
 
-/// How delays relate to each other. Round trips are from 1 to 300 ms.
+/// How delays relate to each other. Round trips are from 1 to 300 ms, but for those of one network.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Terrain {
     /// Points in a square, a delay in proportion to each distance.
@@ -70,6 +72,8 @@ pub enum Terrain {
     Symmetric,
     /// Drawn for each direction.
     Asymmetric,
+    /// Drawn for each pair, from 100 to 600 us: hosts of one network, or one host.
+    Lan,
 }
 
 impl Terrain {
@@ -79,11 +83,12 @@ impl Terrain {
         let mut micros = vec![0; nodes * nodes];
         for i in 0..nodes {
             for j in 0..nodes {
-                let drawn = NEAREST + rng.below(FARTHEST - NEAREST + 1);
+                let [nearest, farthest] = if self == Terrain::Lan { LAN } else { [NEAREST, FARTHEST] };
+                let drawn = nearest + rng.below(farthest - nearest + 1);
                 let trip = match self {
                     Terrain::Plane => along(points[i], points[j]),
-                    Terrain::Symmetric if j < i => u64::from(micros[j * nodes + i]),
-                    Terrain::Symmetric | Terrain::Asymmetric => drawn,
+                    Terrain::Symmetric | Terrain::Lan if j < i => u64::from(micros[j * nodes + i]),
+                    Terrain::Symmetric | Terrain::Asymmetric | Terrain::Lan => drawn,
                 };
                 micros[i * nodes + j] = u32::try_from(trip).unwrap_or(u32::MAX);
             }

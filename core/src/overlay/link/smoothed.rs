@@ -9,6 +9,8 @@ pub struct Smoothed {
     mean8: u64,
     /// Microseconds times 4.
     deviation4: u64,
+    /// Microseconds times 4, from the second sample on.
+    measured4: Option<u64>,
 }
 
 /// No sample counts for more than a minute: a stopped clock must not stay in the average for hours.
@@ -18,7 +20,7 @@ impl Smoothed {
     /// The first sample; the deviation starts at half of it.
     pub fn first(sample: Duration) -> Self {
         let micros = micros(sample);
-        Smoothed { mean8: micros * 8, deviation4: micros * 2 }
+        Smoothed { mean8: micros * 8, deviation4: micros * 2, measured4: None }
     }
 
     /// One more sample.
@@ -26,6 +28,7 @@ impl Smoothed {
         let micros = micros(sample);
         let off = (self.mean8 / 8).abs_diff(micros);
         self.deviation4 = self.deviation4 - self.deviation4 / 4 + off;
+        self.measured4 = Some(self.measured4.map_or(off * 4, |measured| measured - measured / 4 + off));
         self.mean8 = self.mean8 - self.mean8 / 8 + micros;
     }
 
@@ -45,6 +48,11 @@ impl Smoothed {
     /// The mean deviation.
     pub fn deviation(&self) -> Duration {
         Duration::from_micros(self.deviation4 / 4)
+    }
+
+    /// The mean deviation without the allowance that it starts with; zero while nothing but one sample is known.
+    pub fn measured_deviation(&self) -> Duration {
+        Duration::from_micros(self.measured4.unwrap_or(0) / 4)
     }
 }
 
@@ -78,6 +86,16 @@ mod tests {
     fn the_deviation_starts_at_half_the_first_sample() {
         let first = Smoothed::first(Duration::from_millis(40));
         assert_eq!((first.mean(), first.deviation()), (Duration::from_millis(40), Duration::from_millis(20)));
+    }
+
+    #[test]
+    fn the_measured_deviation_starts_with_the_second_sample() {
+        let mut s = Smoothed::first(Duration::from_millis(40));
+        assert_eq!(s.measured_deviation(), Duration::ZERO);
+        s.add(Duration::from_millis(48));
+        assert_eq!(s.measured_deviation(), Duration::from_millis(8));
+        (0..100).for_each(|_| s.add(Duration::from_millis(40)));
+        assert!(s.measured_deviation() <= Duration::from_micros(2));
     }
 
     #[test]

@@ -30,6 +30,8 @@ struct View {
     destination: Vec<bool>,
     free: Vec<u32>,
     current: Vec<u32>,
+    deviation: Vec<u32>,
+    grain: u32,
 }
 
 impl View {
@@ -43,6 +45,8 @@ impl View {
             free: &self.free,
             current: &self.current,
             k,
+            deviation: &self.deviation,
+            grain: self.grain,
         }
     }
 
@@ -174,6 +178,8 @@ impl Overlay {
             destination: alloc::vec![false; n],
             free: Vec::new(),
             current: Vec::new(),
+            deviation: alloc::vec![0; n],
+            grain: Cost::from_duration(self.config.announce_floor).micros(),
         };
         for (dense, entry) in self.database.entries().enumerate() {
             let id = entry.id();
@@ -182,6 +188,7 @@ impl Overlay {
             view.destination[dense] = present && dense != me as usize;
             view.delay[dense] =
                 link.and_then(Link::cost).or_else(|| self.probes.get(id).and_then(Measured::cost));
+            view.deviation[dense] = self.deviation(id);
             view.candidate[dense] = view.destination[dense] && self.may_be_chosen(entry, link);
             let dense = u32::try_from(dense).ok()?;
             match link {
@@ -191,6 +198,12 @@ impl Overlay {
             }
         }
         Some(view)
+    }
+
+    /// How much the round trips to `id` deviate, in microseconds.
+    fn deviation(&self, id: NodeId) -> u32 {
+        let measured = self.links.get(&id).and_then(|link| link.rtt).or_else(|| self.probes.get(id)?.rtt);
+        measured.map_or(0, |rtt| Cost::from_duration(rtt.measured_deviation()).micros())
     }
 
     /// The graph to plan with, into the buffer kept for it.

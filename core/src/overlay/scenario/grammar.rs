@@ -26,6 +26,8 @@ const LOSS: u32 = 50_000;
 /// The most jitter, in microseconds. With more, costs move by more than 5 % all the time on short ways, and news of them
 /// is always on its way.
 const JITTER: u64 = 5_000;
+/// ... and on one network, where it is as large as the delays.
+const LAN_JITTER: u64 = 300;
 /// Processes begin their clocks at anything up to this.
 const CLOCKS: Duration = Duration::from_secs(48 * 3_600);
 
@@ -53,6 +55,8 @@ impl Scenario {
         ] = choices;
         let nodes = number_of_nodes(nodes);
         let seed = u64::from(high) << 16 | u64::from(low);
+        let terrain = terrain_of(terrain);
+        let most_jitter = if terrain == Terrain::Lan { LAN_JITTER } else { JITTER };
         Scenario {
             seed,
             joins: joins(seed, nodes, spread),
@@ -63,12 +67,8 @@ impl Scenario {
                 _ => PolicyKind::BestResponse,
             },
             links: if links.is_multiple_of(2) { LinkMode::Mutual } else { LinkMode::Directed },
-            terrain: match terrain % 3 {
-                0 => Terrain::Plane,
-                1 => Terrain::Symmetric,
-                _ => Terrain::Asymmetric,
-            },
-            jitter: Duration::from_micros(sometimes(jitter, JITTER)),
+            terrain,
+            jitter: Duration::from_micros(sometimes(jitter, most_jitter)),
             loss_per_million: u32::try_from(sometimes(loss, LOSS.into())).unwrap_or(LOSS),
             configured_ids: ids % 2 == 1,
             hashes: if ids / 2 % 4 == 3 { 0 } else { Bounds::default().hashes },
@@ -101,6 +101,15 @@ impl Scenario {
         let scenario = Scenario::chosen(choices, &[]);
         let rest = &rest[..rest.len().min(ACTIONS * faults::OCTETS)];
         Scenario { faults: faults::decode(rest, severity(scenario.nodes())), ..scenario }
+    }
+}
+
+fn terrain_of(choice: u16) -> Terrain {
+    match choice % 4 {
+        0 => Terrain::Plane,
+        1 => Terrain::Symmetric,
+        2 => Terrain::Asymmetric,
+        _ => Terrain::Lan,
     }
 }
 

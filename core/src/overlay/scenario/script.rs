@@ -135,7 +135,7 @@ impl Scenario {
 }
 
 const POLICIES: [PolicyKind; 3] = [PolicyKind::BestResponse, PolicyKind::KRandom, PolicyKind::FullMesh];
-const TERRAINS: [Terrain; 3] = [Terrain::Plane, Terrain::Symmetric, Terrain::Asymmetric];
+const TERRAINS: [Terrain; 4] = [Terrain::Plane, Terrain::Symmetric, Terrain::Asymmetric, Terrain::Lan];
 
 fn policy_name(policy: PolicyKind) -> &'static str {
     match policy {
@@ -151,6 +151,7 @@ fn terrain_name(terrain: Terrain) -> &'static str {
         Terrain::Plane => "plane",
         Terrain::Symmetric => "symmetric",
         Terrain::Asymmetric => "asymmetric",
+        Terrain::Lan => "lan",
     }
 }
 

@@ -1,5 +1,7 @@
 //! The neighbours that make a node's own cost smallest.
 
+use alloc::vec::Vec;
+
 use super::medians::Medians;
 use super::residual::Residual;
 use super::{Choice, Links, Policy, Problem, Value};
@@ -13,6 +15,9 @@ use crate::kernel::Rng;
 pub struct BestResponse {
     residual: Residual,
     medians: Medians,
+    /// The first hop towards each destination, before and after.
+    before: Vec<u32>,
+    after: Vec<u32>,
 }
 
 impl BestResponse {
@@ -27,14 +32,18 @@ impl BestResponse {
         let hops = self.residual.hops();
         self.medians
             .start(&self.residual, problem.held().filter_map(|w| hops.iter().position(|&hop| hop == w)));
+        self.medians.first_hops(&self.residual, &mut self.before);
         (self.medians.sum(), self.medians.chosen().len())
     }
 
-    fn finish(&self, (current, held): (i64, usize)) -> Choice {
+    fn finish(&mut self, problem: &Problem<'_>, (current, held): (i64, usize)) -> Choice {
+        self.medians.first_hops(&self.residual, &mut self.after);
+        let moved = self.before.iter().zip(&self.after).filter(|(before, after)| before != after);
+        let noise = moved.map(|(before, after)| problem.noise(*before, *after)).sum();
         let mut links: Links = self.medians.chosen().iter().map(|&row| self.residual.hops()[row]).collect();
         links.sort_unstable();
         let value = Value::of_weights(self.medians.sum());
-        Choice { links, value, current: Value::of_weights(current), held }
+        Choice { links, value, current: Value::of_weights(current), held, noise }
     }
 }
 
@@ -50,7 +59,7 @@ impl Policy for BestResponse {
         }
         while self.medians.chosen().len() < problem.k && self.medians.add_best(&self.residual) {}
         self.medians.descend(&self.residual);
-        self.finish(present)
+        self.finish(problem, present)
     }
 
     /// The best single change: a link given up if there are too many, added if there are too few, otherwise swapped.
@@ -61,6 +70,6 @@ impl Policy for BestResponse {
             held if held < problem.k => _ = self.medians.add_best(&self.residual),
             _ => _ = self.medians.swap_best(&self.residual),
         }
-        self.finish(present)
+        self.finish(problem, present)
     }
 }

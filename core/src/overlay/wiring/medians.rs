@@ -70,6 +70,17 @@ impl Medians {
         self.served.iter().map(|s| s.nearest).sum()
     }
 
+    /// The first hop towards each destination, in their order; `u32::MAX` for a free one.
+    pub(super) fn first_hops(&self, residual: &Residual, hops: &mut Vec<u32>) {
+        hops.clear();
+        hops.resize(self.served.len(), u32::MAX);
+        for served in &self.served {
+            if let Some(&row) = self.chosen.get(served.slot) {
+                hops[served.column] = residual.hops()[row];
+            }
+        }
+    }
+
     /// Adds the hop that helps most, of equals the lowest. False if there is none left.
     pub(super) fn add_best(&mut self, residual: &Residual) -> bool {
         let best = self

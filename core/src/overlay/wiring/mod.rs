@@ -62,13 +62,16 @@ pub struct Choice {
     pub current: Value,
     /// How many of the present ones stand.
     pub held: usize,
+    /// A gain of so many microseconds may be none: what the delays that it rests on are known to, over all destinations
+    /// that are to be reached over another first hop.
+    pub noise: u64,
 }
 
 impl Choice {
     /// Whether to act on it, under a hysteresis of `eps_ppm` millionths.
     ///
     /// A free slot is always worth filling (and one too many worth giving up), and fewer unreachable nodes always win;
-    /// otherwise the delay has to fall below `1 - eps` of what it is.
+    /// otherwise the delay has to fall below `1 - eps` of what it is, and by more than the [noise](Self::noise).
     pub fn worth_it(&self, eps_ppm: u32) -> bool {
         if self.links.len() != self.held {
             return true;
@@ -77,7 +80,9 @@ impl Choice {
             return self.value < self.current;
         }
         let kept = 1_000_000u32.saturating_sub(eps_ppm);
-        u128::from(self.value.total) * 1_000_000 < u128::from(self.current.total) * u128::from(kept)
+        let enough =
+            u128::from(self.value.total) * 1_000_000 < u128::from(self.current.total) * u128::from(kept);
+        enough && self.value.total.saturating_add(self.noise) < self.current.total
     }
 }
 

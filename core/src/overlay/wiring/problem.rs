@@ -23,6 +23,10 @@ pub struct Problem<'a> {
     pub current: &'a [u32],
     /// How many to choose.
     pub k: usize,
+    /// The mean deviation of each delay in microseconds, as measured; empty where none is known.
+    pub deviation: &'a [u32],
+    /// Delays are known no better than to so many microseconds: costs in records are announced no finer.
+    pub grain: u32,
 }
 
 impl<'a> Problem<'a> {
@@ -58,7 +62,13 @@ impl<'a> Problem<'a> {
         links.sort_unstable();
         let held: Links = self.held().collect();
         let (value, current) = (evaluator.value(self, &links), evaluator.value(self, &held));
-        Choice { links, value, current, held: held.len() }
+        Choice { links, value, current, held: held.len(), noise: 0 }
+    }
+
+    /// How far the delay to a destination over `before`, less that over `after`, may be off.
+    pub(super) fn noise(&self, before: u32, after: u32) -> u64 {
+        let deviation = |hop: u32| self.deviation.get(hop as usize).copied().unwrap_or(0);
+        u64::from(self.grain) + u64::from(deviation(before)) + u64::from(deviation(after))
     }
 
     fn usable(&self, w: u32) -> bool {

@@ -22,6 +22,7 @@ struct Case {
     free: Vec<u32>,
     current: Vec<u32>,
     k: usize,
+    deviation: Vec<u32>,
 }
 
 impl Case {
@@ -35,6 +36,8 @@ impl Case {
             free: &self.free,
             current: &self.current,
             k: self.k,
+            deviation: &self.deviation,
+            grain: 0,
         }
     }
 }
@@ -60,7 +63,7 @@ fn cases() -> impl Strategy<Value = Case> {
         )
             .prop_map(move |(edges, delay, candidate, destination, free, current, k)| {
                 let graph = graph(n, mutual, &edges);
-                Case { graph, delay, candidate, destination, free, current, k }
+                Case { graph, delay, candidate, destination, free, current, k, deviation: Vec::new() }
             })
     })
 }
@@ -113,6 +116,7 @@ fn only_who_is_there_is_a_destination() {
         free: Vec::new(),
         current: Vec::new(),
         k: 1,
+        deviation: Vec::new(),
     };
     assert_eq!(case.problem().destinations().collect::<Vec<_>>(), [1, 3], "and not who decides");
 }
@@ -214,6 +218,7 @@ fn small(k: usize) -> Case {
         free: vec![],
         current: vec![],
         k,
+        deviation: vec![],
     }
 }
 
@@ -286,13 +291,35 @@ fn random_neighbours_are_kept_and_filled_up() {
 #[test]
 fn hysteresis_applies_to_delay_alone() {
     let value = |unreachable, total| Value { unreachable, total };
-    let choice = |value, current| Choice { links: Links::from_slice(&[1]), value, current, held: 1 };
+    let choice =
+        |value, current| Choice { links: Links::from_slice(&[1]), value, current, held: 1, noise: 0 };
     assert!(choice(value(0, 989), value(0, 1_000)).worth_it(10_000));
     assert!(!choice(value(0, 990), value(0, 1_000)).worth_it(10_000));
     assert!(choice(value(0, 999), value(0, 1_000)).worth_it(0));
     assert!(!choice(value(0, 1_000), value(0, 1_000)).worth_it(0));
     assert!(choice(value(1, 5_000), value(2, 1_000)).worth_it(10_000));
     assert!(!choice(value(2, 1), value(1, 1_000)).worth_it(0), "never more unreachable");
+}
+
+#[test]
+fn a_gain_counts_above_what_the_delays_are_known_to() {
+    // From 1 (10, and 15 to 2) to 3: node 2 was reached over 1, and is to be reached over 2.
+    let mut case = small(1);
+    case.graph = graph(4, true, &[(1, 2, 90), (1, 3, 90), (2, 3, 5), (1, 0, 1)]);
+    case.current = vec![1];
+    let noise = |case: &Case, grain| {
+        let problem = Problem { grain, ..case.problem() };
+        let choice = BestResponse::new().choose(&problem, &mut rng());
+        assert_eq!((choice.links.as_slice(), choice.value.total, choice.current.total), (&[2][..], 155, 210));
+        (choice.noise, choice.worth_it(0))
+    };
+    assert_eq!(noise(&case, 0), (0, true));
+    assert_eq!(noise(&case, 18), (54, true), "all three destinations");
+    assert_eq!(noise(&case, 19), (57, false));
+    case.deviation = vec![0, 10, 8, 100];
+    assert_eq!(noise(&case, 0), (54, true), "of the hop before and of that after");
+    case.deviation = vec![0, 10, 9, 100];
+    assert_eq!(noise(&case, 0), (57, false));
 }
 
 #[test]
