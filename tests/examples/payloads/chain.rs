@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use bytes::BufMut;
 use egoist_core::kernel::{Arena, Seed};
 use egoist_core::overlay::wire::Network;
-use egoist_core::overlay::{Command, Config, Event, NodeId, Overlay, Refusal, Way};
-use egoist_mio::{Driver, Key, Setup};
+use egoist_core::overlay::{Command, Config, Event, NodeId, Overlay, Refusal, Reply, Way};
+use egoist_mio::{Driver, Host, Key, Setup};
 
 use crate::Outcome;
 use crate::fenced::Fenced;
@@ -156,10 +156,12 @@ fn start(place: usize, nodes: usize, task: Task, tell: mpsc::Sender<(usize, Sock
         tell.send((place, bound.listeners()[0])).expect("somebody listens");
         let addresses: Vec<SocketAddr> = addresses.recv().expect("all addresses");
         let node = node(place, &addresses);
-        let talk = Rc::new(RefCell::new(Talk::new(shared, task)));
+        let to = (place == 0).then(|| id(nodes - 1));
+        let talk = Rc::new(RefCell::new(Talk::new(shared, task, to)));
         let heard = Rc::clone(&talk);
-        let key = driver.add(bound, node, move |_, event| heard.borrow_mut().hear(event));
-        live(&mut driver, key, &talk, (place == 0).then(|| id(nodes - 1)))
+        let key = driver.add(bound, node, move |host, event| heard.borrow_mut().hear(host, event));
+        talk.borrow_mut().key = Some(key);
+        live(&mut driver, key, &talk)
     });
     (Runner { counts, thread }, all)
 }
@@ -186,14 +188,19 @@ struct Talk {
     last: Option<u64>,
     /// The number that the node gave the first payload.
     first_number: Option<u64>,
-    refused: bool,
+    key: Option<Key<Fenced>>,
+    /// Whom to send to, and the next number.
+    to: Option<NodeId>,
+    next: u64,
+    arena: Arena,
 }
 
 impl Talk {
-    fn new(counts: Arc<Counts>, task: Task) -> Self {
+    fn new(counts: Arc<Counts>, task: Task, to: Option<NodeId>) -> Self {
         let seen = vec![false; usize::try_from(task.count).unwrap_or(0)];
         let report = Report { seen, ..Report::default() };
-        Talk { counts, task, report, last: None, first_number: None, refused: false }
+        let (last, first_number, key, next, arena) = (None, None, None, 0, Arena::default());
+        Talk { counts, task, report, last, first_number, key, to, next, arena }
     }
 
     fn see(&mut self, number: u64) {
@@ -202,7 +209,7 @@ impl Talk {
         }
     }
 
-    fn hear(&mut self, event: Event) {
+    fn hear(&mut self, host: &mut Host, event: Event) {
         match event {
             Event::Delivered { payload, .. } => {
                 let number = payload.first_chunk().map_or(0, |octets| u64::from_le_bytes(*octets));
@@ -215,74 +222,62 @@ impl Talk {
                 self.see(number - self.first_number.unwrap_or(number));
                 self.counts.told.fetch_add(1, Relaxed);
             }
-            Event::Room { .. } => self.refused = false,
+            Event::Room { .. } => self.pump(host),
             Event::Suspected { .. } if self.counts.phase.load(Relaxed) == SEND => self.report.suspected += 1,
             _ => {}
         }
     }
+
+    /// Sends until the node refuses.
+    fn pump(&mut self, host: &mut Host) {
+        let (Some(to), Some(key)) = (self.to, self.key) else { return };
+        let Task { count, octets, way } = self.task;
+        while self.next < count {
+            let payload = self.arena.frame(octets, |out| {
+                out.put_u64_le(self.next);
+                out.put_bytes(7, octets - 8);
+            });
+            match host.command(key, Command::Send { to, payload, way }) {
+                Ok(Reply::Sent(number)) => {
+                    self.first_number.get_or_insert(number);
+                    self.next += 1;
+                }
+                Err(Refusal::Busy) => {
+                    self.report.refused += 1;
+                    break;
+                }
+                _ => {
+                    self.report.unreachable += 1;
+                    break;
+                }
+            }
+        }
+        self.counts.sent.store(self.next, Relaxed);
+    }
 }
 
 /// Turns the loop until the end; who has somebody to send to sends whenever it is not refused.
-fn live(driver: &mut Driver, key: Key<Fenced>, talk: &RefCell<Talk>, to: Option<NodeId>) -> Report {
+fn live(driver: &mut Driver, key: Key<Fenced>, talk: &RefCell<Talk>) -> Report {
     let counts = Arc::clone(&talk.borrow().counts);
-    let (mut arena, mut next, mut begun) = (Arena::default(), 0, None);
+    let mut begun = None;
     loop {
         match counts.phase.load(Relaxed) {
             FORM => {
                 let reachable = driver.machine(key).node.status().reachable as u64;
                 counts.reachable.store(reachable, Relaxed);
             }
-            SEND => {
-                begun
-                    .get_or_insert_with(|| (processor_time(), driver.machine(key).node.counters().forwarded));
-                if let Some(to) = to {
-                    pump(driver, key, talk, to, &mut arena, &mut next);
-                    counts.sent.store(next, Relaxed);
-                }
+            SEND if begun.is_none() => {
+                begun = Some((processor_time(), driver.machine(key).node.counters().forwarded));
+                talk.borrow_mut().pump(driver);
             }
+            SEND => {}
             _ => break,
         }
-        let pumps =
-            to.is_some() && !talk.borrow().refused && begun.is_some() && next < talk.borrow().task.count;
-        let wait = if pumps { Duration::ZERO } else { Duration::from_millis(5) };
-        driver.turn(Some(wait)).expect("a turn");
+        driver.turn(Some(Duration::from_millis(5))).expect("a turn");
     }
     let mut report = std::mem::take(&mut talk.borrow_mut().report);
     let (processor, forwarded) = begun.unwrap_or_default();
     report.processor = processor_time().saturating_sub(processor);
     report.forwarded = driver.machine(key).node.counters().forwarded - forwarded;
     report
-}
-
-/// Sends until the node refuses.
-fn pump(
-    driver: &mut Driver,
-    key: Key<Fenced>,
-    talk: &RefCell<Talk>,
-    to: NodeId,
-    arena: &mut Arena,
-    next: &mut u64,
-) {
-    let Task { count, octets, way } = talk.borrow().task;
-    while *next < count && !talk.borrow().refused {
-        let payload = arena.frame(octets, |out| {
-            out.put_u64_le(*next);
-            out.put_bytes(7, octets - 8);
-        });
-        match driver.command(key, Command::Send { to, payload, way }) {
-            Ok(egoist_core::overlay::Reply::Sent(number)) => {
-                talk.borrow_mut().first_number.get_or_insert(number);
-                *next += 1;
-            }
-            Err(Refusal::Busy) => {
-                let mut talk = talk.borrow_mut();
-                talk.refused = true;
-                talk.report.refused += 1;
-            }
-            _ => {
-                talk.borrow_mut().report.unreachable += 1;
-                return;
-            }
-        }
-    }
 }
