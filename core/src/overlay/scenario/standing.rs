@@ -126,14 +126,10 @@ impl Scenario {
         match standing {
             Standing::Blocked { .. } => self.stays_whole(world, watch, &mut agenda, UNBLOCKED, |_| true),
             Standing::Narrow { .. } => self.stays_whole(world, watch, &mut agenda, AROUND, |_| true),
-            Standing::Moved { node, sockets } => {
+            Standing::Moved { node, .. } => {
                 watch.pass(self, world, &mut agenda, UNLISTED)?;
                 let ways = self.ways(world).filter(|way| way.to == node && way.listed).collect();
                 self.arrive(world, watch, ways, LENGTHS[0])?;
-                if sockets == Sockets::Any {
-                    // What it passes on as datagrams comes from where no neighbour expects it.
-                    return Ok(());
-                }
                 self.stays_whole(world, watch, &mut agenda, AROUND, |other| other != node)
             }
         }
