@@ -87,6 +87,8 @@ pub struct Beats {
     datagrams: Ear,
     link: Ear,
     silent: bool,
+    /// Since when the peer is to answer on the link, whatever datagrams come.
+    asked: Option<Time>,
     carrier: Carrier,
     trusted: u32,
     peer: Hears,
@@ -106,6 +108,7 @@ impl Beats {
             datagrams: Ear::default(),
             link: Ear::default(),
             silent: false,
+            asked: None,
             carrier: Carrier::Udp,
             trusted: TRUSTED,
             peer: Hears::Datagrams,
@@ -135,6 +138,11 @@ impl Beats {
         self.peer
     }
 
+    /// The peer's datagrams come from elsewhere: its connection may not have moved with it, and has to be heard on.
+    pub fn ask_link(&mut self, now: Time) {
+        self.asked.get_or_insert(now);
+    }
+
     /// By what the peer is heard.
     fn hears(&self, now: Time) -> Hears {
         let missing = match self.datagrams.at {
@@ -143,7 +151,7 @@ impl Beats {
         };
         match self.carrier {
             _ if self.silent => Hears::Nothing,
-            Carrier::Udp if !missing => Hears::Datagrams,
+            Carrier::Udp if !missing && self.asked.is_none() => Hears::Datagrams,
             Carrier::Udp | Carrier::Tcp => Hears::Link,
         }
     }
@@ -172,6 +180,9 @@ impl Beats {
         let measures = paced && !(way == Carrier::Tcp && self.silent);
         if !ear.hear(now, beat.number) {
             return None;
+        }
+        if way == Carrier::Tcp {
+            self.asked = None;
         }
         self.trust(way);
         if beat.number <= self.heard {
@@ -207,6 +218,12 @@ impl Beats {
 
     /// When the link is to be suspected if nothing is heard before.
     pub fn deadline(&self, rtt: Option<&Smoothed>) -> Time {
+        let answered = |asked| asked + SUSPECT_AT_MOST + rtt.map_or(Duration::ZERO, Smoothed::mean);
+        let heard = self.heard_until(rtt);
+        self.asked.map_or(heard, |asked| heard.min(answered(asked)))
+    }
+
+    fn heard_until(&self, rtt: Option<&Smoothed>) -> Time {
         match (self.carrier, self.datagrams.at, self.heard_at()) {
             (Carrier::Udp, Some(at), _) => at + self.patience(rtt),
             (Carrier::Tcp, _, Some(at)) => at + BLOCKED,
@@ -248,7 +265,7 @@ impl Beats {
         if !self.silent {
             return;
         }
-        if self.datagrams.row >= RECOVERED {
+        if self.datagrams.row >= RECOVERED && self.asked.is_none() {
             (self.silent, self.carrier) = (false, Carrier::Udp);
         } else if self.link.row >= RECOVERED {
             self.silent = false;
@@ -261,6 +278,7 @@ impl Beats {
     /// The machine slept for `by` until `now`: the silence is its own.
     pub fn forgive(&mut self, now: Time, by: Duration) {
         self.started = (self.started + by).min(now);
+        self.asked = self.asked.map(|at| (at + by).min(now));
         self.datagrams.forgive(now, by);
         self.link.forgive(now, by);
     }
@@ -405,6 +423,26 @@ mod tests {
         a.miss(now);
         assert_eq!((a.suspected(), a.carrier()), (false, Carrier::Tcp), "the link carried on");
         assert_eq!((next, a.trusted), (a.heard + 1, TRUSTED * 8));
+    }
+
+    #[test]
+    fn one_whose_datagrams_come_from_elsewhere_has_to_be_heard_on_the_link() {
+        for answers in [false, true] {
+            let (mut a, mut now) = (heard_at(Time::ZERO, PERIOD), Time::ZERO);
+            a.ask_link(now);
+            assert_eq!((a.deadline(None), a.takes_link(now)), (Time::from_millis(750), true));
+            let ways: &[Carrier] = if answers { &[Carrier::Udp, Carrier::Tcp] } else { &[Carrier::Udp] };
+            let next = say(&mut a, &mut now, 2, 4, ways);
+            assert_eq!(a.deadline(None), if answers { now + PERIOD * MISSED } else { Time::from_secs(1) });
+            if answers {
+                continue;
+            }
+            a.miss(now);
+            let next = say(&mut a, &mut now, next, 9, &[Carrier::Udp]);
+            assert!(a.suspected(), "whatever datagrams come");
+            say(&mut a, &mut now, next, 3, &[Carrier::Tcp]);
+            assert!(!a.suspected());
+        }
     }
 
     #[test]

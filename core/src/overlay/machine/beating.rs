@@ -82,6 +82,9 @@ impl Overlay {
         let Some(link) = self.links.get_mut(&id) else { return };
         let (was_live, asked) = (link.live(), link.beats.peer_hears() != Hears::Datagrams);
         if let Some(from) = from.filter(|_| link.beats.is_latest_datagram(beat)) {
+            if from.ip() != link.endpoint.ip() {
+                link.beats.ask_link(self.now);
+            }
             link.endpoint = from;
         }
         let way = if from.is_some() { Carrier::Udp } else { Carrier::Tcp };

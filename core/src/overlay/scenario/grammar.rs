@@ -161,13 +161,14 @@ fn departures(nodes: usize, [count, rest @ ..]: [u16; 7]) -> Vec<(usize, Departu
     departures
 }
 
-/// Nothing in a quarter of all cases.
+/// Nothing in a fifth of all cases.
 fn standing(nodes: usize, [kind, one, other]: [u16; 3]) -> Option<Standing> {
     let node = usize::from(one) % nodes;
     let other = (node + 1 + usize::from(other) % (nodes - 1)) % nodes;
-    let ways = if kind / 4 % 2 == 0 { Ways::Both } else { Ways::One };
-    match kind % 4 {
+    let ways = if kind / 5 % 2 == 0 { Ways::Both } else { Ways::One };
+    match kind % 5 {
         0 => None,
+        4 => Some(Standing::Translated { node }),
         1 => Some(Standing::Blocked { node, ways }),
         2 => Some(Standing::Narrow { from: node, to: other, ways }),
         _ => {

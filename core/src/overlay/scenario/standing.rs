@@ -43,6 +43,11 @@ pub enum Standing {
         /// Which ways.
         ways: Ways,
     },
+    /// A translator stands before a node.
+    Translated {
+        /// The node.
+        node: usize,
+    },
     /// What is longer than 600 octets vanishes between two nodes.
     Narrow {
         /// One.
@@ -65,7 +70,9 @@ impl Standing {
     /// The last of the nodes that it names.
     pub fn last_node(&self) -> usize {
         match *self {
-            Standing::Blocked { node, .. } | Standing::Moved { node, .. } => node,
+            Standing::Blocked { node, .. } | Standing::Translated { node } | Standing::Moved { node, .. } => {
+                node
+            }
             Standing::Narrow { from, to, .. } => from.max(to),
         }
     }
@@ -76,6 +83,7 @@ impl Standing {
                 let others = (0..=nodes).filter(|other| *other != node);
                 others.map(|from| Action::Block { from, to: node, ways }).collect()
             }
+            Standing::Translated { node } => alloc::vec![Action::Translate { node }],
             Standing::Narrow { from, to, ways } => {
                 alloc::vec![Action::Narrow { from, to, ways, octets: NARROW }]
             }
@@ -88,6 +96,7 @@ impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Standing::Blocked { node, ways } => write!(f, "blocked {node} {ways}"),
+            Standing::Translated { node } => write!(f, "translated {node}"),
             Standing::Narrow { from, to, ways } => write!(f, "narrow {from} {to} {ways}"),
             Standing::Moved { node, sockets } => write!(f, "moved {node} {sockets}"),
         }
@@ -102,6 +111,7 @@ impl FromStr for Standing {
         let words: Vec<&str> = text.split(' ').collect();
         Ok(match *words {
             ["blocked", node, ways] => Standing::Blocked { node: number(node)?, ways: ways.parse()? },
+            ["translated", node] => Standing::Translated { node: number(node)? },
             ["narrow", from, to, ways] => {
                 Standing::Narrow { from: number(from)?, to: number(to)?, ways: ways.parse()? }
             }
@@ -124,16 +134,14 @@ impl Scenario {
             agenda.act(world, &action);
         }
         match standing {
-            Standing::Blocked { .. } => self.stays_whole(world, watch, &mut agenda, UNBLOCKED, |_| true),
+            Standing::Blocked { .. } | Standing::Translated { .. } => {
+                self.stays_whole(world, watch, &mut agenda, UNBLOCKED, |_| true)
+            }
             Standing::Narrow { .. } => self.stays_whole(world, watch, &mut agenda, AROUND, |_| true),
-            Standing::Moved { node, sockets } => {
+            Standing::Moved { node, .. } => {
                 watch.pass(self, world, &mut agenda, UNLISTED)?;
                 let ways = self.ways(world).filter(|way| way.to == node && way.listed).collect();
                 self.arrive(world, watch, ways, LENGTHS[0])?;
-                if sockets == Sockets::Any {
-                    // What it passes on as datagrams comes from where no neighbour expects it.
-                    return Ok(());
-                }
                 self.stays_whole(world, watch, &mut agenda, AROUND, |other| other != node)
             }
         }

@@ -256,8 +256,9 @@ fn the_grammar_reaches_every_kind_of_scenario() {
         Some(Standing::Blocked { .. }) => 1,
         Some(Standing::Narrow { from, to, .. }) => 2 + usize::from(from == to),
         Some(Standing::Moved { .. }) => 4,
+        Some(Standing::Translated { .. }) => 5,
     });
-    assert_near(&stands, &[(0, 25), (1, 25), (2, 25), (4, 25)]);
+    assert_near(&stands, &[(0, 20), (1, 20), (2, 20), (4, 20), (5, 20)]);
     assert_near(&shares(&drawn, |s| s.hashes == 0), &[(false, 75), (true, 25)]);
     assert_near(&shares(&drawn, |s| s.clocks.is_zero()), &[(false, 25), (true, 75)]);
     assert_near(&shares(&drawn, |s| s.jitter.is_zero()), &[(false, 50), (true, 50)]);
