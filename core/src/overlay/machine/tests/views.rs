@@ -135,7 +135,7 @@ fn a_bootstrap_and_its_neighbours_reach_each_other() {
     assert_eq!(bench.said(watcher, to(90)), 1);
     assert_eq!(echo(&mut bench, 91), Err(Refusal::Unknown));
 
-    let mut watcher = Bench::with(|config| (config.policy, config.k) = (PolicyKind::Watch, 0));
+    let mut watcher = Bench::with(|config| *config = config.clone().watching());
     watcher.node.learn_names(&[name(1).into()]);
     watcher.pass(Duration::from_secs(2));
     let conn = watcher.answer(1);
