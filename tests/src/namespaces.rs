@@ -2,8 +2,9 @@
 //!
 //! Needs root, `ip` and `nft`.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, id};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -25,6 +26,7 @@ impl Drop for Hosts {
         let bridge = self.bridge();
         for name in (0..self.count).map(|host| self.name(host)).chain([bridge]) {
             let _ = run("ip", &["netns", "del", &name]);
+            let _ = fs::remove_dir_all(files(&name));
         }
     }
 }
@@ -63,6 +65,18 @@ impl Hosts {
     /// Where a host is.
     pub fn address(host: u8) -> IpAddr {
         IpAddr::V4(Ipv4Addr::new(10, 77, 0, host + 1))
+    }
+
+    /// From now on a name stands for an address on a host, by its `/etc/hosts`. Programs that run there see it if there was
+    /// one when they began.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn set_name(&self, host: u8, name: &str, address: IpAddr) -> Result<(), String> {
+        let folder = files(&self.name(host));
+        let text = format!("127.0.0.1 localhost\n{address} {name}\n");
+        let written = fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join("hosts"), text));
+        written.map_err(|e| format!("{}: {e}", folder.display()))
     }
 
     /// A command that runs on a host.
@@ -129,6 +143,11 @@ impl Hosts {
     fn name(&self, host: u8) -> String {
         format!("{}-{host}", self.prefix)
     }
+}
+
+/// What `ip netns exec` puts in the place of files of `/etc`.
+fn files(name: &str) -> PathBuf {
+    Path::new("/etc/netns").join(name)
 }
 
 fn run(program: &str, args: &[&str]) -> Result<(), String> {

@@ -60,6 +60,9 @@ pub enum Refusal {
     /// The destination is known and no path leads to it now.
     #[error("no path leads there now")]
     Unreachable,
+    /// This node only watches, as a bootstrap does: it is in no record, and no answer finds it but from a neighbour.
+    #[error("a bootstrap watches the overlay and reaches its neighbours alone")]
+    Watching,
     /// The payload is too long.
     #[error("the payload has more octets than the bound allows")]
     TooLong,

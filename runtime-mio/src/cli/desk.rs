@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use egoist_core::overlay::{Command, Config, Event, NodeId, Overlay, Refusal, Reply};
+use egoist_core::overlay::{Command, Config, Event, NodeId, Overlay, Phase, Refusal, Reply};
 use egoist_mio::control::{Request, Responder};
 use egoist_mio::net::MioNet;
 use egoist_mio::{Host, Key, Presence};
@@ -104,7 +104,7 @@ impl Desk {
 
     fn path(node: &Overlay, with: Value) -> Result<Value, Refused> {
         let to = whom(node, &with_of(with)?.to)?;
-        let path = views::path(node, to).ok_or_else(|| refused(Refusal::Unreachable))?;
+        let path = views::path(node, to).ok_or_else(|| refused(no_way(node)))?;
         serde_json::to_value(path).map_err(|e| ("internal", e.to_string()))
     }
 
@@ -119,7 +119,7 @@ impl Desk {
         let (address, hop) = (views::address(node, to), views::next_hop(node, to));
         // Forwarding may know a path for a moment longer than it leads there; who asks is told what holds now.
         if hop.is_none() && node.id() != Some(to) {
-            return Err(refused(Refusal::Unreachable));
+            return Err(refused(no_way(node)));
         }
         host.command(key, Command::Send { to, payload: Bytes::from(octets), way: with.way.into() })
             .map_err(refused)?;
@@ -307,16 +307,28 @@ fn refused(refusal: Refusal) -> Refused {
         Refusal::Unreachable => codes::UNREACHABLE,
         Refusal::TooLong => "too-long",
         Refusal::Busy => "busy",
+        Refusal::Watching => codes::WATCHING,
         Refusal::NotRunning => "not-running",
     };
     (code, refusal.to_string())
+}
+
+/// Why no way leads to somebody known.
+fn no_way(node: &Overlay) -> Refusal {
+    if node.phase() == Phase::Watching { Refusal::Watching } else { Refusal::Unreachable }
 }
 
 /// The node that an address or the beginning of an id names.
 fn whom(node: &Overlay, to: &str) -> Result<NodeId, Refused> {
     let refused = || refused(Refusal::Unknown);
     match to.parse::<SocketAddr>() {
-        Ok(address) => views::at(node, address).ok_or_else(refused),
+        Ok(address) => views::at(node, address).ok_or_else(|| match node.bootstraps().contains(&address) {
+            true => (
+                codes::WATCHING,
+                "a bootstrap is there, which watches the overlay through other nodes".to_owned(),
+            ),
+            false => refused(),
+        }),
         Err(_) if to.len() < 4 => Err(refused()),
         Err(_) => match views::beginning_with(node, to).as_slice() {
             [] => Err(refused()),

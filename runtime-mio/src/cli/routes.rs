@@ -68,6 +68,8 @@ pub(crate) enum RouteState {
     Reachable,
     /// There is none.
     Unreachable,
+    /// Who is asked is a bootstrap, which only watches the node.
+    Watched,
     /// The node itself is gone.
     Absent,
 }
@@ -77,6 +79,7 @@ impl RouteState {
         match self {
             RouteState::Reachable => "reachable",
             RouteState::Unreachable => "unreachable",
+            RouteState::Watched => "watched",
             RouteState::Absent => "absent",
         }
     }

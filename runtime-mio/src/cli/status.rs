@@ -149,7 +149,9 @@ impl Phase {
             Phase::Joining => "joining",
             Phase::Measuring => "measuring",
             Phase::Wired => "wired",
-            Phase::Watching => "watching",
+            Phase::Watching => {
+                "watching, as a bootstrap: it tells newcomers who is there, and nobody routes over it"
+            }
             Phase::Leaving => "leaving",
         }
     }

@@ -166,6 +166,7 @@ fn route(node: &Overlay, view: &RouteView) -> RouteRow {
         state: match (view.absent, view.cost) {
             (true, _) => RouteState::Absent,
             (false, Some(_)) => RouteState::Reachable,
+            (false, None) if node.phase() == overlay::Phase::Watching => RouteState::Watched,
             (false, None) => RouteState::Unreachable,
         },
     }
@@ -202,7 +203,9 @@ pub(crate) fn at(node: &Overlay, address: SocketAddr) -> Option<NodeId> {
     let reached: Vec<_> = node.routes().iter().filter(|r| r.cost.is_some()).map(|r| r.id).collect();
     let there = node.database().entries().filter(|entry| entry.addrs().any(|there| there == address));
     let last = there.max_by_key(|e| (!e.is_absent(), reached.contains(&e.id()), e.received()));
-    last.map(Entry::id)
+    // A bootstrap is in no record: its neighbours know it by its link.
+    let linked = || node.neighbors().into_iter().find(|n| n.address == address).map(|n| n.id);
+    last.map(Entry::id).or_else(linked)
 }
 
 /// The nodes whose ids begin so: those that are there, or else those that were.
@@ -212,8 +215,9 @@ pub(crate) fn beginning_with(node: &Overlay, digits: &str) -> Vec<NodeId> {
     if named.iter().any(|n| !n.absent) {
         named.retain(|n| !n.absent);
     }
-    let own = node.id().filter(|id| id.to_string().starts_with(digits));
-    let mut ids: Vec<_> = named.into_iter().map(|n| n.id).chain(own).collect();
+    let unrecorded = node.neighbors().into_iter().map(|n| n.id).chain(node.id());
+    let unrecorded = unrecorded.filter(|id| id.to_string().starts_with(digits));
+    let mut ids: Vec<_> = named.into_iter().map(|n| n.id).chain(unrecorded).collect();
     ids.sort_unstable();
     ids.dedup();
     ids
@@ -221,11 +225,17 @@ pub(crate) fn beginning_with(node: &Overlay, digits: &str) -> Vec<NodeId> {
 
 /// Where a node of the database listens; its id where it is not there.
 pub(crate) fn address(node: &Overlay, id: NodeId) -> String {
-    node.database().get(id).map_or_else(|| id.to_string(), |entry| entry.name().addr.to_string())
+    let recorded = node.database().get(id).map(|entry| entry.name().addr);
+    let own = || node.addresses().next().filter(|_| node.id() == Some(id));
+    let linked = || node.neighbors().into_iter().find(|n| n.id == id).map(|n| n.address);
+    recorded.or_else(own).or_else(linked).map_or_else(|| id.to_string(), |address| address.to_string())
 }
 
 /// The neighbour through which a node is reached, by address; none without a path.
 pub(crate) fn next_hop(node: &Overlay, to: NodeId) -> Option<String> {
     let hop = node.routes().into_iter().find(|route| route.id == to).and_then(|route| route.next_hop);
+    // A bootstrap among the neighbours is in no record.
+    let linked = || node.neighbors().into_iter().find(|n| n.id == to && node.database().get(to).is_none());
+    let hop = hop.or_else(|| linked().map(|n| n.id));
     hop.map(|hop| address(node, hop))
 }

@@ -124,6 +124,11 @@ impl Link {
         self.mine == Mine::No && !self.chosen_by_peer() && !self.watching
     }
 
+    /// Whether one of its ends only watches the flood.
+    pub fn only_watches(&self) -> bool {
+        self.watching || self.theirs == Theirs::Watching
+    }
+
     /// Whether beats come.
     pub fn live(&self) -> bool {
         !self.beats.suspected()

@@ -60,6 +60,10 @@ impl Overlay {
     }
 
     fn known_hop(&self, to: NodeId) -> Option<NodeId> {
+        // Who only watches is in no record: it and its neighbours reach each other, and nobody else does.
+        if self.links.get(&to).is_some_and(|link| link.live() && link.only_watches()) {
+            return Some(to);
+        }
         let dense = self.database.index().of(to)?;
         let hop = self.routing.tree.first_hop(dense)?;
         let hop = *self.database.index().ids().get(hop as usize)?;

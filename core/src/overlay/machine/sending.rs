@@ -60,7 +60,8 @@ impl Overlay {
         if order.payload.len() > self.config.bounds.payload {
             return Err(Refusal::TooLong);
         }
-        if order.to != me.id && self.database.get(order.to).is_none() {
+        let linked = self.links.contains_key(&order.to);
+        if order.to != me.id && !linked && self.database.get(order.to).is_none() {
             return Err(Refusal::Unknown);
         }
         let number = self.sending.last + 1;
@@ -71,11 +72,16 @@ impl Overlay {
         if order.to == me.id {
             self.deliver(me.id, &parcel);
         } else {
-            let hop = self.next_hop(order.to).ok_or(Refusal::Unreachable)?;
+            let hop = self.next_hop(order.to).ok_or(self.no_way())?;
             self.dispatch(hop, parcel, number).map_err(|until| self.refuse_busy(order, hop, until))?;
         }
         self.sending.last = number;
         Ok(number)
+    }
+
+    /// Why there is no way to somebody known.
+    fn no_way(&self) -> Refusal {
+        if self.config.is_watcher() { Refusal::Watching } else { Refusal::Unreachable }
     }
 
     /// Gives a payload to a neighbour, if that has room for it and so has the way behind it.

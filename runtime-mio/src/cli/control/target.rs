@@ -175,6 +175,7 @@ pub(crate) fn refused(refusal: &Refusal, to: &Destination) -> Failure {
     let failure = Failure::new(refusal.message.as_str()).at(to);
     match refusal.code.as_str() {
         codes::UNKNOWN_NODE => failure.try_this("'egoist routes' lists all nodes"),
+        codes::WATCHING => failure.try_this("ask a node of the overlay, with --node, about another node"),
         codes::UNREACHABLE => failure.try_this("see 'egoist routes' and 'egoist neighbors'"),
         _ => failure,
     }

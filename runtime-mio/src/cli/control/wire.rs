@@ -55,6 +55,8 @@ pub(crate) mod codes {
     pub(crate) const UNKNOWN_NODE: &str = "unknown-node";
     /// The destination is known, and no path leads there.
     pub(crate) const UNREACHABLE: &str = "unreachable";
+    /// Who is asked or meant is a bootstrap, which only watches.
+    pub(crate) const WATCHING: &str = "watching";
     /// The payload went too far.
     pub(crate) const EXPIRED: &str = "expired";
     /// No answer came in time.

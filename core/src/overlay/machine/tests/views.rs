@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::overlay::Way;
-use crate::overlay::event::{Command, Reply};
+use crate::overlay::event::{Command, Refusal, Reply};
 use crate::overlay::machine::Phase;
 use ListedRole::{Both, In, Out};
 
@@ -116,4 +116,36 @@ fn an_echo_to_oneself_comes_back() {
     bench.drain();
     let echoed = Event::Echoed { number, from: NodeId(ME), after: Duration::ZERO, payload };
     assert!(bench.events.contains(&echoed), "{:?}", bench.events);
+}
+
+fn echo(bench: &mut Bench, to: u128) -> Result<Reply, Refusal> {
+    let payload = Bytes::from_static(b"there");
+    let reply = bench.node.command(bench.now, Command::Echo { to: NodeId(to), payload, way: Way::Link });
+    bench.drain();
+    reply
+}
+
+#[test]
+fn a_bootstrap_and_its_neighbours_reach_each_other() {
+    let to = |id: u128| move |p: &Packet| matches!(p, Packet::Dat(head) if head.destination == NodeId(id));
+    let (mut bench, _) = Bench::settled(|_| ());
+    let watcher = bench.accept(90, Role::Watcher);
+    bench.pass(Duration::from_secs(1));
+    assert!(echo(&mut bench, 90).is_ok());
+    assert_eq!(bench.said(watcher, to(90)), 1);
+    assert_eq!(echo(&mut bench, 91), Err(Refusal::Unknown));
+
+    let mut watcher = Bench::with(|config| *config = config.clone().watching());
+    watcher.node.learn_names(&[name(1).into()]);
+    watcher.pass(Duration::from_secs(2));
+    let conn = watcher.answer(1);
+    watcher.record(conn, 1, &[(2, Both)], 8);
+    watcher.record(conn, 2, &[(1, Both)], 8);
+    watcher.pass(Duration::from_secs(1));
+    assert!(echo(&mut watcher, 1).is_ok());
+    assert_eq!(watcher.said(conn, to(1)), 1);
+    assert_eq!(echo(&mut watcher, 2), Err(Refusal::Watching), "no answer would find it");
+    let costs: Vec<_> = watcher.node.routes().iter().map(|r| (r.id.0, r.cost.is_some(), r.hops)).collect();
+    assert_eq!(costs, [(1, true, Some(1)), (2, false, None)]);
+    assert_eq!((watcher.node.phase(), watcher.node.status().reachable), (Phase::Watching, 1));
 }
