@@ -269,6 +269,14 @@ fn a_permission_that_is_missing_is_called_that() {
         let said = one_line(&as_nobody(base.path(), &args).unwrap());
         assert!(said.contains("Permission denied") && said.contains("another user"), "{said}");
     }
+    // The same where the node has its state in the usual folder.
+    let usual = base.path().join("egoist/127.0.0.1_9");
+    fs::create_dir_all(&usual).unwrap();
+    fs::set_permissions(&usual, fs::Permissions::from_mode(0o700)).unwrap();
+    for args in [&["status"][..], &["status", "--node", "127.0.0.1:9"]] {
+        let said = one_line(&as_nobody(base.path(), args).unwrap());
+        assert!(said.contains("Permission denied") && said.contains("another user"), "{said}");
+    }
     let args = [&ALONE[..], &["--no-state", "--control", text(&control)]].concat();
     let said = one_line(&as_nobody(base.path(), &args).unwrap());
     assert!(said.contains("Permission denied") && said.contains("run as that user"), "{said}");

@@ -232,7 +232,7 @@ fn taken(folder: &Path) -> Failure {
 
 /// The node that listens there already, if it has its state in the usual folder.
 pub(crate) fn running_at(listen: SocketAddr) -> Option<Failure> {
-    let live = live(&base().ok()?).into_iter().find(|live| live.listen == listen.to_string())?;
+    let live = live(&base().ok()?).ok()?.into_iter().find(|live| live.listen == listen.to_string())?;
     Some(runs_already(Some(live.pid)).at(format!("--listen {listen}")))
 }
 
@@ -276,11 +276,23 @@ pub(crate) fn live_in(folder: &Path) -> io::Result<Option<Live>> {
 }
 
 /// All nodes under `base` that answer, in the order of their addresses.
-pub(crate) fn live(base: &Path) -> Vec<Live> {
-    let entries = fs::read_dir(base).into_iter().flatten().flatten();
-    let mut live: Vec<_> = entries.filter_map(|entry| live_in(&entry.path()).ok().flatten()).collect();
+///
+/// # Errors
+/// There are none, and a folder in which one might be cannot be looked into.
+pub(crate) fn live(base: &Path) -> io::Result<Vec<Live>> {
+    let entries = match fs::read_dir(base) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?.flatten(),
+    };
+    let (mut live, mut hidden) = (Vec::new(), None);
+    for entry in entries {
+        match live_in(&entry.path()) {
+            Ok(found) => live.extend(found),
+            Err(error) => hidden = Some(error),
+        }
+    }
     live.sort_unstable_by(|a, b| a.listen.cmp(&b.listen));
-    live
+    hidden.filter(|_| live.is_empty()).map_or(Ok(live), Err)
 }
 
 #[cfg(test)]
@@ -349,11 +361,11 @@ mod tests {
         home.found_at(listen()).unwrap();
         let _silent = args(&b).take(HERE).unwrap();
         fs::create_dir(dir.path().join("empty")).unwrap();
-        assert_eq!(live(dir.path()), []);
+        assert_eq!(live(dir.path()).unwrap(), []);
         let _answers = UnixListener::bind(home.control.as_ref().unwrap()).unwrap();
-        let found: Vec<_> = live(dir.path()).into_iter().map(|l| (l.listen, l.pid)).collect();
+        let found: Vec<_> = live(dir.path()).unwrap().into_iter().map(|l| (l.listen, l.pid)).collect();
         assert_eq!(found, [(listen().to_string(), std::process::id())]);
-        assert_eq!(live(&dir.path().join("nowhere")), []);
+        assert_eq!(live(&dir.path().join("nowhere")).unwrap(), []);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which node a command asks, and which node it asks about.
 
 use std::fmt;
+use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -65,21 +66,28 @@ impl Target {
 }
 
 fn running_in(folder: &Path) -> Outcome<PathBuf> {
-    let live = state::live_in(folder).map_err(|error| {
-        Failure::io("cannot look for the node", folder.display(), &error)
-            .try_this("it belongs to another user: ask as that user, or as root")
-    })?;
-    live.map(|live| live.control).ok_or_else(|| Failure::new("no node runs there").at(folder.display()))
+    let live = state::live_in(folder).map_err(|error| hidden(folder, &error))?;
+    live.map(|live| live.control).ok_or_else(|| nobody_in(folder))
+}
+
+fn nobody_in(folder: &Path) -> Failure {
+    Failure::new("no node runs there").at(folder.display())
+}
+
+fn hidden(place: &Path, error: &io::Error) -> Failure {
+    Failure::io("cannot look for the node", place.display(), error)
+        .try_this("it belongs to another user: ask as that user, or as root")
 }
 
 /// The node that listens there, in the folder that is called so or in any other.
 fn at_address(base: &Path, listen: SocketAddr) -> Outcome<PathBuf> {
-    let own = running_in(&base.join(state::folder_name(listen)));
-    own.or_else(|failure| {
-        let live = state::live(base);
-        let there = live.iter().find(|live| live.listen == listen.to_string());
-        there.map(|live| live.control.clone()).ok_or_else(|| failure.try_this(others(&live)))
-    })
+    let own = base.join(state::folder_name(listen));
+    if let Some(live) = state::live_in(&own).map_err(|error| hidden(&own, &error))? {
+        return Ok(live.control);
+    }
+    let live = state::live(base).unwrap_or_default();
+    let there = live.iter().find(|live| live.listen == listen.to_string());
+    there.map(|live| live.control.clone()).ok_or_else(|| nobody_in(&own).try_this(others(&live)))
 }
 
 fn others(live: &[Live]) -> String {
@@ -87,7 +95,7 @@ fn others(live: &[Live]) -> String {
 }
 
 fn only_one(base: &Path) -> Outcome<PathBuf> {
-    match state::live(base).as_slice() {
+    match state::live(base).map_err(|error| hidden(base, &error))?.as_slice() {
         [] => Err(Failure::new("no node runs")
             .at(base.display())
             .try_this("start one with 'egoist node', or say where it is with --state or --control")),
