@@ -31,7 +31,7 @@ use super::verb::Verb;
   egoist sim                                                  all 24 cities
   egoist sim --nodes 16 -k 2 --policy k-random                sixteen of them, linked at random
   egoist sim --latency PlanetLabData_1 --nodes 50 --seed 7    fifty rows of a file
-  egoist sim --latency SeattleData_1 --unit s --links directed --epochs 40 --json
+  egoist sim --latency SeattleData_1 --unit s --links directed --json
 
 These files are of a public set: https://github.com/uofa-rzhu3/NetLatency-Data
 
