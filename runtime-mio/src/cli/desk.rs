@@ -322,12 +322,14 @@ fn no_way(node: &Overlay) -> Refusal {
 fn whom(node: &Overlay, to: &str) -> Result<NodeId, Refused> {
     let refused = || refused(Refusal::Unknown);
     match to.parse::<SocketAddr>() {
-        Ok(address) => views::at(node, address).ok_or_else(|| match node.bootstraps().contains(&address) {
-            true => (
-                codes::WATCHING,
-                "a bootstrap is there, which watches the overlay through other nodes".to_owned(),
-            ),
-            false => refused(),
+        Ok(address) => views::at(node, address).ok_or_else(|| {
+            match node.bootstraps().iter().any(|b| b.address == address) {
+                true => (
+                    codes::WATCHING,
+                    "a bootstrap is there, which watches the overlay through other nodes".to_owned(),
+                ),
+                false => refused(),
+            }
         }),
         Err(_) if to.len() < 4 => Err(refused()),
         Err(_) => match views::beginning_with(node, to).as_slice() {

@@ -207,11 +207,6 @@ impl Overlay {
         self.life.identity().map(|me| me.id)
     }
 
-    /// The bootstraps that it asks.
-    pub fn bootstraps(&self) -> &[SocketAddr] {
-        &self.config.bootstraps
-    }
-
     /// Where others reach this node: the address in its name, then the others.
     pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         core::iter::once(self.config.address).chain(self.config.more_addresses.iter().copied())
