@@ -202,6 +202,7 @@ impl Scenario {
     pub fn run(&self) -> Result<Held, Difference> {
         let mut world = self.world();
         let (mut watch, mut agenda) = (Watch::default(), Agenda::new(most_chosen));
+        watch.give_no_account();
         watch.pass(self, &mut world, &mut agenda, self.joins.iter().max().copied().unwrap_or_default())?;
         for action in &self.faults {
             if let Some(time) = agenda.act(&mut world, action) {
@@ -221,10 +222,19 @@ impl Scenario {
         let recovered = world.now();
         watch.pass(self, world, &mut nothing, STARTING)?;
         self.depart(world);
+        // Where neighbours are drawn, nobody may have a way back to tell a source.
+        let accounts = self.rules().connects;
+        if accounts {
+            watch.give_account_from(world.now());
+        }
         let stated = world.now() + self.settling();
         let mut calm = Calm::default();
         while world.now() < stated {
-            calm.seen(world.now(), self.judge(world).is_ok());
+            let whole = self.judge(world).is_ok();
+            calm.seen(world.now(), whole);
+            if accounts && !whole {
+                watch.give_account_from(world.now());
+            }
             let time = VIEWED.min(stated.since(world.now()));
             watch.pass(self, world, &mut nothing, time)?;
         }

@@ -50,6 +50,16 @@ impl Ledger {
         self.next += 1;
     }
 
+    /// Something failed: of what was sent until `now` nobody gives account. `Time::MAX` ends the account for good.
+    pub(super) fn disturbed(&mut self, now: Time) {
+        self.failed = self.failed.max(now);
+    }
+
+    /// From now on account is given again.
+    pub(super) fn resume(&mut self, now: Time) {
+        self.failed = now;
+    }
+
     /// A node tells something.
     pub(super) fn hear(&mut self, now: Time, node: usize, event: &Event) {
         match event {
@@ -57,9 +67,9 @@ impl Ledger {
             Event::Undelivered { number, .. } => {
                 self.sent.retain(|_, sent| sent.from != node || sent.number != *number || sent.arrived);
             }
-            Event::LinkDown { .. } | Event::Suspected { .. } => self.failed = now,
+            Event::LinkDown { .. } | Event::Suspected { .. } => self.disturbed(now),
             Event::Started { .. } => {
-                self.failed = now;
+                self.disturbed(now);
                 self.sent.retain(|_, sent| sent.from != node);
             }
             _ => {}

@@ -62,6 +62,16 @@ impl Watch {
         Ok(())
     }
 
+    /// Things go wrong from now on: what becomes of payloads is not looked at.
+    pub(super) fn give_no_account(&mut self) {
+        self.ledger.disturbed(Time::MAX);
+    }
+
+    /// The overlay has not come to rest before `now`: account is given of payloads that are sent later.
+    pub(super) fn give_account_from(&mut self, now: Time) {
+        self.ledger.resume(now);
+    }
+
     /// Takes in an event of a node.
     pub(super) fn hear(&mut self, now: Time, node: usize, event: &Event) {
         self.ledger.hear(now, node, event);
