@@ -121,7 +121,7 @@ fn somebody_elses_state_starts_nothing() {
     if is_root() {
         // As nobody, from a copy of the program that nobody may run.
         let copy = base.path().join("egoist");
-        fs::copy(env!("CARGO_BIN_EXE_egoist"), &copy).unwrap();
+        program::copy(&copy);
         for (path, mode) in
             [(base.path(), 0o755), (&copy, 0o755), (&state, 0o777), (&state.join("lock"), 0o666)]
         {

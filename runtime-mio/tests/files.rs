@@ -76,7 +76,7 @@ fn as_nobody(base: &Path, args: &[&str]) -> Option<Output> {
         return None;
     }
     let copy = base.join("egoist-of-nobody");
-    fs::copy(env!("CARGO_BIN_EXE_egoist"), &copy).unwrap();
+    program::copy(&copy);
     for path in [base, &copy] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }

@@ -23,6 +23,12 @@ pub(crate) fn command(base: &Path, args: &[&str]) -> Command {
     command
 }
 
+/// A copy of the program. Another process makes it: a file that is open for writing is not run, and what this one has
+/// open, so has for a moment whatever other tests start.
+pub(crate) fn copy(to: &Path) {
+    assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_egoist")).arg(to).status().unwrap().success());
+}
+
 /// The exit code and what was said on standard error.
 pub(crate) fn failure(base: &Path, args: &[&str]) -> (i32, String) {
     let output = egoist(base, args);
