@@ -22,9 +22,13 @@ struct Newcomer {
 
 impl Newcomer {
     fn start(base: &Path, args: &[&str]) -> Newcomer {
+        Newcomer::listening(base, "127.0.0.1:0", args)
+    }
+
+    fn listening(base: &Path, at: &str, args: &[&str]) -> Newcomer {
         let log = tempfile::NamedTempFile::new_in(base).unwrap().into_temp_path().keep().unwrap();
         let stderr = Stdio::from(File::create(&log).unwrap());
-        let args = [&["node", "--listen", "127.0.0.1:0"], args].concat();
+        let args = [&["node", "--listen", at], args].concat();
         Newcomer { node: Running::logging_to(base, stderr, &args), log }
     }
 
@@ -71,6 +75,15 @@ fn a_bootstrap_that_does_not_help_is_named_with_the_reason_and_the_remedy() {
         assert_eq!(status(base.path(), &newcomer), what);
         assert!(newcomer.said().contains(bootstrap.as_str()), "{}", newcomer.said());
     }
+}
+
+/// Where strangers can reach it, no bootstrap is taken for granted.
+#[test]
+fn a_node_without_a_bootstrap_says_that_others_have_to_name_it() {
+    let base = tempfile::tempdir().unwrap();
+    let args = ["--advertise", "192.0.2.7:4001", "--network", "two"];
+    let newcomer = Newcomer::listening(base.path(), "0.0.0.0:0", &args);
+    newcomer.says("no bootstrap is named, so that others have to name this node: give --bootstrap HOST:PORT");
 }
 
 #[test]

@@ -63,6 +63,8 @@ pub(crate) struct StatusReport {
     pub(crate) out_degree: u32,
     /// How many have chosen it.
     pub(crate) in_degree: u32,
+    /// How many decisions since it started changed whom it chooses.
+    pub(crate) rewirings: u64,
     /// Other nodes in its database that are not absent.
     pub(crate) nodes_known: u32,
     /// Those it has a path to.
@@ -176,7 +178,8 @@ impl fmt::Display for StatusReport {
             writeln!(f, "conflict  another node lives under this id at {twin}")?;
         }
         writeln!(f, "policy    {}, k = {}, {} links, eps {}", self.policy, self.k, self.links, self.eps)?;
-        writeln!(f, "links     {} chosen, {} chosen by others", self.out_degree, self.in_degree)?;
+        let [chosen, by_others, rewired] = [self.out_degree.into(), self.in_degree.into(), self.rewirings];
+        writeln!(f, "links     {chosen} chosen, {by_others} chosen by others, rewired {rewired} times")?;
         writeln!(f, "nodes     {} known, {} reachable", self.nodes_known, self.nodes_reachable)?;
         writeln!(f, "cost      {}", units::millis_or_dash(self.cost_ms))?;
         let start = self.incarnation.map_or_else(units::dash, |n| n.to_string());
@@ -202,6 +205,7 @@ pub(crate) fn example() -> StatusReport {
         eps: 0.01,
         out_degree: 3,
         in_degree: 2,
+        rewirings: 9,
         nodes_known: 15,
         nodes_reachable: 15,
         cost_ms: Some(42.123),
@@ -233,7 +237,7 @@ network   loopback
 phase     wired, next decision in 12.3 s
 bootstrap 127.0.0.1:61223  answers
 policy    best-response, k = 3, mutual links, eps 0.01
-links     3 chosen, 2 chosen by others
+links     3 chosen, 2 chosen by others, rewired 9 times
 nodes     15 known, 15 reachable
 cost      42.1 ms
 running   12 m 05 s as process 4711, start 4

@@ -94,6 +94,7 @@ pub(crate) fn status(node: &Overlay, now: Time, facts: &Facts) -> StatusReport {
         eps: f64::from(facts.eps_ppm) / 1e6,
         out_degree: count(view.out_degree),
         in_degree: count(view.in_degree),
+        rewirings: view.counters.rewirings,
         nodes_known: count(node.nodes().iter().filter(|n| !n.absent && Some(n.id) != view.id).count()),
         nodes_reachable: count(view.reachable),
         cost_ms: mean.map(us),
