@@ -20,8 +20,8 @@ use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner
 const CASES: u64 = 1_000;
 /// How often a failing case is made smaller.
 const SHRINKS: u32 = 400;
-/// In so many of 10,000 cases each kind of fault takes effect at least.
-const HIT: usize = 500;
+/// In so many of 1,000 cases each kind of fault takes effect at least; about a quarter more are expected.
+const HIT: u64 = 40;
 
 fn number<N: FromStr>(name: &str, otherwise: N) -> N {
     let Ok(text) = std::env::var(name) else { return otherwise };
@@ -141,7 +141,7 @@ fn oracles_hold_a_stated_time_after_recovery() {
     shown.print();
     let seeds: Vec<u64> = shown.failed.iter().map(|(seed, ..)| *seed).collect();
     assert!(seeds.is_empty(), "{} of {cases} cases fail: seeds {seeds:?}", seeds.len());
-    let seldom = |kind: &Kind| cases >= 10_000 && shown.cases[*kind as usize] < HIT;
+    let seldom = |kind: &Kind| (shown.cases[*kind as usize] as u64) < HIT * (cases / 1_000);
     let seldom: Vec<Kind> = Kind::ALL.into_iter().filter(seldom).collect();
     assert!(seldom.is_empty(), "too seldom: {seldom:?}");
 }
