@@ -3,9 +3,9 @@
 //! [`read`] takes one line and answers a [`Packet`] or a [`WireError`], whatever the octets; what the packet keeps are
 //! slices of the line. [`read_datagram`] does so for UDP. Each part of a packet that could break its line or a bound has a
 //! type that is built valid or not at all ([`Others`], [`Links`], [`Bounded`] and so on), in release as in debug builds, so
-//! that [`Packet::emit`] cannot fail; and each meaning has one text, so that **whatever is accepted is emitted as the same octets**. Numbers have no leading
-//! zeros, hexadecimal digits are small, addresses are in their canonical form, known attributes stand first and in one
-//! order, and attributes that this version does not know are kept as they were written.
+//! that [`Packet::emit`] cannot fail. Each meaning has one text, so that **whatever is accepted is emitted as the same
+//! octets**: numbers have no leading zeros, hexadecimal digits are small, addresses are in their canonical form, known
+//! attributes stand first and in one order, and attributes that this version does not know are kept as they were written.
 //!
 //! UPT is read in two steps, because most of what a flood brings is known already: [`read`] checks the fields, then
 //! [`Upt::verify`] the hash, then [`Upt::parse_body`] the body, all or none of it.

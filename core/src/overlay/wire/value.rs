@@ -1,4 +1,5 @@
-//! Packets as validated values: whatever can be built is emitted as a text that is read back as the same.
+//! Packets as validated values: whatever can be built is emitted as one line. It is read back as the same if numbers are
+//! within the ranges that their fields state (keys, beats, DAT) and nodes have an id where they always have one.
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -17,7 +18,7 @@ use super::texts::{BodyText, Others, UnknownLine};
 /// A node as the wire names it: `host:port`, and its id where that is known.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct NodeName {
-    /// Where it listens.
+    /// Where it listens. Of an IPv6 address neither zone nor flow is written.
     pub addr: SocketAddr,
     /// Who it is; a newcomer's bootstrap list may hold addresses alone.
     pub id: Option<NodeId>,
@@ -375,12 +376,12 @@ pub struct DataHead {
     pub source: NodeId,
     /// Whom it is for.
     pub destination: NodeId,
-    /// Octets of payload that follow the line, before a CRLF.
+    /// Octets of payload that follow the line, before a CRLF: at most [`PAYLOAD_LIMIT`](super::PAYLOAD_LIMIT), of a report 0.
     pub len: u32,
 }
 
-/// A packet. One that was read, or built within the bounds that its fields state, is emitted as a text that is read back
-/// as the same packet.
+/// A packet, which is always emitted as one line. One that was read, or built within the ranges that its fields state, is
+/// emitted as a text that is read back as the same packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Packet {
     /// LNK.
