@@ -7,7 +7,7 @@ use egoist_core::kernel::{Seed, Streams, Time};
 use egoist_core::overlay::database::{Database, LinkMode};
 use egoist_core::overlay::flood::{Duplicates, PKT_IDS_LIMIT};
 use egoist_core::overlay::wire::{
-    Attributes, Body, Hash, LinkAttributes, Listed, ListedRole, NodeName, Update, Upt,
+    Attributes, Body, Hash, LinkAttributes, Links, Listed, ListedRole, NodeName, Range, Update, Upt,
 };
 use egoist_core::overlay::{Cost, Key, NodeId};
 
@@ -51,7 +51,7 @@ impl Overlay {
         let source = NodeName { addr, id: Some(self.ids[node]) };
         let attributes = Attributes { life: Some(180), free: Some(4), k: Some(3), ..Attributes::default() };
         let links = self.lists[node].clone();
-        let body = Body { updates: [Update { attributes, links }].into_iter().collect() };
+        let body = Body::of(Update { attributes, links: Links::first(links) });
         (Upt::originate(Key { incarnation: 1, sequence }, source, 0, &body), body)
     }
 
@@ -147,7 +147,7 @@ fn effective_edges_after_a_node_came(bencher: Bencher<'_, '_>, k: usize) {
 #[divan::bench]
 fn sum_of_a_sixteenth(bencher: Bencher<'_, '_>) {
     let database = Overlay::new(NODES, 3).database();
-    bencher.bench_local(|| database.sum(black_box(Some((NodeId(0), NodeId(u128::MAX >> 4))))));
+    bencher.bench_local(|| database.sum(black_box(Range::new(NodeId(0), NodeId(u128::MAX >> 4)))));
 }
 
 /// A sparse overlay, or a full mesh.

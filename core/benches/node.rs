@@ -11,8 +11,8 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use egoist_core::kernel::{ConnId, How, Input, Loaded, Machine, Output, Port, Seed, Time};
 use egoist_core::overlay::wire::{
-    Attributes, Body, Capabilities, Greeting, LinkAttributes, Listed, ListedRole, Network, NodeName, Packet,
-    Role, Update, Upt,
+    Attributes, Body, Capabilities, Greeting, LinkAttributes, Links, Listed, ListedRole, Network, NodeName,
+    Others, Packet, Role, Update, Upt,
 };
 use egoist_core::overlay::{Config, Cost, Key, NodeId, Overlay, Token};
 
@@ -78,7 +78,7 @@ impl Bench {
             node: name(peer.into()),
             role: Role::Chooser,
             token: Token(peer),
-            caps: Capabilities { start: Some(1), other: Bytes::new() },
+            caps: Capabilities { start: Some(1), other: Others::NONE },
         });
         self.input(conn, &greeting.emit());
         self.drain();
@@ -94,7 +94,7 @@ impl Bench {
             attributes: LinkAttributes::default(),
         });
         let attributes = Attributes { life: Some(180), free: Some(5), k: Some(3), ..Attributes::default() };
-        let body = Body { updates: [Update { attributes, links: links.collect() }].into_iter().collect() };
+        let body = Body::of(Update { attributes, links: Links::first(links) });
         let key = Key { incarnation: 1, sequence: self.sequence };
         Upt::originate(key, name(source), 3, &body).frame(3)
     }

@@ -4,8 +4,8 @@ use bytes::{Bytes, BytesMut};
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use egoist_core::overlay::wire::{
-    Attributes, Beat, Body, LinkAttributes, Listed, ListedRole, NodeName, Packet, Reassembly, Update, Upt,
-    emit_beat, frames, read, read_datagram,
+    Attributes, Beat, Body, LinkAttributes, Links, Listed, ListedRole, NodeName, Nodes, Packet, Reassembly,
+    Update, Upt, emit_beat, frames, read, read_datagram,
 };
 use egoist_core::overlay::{Cost, Key, NodeId, Token};
 
@@ -31,7 +31,7 @@ fn body() -> Body {
         attributes: LinkAttributes::default(),
     };
     let attributes = Attributes { life: Some(180), free: Some(9), k: Some(3), ..Attributes::default() };
-    Body { updates: [Update { attributes, links: (2..8).map(link).collect() }].into_iter().collect() }
+    Body::of(Update { attributes, links: Links::first((2..8).map(link)) })
 }
 
 fn upt() -> Upt {
@@ -43,7 +43,7 @@ fn beat() -> Beat {
 }
 
 fn net(n: u32) -> Packet {
-    Packet::Net((0..n).map(|n| node(n).into()).collect())
+    Packet::Net(Nodes::first((0..n).map(|n| node(n).into())))
 }
 
 fn line(packet: &Packet) -> Bytes {

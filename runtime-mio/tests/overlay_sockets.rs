@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use egoist_core::kernel::{LineScanner, Machine, Seed, Terminator, Time};
 use egoist_core::overlay::link::Mine;
 use egoist_core::overlay::wire::{
-    MAX_LENGTH, Network, NodeName, Packet, Reassembly, Registration, read, read_reassembled,
+    MAX_LENGTH, Network, NodeName, Others, Packet, Reassembly, Registration, read, read_reassembled,
 };
 use egoist_core::overlay::{Bounds, Command, Config, Event, NodeId, Overlay, Periods, Refusal, Reply, Way};
 use egoist_mio::{Driver, Key, Setup};
@@ -183,7 +183,7 @@ fn newcomer(n: u16, all: bool) -> Registration {
         network: Network::new("test").ok(),
         all,
         over: false,
-        other: Bytes::new(),
+        other: Others::NONE,
     }
 }
 
@@ -227,7 +227,7 @@ fn guide(to: NodeName) -> SocketAddr {
     std::thread::spawn(move || {
         while let Ok((mut stream, _)) = listener.accept() {
             // The one who asked may be gone by now.
-            let _ = stream.write_all(&Packet::Net(vec![to.into()]).emit());
+            let _ = stream.write_all(&Packet::Net([to.into()].into()).emit());
             let _ = stream.read(&mut [0; 1024]);
         }
     });

@@ -6,16 +6,15 @@ use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
 use bytes::Bytes;
-use smallvec::smallvec;
 
 use super::config::{Bounds, Config, Periods};
 use super::event::Command;
 use super::machine::Overlay;
 use super::names::{Cost, Key, NodeId, Token};
 use super::wire::{
-    Ask, Attributes, Beat, Body, Capabilities, DataHead, Digest, Flow, Greeting, Hears, LinkAttributes,
-    Listed, ListedRole, Nack, Network, NodeName, Packet, Reason, Registration, Removal, Role, Sum, Teardown,
-    Update, Upt, Way, Word, emit_data, emit_datagram,
+    Ask, Attributes, Beat, Body, Capabilities, DataHead, Digest, Flow, Greeting, Have, Hears, LinkAttributes,
+    Links, Listed, ListedRole, Nack, Network, NodeName, Nodes, Others, Packet, Range, Reason, Registration,
+    Removal, Role, Sum, Teardown, UnknownLine, Update, Upt, Way, Word, emit_data, emit_datagram,
 };
 use crate::kernel::{Rng, Seed};
 use crate::sim::laws::Lawful;
@@ -89,7 +88,7 @@ fn greeting(rng: &mut Rng, peer: NodeId) -> Packet {
         node: name(peer),
         role: role(rng),
         token: token(rng),
-        caps: Capabilities { start: rng.percent(80).then(|| key(rng).incarnation), other: Bytes::new() },
+        caps: Capabilities { start: rng.percent(80).then(|| key(rng).incarnation), other: Others::NONE },
     })
 }
 
@@ -100,11 +99,11 @@ fn body(rng: &mut Rng, source: NodeId) -> Body {
         id,
         cost: Cost::from_micros(rng.below(200_000)),
         role: [ListedRole::Out, ListedRole::In, ListedRole::Both][rng.index(3)],
-        attributes: LinkAttributes { bye: rng.percent(10), other: Bytes::new() },
+        attributes: LinkAttributes { bye: rng.percent(10), other: Others::NONE },
     });
-    let links = links.collect();
+    let links = Links::first(links);
     let attributes = Attributes { life: Some(180), free: Some(2), k: Some(2), ..Attributes::default() };
-    Body { updates: smallvec![Update { attributes, links }] }
+    Body::of(Update { attributes, links })
 }
 
 fn update(rng: &mut Rng) -> Packet {
@@ -142,8 +141,8 @@ fn head(rng: &mut Rng) -> DataHead {
     DataHead { ttl, way, flow: flows[rng.index(flows.len())], source: id(rng), destination: id(rng), len: 0 }
 }
 
-fn range(rng: &mut Rng) -> Option<(NodeId, NodeId)> {
-    rng.percent(50).then(|| (NodeId(0), id(rng)))
+fn range(rng: &mut Rng) -> Option<Range> {
+    rng.percent(50).then(|| id(rng)).and_then(|last| Range::new(NodeId(0), last))
 }
 
 fn packet(rng: &mut Rng, peer: NodeId) -> Packet {
@@ -151,7 +150,7 @@ fn packet(rng: &mut Rng, peer: NodeId) -> Packet {
     match rng.below(24) {
         0..9 => update(rng),
         9 => Packet::Sum(Sum { range: range(rng), count: 3, digest }),
-        10 => Packet::Ask(Ask { range: range(rng), have: vec![(id(rng), key(rng))] }),
+        10 => Packet::Ask(Ask { range: range(rng), have: Have::ascending([(id(rng), key(rng))]) }),
         11..14 => Packet::Hb(beat(rng)),
         14 => Packet::Trd(Teardown { node: name(peer), reason: None }),
         15 => greeting(rng, peer),
@@ -159,20 +158,22 @@ fn packet(rng: &mut Rng, peer: NodeId) -> Packet {
             word: Word::new("LNK").unwrap_or_else(|_| unreachable!("a word")),
             reason: [None, Some(Reason::Full), Some(Reason::Twin), Some(Reason::Network)][rng.index(4)]
                 .clone(),
-            nodes: vec![name(id(rng)).into()],
+            nodes: [name(id(rng)).into()].into(),
         }),
         17 => Packet::Rmv(Removal::originate(key(rng), name(peer), id(rng), key(rng))),
         18 => Packet::Ping(token(rng)),
         19 => Packet::Pong(token(rng)),
-        20 => Packet::Net((0..rng.below(5)).map(|_| name(id(rng)).into()).collect()),
-        21 => Packet::Unknown(Bytes::from_static(b"NEW")),
+        20 => Packet::Net(Nodes::first((0..rng.below(5)).map(|_| name(id(rng)).into()))),
+        21 => Packet::Unknown(
+            UnknownLine::new(Bytes::from_static(b"NEW")).unwrap_or_else(|_| unreachable!("a word")),
+        ),
         _ => Packet::Reg(Registration {
             node: name(peer).into(),
             k: 2,
             network: Some(network()).filter(|_| rng.percent(90)),
             all: rng.percent(50),
             over: true,
-            other: Bytes::new(),
+            other: Others::NONE,
         }),
     }
 }

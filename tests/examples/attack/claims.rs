@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
 use egoist_core::overlay::wire::{
-    Ask, Attributes, Body, Capabilities, Greeting, LinkAttributes, Listed, ListedRole, Network, NodeName,
-    Packet, Registration, Role, Segment, Update, Upt,
+    Ask, Attributes, Body, Capabilities, Greeting, Have, LinkAttributes, Links, Listed, ListedRole, Network,
+    NodeName, Others, Packet, Registration, Role, Segment, Update, Upt,
 };
 use egoist_core::overlay::{Cost, Key, NodeId, Token};
 
@@ -31,16 +31,14 @@ pub(crate) fn upt(id: u128, sequence: u32, links: &[u128]) -> Packet {
         attributes: LinkAttributes::default(),
     };
     let attributes = Attributes { life: Some(3_600), free: Some(8), ..Attributes::default() };
-    let body = Body {
-        updates: [Update { attributes, links: links.iter().map(listed).collect() }].into_iter().collect(),
-    };
+    let body = Body::of(Update { attributes, links: Links::first(links.iter().map(listed)) });
     Packet::Upt(Upt::originate(Key { incarnation: 1, sequence }, name(id), 0, &body))
 }
 
 /// What somebody says who wants to be a neighbour.
 pub(crate) fn greeting(network: &str, id: u128) -> Bytes {
     let network = Network::new(network).expect("a valid name");
-    let caps = Capabilities { start: Some(1), other: Bytes::new() };
+    let caps = Capabilities { start: Some(1), other: Others::NONE };
     let token = Token(u64::try_from(id).expect("64 bits"));
     Packet::Lnk(Greeting { version: 1, network, node: name(id), role: Role::Chooser, token, caps }).emit()
 }
@@ -54,7 +52,7 @@ pub(crate) fn registration(network: &str, id: u128) -> Bytes {
         network,
         all: true,
         over: true,
-        other: Bytes::new(),
+        other: Others::NONE,
     })
     .emit()
 }
@@ -107,11 +105,11 @@ impl Attack {
                 upt(1_000 + n, 1, &links).emit()
             }
             Attack::Hashes => upt(EVIL, sequence, &[n, 1]).emit(),
-            Attack::Asks => Packet::Ask(Ask { range: None, have: Vec::new() }).emit(),
+            Attack::Asks => Packet::Ask(Ask { range: None, have: Have::default() }).emit(),
             Attack::Pings => Packet::Ping(Token(sequence.into())).emit(),
             Attack::Pieces => {
                 let chunk = Bytes::from(vec![b'x'; 8_000]);
-                Packet::Seg(Segment { message: sequence, index: 1, count: 2, chunk }).emit()
+                Packet::Seg(Segment::new(sequence, 1, 2, chunk).expect("a piece")).emit()
             }
             _ => return None,
         })

@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::super::flood::age;
-use super::super::wire::{Body, Contact, Hash, Listed, ListedRole, NodeName, Update, Upt};
+use super::super::wire::{Body, Contact, Hash, Listed, ListedRole, MoreAddresses, NodeName, Update, Upt};
 use super::super::{Cost, Key, NodeId};
 use super::index::{Index, dense};
 use super::ledger::{RECORD_CHARGE, Turn};
@@ -80,13 +80,13 @@ impl Entry {
     /// The record that an update makes, received now; `None` if its age has reached its life.
     pub(super) fn new(now: Time, id: NodeId, upt: Upt, body: &Body) -> Option<Self> {
         let update = by_delay(body);
-        let attributes = update.or(body.updates.first()).map(|update| &update.attributes);
+        let attributes = update.or(body.updates().first()).map(|update| &update.attributes);
         let life = attributes.and_then(|a| a.life).unwrap_or(MIN_LIFE).clamp(MIN_LIFE, MAX_LIFE);
         let left = (life * 1_000).checked_sub(upt.age).filter(|left| *left > 0)?;
         Some(Entry {
             id,
             links: links(id, update.map_or(&[], |update| &update.links)),
-            addrs: attributes.map(|a| a.addrs.as_slice().into()).unwrap_or_default(),
+            addrs: attributes.map(|a| a.addrs[..].into()).unwrap_or_default(),
             received: now,
             expires: now + Duration::from_millis(left.into()),
             life,
@@ -131,7 +131,7 @@ impl Entry {
 
     /// The node, and where it is reached.
     pub fn contact(&self) -> Contact {
-        Contact { name: self.upt.source, more: self.addrs.iter().copied().collect() }
+        Contact { name: self.upt.source, more: MoreAddresses::first(self.addrs.iter().copied()) }
     }
 
     /// How long it lives from the decision it tells of, from [`MIN_LIFE`] to [`MAX_LIFE`].
@@ -222,7 +222,7 @@ impl Entry {
 
 /// The update whose costs are delays, if there is one.
 fn by_delay(body: &Body) -> Option<&Update> {
-    body.updates.iter().find(|update| update.metric() == DELAY)
+    body.updates().iter().find(|update| update.metric() == DELAY)
 }
 
 fn links(source: NodeId, listed: &[Listed]) -> Box<[Link]> {

@@ -12,20 +12,15 @@ use core::ops;
 
 use smallvec::SmallVec;
 
-use super::super::wire::{Ask, Digest, Sum};
+use super::super::wire::{Ask, Digest, Have, Range, Sum};
 use super::super::{Key, NodeId};
 use super::index::dense;
 use super::{Database, Entry};
-
-/// The first and last id of a part of a database; one whose first is above its last is empty.
-pub type Range = (NodeId, NodeId);
 
 /// Into how many parts a range that differs is divided.
 pub const FANOUT: usize = 16;
 /// A range with at most so many records is asked for in full: its ids and keys are shorter than sixteen sums.
 pub const SMALL: u32 = 32;
-/// The range that holds every id.
-pub const EVERYTHING: Range = (NodeId(0), NodeId(u128::MAX));
 
 /// How a database compares with another's sum.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,23 +52,31 @@ impl Database {
         if ours == *theirs {
             return Compared::Equal;
         }
-        let parts = split(theirs.range.unwrap_or(EVERYTHING));
+        let parts = split(theirs.range.unwrap_or(Range::ALL));
         if ours.count.min(theirs.count) <= SMALL || parts.len() < 2 {
             return Compared::Ask(self.ask(theirs.range));
         }
         Compared::Parts(parts.into_iter().map(|part| self.sum(Some(part))).collect())
     }
 
-    /// What is here of a range, `None` for everything.
+    /// What is here of a range, `None` for everything. If that is more than an ASK holds, the range ends with the last
+    /// record that is named: what follows is for a later comparison.
     pub fn ask(&self, range: Option<Range>) -> Ask {
-        let part = &self.entries[self.places(range.unwrap_or(EVERYTHING))];
-        Ask { range, have: part.iter().map(|entry| (entry.id(), entry.key())).collect() }
+        let asked = range.unwrap_or(Range::ALL);
+        let part = &self.entries[self.places(asked)];
+        let have = Have::ascending(part.iter().map(|entry| (entry.id(), entry.key())));
+        match have.last() {
+            Some((last, _)) if have.len() < part.len() => {
+                Ask { range: Range::new(asked.first(), *last), have }
+            }
+            _ => Ask { range, have },
+        }
     }
 
     /// What the one who asks lacks or has older, in ascending order of ids: O(records in the range + what it has).
     pub fn newer_than<'a>(&'a self, ask: &'a Ask) -> impl Iterator<Item = &'a Entry> + 'a {
         let mut theirs = ask.have.iter().peekable();
-        self.entries[self.places(ask.range.unwrap_or(EVERYTHING))].iter().map(|entry| &**entry).filter(
+        self.entries[self.places(ask.range.unwrap_or(Range::ALL))].iter().map(|entry| &**entry).filter(
             move |entry| {
                 while theirs.next_if(|(id, _)| *id < entry.id()).is_some() {}
                 let held = theirs.next_if(|(id, _)| *id == entry.id());
@@ -84,7 +87,7 @@ impl Database {
 
     /// The records of a range, `None` for everything, in ascending order of ids.
     pub fn within(&self, range: Option<Range>) -> impl Iterator<Item = &Entry> {
-        self.entries[self.places(range.unwrap_or(EVERYTHING))].iter().map(|entry| &**entry)
+        self.entries[self.places(range.unwrap_or(Range::ALL))].iter().map(|entry| &**entry)
     }
 
     /// Whether the one who asks has something that is newer, or missing here.
@@ -94,18 +97,20 @@ impl Database {
     }
 
     /// Where the records of a range are.
-    fn places(&self, (first, last): Range) -> ops::Range<usize> {
+    fn places(&self, range: Range) -> ops::Range<usize> {
         let ids = self.index.ids();
-        let from = ids.partition_point(|id| *id < first);
-        let past = ids.partition_point(|id| *id <= last);
-        from..past.max(from)
+        let from = ids.partition_point(|id| *id < range.first());
+        let past = ids.partition_point(|id| *id <= range.last());
+        from..past
     }
 }
 
-/// A range divided into at most [`FANOUT`] parts of equal width, the last one excepted; an empty range has none.
-pub fn split((first, last): Range) -> SmallVec<[Range; FANOUT]> {
-    let Some(span) = last.0.checked_sub(first.0) else { return SmallVec::new() };
+/// A range divided into at most [`FANOUT`] parts of equal width, the last one excepted.
+pub fn split(range: Range) -> SmallVec<[Range; FANOUT]> {
+    let first = range.first().0;
+    let span = range.last().0 - first;
     let step = span / FANOUT as u128 + 1;
     let starts = (0..FANOUT as u128).map(|part| part * step).take_while(|from| *from <= span);
-    starts.map(|from| (NodeId(first.0 + from), NodeId(first.0 + span.min(from + (step - 1))))).collect()
+    let part = |from| Range::new(NodeId(first + from), NodeId(first + span.min(from + (step - 1))));
+    starts.filter_map(part).collect()
 }

@@ -39,7 +39,7 @@ mod tests;
 pub use change::{Change, Refusal, Standing, Verdict};
 pub use edges::LinkMode;
 pub use entry::{Entry, Link, MAX_LIFE, MIN_LIFE};
-pub use exchange::{Compared, EVERYTHING, FANOUT, Range, SMALL, split};
+pub use exchange::{Compared, FANOUT, SMALL, split};
 pub use index::Index;
 pub use ledger::RECORD_CHARGE;
 pub use records::{Database, Limits, MAX_INTRODUCED, MAX_OCTETS, MAX_RECORDS};

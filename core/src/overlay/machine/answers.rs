@@ -9,9 +9,15 @@ use crate::kernel::{Class, CloseHow, ConnId, Output, Time};
 use crate::overlay::database::Entry;
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::{
-    self, Contact, Datagram, LNK, LinkAttributes, Listed, NodeName, Packet, REGISTER, Reason, Record,
-    Registration,
+    self, Contact, Datagram, LNK, LinkAttributes, Links, Listed, MESSAGE_LIMIT, NODES_LIMIT, NodeName, Nodes,
+    Packet, REGISTER, Reason, Record, Records, Registration,
 };
+
+/// The most octets that a node with its id, the key and age of its record, or one of its links or further addresses take.
+const NODE: usize = 81;
+/// What of a packet is there for a list, the word aside. As many nodes as it holds are fewer than a list may have.
+const ROOM: usize = MESSAGE_LIMIT - 16;
+const _: () = assert!(ROOM / NODE < NODES_LIMIT);
 
 /// How many nodes a newcomer is told of, unless it asks for all.
 const SAMPLE: usize = 128;
@@ -62,10 +68,14 @@ impl Overlay {
             names.truncate(SAMPLE);
         }
         self.joining.remember_registration(self.now, registration.node.clone());
-        self.answer_packet(conn, Class::Control, &Packet::Net(names));
+        for part in parts(&names, octets_of_contact) {
+            self.answer_packet(conn, Class::Control, &Packet::Net(Nodes::first(part.iter().cloned())));
+        }
         if registration.over {
             let records = self.records();
-            self.answer_packet(conn, Class::Control, &Packet::Over(records));
+            for part in parts(&records, octets_of_record) {
+                self.answer_packet(conn, Class::Control, &Packet::Over(Records::first(part.iter().cloned())));
+            }
         }
     }
 
@@ -120,6 +130,32 @@ impl Overlay {
     }
 }
 
+/// What a contact takes at most.
+fn octets_of_contact(contact: &Contact) -> usize {
+    NODE * (1 + contact.more.len())
+}
+
+/// What a record takes at most.
+fn octets_of_record(record: &Record) -> usize {
+    NODE * (2 + record.links.len())
+}
+
+/// A list cut wherever a packet would get longer than is sent; an empty one is one part.
+fn parts<T>(list: &[T], octets: impl Fn(&T) -> usize) -> Vec<&[T]> {
+    let (mut parts, mut from, mut room) = (Vec::new(), 0, ROOM);
+    for (at, value) in list.iter().enumerate() {
+        match room.checked_sub(octets(value)) {
+            Some(left) => room = left,
+            None => {
+                parts.push(&list[from..at]);
+                (from, room) = (at, ROOM - octets(value));
+            }
+        }
+    }
+    parts.push(&list[from..]);
+    parts
+}
+
 /// A record as OVER shows it.
 fn record(entry: &Entry, now: Time) -> Record {
     let links = entry.links().iter().map(|link| Listed {
@@ -128,5 +164,44 @@ fn record(entry: &Entry, now: Time) -> Record {
         role: link.role,
         attributes: LinkAttributes { bye: link.bye, ..LinkAttributes::default() },
     });
-    Record { node: *entry.name(), key: entry.key(), age: entry.age(now), links: links.collect() }
+    Record { node: *entry.name(), key: entry.key(), age: entry.age(now), links: Links::first(links) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::overlay::names::{Cost, Key};
+    use crate::overlay::wire::{ADDRESSES_LIMIT, LINKS_LIMIT, ListedRole, frames};
+
+    #[test]
+    fn the_longest_lists_are_cut_where_they_can_be_sent() {
+        let addr: SocketAddr = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535".parse().unwrap();
+        let node = NodeName { addr, id: Some(NodeId(u128::MAX)) };
+        let more = wire::MoreAddresses::first([addr; ADDRESSES_LIMIT]);
+        let names = alloc::vec![Contact { name: node, more }; 5_000];
+        let cut = parts(&names, octets_of_contact);
+        assert_eq!(cut.iter().map(|part| part.len()).sum::<usize>(), 5_000);
+        for part in cut {
+            let packet = Packet::Net(Nodes::new(part.to_vec()).unwrap());
+            assert!(frames(&packet, &mut 0).len() > 1, "{} nodes are sent", part.len());
+        }
+
+        let attributes = LinkAttributes { bye: true, ..LinkAttributes::default() };
+        let listed = |n: usize| Listed {
+            id: NodeId(n as u128),
+            cost: Cost::MAX,
+            role: ListedRole::Out,
+            attributes: attributes.clone(),
+        };
+        let links = Links::first((0..LINKS_LIMIT).map(listed));
+        let key = Key { incarnation: u32::MAX, sequence: u32::MAX };
+        let records = alloc::vec![Record { node, key, age: u32::MAX, links }; 50];
+        for part in parts(&records, octets_of_record) {
+            let packet = Packet::Over(Records::new(part.to_vec()).unwrap());
+            assert!(frames(&packet, &mut 0).len() > 1, "{} records are sent", part.len());
+        }
+        assert_eq!(parts(&names[..0], octets_of_contact), [&[][..]]);
+        let short = alloc::vec![Contact::from(node); NODES_LIMIT + 1];
+        assert!(parts(&short, octets_of_contact).iter().all(|part| part.len() <= NODES_LIMIT));
+    }
 }

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use super::streams::Kind;
 use super::{Overlay, Timer};
 use crate::kernel::{Class, ConnId};
-use crate::overlay::database::{Compared, EVERYTHING, Entry, SMALL};
+use crate::overlay::database::{Compared, Entry, SMALL};
 use crate::overlay::names::NodeId;
-use crate::overlay::wire::{Ask, Packet, Sum};
+use crate::overlay::wire::{Ask, Packet, Range, Sum};
 
 /// Octets of records sent in answer to one ASK; the sum of the rest is sent along. While as much waits for the peer to
 /// read it, nothing is answered: databases are compared again once it has.
@@ -90,9 +90,9 @@ impl Overlay {
         for frame in frames {
             self.answer_encoded(conn, Class::Control, &frame);
         }
-        if let Some(next) = next {
-            let last = ask.range.map_or(EVERYTHING.1, |(_, last)| last);
-            let sum = self.database.sum(Some((next, last)));
+        let last = ask.range.unwrap_or(Range::ALL).last();
+        if let Some(rest) = next.and_then(|next| Range::new(next, last)) {
+            let sum = self.database.sum(Some(rest));
             self.tell(id, &Packet::Sum(sum));
         }
     }

@@ -1,10 +1,7 @@
 //! LNK: who may be a neighbour, and which of two crossing connections stays.
 
-use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
-
-use bytes::Bytes;
 
 use super::calling::Purpose;
 use super::refusing::refused_for;
@@ -16,11 +13,8 @@ use crate::overlay::event::Event;
 use crate::overlay::link::{Beats, Link, Mine, Progress, Theirs, Traffic, Width};
 use crate::overlay::names::{NodeId, Token};
 use crate::overlay::wire::{
-    Capabilities, Contact, Greeting, LINKS_LIMIT, LNK, NodeName, Packet, Reason, Role, VERSION,
+    Alternatives, Capabilities, Greeting, LINKS_LIMIT, LNK, NodeName, Others, Packet, Reason, Role, VERSION,
 };
-
-/// How many others a refusal names.
-const ALTERNATIVES: usize = 4;
 
 impl Overlay {
     /// Says LNK.
@@ -32,7 +26,7 @@ impl Overlay {
             node: self.my_name(me),
             role,
             token,
-            caps: Capabilities { start: Some(me.incarnation), other: Bytes::new() },
+            caps: Capabilities { start: Some(me.incarnation), other: Others::NONE },
         };
         self.send_packet(conn, Class::Urgent, &Packet::Lnk(greeting));
     }
@@ -46,7 +40,7 @@ impl Overlay {
     }
 
     fn refuse_link(&mut self, conn: ConnId, reason: Reason) {
-        let nodes = if reason == Reason::Full { self.alternatives() } else { Vec::new() };
+        let nodes = if reason == Reason::Full { self.alternatives() } else { Alternatives::default() };
         self.refuse(conn, LNK, reason, nodes);
     }
 
@@ -158,14 +152,14 @@ impl Overlay {
     }
 
     /// Neighbours that say they have room.
-    fn alternatives(&self) -> Vec<Contact> {
-        self.links
+    fn alternatives(&self) -> Alternatives {
+        let others = self
+            .links
             .values()
             .filter(|link| link.live())
             .filter(|link| self.database.get(link.peer).is_some_and(|entry| entry.free() != Some(0)))
-            .map(|link| self.database.get(link.peer).map_or_else(|| link.name.into(), Entry::contact))
-            .take(ALTERNATIVES)
-            .collect()
+            .map(|link| self.database.get(link.peer).map_or_else(|| link.name.into(), Entry::contact));
+        Alternatives::first(others)
     }
 
     /// Somebody answers our LNK.

@@ -15,7 +15,7 @@ use crate::overlay::bootstraps::{BootstrapError, Outcomes};
 use crate::overlay::database::Entry;
 use crate::overlay::event::{Event, Refusal, Reply};
 use crate::overlay::names::NodeId;
-use crate::overlay::wire::{Contact, Packet, Registration, Role};
+use crate::overlay::wire::{Contact, Others, Packet, Registration, Role};
 
 /// Names remembered that are in no record yet; more than one answer of a bootstrap holds.
 const NAMES: usize = 1_024;
@@ -118,7 +118,7 @@ impl Overlay {
             network: Some(self.config.network.clone()),
             all: false,
             over: false,
-            other: bytes::Bytes::new(),
+            other: Others::NONE,
         };
         self.send_packet(conn, Class::Urgent, &Packet::Reg(registration));
     }

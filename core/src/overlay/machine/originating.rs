@@ -9,7 +9,7 @@ use crate::kernel::{Class, ConnId, Time};
 use crate::overlay::flood::{Lifetime, Origination, Sequence, Superseded, Urgency};
 use crate::overlay::link::Mine;
 use crate::overlay::names::{Cost, Key, NodeId};
-use crate::overlay::wire::{Attributes, Body, LinkAttributes, Listed, ListedRole, Update, Upt};
+use crate::overlay::wire::{Attributes, Body, LinkAttributes, Links, Listed, ListedRole, Update, Upt};
 
 /// What a record says, but for how long it lives.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -183,10 +183,10 @@ impl Overlay {
             life: Some(life),
             free: statement.free,
             k: u32::try_from(self.config.k).ok(),
-            addrs: self.config.more_addresses.clone(),
+            addrs: self.more_addresses(),
             left: !self.is_running(),
             ..Attributes::default()
         };
-        Body { updates: smallvec::smallvec![Update { attributes, links: statement.links.clone() }] }
+        Body::of(Update { attributes, links: Links::first(statement.links.iter().cloned()) })
     }
 }

@@ -1,13 +1,14 @@
 //! Refusals: those that this node says, those that it is told, and whose fault each is.
 
-use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::Overlay;
 use super::streams::{no_fault, peer_fault};
 use crate::kernel::{Class, CloseHow, ConnId, Fault, Why};
 use crate::overlay::event::Event;
-use crate::overlay::wire::{Contact, Greeting, Nack, NodeName, Packet, Reason, Registration, VERSION, Word};
+use crate::overlay::wire::{
+    Alternatives, Greeting, Nack, NodeName, Packet, Reason, Registration, VERSION, Word,
+};
 const fn own_fault(what: &'static str) -> Why {
     Why { fault: Fault::Own, what }
 }
@@ -33,13 +34,13 @@ pub(super) fn refused_for(reason: Option<&Reason>) -> Why {
 
 impl Overlay {
     /// NACK, and the connection's end.
-    pub(super) fn refuse(&mut self, conn: ConnId, word: &str, reason: Reason, nodes: Vec<Contact>) {
+    pub(super) fn refuse(&mut self, conn: ConnId, word: &str, reason: Reason, nodes: Alternatives) {
         self.nack(conn, word, reason, nodes);
         self.hang_up(conn, CloseHow::Flush, no_fault("refused"));
     }
 
     /// NACK. What is no word cannot be refused by name, and is not.
-    pub(super) fn nack(&mut self, conn: ConnId, word: &str, reason: Reason, nodes: Vec<Contact>) {
+    pub(super) fn nack(&mut self, conn: ConnId, word: &str, reason: Reason, nodes: Alternatives) {
         if let Ok(word) = Word::new(word) {
             let nack = Packet::Nack(Nack { word, reason: Some(reason), nodes });
             self.send_packet(conn, Class::Urgent, &nack);

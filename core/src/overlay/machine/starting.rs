@@ -10,7 +10,7 @@ use super::{Overlay, Timer};
 use crate::kernel::{Loaded, Output, StoreOp, Ticket};
 use crate::overlay::event::Event;
 use crate::overlay::names::NodeId;
-use crate::overlay::wire::{Contact, NodeName};
+use crate::overlay::wire::{Contact, MoreAddresses, NodeName};
 
 /// Under which the id and the incarnation are kept.
 const IDENTITY: &str = "identity";
@@ -181,7 +181,12 @@ impl Overlay {
 
     /// This node's name on the wire, and where else it is reached.
     pub(super) fn my_contact(&self, me: Me) -> Contact {
-        Contact { name: self.my_name(me), more: self.config.more_addresses.clone() }
+        Contact { name: self.my_name(me), more: self.more_addresses() }
+    }
+
+    /// Where this node listens beside the address in its name; the configuration was looked at for their number.
+    pub(super) fn more_addresses(&self) -> MoreAddresses {
+        MoreAddresses::first(self.config.more_addresses.iter().copied())
     }
 
     /// This node's name on the wire.

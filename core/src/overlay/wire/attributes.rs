@@ -4,9 +4,33 @@ use bytes::Bytes;
 use nom::bytes::complete::take_while;
 
 use super::WireError;
-use super::lexis::{Read, address, is_lower, is_text, network, number, plain, whole};
-use super::limits::{ADDRESSES_LIMIT, NAME_LIMIT, OTHER_LIMIT};
-use super::value::{Attributes, Capabilities, LinkAttributes, Network};
+use super::lexis::{Read, address, is_lower, is_text, network, number, whole};
+use super::limits::{NAME_LIMIT, OTHER_LIMIT};
+use super::plain::Metric;
+use super::texts::Others;
+use super::value::{Attributes, Capabilities, LinkAttributes, Network, Registration};
+
+/// What has attributes in a packet.
+pub trait Place {
+    /// The names that this version knows there.
+    const KNOWN: &'static [&'static [u8]];
+}
+
+impl Place for Attributes {
+    const KNOWN: &'static [&'static [u8]] = &[b"life", b"free", b"k", b"metric", b"addr", b"left"];
+}
+
+impl Place for LinkAttributes {
+    const KNOWN: &'static [&'static [u8]] = &[b"bye"];
+}
+
+impl Place for Capabilities {
+    const KNOWN: &'static [&'static [u8]] = &[b"start"];
+}
+
+impl Place for Registration {
+    const KNOWN: &'static [&'static [u8]] = &[b"net", b"all", b"over"];
+}
 
 /// Attributes not yet read; `None` after the last.
 struct Items<'a>(Option<&'a [u8]>);
@@ -40,15 +64,15 @@ impl<'a> Items<'a> {
         self.take(start).map(|value| whole(number, value)).transpose()
     }
 
-    /// What is left: no attribute of a `known` name, and all as the grammar has them.
-    fn others(self, known: &[&[u8]]) -> Result<&'a [u8], WireError> {
+    /// What is left: no attribute of a name that is known there, and all as the grammar has them.
+    fn others<In: Place>(self) -> Result<&'a [u8], WireError> {
         let Some(text) = self.0 else { return Ok(&[]) };
         if text.len() > OTHER_LIMIT {
             return Err(WireError::Bound("too many unknown attributes"));
         }
         for item in text.split(|b| *b == b',') {
             let (name, value) = split(item, b'=');
-            if known.contains(&name) {
+            if In::KNOWN.contains(&name) {
                 return Err(WireError::Repeated("an attribute is repeated or out of order"));
             }
             let named = (1..=NAME_LIMIT).contains(&name.len()) && name.iter().all(|b| is_lower(*b));
@@ -58,6 +82,16 @@ impl<'a> Items<'a> {
         }
         Ok(text)
     }
+
+    /// The same as slices of the line.
+    fn kept<In: Place>(self, line: &Bytes) -> Result<Others<In>, WireError> {
+        Ok(Others::of(line.slice_ref(self.others::<In>()?)))
+    }
+}
+
+/// Looks at attributes none of which is to be known.
+pub(super) fn others<In: Place>(text: &[u8]) -> Result<(), WireError> {
+    Items::of(text).others::<In>().map(|_| ())
 }
 
 /// What is before the first `separator`, and what is after it if there is one.
@@ -84,19 +118,17 @@ fn read_attributes(line: &Bytes, text: &[u8]) -> Result<Attributes, WireError> {
         free: items.number(b"free=")?,
         k: items.number(b"k=")?,
         metric: match items.take(b"metric=") {
-            Some(value) => Some(line.slice_ref(whole(plain(NAME_LIMIT), value)?)),
+            Some(value) => Some(Metric::of(value).ok_or(WireError::Syntax("a metric is malformed"))?),
             None => None,
         },
         ..Attributes::default()
     };
     while let Some(value) = items.take(b"addr=") {
-        if found.addrs.len() == ADDRESSES_LIMIT {
-            return Err(WireError::Bound("too many addresses"));
-        }
-        found.addrs.push(whole(address, value)?);
+        let pushed = found.addrs.push(whole(address, value)?);
+        pushed.map_err(|_| WireError::Bound("too many addresses"))?;
     }
     found.left = items.flag(b"left");
-    found.other = line.slice_ref(items.others(&[b"life", b"free", b"k", b"metric", b"addr", b"left"])?);
+    found.other = items.kept(line)?;
     Ok(found)
 }
 
@@ -108,8 +140,8 @@ pub(super) fn link_attributes<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Link
     let (text, own) = take_while(|b| b != b'|' && b != b'*' && b != b'#')(&text[1..])?;
     let mut items = Items(Some(own));
     let bye = items.flag(b"bye");
-    match items.others(&[b"bye"]) {
-        Ok(other) => Ok((text, LinkAttributes { bye, other: line.slice_ref(other) })),
+    match items.kept(line) {
+        Ok(other) => Ok((text, LinkAttributes { bye, other })),
         Err(e) => Err(nom::Err::Failure(e)),
     }
 }
@@ -118,7 +150,7 @@ pub(super) fn link_attributes<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Link
 pub(super) fn capabilities(line: &Bytes, text: &[u8]) -> Result<Capabilities, WireError> {
     let mut items = Items::of(text);
     let start = items.number(b"start=")?;
-    Ok(Capabilities { start, other: line.slice_ref(items.others(&[b"start"])?) })
+    Ok(Capabilities { start, other: items.kept(line)? })
 }
 
 /// What a newcomer asks for.
@@ -126,7 +158,7 @@ pub(super) struct Wishes {
     pub(super) network: Option<Network>,
     pub(super) all: bool,
     pub(super) over: bool,
-    pub(super) other: Bytes,
+    pub(super) other: Others<Registration>,
 }
 
 /// What a registration asks for: `all`, `over`, and what this version does not know.
@@ -134,6 +166,5 @@ pub(super) fn wishes(line: &Bytes, text: &[u8]) -> Result<Wishes, WireError> {
     let mut items = Items(Some(text));
     let named = items.take(b"net=").map(|name| whole(network, name)).transpose()?;
     let (all, over) = (items.flag(b"all"), items.flag(b"over"));
-    let other = line.slice_ref(items.others(&[b"net", b"all", b"over"])?);
-    Ok(Wishes { network: named, all, over, other })
+    Ok(Wishes { network: named, all, over, other: items.kept(line)? })
 }

@@ -1,11 +1,14 @@
 //! The body of UPT: what a source says of itself, and its links.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+use core::ops::Deref;
 
 use bytes::Bytes;
 use nom::Parser;
 use nom::bytes::complete::{tag, take};
 use nom::sequence::preceded;
+use smallvec::{SmallVec, smallvec};
 
 use super::super::names::{Cost, NodeId};
 use super::WireError;
@@ -16,6 +19,7 @@ use super::value::{Body, Listed, ListedRole, Update};
 
 /// What costs mean where an update does not say.
 const DEFAULT_METRIC: &[u8] = b"delay";
+const TOO_MANY: &str = "too many links";
 /// Up to here every pair is compared, above the ids are sorted.
 const FEW: usize = 16;
 
@@ -26,7 +30,28 @@ impl Body {
     /// It is malformed somewhere, has two updates of one metric, or lists a node twice in one update. None of it may be
     /// used then.
     pub fn read(text: &Bytes) -> Result<Body, WireError> {
-        let updates = whole(|rest| updates(text, rest), text)?;
+        Self::with(whole(|rest| updates(text, rest), text)?)
+    }
+
+    /// A body of one update, as almost all have it.
+    pub fn of(update: Update) -> Body {
+        Body { updates: smallvec![update] }
+    }
+
+    /// A body of several updates.
+    ///
+    /// # Errors
+    /// There is none, too many, or two of one metric.
+    pub fn new(updates: impl IntoIterator<Item = Update>) -> Result<Body, WireError> {
+        let updates: SmallVec<[Update; 1]> = updates.into_iter().take(UPDATES_LIMIT + 1).collect();
+        match updates.len() {
+            0 => Err(WireError::Syntax("a body has no update")),
+            1..=UPDATES_LIMIT => Self::with(updates),
+            _ => Err(WireError::Bound("too many updates in a body")),
+        }
+    }
+
+    fn with(updates: SmallVec<[Update; 1]>) -> Result<Body, WireError> {
         for (at, update) in updates.iter().enumerate() {
             if updates[..at].iter().any(|before| before.metric() == update.metric()) {
                 return Err(WireError::Repeated("a body has two updates of one metric"));
@@ -34,18 +59,57 @@ impl Body {
         }
         Ok(Body { updates })
     }
+
+    /// The updates in the order written.
+    pub fn updates(&self) -> &[Update] {
+        &self.updates
+    }
 }
 
 impl Update {
     /// What its costs mean: the attribute `metric`, or `delay` without it.
     pub fn metric(&self) -> &[u8] {
-        self.attributes.metric.as_deref().unwrap_or(DEFAULT_METRIC)
+        self.attributes.metric.as_ref().map_or(DEFAULT_METRIC, |metric| metric.as_bytes())
     }
 }
 
-fn updates<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, smallvec::SmallVec<[Update; 1]>> {
+/// Links that an update or a record lists: each other node at most once, at most [`LINKS_LIMIT`].
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Links(Vec<Listed>);
+
+impl Links {
+    /// Links in any order.
+    ///
+    /// # Errors
+    /// A node is listed twice, or there are too many.
+    pub fn new(links: Vec<Listed>) -> Result<Self, WireError> {
+        if links.len() > LINKS_LIMIT {
+            return Err(WireError::Bound(TOO_MANY));
+        }
+        Self::distinct(links)
+    }
+
+    /// The first link to each node, the first [`LINKS_LIMIT`] of them; what comes after is left out.
+    pub fn first(links: impl IntoIterator<Item = Listed>) -> Self {
+        let mut seen = BTreeSet::new();
+        Links(links.into_iter().filter(|link| seen.insert(link.id)).take(LINKS_LIMIT).collect())
+    }
+
+    fn distinct(links: Vec<Listed>) -> Result<Self, WireError> {
+        if distinct(&links) { Ok(Links(links)) } else { Err(WireError::Repeated("a node is listed twice")) }
+    }
+}
+
+impl Deref for Links {
+    type Target = [Listed];
+    fn deref(&self) -> &[Listed] {
+        &self.0
+    }
+}
+
+fn updates<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, SmallVec<[Update; 1]>> {
     let (mut text, first) = update(line, text)?;
-    let mut updates = smallvec::smallvec![first];
+    let mut updates = smallvec![first];
     while !text.is_empty() {
         if updates.len() == UPDATES_LIMIT {
             return fail(WireError::Bound("too many updates in a body"));
@@ -64,13 +128,12 @@ fn update<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Update> {
 }
 
 /// The links of an update or a record, after a `|` each.
-pub(super) fn links<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Vec<Listed>> {
-    let (text, links) =
-        each(NEIGHBOR_DELIMITER, LINKS_LIMIT, "too many links", |text| link(line, text))(text)?;
-    if !distinct(&links) {
-        return fail(WireError::Repeated("a node is listed twice"));
+pub(super) fn links<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Links> {
+    let (text, links) = each(NEIGHBOR_DELIMITER, LINKS_LIMIT, TOO_MANY, |text| link(line, text))(text)?;
+    match Links::distinct(links) {
+        Ok(links) => Ok((text, links)),
+        Err(e) => fail(e),
     }
-    Ok((text, links))
 }
 
 fn link<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Listed> {

@@ -3,12 +3,10 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::super::names::{Key, NodeId, Token};
-use super::lexis::{is_inline, is_plain, is_visible};
 use super::limits::{self, NEIGHBOR_DELIMITER, OVERLAY_DELIMITER, PACK_DELIMITER, UPDT_DELIMITER};
-use super::pen::{
-    Items, hex8, hex64, put_address, put_checked, put_hex128, put_links, put_list, put_number, put_range,
-};
+use super::pen::{Items, hex8, hex64, put_address, put_hex128, put_links, put_list, put_number, put_range};
 use super::plain::Reason;
+use super::texts::BodyText;
 use super::value::{
     Ask, Attributes, Beat, Body, Capabilities, Contact, DataHead, Greeting, Hash, Hears, LinkAttributes,
     Listed, ListedRole, Nack, NodeName, Packet, Record, Registration, Removal, Role, Segment, Sum, Teardown,
@@ -42,10 +40,7 @@ impl Packet {
             Packet::Pong(_) => limits::PONG,
             Packet::Hb(_) => limits::HB,
             Packet::Dat(_) => limits::DAT,
-            Packet::Unknown(line) => {
-                let word = line.split(|b| *b == b'@').next().unwrap_or_default();
-                core::str::from_utf8(word).unwrap_or_default()
-            }
+            Packet::Unknown(line) => line.word(),
         }
     }
 
@@ -73,14 +68,14 @@ impl Packet {
             Packet::Nack(nack) => nack.put(out),
             Packet::Seg(Segment { message, index, count, chunk }) => {
                 put_piece_head(out, *message, *index, *count);
-                put_checked(out, chunk, is_inline);
+                out.put_slice(chunk);
             }
             Packet::Sum(sum) => sum.put(out),
             Packet::Ask(ask) => ask.put(out),
             Packet::Ping(token) | Packet::Pong(token) => token.put(out),
             Packet::Hb(beat) => beat.put(out),
             Packet::Dat(head) => head.put(out),
-            Packet::Unknown(line) => put_checked(out, line, is_inline),
+            Packet::Unknown(line) => out.put_slice(line.as_bytes()),
         }
         out.put_slice(CRLF);
     }
@@ -95,7 +90,7 @@ impl Packet {
             }
             Packet::Upt(upt) => BEFORE_BODY + upt.body.len(),
             Packet::Seg(segment) => SHORT + segment.chunk.len(),
-            Packet::Unknown(line) => line.len() + CRLF.len(),
+            Packet::Unknown(line) => line.as_bytes().len() + CRLF.len(),
             Packet::Ping(_) | Packet::Pong(_) | Packet::Hb(_) => SHORT,
             _ => BEFORE_BODY,
         }
@@ -176,8 +171,7 @@ pub fn set_ttl(frame: &mut [u8], ttl: u8) {
 
 impl Body {
     /// The body as text.
-    pub fn emit(&self) -> Bytes {
-        debug_assert!(!self.updates.is_empty(), "a body has an update");
+    pub fn emit(&self) -> BodyText {
         let links: usize = self.updates.iter().map(|update| update.links.len()).sum();
         let mut out = BytesMut::with_capacity(SHORT * self.updates.len() + PER_NODE * links);
         for (at, update) in self.updates.iter().enumerate() {
@@ -186,7 +180,7 @@ impl Body {
             }
             update.put(&mut out);
         }
-        out.freeze()
+        BodyText::of(out.freeze())
     }
 }
 
@@ -209,7 +203,7 @@ impl Upt {
         out.put_u8(b'@');
         put_number(out, u64::from(age));
         out.put_u8(b'@');
-        put_checked(out, &self.body, is_visible);
+        out.put_slice(&self.body);
     }
 }
 
@@ -247,7 +241,7 @@ impl Put for Capabilities {
     fn put(&self, out: &mut impl BufMut) {
         let mut items = Items::first(out);
         items.number(b"start=", self.start);
-        items.other(&self.other);
+        items.other(self.other.as_bytes());
     }
 }
 
@@ -264,7 +258,7 @@ impl Put for Registration {
             }
             items.flag(b"all", self.all);
             items.flag(b"over", self.over);
-            items.other(&self.other);
+            items.other(self.other.as_bytes());
         }
     }
 }
@@ -409,7 +403,7 @@ impl Put for Attributes {
         items.number(b"free=", self.free);
         items.number(b"k=", self.k);
         if let Some(metric) = &self.metric {
-            put_checked(items.next(b"metric="), metric, is_plain);
+            items.next(b"metric=").put_slice(metric.as_bytes());
         }
         for addr in &self.addrs {
             put_address(items.next(b"addr="), *addr);
@@ -417,7 +411,7 @@ impl Put for Attributes {
         if self.left {
             items.next(b"left");
         }
-        items.other(&self.other);
+        items.other(self.other.as_bytes());
     }
 }
 
@@ -439,7 +433,7 @@ impl Put for LinkAttributes {
     fn put(&self, out: &mut impl BufMut) {
         let mut items = Items::after(out);
         items.flag(b"bye", self.bye);
-        items.other(&self.other);
+        items.other(self.other.as_bytes());
     }
 }
 

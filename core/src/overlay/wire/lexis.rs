@@ -8,11 +8,12 @@ use nom::bytes::complete::{tag, take_while_m_n};
 use nom::combinator::{all_consuming, opt};
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
-use smallvec::SmallVec;
 
 use super::super::names::{Key, NodeId, Token};
-use super::limits::{ADDRESSES_LIMIT, NAME_LIMIT, NETWORK_LIMIT, PORT_DELIMITER};
-use super::value::{Contact, Network, NodeName};
+use super::bounded::Bounded;
+use super::limits::{NAME_LIMIT, NETWORK_LIMIT, PORT_DELIMITER};
+use super::part::Range;
+use super::value::{Contact, MoreAddresses, Network, NodeName};
 use super::{NEIGHBOR_DELIMITER, WireError};
 
 /// What a parser of a part answers: what follows it, and its value.
@@ -231,13 +232,13 @@ pub(super) fn token(text: &[u8]) -> Read<'_, Token> {
 }
 
 /// `from-to`, in that order.
-pub(super) fn range(text: &[u8]) -> Read<'_, (NodeId, NodeId)> {
+pub(super) fn range(text: &[u8]) -> Read<'_, Range> {
     let (text, from) = id(text)?;
     let (text, to) = preceded(tag("-"), id).parse(text)?;
-    if from > to {
-        return fail(WireError::Range("a range ends before it begins"));
+    match Range::new(from, to) {
+        Some(range) => Ok((text, range)),
+        None => fail(WireError::Range("a range ends before it begins")),
     }
-    Ok((text, (from, to)))
 }
 
 /// `host:port`, and `~id` where it is known.
@@ -258,21 +259,21 @@ pub(super) fn named(text: &[u8]) -> Read<'_, NodeName> {
 /// A node, and a comma before each of its further addresses.
 pub(super) fn contact(text: &[u8]) -> Read<'_, Contact> {
     let (mut text, name) = node(text)?;
-    let mut more = SmallVec::new();
+    let mut more = MoreAddresses::default();
     while text.first() == Some(&b',') {
-        if more.len() == ADDRESSES_LIMIT {
+        let (rest, addr) = item(address).parse(text)?;
+        if more.push(addr).is_err() {
             return fail(WireError::Bound("too many addresses"));
         }
-        let (rest, addr) = item(address).parse(text)?;
-        more.push(addr);
         text = rest;
     }
     Ok((text, Contact { name, more }))
 }
 
-/// Nodes with `|` between them.
-pub(super) fn contacts<'a>(limit: usize) -> impl FnMut(&'a [u8]) -> Read<'a, Vec<Contact>> {
-    list(NEIGHBOR_DELIMITER, limit, "too many nodes", contact)
+/// Nodes with `|` between them, as many as `MOST`.
+pub(super) fn contacts<const MOST: usize>(text: &[u8]) -> Read<'_, Bounded<Vec<Contact>, MOST>> {
+    let (text, contacts) = list(NEIGHBOR_DELIMITER, MOST, "too many nodes", contact)(text)?;
+    Ok((text, Bounded::of(contacts)))
 }
 
 /// `host:port`, an IPv6 host in brackets, both in their canonical form.
@@ -360,11 +361,6 @@ pub(super) const fn is_text(b: u8) -> bool {
 /// Printable, and no space: in a body before it is looked into.
 pub(super) const fn is_visible(b: u8) -> bool {
     matches!(b, 0x21..=0x7e)
-}
-
-/// Not an end of line: in packets that this version does not know.
-pub(super) const fn is_inline(b: u8) -> bool {
-    b != b'\r' && b != b'\n'
 }
 
 /// Between one and `limit` letters, digits and `-`.

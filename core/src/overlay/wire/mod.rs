@@ -1,10 +1,11 @@
 //! The text that nodes exchange: read, checked, written, cut into pieces.
 //!
 //! [`read`] takes one line and answers a [`Packet`] or a [`WireError`], whatever the octets; what the packet keeps are
-//! slices of the line. [`read_datagram`] does so for UDP. A packet is a checked value: [`Packet::emit`] cannot fail, and
-//! each meaning has one text, so that **whatever is accepted is emitted as the same octets**. Numbers have no leading
-//! zeros, hexadecimal digits are small, addresses are in their canonical form, known attributes stand first and in one
-//! order, and attributes that this version does not know are kept as they were written.
+//! slices of the line. [`read_datagram`] does so for UDP. Each part of a packet that could break its line or a bound has a
+//! type that is built valid or not at all ([`Others`], [`Links`], [`Bounded`] and so on), in release as in debug builds, so
+//! that [`Packet::emit`] cannot fail. Each meaning has one text, so that **whatever is accepted is emitted as the same
+//! octets**: numbers have no leading zeros, hexadecimal digits are small, addresses are in their canonical form, known
+//! attributes stand first and in one order, and attributes that this version does not know are kept as they were written.
 //!
 //! UPT is read in two steps, because most of what a flood brings is known already: [`read`] checks the fields, then
 //! [`Upt::verify`] the hash, then [`Upt::parse_body`] the body, all or none of it.
@@ -128,14 +129,18 @@
 
 mod attributes;
 mod body;
+mod bounded;
 #[cfg(any(test, feature = "sim"))]
 pub mod checks;
+#[cfg(test)]
+mod construction;
 mod datagram;
 mod emit;
 mod error;
 mod lexis;
 mod limits;
 mod name;
+mod part;
 mod pen;
 mod plain;
 mod read;
@@ -145,8 +150,11 @@ mod segment;
 pub mod strategies;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod value;
 
+pub use body::Links;
+pub use bounded::{Bounded, Full};
 pub use datagram::{Datagram, read_datagram};
 pub use emit::{
     data_size, emit_beat, emit_data, emit_datagram, emit_padded_beat, emit_ping, emit_pong, put_data, set_ttl,
@@ -154,11 +162,13 @@ pub use emit::{
 pub use error::WireError;
 pub use limits::*;
 pub use name::NetworkError;
-pub use plain::{OtherReason, Plain, PlainError, Reason, Word};
+pub use part::{Have, Range};
+pub use plain::{Metric, OtherReason, Plain, PlainError, Reason, Word};
 pub use read::{read, read_data, read_reassembled};
 pub use segment::{Reassembly, SegError, cut, frames};
+pub use texts::{BodyText, Others, UnknownLine};
 pub use value::{
-    Ask, Attributes, Beat, Body, Capabilities, Contact, Count, DataHead, Digest, Flow, Greeting, Hash, Hears,
-    LinkAttributes, Listed, ListedRole, Nack, Network, NodeName, Packet, Record, Registration, Removal, Role,
-    Segment, Sum, Teardown, Update, Upt, Way,
+    Alternatives, Ask, Attributes, Beat, Body, Capabilities, Contact, Count, DataHead, Digest, Flow,
+    Greeting, Hash, Hears, LinkAttributes, Listed, ListedRole, MoreAddresses, Nack, Network, NodeName, Nodes,
+    Packet, Record, Records, Registration, Removal, Role, Segment, Sum, Teardown, Update, Upt, Way,
 };

@@ -4,11 +4,9 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::str::FromStr;
 
-use smallvec::SmallVec;
-
 use super::WireError;
 use super::lexis::{contact, network, node, whole};
-use super::value::{Contact, Network, NodeName};
+use super::value::{Contact, MoreAddresses, Network, NodeName};
 
 /// A text is not a network's name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -52,7 +50,7 @@ impl fmt::Display for NodeName {
 
 impl From<NodeName> for Contact {
     fn from(name: NodeName) -> Contact {
-        Contact { name, more: SmallVec::new() }
+        Contact { name, more: MoreAddresses::default() }
     }
 }
 

@@ -5,9 +5,8 @@ use core::net::{IpAddr, SocketAddr};
 
 use bytes::BufMut;
 
-use super::super::names::NodeId;
 use super::emit::Put;
-use super::lexis::is_text;
+use super::part::Range;
 use super::value::Listed;
 
 /// A number in decimal digits.
@@ -95,12 +94,6 @@ impl<B: BufMut> Write for Displayed<'_, B> {
     }
 }
 
-/// Octets that must all be of a kind; others are an error of whoever built the value.
-pub(super) fn put_checked(out: &mut impl BufMut, text: &[u8], kind: impl Fn(u8) -> bool) {
-    debug_assert!(text.iter().all(|b| kind(*b)), "a text has an octet that its field cannot have");
-    out.put_slice(text);
-}
-
 /// Values with `separator` between them.
 pub(super) fn put_list<T: Put>(out: &mut impl BufMut, separator: u8, values: &[T]) {
     for (at, value) in values.iter().enumerate() {
@@ -120,11 +113,11 @@ pub(super) fn put_links(out: &mut impl BufMut, links: &[Listed]) {
 }
 
 /// A range and the `@` after it, where there is one.
-pub(super) fn put_range(out: &mut impl BufMut, range: Option<(NodeId, NodeId)>) {
-    if let Some((from, to)) = range {
-        from.put(out);
+pub(super) fn put_range(out: &mut impl BufMut, range: Option<Range>) {
+    if let Some(range) = range {
+        range.first().put(out);
         out.put_u8(b'-');
-        to.put(out);
+        range.last().put(out);
         out.put_u8(b'@');
     }
 }
@@ -173,7 +166,7 @@ impl<'a, B: BufMut> Items<'a, B> {
     /// What was not known when it was read.
     pub(super) fn other(&mut self, other: &[u8]) {
         if !other.is_empty() {
-            put_checked(self.next(b""), other, |b| is_text(b) || b == b',');
+            self.next(b"").put_slice(other);
         }
     }
 }

@@ -21,6 +21,9 @@ pub struct Plain<const MOST: usize>(SmallVec<[u8; 16]>);
 /// A word as NACK names it.
 pub type Word = Plain<NAME_LIMIT>;
 
+/// What costs mean, as an update says it.
+pub type Metric = Plain<NAME_LIMIT>;
+
 impl<const MOST: usize> Plain<MOST> {
     /// A text.
     ///
@@ -39,6 +42,11 @@ impl<const MOST: usize> Plain<MOST> {
     /// As text.
     pub fn as_str(&self) -> &str {
         core::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// As octets.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -1,7 +1,5 @@
 //! From a line to a packet. Total: whatever the octets, the answer is a packet or an error.
 
-use alloc::vec::Vec;
-
 use bytes::Bytes;
 use nom::Parser;
 use nom::bytes::complete::{tag, take, take_while_m_n};
@@ -9,7 +7,7 @@ use nom::character::complete::one_of;
 use nom::combinator::{opt, rest};
 use nom::sequence::terminated;
 
-use super::super::names::{NodeId, Token};
+use super::super::names::Token;
 use super::WireError;
 use super::attributes::{Wishes, capabilities, wishes};
 use super::body::links;
@@ -18,14 +16,16 @@ use super::lexis::{
     named, network, node, number, number64, plain, range, token, visible, whole, word,
 };
 use super::limits::{
-    ALTERNATIVES_LIMIT, ASK, DAT, HB, LNK, MESSAGE_LIMIT, NACK, NAME_LIMIT, NEIGHBOR_DELIMITER, NET_PACKET,
-    NODES_LIMIT, OVERLAY_DELIMITER, OVERLAY_PACKET, PADDING_LIMIT, PAYLOAD_LIMIT, PIECES_LIMIT, PING, PONG,
-    REASON_LIMIT, REGISTER, REMOVE, SEG, SUM, TEARDOWN, UPDATE,
+    ASK, DAT, HB, LNK, MESSAGE_LIMIT, NACK, NAME_LIMIT, NEIGHBOR_DELIMITER, NET_PACKET, NODES_LIMIT,
+    OVERLAY_DELIMITER, OVERLAY_PACKET, PADDING_LIMIT, PAYLOAD_LIMIT, PIECES_LIMIT, PING, PONG, REASON_LIMIT,
+    REGISTER, REMOVE, SEG, SUM, TEARDOWN, UPDATE,
 };
+use super::part::{Have, Range};
 use super::plain::{Reason, Word};
+use super::texts::{BodyText, Others, UnknownLine};
 use super::value::{
-    Ask, Beat, DataHead, Digest, Flow, Greeting, Hash, Hears, Nack, Packet, Record, Registration, Removal,
-    Role, Segment, Sum, Teardown, Upt, Way,
+    Alternatives, Ask, Beat, DataHead, Digest, Flow, Greeting, Hash, Hears, Nack, Packet, Record, Records,
+    Registration, Removal, Role, Segment, Sum, Teardown, Upt, Way,
 };
 
 /// Reads one line, given without its CRLF. What the packet keeps of it are slices of `line`, so that nothing is copied;
@@ -56,9 +56,9 @@ pub fn read(line: &Bytes) -> Result<Packet, WireError> {
         NACK => whole(nack, fields).map(Packet::Nack),
         REMOVE => whole(removal, fields).map(Packet::Rmv),
         REGISTER => whole(|text| registration(line, text), fields).map(Packet::Reg),
-        NET_PACKET => whole(field(contacts(NODES_LIMIT)), fields).map(Packet::Net),
+        NET_PACKET => whole(field(contacts), fields).map(Packet::Net),
         OVERLAY_PACKET => whole(field(|text| over(line, text)), fields).map(Packet::Over),
-        _ => whole(opt(inline), fields).map(|_| Packet::Unknown(line.clone())),
+        _ => whole(opt(inline), fields).map(|_| Packet::Unknown(UnknownLine::of(line.clone()))),
     }
 }
 
@@ -98,7 +98,7 @@ fn registration<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Registration> {
     let Some(ext) = ext else {
         return Ok((
             text,
-            Registration { node, k, network: None, all: false, over: false, other: Bytes::new() },
+            Registration { node, k, network: None, all: false, over: false, other: Others::NONE },
         ));
     };
     match wishes(line, ext) {
@@ -109,18 +109,19 @@ fn registration<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Registration> {
     }
 }
 
-fn over<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Vec<Record>> {
-    list(OVERLAY_DELIMITER, NODES_LIMIT, "too many records", |text| {
+fn over<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Records> {
+    let (text, records) = list(OVERLAY_DELIMITER, NODES_LIMIT, "too many records", |text| {
         let (text, (node, key, age)) = (named, item(key), item(number)).parse(text)?;
         let (text, links) = links(line, text)?;
         Ok((text, Record { node, key, age, links }))
-    })(text)
+    })(text)?;
+    Ok((text, Records::of(records)))
 }
 
 fn upt<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Upt> {
     let (text, (hash, key, source, age, body)) =
         (field(hash), field(key), field(named), field(number), field(visible)).parse(text)?;
-    Ok((text, Upt { hash, key, source, age, body: line.slice_ref(body) }))
+    Ok((text, Upt { hash, key, source, age, body: BodyText::of(line.slice_ref(body)) }))
 }
 
 fn removal(text: &[u8]) -> Read<'_, Removal> {
@@ -142,8 +143,8 @@ fn teardown(text: &[u8]) -> Read<'_, Teardown> {
 fn nack(text: &[u8]) -> Read<'_, Nack> {
     let (text, word) = field(plain(NAME_LIMIT).map_opt(Word::of)).parse(text)?;
     let (text, reason) = opt(field(opt(plain(REASON_LIMIT)))).parse(text)?;
-    let (text, nodes) = opt(field(contacts(ALTERNATIVES_LIMIT))).parse(text)?;
-    let empty = nodes.as_ref().is_some_and(Vec::is_empty);
+    let (text, nodes) = opt(field(contacts)).parse(text)?;
+    let empty = nodes.as_ref().is_some_and(|nodes: &Alternatives| nodes.is_empty());
     if empty || nodes.is_none() && reason == Some(None) {
         return fail(WireError::Syntax("a refusal ends in an empty field"));
     }
@@ -173,14 +174,14 @@ fn ask(text: &[u8]) -> Read<'_, Ask> {
     let (text, range) = opt_range(text)?;
     let (text, have) =
         list(NEIGHBOR_DELIMITER, NODES_LIMIT, "too many keys", |text| (id, item(key)).parse(text))(text)?;
-    if have.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
-        return fail(WireError::Syntax("ids are not in ascending order"));
+    match Have::new(have) {
+        Ok(have) => Ok((text, Ask { range, have })),
+        Err(e) => fail(e),
     }
-    Ok((text, Ask { range, have }))
 }
 
 /// A range and the `@` after it, where there is one.
-fn opt_range(text: &[u8]) -> Read<'_, Option<(NodeId, NodeId)>> {
+fn opt_range(text: &[u8]) -> Read<'_, Option<Range>> {
     if text.get(32) == Some(&b'-') {
         terminated(range, tag("@")).map(Some).parse(text)
     } else {

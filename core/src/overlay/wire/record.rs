@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 use super::super::names::{Key, NodeId};
 use super::WireError;
 use super::emit::Put;
+use super::texts::BodyText;
 use super::value::{Body, Hash, NodeName, Removal, Upt};
 
 /// Room for `key@node@`, or `victim,key`: 21 octets of key, 80 of a node with an IPv6 address and its id, 33 of an id.
@@ -40,7 +41,7 @@ impl Upt {
     /// The same with octets of its own, so that it can be kept without keeping the buffer that it was read from.
     #[must_use]
     pub fn detach(&self) -> Upt {
-        Upt { body: Bytes::copy_from_slice(&self.body), ..*self }
+        Upt { body: BodyText::of(Bytes::copy_from_slice(&self.body)), ..*self }
     }
 }
 

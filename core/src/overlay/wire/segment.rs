@@ -6,9 +6,11 @@ use bytes::{BufMut, Bytes, BytesMut};
 use smallvec::{SmallVec, smallvec};
 
 use super::super::super::kernel::Time;
+use super::WireError;
 use super::emit::put_piece_head;
+use super::lexis::{inline, whole};
 use super::limits::{
-    MESSAGE_LIMIT, PIECE_CHARGE, PKT_LIMIT, REASSEMBLY_LIMIT, SEG_TIMEOUT, UNFINISHED_LIMIT,
+    MESSAGE_LIMIT, PIECE_CHARGE, PIECES_LIMIT, PKT_LIMIT, REASSEMBLY_LIMIT, SEG_TIMEOUT, UNFINISHED_LIMIT,
 };
 use super::value::{Packet, Segment};
 
@@ -17,6 +19,47 @@ const CRLF: &[u8] = b"\r\n";
 const HEAD: usize = "SEG@4294967295@9999@9999@".len();
 /// Octets of a packet in one piece.
 const CHUNK: usize = PKT_LIMIT - HEAD;
+
+impl Segment {
+    /// A piece.
+    ///
+    /// # Errors
+    /// There are no pieces or more than [`PIECES_LIMIT`], `index` is not below `count`, or `chunk` is empty, longer than a
+    /// packet of [`PKT_LIMIT`] octets has room for, or has an end of line.
+    pub fn new(message: u32, index: u16, count: u16, chunk: Bytes) -> Result<Self, WireError> {
+        if count > PIECES_LIMIT {
+            return Err(WireError::Range("a packet has too many pieces"));
+        }
+        if index >= count {
+            return Err(WireError::Range("a piece is beyond the last"));
+        }
+        if chunk.len() > CHUNK {
+            return Err(WireError::Bound("a piece is too long"));
+        }
+        whole(inline, &chunk)?;
+        Ok(Segment { message, index, count, chunk })
+    }
+
+    /// Which packet, per link.
+    pub const fn message(&self) -> u32 {
+        self.message
+    }
+
+    /// Which piece, from 0.
+    pub const fn index(&self) -> u16 {
+        self.index
+    }
+
+    /// How many pieces, from 1 to [`PIECES_LIMIT`].
+    pub const fn count(&self) -> u16 {
+        self.count
+    }
+
+    /// The octets. Of a piece that was read they may be as many as a line has.
+    pub const fn chunk(&self) -> &Bytes {
+        &self.chunk
+    }
+}
 
 /// The frames of a packet, CRLF included: one, or pieces of at most [`PKT_LIMIT`] octets and CRLF each. `message` is the
 /// number of the link's last packet in pieces, and goes up for each.

@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::fmt::Debug;
 use core::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::super::names::{Cost, Key, NodeId, Token};
+use super::attributes::Place;
 use super::*;
 
 /// A number that is often at one of its ends.
@@ -66,7 +68,8 @@ pub fn nodes() -> impl Strategy<Value = NodeName> {
 
 /// A node with or without its id, and some further addresses.
 pub fn contacts() -> impl Strategy<Value = Contact> {
-    (nodes(), vec(addresses(), 0..3)).prop_map(|(name, more)| Contact { name, more: more.into() })
+    (nodes(), vec(addresses(), 0..3))
+        .prop_map(|(name, more)| Contact { name, more: MoreAddresses::first(more) })
 }
 
 /// A network's name.
@@ -79,8 +82,9 @@ fn text(pattern: &'static str) -> impl Strategy<Value = Bytes> {
 }
 
 /// Attributes that no version knows.
-pub fn others() -> impl Strategy<Value = Bytes> {
-    prop_oneof![2 => Just(Bytes::new()), 1 => text("x[a-z0-9-]{0,15}(=[!$-)+./0-9:-?A-Za-z~]{0,20})?(,y-[0-9]{1,3}(=[a-z=]{0,9})?){0,3}")]
+pub fn others<In: Place + Debug>() -> impl Strategy<Value = Others<In>> {
+    let text = prop_oneof![2 => Just(Bytes::new()), 1 => text("x[a-z0-9-]{0,15}(=[!$-)+./0-9:-?A-Za-z~]{0,20})?(,y-[0-9]{1,3}(=[a-z=]{0,9})?){0,3}")];
+    text.prop_filter_map("not attributes", |text| Others::new(text).ok())
 }
 
 /// A greeting.
@@ -107,7 +111,7 @@ pub fn attributes() -> impl Strategy<Value = Attributes> {
             free,
             k,
             metric: None,
-            addrs: addrs.into(),
+            addrs: MoreAddresses::first(addrs),
             left,
             other,
         },
@@ -120,7 +124,7 @@ pub fn costs() -> impl Strategy<Value = Cost> {
 }
 
 /// Up to `most` links, each other node at most once, in any order.
-pub fn links(most: usize) -> impl Strategy<Value = Vec<Listed>> {
+pub fn links(most: usize) -> impl Strategy<Value = Links> {
     let role = prop::sample::select(alloc::vec![ListedRole::Out, ListedRole::In, ListedRole::Both]);
     let attributes = (any::<bool>(), others()).prop_map(|(bye, other)| LinkAttributes { bye, other });
     btree_map(ids(), (costs(), role, attributes), 0..=most)
@@ -129,20 +133,24 @@ pub fn links(most: usize) -> impl Strategy<Value = Vec<Listed>> {
             links.into_iter().map(listed).collect::<Vec<_>>()
         })
         .prop_shuffle()
+        .prop_map(Links::first)
 }
 
 /// A body of up to three updates.
 pub fn bodies() -> impl Strategy<Value = Body> {
     let more = btree_map("x[a-zA-Z0-9-]{0,15}", (attributes(), links(4)), 0..3);
-    (attributes(), option::of(Just("delay")), links(20), more).prop_map(|(mut own, metric, links, more)| {
-        own.metric = metric.map(Bytes::from);
-        let mut updates = smallvec::smallvec![Update { attributes: own, links }];
-        for (metric, (attributes, links)) in more {
-            let attributes = Attributes { metric: Some(Bytes::from(metric.into_bytes())), ..attributes };
-            updates.push(Update { attributes, links });
-        }
-        Body { updates }
-    })
+    (attributes(), option::of(Just("delay")), links(20), more).prop_filter_map(
+        "not a body",
+        |(mut own, metric, links, more)| {
+            own.metric = metric.and_then(|metric| Metric::new(metric).ok());
+            let mut updates = vec![Update { attributes: own, links }];
+            for (metric, (attributes, links)) in more {
+                let attributes = Attributes { metric: Metric::new(&metric).ok(), ..attributes };
+                updates.push(Update { attributes, links });
+            }
+            Body::new(updates).ok()
+        },
+    )
 }
 
 /// A record with its true hash.
@@ -182,18 +190,21 @@ pub fn nacks() -> impl Strategy<Value = Nack> {
     (words(), reasons(), vec(contacts(), 0..=4)).prop_map(|(word, reason, nodes)| Nack {
         word,
         reason,
-        nodes,
+        nodes: Alternatives::first(nodes),
     })
 }
 
 /// A piece of whatever text.
 pub fn segments() -> impl Strategy<Value = Segment> {
     (numbers(), 1u16..=9_999, any::<u16>(), text("[ -~]{1,60}"))
-        .prop_map(|(message, count, index, chunk)| Segment { message, index: index % count, count, chunk })
+        .prop_filter_map("not a piece", |(message, count, index, chunk)| {
+            Segment::new(message, index % count, count, chunk).ok()
+        })
 }
 
-fn ranges() -> impl Strategy<Value = Option<(NodeId, NodeId)>> {
-    option::of((ids(), ids()).prop_map(|(a, b)| (a.min(b), a.max(b))))
+fn ranges() -> impl Strategy<Value = Option<Range>> {
+    (ids(), ids(), any::<bool>())
+        .prop_map(|(a, b, all)| if all { None } else { Range::new(a.min(b), a.max(b)) })
 }
 
 /// A database in short.
@@ -208,7 +219,7 @@ pub fn sums() -> impl Strategy<Value = Sum> {
 /// A question for newer records.
 pub fn asks() -> impl Strategy<Value = Ask> {
     (ranges(), btree_map(ids(), keys(), 0..9))
-        .prop_map(|(range, have)| Ask { range, have: have.into_iter().collect() })
+        .prop_map(|(range, have)| Ask { range, have: Have::ascending(have) })
 }
 
 /// A heartbeat.
@@ -251,8 +262,8 @@ pub fn packets() -> impl Strategy<Value = Packet> {
     prop_oneof![
         greetings().prop_map(Packet::Lnk),
         registrations().prop_map(Packet::Reg),
-        vec(contacts(), 0..20).prop_map(Packet::Net),
-        vec(records(), 0..4).prop_map(Packet::Over),
+        vec(contacts(), 0..20).prop_map(|nodes| Packet::Net(Nodes::first(nodes))),
+        vec(records(), 0..4).prop_map(|records| Packet::Over(Records::first(records))),
         upts().prop_map(Packet::Upt),
         removals().prop_map(Packet::Rmv),
         teardown,
@@ -264,6 +275,7 @@ pub fn packets() -> impl Strategy<Value = Packet> {
         tokens().prop_map(Packet::Pong),
         beats().prop_map(Packet::Hb),
         data_heads().prop_map(Packet::Dat),
-        text("X[A-Z0-9]{0,15}(@[ -~]{0,40})?").prop_map(Packet::Unknown),
+        text("X[A-Z0-9]{0,15}(@[ -~]{1,40})?")
+            .prop_filter_map("not a packet", |line| UnknownLine::new(line).ok().map(Packet::Unknown)),
     ]
 }

@@ -1,4 +1,5 @@
-//! Packets as validated values: whatever can be built here can be emitted, and is read back as the same.
+//! Packets as validated values: whatever can be built is emitted as one line. It is read back as the same if numbers are
+//! within the ranges that their fields state (keys, beats, DAT) and nodes have an id where they always have one.
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -7,24 +8,32 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::super::names::{Cost, Key, NodeId, Token};
-use super::plain::{Reason, Word};
+use super::body::Links;
+use super::bounded::Bounded;
+use super::limits::{ADDRESSES_LIMIT, ALTERNATIVES_LIMIT, NODES_LIMIT};
+use super::part::{Have, Range};
+use super::plain::{Metric, Reason, Word};
+use super::texts::{BodyText, Others, UnknownLine};
 
 /// A node as the wire names it: `host:port`, and its id where that is known.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct NodeName {
-    /// Where it listens.
+    /// Where it listens. Of an IPv6 address neither zone nor flow is written.
     pub addr: SocketAddr,
     /// Who it is; a newcomer's bootstrap list may hold addresses alone.
     pub id: Option<NodeId>,
 }
+
+/// Where a node listens beside the address in its name.
+pub type MoreAddresses = Bounded<SmallVec<[SocketAddr; 1]>, ADDRESSES_LIMIT>;
 
 /// A node and where else it is reached: what who has no record of it needs in order to dial it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Contact {
     /// Its name.
     pub name: NodeName,
-    /// Where it listens beside that, at most [`ADDRESSES_LIMIT`](super::ADDRESSES_LIMIT).
-    pub more: SmallVec<[SocketAddr; 1]>,
+    /// Where it listens beside that.
+    pub more: MoreAddresses,
 }
 
 /// An overlay's name, 1 to 32 of `a-z`, `0-9` and `-`: nodes of another network are refused.
@@ -66,8 +75,8 @@ pub struct Greeting {
 pub struct Capabilities {
     /// `start=`: the sender's incarnation.
     pub start: Option<u32>,
-    /// Pairs that this version does not know, as they were written, joined by commas.
-    pub other: Bytes,
+    /// Pairs that this version does not know.
+    pub other: Others<Capabilities>,
 }
 
 /// REG: a newcomer asks a bootstrap, or any node, who is there.
@@ -83,8 +92,8 @@ pub struct Registration {
     pub all: bool,
     /// Whether it asks for the graph as well (`over`): answered by OVER after NET.
     pub over: bool,
-    /// What else it asks for, unknown to this version, as it was written, joined by commas.
-    pub other: Bytes,
+    /// What else it asks for, unknown to this version.
+    pub other: Others<Registration>,
 }
 
 /// 128 bits of SHA-256 over what no relay changes.
@@ -103,14 +112,13 @@ pub struct Upt {
     /// Milliseconds since the decision that it tells of.
     pub age: u32,
     /// The updates as the origin wrote them.
-    pub body: Bytes,
+    pub body: BodyText,
 }
 
-/// A validated body: one update for each metric, at least one.
+/// A validated body: one update for each metric, at least one and at most [`UPDATES_LIMIT`](super::UPDATES_LIMIT).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Body {
-    /// The updates in the order written.
-    pub updates: SmallVec<[Update; 1]>,
+    pub(super) updates: SmallVec<[Update; 1]>,
 }
 
 /// One update: all links of its source, by one metric. State, not difference.
@@ -118,8 +126,8 @@ pub struct Body {
 pub struct Update {
     /// What the source says of itself.
     pub attributes: Attributes,
-    /// Its links, each other node at most once.
-    pub links: Vec<Listed>,
+    /// Its links.
+    pub links: Links,
 }
 
 /// What a source says of itself. A field that is `None` was not written.
@@ -132,13 +140,13 @@ pub struct Attributes {
     /// `k=`: how many it chooses.
     pub k: Option<u32>,
     /// `metric=`: what costs mean; absent means `delay`.
-    pub metric: Option<Bytes>,
+    pub metric: Option<Metric>,
     /// `addr=`: where it listens beside the address in its name.
-    pub addrs: SmallVec<[SocketAddr; 1]>,
+    pub addrs: MoreAddresses,
     /// `left`: the source has left in good order; this is its last word.
     pub left: bool,
-    /// Pairs that this version does not know, as they were written, joined by commas.
-    pub other: Bytes,
+    /// Pairs that this version does not know.
+    pub other: Others<Attributes>,
 }
 
 /// A link in an update.
@@ -170,8 +178,8 @@ pub enum ListedRole {
 pub struct LinkAttributes {
     /// `bye`: the source gives this link up once its replacement stands. Routed over meanwhile, not counted on.
     pub bye: bool,
-    /// Attributes that this version does not know, as they were written, joined by commas.
-    pub other: Bytes,
+    /// Attributes that this version does not know.
+    pub other: Others<LinkAttributes>,
 }
 
 /// A record in OVER: what a newcomer or a tool is shown; it enters no database.
@@ -184,7 +192,7 @@ pub struct Record {
     /// Milliseconds since the decision.
     pub age: u32,
     /// Its links.
-    pub links: Vec<Listed>,
+    pub links: Links,
 }
 
 /// RMV: somebody says that `victim`, with no newer record than `victim_key`, is gone.
@@ -218,21 +226,20 @@ pub struct Nack {
     pub word: Word,
     /// Why.
     pub reason: Option<Reason>,
-    /// Up to four others that may have room.
-    pub nodes: Vec<Contact>,
+    /// Others that may have room.
+    pub nodes: Alternatives,
 }
+
+/// The nodes that a NACK names.
+pub type Alternatives = Bounded<Vec<Contact>, ALTERNATIVES_LIMIT>;
 
 /// SEG: a piece of a packet longer than PKT_LIMIT.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Segment {
-    /// Which packet, per link.
-    pub message: u32,
-    /// Which piece, from 0.
-    pub index: u16,
-    /// How many pieces, from 1 to 9999.
-    pub count: u16,
-    /// The octets.
-    pub chunk: Bytes,
+    pub(super) message: u32,
+    pub(super) index: u16,
+    pub(super) count: u16,
+    pub(super) chunk: Bytes,
 }
 
 /// A database, or a range of it, in short.
@@ -245,8 +252,8 @@ pub type Count = u32;
 /// SUM: what I have, in short.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Sum {
-    /// The first and last id of the range; `None` for everything.
-    pub range: Option<(NodeId, NodeId)>,
+    /// The range that this is about; `None` for everything.
+    pub range: Option<Range>,
     /// How many records.
     pub count: Count,
     /// Their digest.
@@ -257,9 +264,9 @@ pub struct Sum {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ask {
     /// The range that `have` covers in full, where this is not about everything.
-    pub range: Option<(NodeId, NodeId)>,
-    /// Ids and keys, in ascending order of ids.
-    pub have: Vec<(NodeId, Key)>,
+    pub range: Option<Range>,
+    /// Ids and keys.
+    pub have: Have,
 }
 
 /// HB: a heartbeat.
@@ -369,12 +376,12 @@ pub struct DataHead {
     pub source: NodeId,
     /// Whom it is for.
     pub destination: NodeId,
-    /// Octets of payload that follow the line, before a CRLF.
+    /// Octets of payload that follow the line, before a CRLF: at most [`PAYLOAD_LIMIT`](super::PAYLOAD_LIMIT), of a report 0.
     pub len: u32,
 }
 
-/// A packet. One that was read, or built within the bounds that its fields state, is emitted as a text that is read back
-/// as the same packet.
+/// A packet, which is always emitted as one line. One that was read, or built within the ranges that its fields state, is
+/// emitted as a text that is read back as the same packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Packet {
     /// LNK.
@@ -382,9 +389,9 @@ pub enum Packet {
     /// REG.
     Reg(Registration),
     /// NET: nodes that are there.
-    Net(Vec<Contact>),
+    Net(Nodes),
     /// OVER: the graph, for people and tools.
-    Over(Vec<Record>),
+    Over(Records),
     /// UPT.
     Upt(Upt),
     /// RMV.
@@ -408,5 +415,11 @@ pub enum Packet {
     /// DAT.
     Dat(DataHead),
     /// The whole line of a word that this version does not know: counted and ignored.
-    Unknown(Bytes),
+    Unknown(UnknownLine),
 }
+
+/// The nodes that one NET names.
+pub type Nodes = Bounded<Vec<Contact>, NODES_LIMIT>;
+
+/// The records that one OVER shows.
+pub type Records = Bounded<Vec<Record>, NODES_LIMIT>;

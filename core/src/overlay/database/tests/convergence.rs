@@ -36,7 +36,7 @@ impl Relay {
 }
 
 /// For each source the update with the greatest key, and under equal keys the greatest hash.
-fn newest(drafts: &[Draft]) -> Vec<(NodeId, Key, Hash, Bytes)> {
+fn newest(drafts: &[Draft]) -> Vec<(NodeId, Key, Hash, BodyText)> {
     let mut newest = BTreeMap::new();
     for upt in drafts.iter().map(Draft::upt) {
         let best = newest.entry(upt.source.id.unwrap()).or_insert_with(|| upt.clone());

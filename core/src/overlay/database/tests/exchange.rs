@@ -1,6 +1,7 @@
 //! What databases tell each other of themselves.
 
 use super::*;
+use crate::overlay::wire::{Have, NODES_LIMIT};
 
 fn filled(drafts: &[Draft]) -> Database {
     let mut database = Database::default();
@@ -16,6 +17,11 @@ fn spread(drafts: Vec<Draft>) -> Vec<Draft> {
         .into_iter()
         .map(|d| Draft { id: d.id.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835), ..d })
         .collect()
+}
+
+/// The ids between two, in whatever order.
+fn range(one: u128, other: u128) -> Range {
+    Range::new(NodeId(one.min(other)), NodeId(one.max(other))).unwrap()
 }
 
 fn some(nodes: u128, count: usize) -> impl Strategy<Value = Vec<Draft>> {
@@ -46,22 +52,20 @@ proptest! {
 
     #[test]
     fn parts_make_up_the_range(from: u128, to in prop_oneof![any::<u128>(), Just(u128::MAX)], near in 0u128..40, id: u128) {
-        for range in [(NodeId(from), NodeId(to)), (NodeId(from), NodeId(from.saturating_add(near))), EVERYTHING] {
+        for range in [range(from, to), range(from, from.saturating_add(near)), Range::ALL] {
             let parts = split(range);
-            prop_assert_eq!(parts.is_empty(), range.0 > range.1);
-            let holds = |(first, last): &Range| (*first..=*last).contains(&NodeId(id));
-            prop_assert_eq!(parts.iter().filter(|part| holds(part)).count(), usize::from(holds(&range)));
-            if let (Some(first), Some(last)) = (parts.first(), parts.last()) {
-                prop_assert_eq!((first.0, last.1), range);
-                prop_assert!(parts.windows(2).all(|w| w[0].1.0 + 1 == w[1].0.0 && w[0].0 <= w[0].1));
-            }
+            let holding = parts.iter().filter(|part| part.contains(NodeId(id))).count();
+            prop_assert_eq!(holding, usize::from(range.contains(NodeId(id))));
+            let [first, last] = [parts.first(), parts.last()].map(Option::unwrap);
+            prop_assert_eq!((first.first(), last.last()), (range.first(), range.last()));
+            prop_assert!(parts.windows(2).all(|w| w[0].last().0 + 1 == w[1].first().0));
         }
     }
 
     #[test]
     fn sums_of_parts_make_up_the_sum(drafts in some(9, 30)) {
         let database = filled(&drafts);
-        let parts = split(EVERYTHING).into_iter().map(|part| database.sum(Some(part)));
+        let parts = split(Range::ALL).into_iter().map(|part| database.sum(Some(part)));
         let (count, digest) = parts.fold((0, 0), |(n, d), sum| (n + sum.count, d ^ sum.digest.0));
         prop_assert_eq!((count, digest), (database.sum(None).count, database.sum(None).digest.0));
     }
@@ -69,8 +73,8 @@ proptest! {
     #[test]
     fn who_asks_gets_what_is_newer_or_missing(one in some(6, 12), other in some(6, 12), from: u128, to: u128, all: bool) {
         let (one, other) = (filled(&one), filled(&other));
-        let range = (!all).then_some((NodeId(from), NodeId(to)));
-        let within = |id: NodeId| range.is_none_or(|(first, last)| first <= id && id <= last);
+        let range = (!all).then(|| range(from, to));
+        let within = |id: NodeId| range.is_none_or(|range| range.contains(id));
         let expected: Vec<_> = one.entries()
             .filter(|e| within(e.id()) && other.get(e.id()).is_none_or(|theirs| theirs.key() < e.key()))
             .map(|e| (e.id(), e.key())).collect();
@@ -83,8 +87,8 @@ proptest! {
     #[test]
     fn what_a_stranger_asks_cannot_hurt(drafts in some(5, 9), have in prop::collection::vec((any::<u128>(), counters()), 0..9), from: u128, to: u128) {
         let database = filled(&drafts);
-        let have = have.into_iter().map(|(id, sequence)| (NodeId(id), key(1, sequence))).collect();
-        let ask = super::super::super::wire::Ask { range: Some((NodeId(from), NodeId(to))), have };
+        let have = have.into_iter().map(|(id, sequence)| (NodeId(id), key(1, sequence)));
+        let ask = super::super::super::wire::Ask { range: Some(range(from, to)), have: Have::ascending(have) };
         prop_assert!(answer(&database, &ask).len() <= database.len());
         database.wanted(&ask);
         database.sum(ask.range);
@@ -133,4 +137,19 @@ fn a_thousand_records_that_differ_in_one_are_found_by_a_few_sums() {
     assert_eq!(parts.len(), FANOUT);
     let differing: Vec<_> = parts.iter().filter(|part| other.compare(part) != Compared::Equal).collect();
     assert_eq!(differing.len(), 1);
+}
+
+#[test]
+fn an_ask_ends_with_the_last_that_it_can_name() {
+    let most = u128::try_from(NODES_LIMIT).unwrap();
+    let mut database = Database::new(Limits { records: 20_000, ..Limits::default() });
+    for id in 1..=most {
+        draft(id, 1).offer(Time::ZERO, &mut database);
+    }
+    assert_eq!((database.ask(None).range, database.ask(None).have.len()), (None, NODES_LIMIT));
+    draft(most + 1, 1).offer(Time::ZERO, &mut database);
+    let ask = database.ask(None);
+    assert_eq!((ask.range, ask.have.len()), (Some(range(0, most)), NODES_LIMIT));
+    assert_eq!(answer(&database, &ask), [], "what is not named is not asked for");
+    assert_eq!(database.ask(Some(range(9, u128::MAX))).range, Some(range(9, u128::MAX)));
 }

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::*;
+use crate::overlay::wire::Metric;
 
 const fn secs(secs: u64) -> Time {
     Time::from_secs(secs)
@@ -118,14 +119,15 @@ fn only_a_newer_record_or_an_answer_clears_a_mark() {
 
 #[test]
 fn costs_of_another_metric_are_not_taken_for_delays() {
-    let mut body = draft(1, 1).chooses(&[2]).body();
-    body.updates[0].attributes.metric = Some(Bytes::from_static(b"load"));
-    body.updates[0].attributes.k = Some(3);
+    let mut load = draft(1, 1).chooses(&[2]).body().updates()[0].clone();
+    load.attributes.metric = Metric::new("load").ok();
+    load.attributes.k = Some(3);
+    let body = Body::of(load.clone());
     let mut database = Database::default();
     database.offer(Time::ZERO, draft(1, 1).upt(), &body);
     let entry = database.get(NodeId(1)).unwrap();
     assert_eq!((entry.links(), entry.k()), (&[][..], Some(3)));
-    body.updates.extend(draft(1, 1).chooses(&[5]).body().updates);
+    let body = Body::new([load, draft(1, 1).chooses(&[5]).body().updates()[0].clone()]).unwrap();
     database.offer(Time::ZERO, draft(1, 2).upt(), &body);
     assert_eq!(database.get(NodeId(1)).unwrap().chosen().collect::<Vec<_>>(), [NodeId(5)]);
 }
@@ -181,8 +183,8 @@ fn a_full_database_takes_news_of_those_whom_it_knows() {
 #[test]
 fn a_node_listens_at_the_address_of_its_name_and_at_those_it_gave() {
     let further = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 5));
-    let attributes = Attributes { addrs: smallvec![further], ..Attributes::default() };
-    let body = Body { updates: smallvec![Update { attributes, links: Vec::new() }] };
+    let attributes = Attributes { addrs: [further].into(), ..Attributes::default() };
+    let body = Body::of(Update { attributes, links: Links::default() });
     let source = draft(1, 1).upt().source;
     let mut database = Database::default();
     database.offer(secs(7), Upt::originate(key(1, 1), source, 0, &body), &body);

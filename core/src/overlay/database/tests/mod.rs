@@ -9,11 +9,11 @@ mod telling;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, SocketAddr};
 
-use bytes::Bytes;
 use proptest::prelude::*;
-use smallvec::smallvec;
 
-use super::super::wire::{Attributes, Body, Hash, LinkAttributes, Listed, ListedRole, NodeName, Update, Upt};
+use super::super::wire::{
+    Attributes, Body, BodyText, Hash, LinkAttributes, Links, Listed, ListedRole, NodeName, Range, Update, Upt,
+};
 use super::super::{Cost, Key, NodeId};
 use super::*;
 use crate::kernel::Time;
@@ -73,8 +73,8 @@ impl Draft {
             attributes: LinkAttributes { bye, ..LinkAttributes::default() },
         };
         let attributes = Attributes { life: self.life, ..Attributes::default() };
-        let links = self.links.iter().map(listed).collect();
-        Body { updates: smallvec![Update { attributes, links }] }
+        let links = self.links.iter().map(listed);
+        Body::of(Update { attributes, links: Links::first(links) })
     }
 
     fn offer(&self, now: Time, to: &mut Database) -> Verdict {
@@ -104,7 +104,7 @@ fn drafts(nodes: u128, degree: usize) -> impl Strategy<Value = Draft> {
 }
 
 /// What a database holds, ages aside.
-fn contents(database: &Database) -> Vec<(NodeId, Key, Hash, Bytes)> {
+fn contents(database: &Database) -> Vec<(NodeId, Key, Hash, BodyText)> {
     database.entries().map(|e| (e.id(), e.key(), e.hash(), e.upt().body.clone())).collect()
 }
 
@@ -121,5 +121,5 @@ fn check(database: &Database) {
     }
     assert_eq!(database.next_expiry(), database.entries().map(Entry::expires).min());
     assert_eq!(database.octets(), database.entries().map(|e| e.upt().body.len()).sum::<usize>());
-    assert_eq!(database.sum(None).digest, database.sum(Some(EVERYTHING)).digest);
+    assert_eq!(database.sum(None).digest, database.sum(Some(Range::ALL)).digest);
 }

@@ -16,7 +16,7 @@ fn register(bench: &mut Bench, id: u128, all: bool, over: bool) -> (Vec<u128>, V
             network: Some(network()),
             all,
             over,
-            other: Bytes::new(),
+            other: Others::NONE,
         }),
     );
     let (mut names, mut records) = (Vec::new(), Vec::new());

@@ -6,7 +6,7 @@ use crate::overlay::database::{Database, Limits, SMALL, Verdict};
 /// A record of `id` under the first key, that says so many are free.
 fn record(id: u128, free: u32) -> Upt {
     let attributes = Attributes { life: Some(1_800), free: Some(free), ..Attributes::default() };
-    let body = Body { updates: smallvec![Update { attributes, links: Vec::new() }] };
+    let body = Body::of(Update { attributes, links: Links::default() });
     Upt::originate(Key { incarnation: 1, sequence: 1 }, name(id), 0, &body)
 }
 
@@ -77,7 +77,7 @@ fn a_database_too_large_for_one_answer_comes_in_several_and_waits_for_its_reader
     let mut answers = 0;
     loop {
         let from = bench.peers[&conn].said.len();
-        bench.say(conn, &Packet::Ask(Ask { range, have: Vec::new() }));
+        bench.say(conn, &Packet::Ask(Ask { range, have: Have::default() }));
         let said = &bench.peers[&conn].said[from..];
         have += said.iter().filter(|p| matches!(p, Packet::Upt(_))).count();
         answers += 1;
@@ -91,7 +91,7 @@ fn a_database_too_large_for_one_answer_comes_in_several_and_waits_for_its_reader
     // One who asks and does not read is owed a comparison, and nothing more is queued for it.
     bench.peers.get_mut(&conn).unwrap().stalled = true;
     for _ in 0..100 {
-        bench.say(conn, &Packet::Ask(Ask { range: None, have: Vec::new() }));
+        bench.say(conn, &Packet::Ask(Ask { range: None, have: Have::default() }));
     }
     assert!(!bench.closed(conn));
     assert!(bench.node.backlog(conn) < 1 << 20);
@@ -119,7 +119,7 @@ fn who_asked_while_it_read_nothing_gets_a_comparison_once_it_reads() {
     let conn = bench.accept(2, Role::Chooser);
     bench.peers.get_mut(&conn).unwrap().stalled = true;
     for _ in 0..9 {
-        bench.say(conn, &Packet::Ask(Ask { range: None, have: Vec::new() }));
+        bench.say(conn, &Packet::Ask(Ask { range: None, have: Have::default() }));
     }
     let sums = |bench: &Bench| bench.said(conn, |p| matches!(p, Packet::Sum(sum) if sum.range.is_none()));
     let before = sums(&bench);

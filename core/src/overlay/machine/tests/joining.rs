@@ -54,14 +54,14 @@ fn a_bootstrap_that_fails_or_refuses_is_asked_again_at_growing_distances() {
 fn who_lost_the_last_link_asks_the_bootstrap_at_once() {
     let mut bench = bench();
     let conn = asked(&mut bench);
-    bench.say(conn, &Packet::Net(vec![name(1).into()]));
+    bench.say(conn, &Packet::Net([name(1).into()].into()));
     assert!(bench.closed(conn));
     bench.pass(Duration::from_secs(1));
     let link = bench.answer(1);
     bench.pass(Duration::from_secs(1));
     while bench.dialled().contains(&BOOTSTRAP) {
         let conn = asked(&mut bench);
-        bench.say(conn, &Packet::Net(vec![name(1).into()]));
+        bench.say(conn, &Packet::Net([name(1).into()].into()));
     }
     bench.hang_up(link);
     assert!(until_dialled(&mut bench) <= 10);
@@ -71,7 +71,7 @@ fn who_lost_the_last_link_asks_the_bootstrap_at_once() {
 fn a_node_in_company_does_not_ask_out_of_turn() {
     let mut bench = bench();
     let conn = asked(&mut bench);
-    bench.say(conn, &Packet::Net(vec![name(1).into(), name(2).into()]));
+    bench.say(conn, &Packet::Net([name(1).into(), name(2).into()].into()));
     bench.pass(Duration::from_secs(1));
     let links = [1, 2].map(|id| bench.answer(id));
     bench.pass(Duration::from_secs(4));
@@ -111,7 +111,7 @@ fn a_bootstrap_that_names_a_stranger_to_one_in_company_has_another_overlay_found
         }
         let conn = asked(&mut bench);
         let stranger = names.iter().any(|n| n.id == Some(NodeId(70)));
-        bench.say(conn, &Packet::Net(names.into_iter().map(Into::into).collect()));
+        bench.say(conn, &Packet::Net(Nodes::first(names.into_iter().map(Into::into))));
         assert_eq!(bench.dialled(), if stranger { vec![70] } else { vec![] });
     }
     let conn = bench.reach(70);
@@ -227,7 +227,7 @@ fn a_bootstrap_that_tells_nothing_is_named_once_with_its_reason() {
     assert_eq!(failures(&mut bench), [BootstrapError::Silent]);
     until_dialled(&mut bench);
     let conn = asked(&mut bench);
-    bench.say(conn, &Packet::Net(vec![]));
+    bench.say(conn, &Packet::Net(Nodes::default()));
     assert_eq!(bench.node.bootstraps()[0].error, None);
 }
 
@@ -260,7 +260,7 @@ fn a_newcomer_of_another_network_or_with_this_nodes_id_is_told_nothing() {
         (Some(network()), NodeName { addr: address(77), ..name(ME) }, Reason::Twin),
     ] {
         let conn = bench.open(50, How::Accepted(Port(0)));
-        let (all, over, other) = (true, true, Bytes::new());
+        let (all, over, other) = (true, true, Others::NONE);
         bench.say(conn, &Packet::Reg(Registration { node: node.into(), k: 2, network, all, over, other }));
         let word = Word::new("REG").unwrap();
         let nack = Packet::Nack(Nack { word, reason: Some(reason), nodes: Default::default() });
@@ -275,7 +275,7 @@ fn a_newcomer_of_another_network_or_with_this_nodes_id_is_told_nothing() {
 fn another_node_with_this_nodes_id_is_found_where_it_was_named() {
     let mut bench = bench();
     let conn = asked(&mut bench);
-    bench.say(conn, &Packet::Net(vec![NodeName { addr: address(77), ..name(ME) }.into()]));
+    bench.say(conn, &Packet::Net([NodeName { addr: address(77), ..name(ME) }.into()].into()));
     let conn = bench.reach(77);
     let word = Word::new("LNK").unwrap();
     bench.say(conn, &Packet::Nack(Nack { word, reason: Some(Reason::Twin), nodes: Default::default() }));
@@ -287,7 +287,7 @@ fn another_node_with_this_nodes_id_is_found_where_it_was_named() {
 fn guest_of_one() -> Bench {
     let mut bench = Bench::with(|config| config.bootstraps = vec![address(BOOTSTRAP)]);
     let conn = asked(&mut bench);
-    bench.say(conn, &Packet::Net(vec![name(1).into()]));
+    bench.say(conn, &Packet::Net([name(1).into()].into()));
     bench.pass(Duration::from_secs(1));
     let link = bench.answer(1);
     bench.record(link, 1, &[(ME, ListedRole::In), (2, ListedRole::Both)], 4);

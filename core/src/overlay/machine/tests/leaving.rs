@@ -9,7 +9,7 @@ impl Bench {
     fn farewell(&mut self, conn: ConnId, id: u128) {
         self.sequence += 1;
         let attributes = Attributes { life: Some(1_800), left: true, ..Attributes::default() };
-        let body = Body { updates: smallvec![Update { attributes, links: Vec::new() }] };
+        let body = Body::of(Update { attributes, links: Links::default() });
         let key = Key { incarnation: 1, sequence: self.sequence };
         self.say(conn, &Packet::Upt(Upt::originate(key, name(id), 0, &body)));
     }
@@ -23,7 +23,7 @@ impl Bench {
             network: Some(network()),
             all: true,
             over: false,
-            other: Bytes::new(),
+            other: Others::NONE,
         };
         self.say(conn, &Packet::Reg(registration));
         let net = self.peers[&conn].said.iter().find_map(|packet| match packet {
@@ -46,7 +46,7 @@ fn who_left_is_named_counted_and_probed_no_more() {
         network: Some(network()),
         all: false,
         over: false,
-        other: Bytes::new(),
+        other: Others::NONE,
     };
     bench.say(conn, &Packet::Reg(registration));
     bench.record(conns[0], 50, &[(1, ListedRole::Both)], 8);
@@ -93,7 +93,7 @@ fn who_leaves_says_so() {
     bench.node.command(bench.now, Command::Leave).unwrap();
     bench.drain();
     let last = bench.peers[&conns[0]].said.iter().rev().find_map(|packet| match packet {
-        Packet::Upt(upt) => Some(upt.parse_body().unwrap().updates[0].attributes.left),
+        Packet::Upt(upt) => Some(upt.parse_body().unwrap().updates()[0].attributes.left),
         _ => None,
     });
     assert_eq!(last, Some(true));

@@ -31,7 +31,6 @@ use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use smallvec::smallvec;
 
 use super::Overlay;
 use crate::kernel::{
@@ -42,8 +41,9 @@ use crate::overlay::event::Event;
 use crate::overlay::link::{Mine, Theirs};
 use crate::overlay::names::{Cost, Key, NodeId, Token};
 use crate::overlay::wire::{
-    self, Attributes, Beat, Body, Capabilities, Datagram, Greeting, LinkAttributes, Listed, ListedRole, Nack,
-    Network, NodeName, Packet, Reason, Role, Teardown, Update, Upt, Word,
+    self, Alternatives, Attributes, Beat, Body, Capabilities, Datagram, Greeting, Have, LinkAttributes,
+    Links, Listed, ListedRole, MoreAddresses, Nack, Network, NodeName, Nodes, Others, Packet, Reason, Role,
+    Teardown, UnknownLine, Update, Upt, Word,
 };
 
 /// The node's own id: some peers are below it, some above.
@@ -279,7 +279,7 @@ impl Bench {
 
     fn greet(&mut self, conn: ConnId, role: Role) {
         let id = self.peers[&conn].id;
-        let caps = Capabilities { start: Some(1), other: Bytes::new() };
+        let caps = Capabilities { start: Some(1), other: Others::NONE };
         let token = Token(u64::try_from(id).unwrap());
         let greeting = Greeting { version: 1, network: network(), node: name(id), role, token, caps };
         self.say(conn, &Packet::Lnk(greeting));
@@ -329,8 +329,7 @@ impl Bench {
             attributes: LinkAttributes::default(),
         };
         let attributes = Attributes { life: Some(1_800), free: Some(free), ..Attributes::default() };
-        let body =
-            Body { updates: smallvec![Update { attributes, links: links.iter().map(listed).collect() }] };
+        let body = Body::of(Update { attributes, links: Links::first(links.iter().map(listed)) });
         let key = Key { incarnation: 1, sequence: self.sequence };
         self.say(conn, &Packet::Upt(Upt::originate(key, name(id), 0, &body)));
     }
@@ -352,8 +351,7 @@ impl Bench {
             attributes: LinkAttributes::default(),
         };
         let attributes = Attributes { life: Some(life), ..Attributes::default() };
-        let body =
-            Body { updates: smallvec![Update { attributes, links: links.iter().map(listed).collect() }] };
+        let body = Body::of(Update { attributes, links: Links::first(links.iter().map(listed)) });
         Packet::Upt(Upt::originate(key, node, age, &body))
     }
 
@@ -363,7 +361,7 @@ impl Bench {
     }
 
     fn nack(&mut self, conn: ConnId, others: &[u128]) {
-        let nodes = others.iter().map(|id| name(*id).into()).collect();
+        let nodes = Alternatives::first(others.iter().map(|id| name(*id).into()));
         self.say(
             conn,
             &Packet::Nack(Nack { word: Word::new("LNK").unwrap(), reason: Some(Reason::Full), nodes }),

@@ -106,7 +106,8 @@ fn ids_claimed_in_volume_are_slowed() {
 fn one_that_asks_for_everything_all_the_time_is_slowed() {
     let rate = Rate { burst: 10_000, per_second: 100 };
     let (mut bench, conns) = Bench::settled(|config| config.bounds.budgets.answers = rate);
-    let asked = flood(&mut bench, conns[0], 1_000, |_| Packet::Ask(Ask { range: None, have: Vec::new() }));
+    let asked =
+        flood(&mut bench, conns[0], 1_000, |_| Packet::Ask(Ask { range: None, have: Have::default() }));
     assert!((5..30).contains(&asked), "{asked}");
     assert_eq!(over(&bench), [(Some(1), Budget::Answers, Measure::Slowed)]);
 }
@@ -128,7 +129,6 @@ fn a_host_that_registers_all_the_time_is_refused() {
     let (mut bench, _) = Bench::settled(|config| config.bounds.budgets.introductions = rate);
     let register = |bench: &mut Bench, id: u128| {
         let conn = bench.open(id, How::Accepted(Port(0)));
-        let other = Bytes::new();
         bench.say(
             conn,
             &Packet::Reg(Registration {
@@ -137,7 +137,7 @@ fn a_host_that_registers_all_the_time_is_refused() {
                 network: Some(network()),
                 all: false,
                 over: false,
-                other,
+                other: Others::NONE,
             }),
         );
         bench.said(conn, |p| matches!(p, Packet::Net(_)))

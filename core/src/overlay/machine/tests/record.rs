@@ -15,7 +15,7 @@ fn told(bench: &Bench, conn: ConnId) -> Vec<&Upt> {
 }
 
 fn last(bench: &Bench, conn: ConnId) -> Update {
-    told(bench, conn).last().unwrap().parse_body().unwrap().updates[0].clone()
+    told(bench, conn).last().unwrap().parse_body().unwrap().updates()[0].clone()
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn without_a_state_that_can_be_read_and_written_a_node_does_nothing() {
 #[test]
 fn a_node_behind_its_own_record_says_nothing_until_it_has_caught_up() {
     let (mut bench, conns) = Bench::settled(|_| ());
-    let body = Body { updates: smallvec![Update { attributes: Attributes::default(), links: Vec::new() }] };
+    let body = Body::of(Update { attributes: Attributes::default(), links: Links::default() });
     let later = Upt::originate(Key { incarnation: 5, sequence: 3 }, name(ME), 0, &body);
     let mut bytes = BytesMut::from(&Packet::Upt(later).emit()[..]);
     bench.node.handle(bench.now, Input::Received { conn: conns[0], bytes: &mut bytes });

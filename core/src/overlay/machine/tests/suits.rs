@@ -136,9 +136,11 @@ fn with_directed_links_the_other_end_lists_only_who_chose_it() {
 fn courted_at(addrs: &[u128]) -> Bench {
     let (mut bench, conns) = Bench::settled(|config| config.links = LinkMode::Directed);
     let node = NodeName { addr: address(addrs[0]), id: Some(NodeId(9)) };
-    let attributes =
-        Attributes { addrs: addrs[1..].iter().map(|id| address(*id)).collect(), ..Attributes::default() };
-    let body = Body { updates: smallvec![Update { attributes, links: Vec::new() }] };
+    let attributes = Attributes {
+        addrs: MoreAddresses::first(addrs[1..].iter().map(|id| address(*id))),
+        ..Attributes::default()
+    };
+    let body = Body::of(Update { attributes, links: Links::default() });
     bench.silent.extend(addrs);
     let key = Key { incarnation: 1, sequence: 1 };
     bench.say(conns[0], &Packet::Upt(Upt::originate(key, node, 0, &body)));

@@ -17,7 +17,7 @@ fn since(before: Tally, after: Tally) -> (u64, u64) {
 fn a_frame_counts_on_its_own_link_with_its_line_end() {
     let (mut bench, conns) = Bench::settled(|_| ());
     let (before, other) = (traffic(&bench, 1), traffic(&bench, 2));
-    let packet = Packet::Unknown(Bytes::from_static(b"NEWS"));
+    let packet = Packet::Unknown(UnknownLine::new(Bytes::from_static(b"NEWS")).unwrap());
     bench.say(conns[0], &packet);
     let after = traffic(&bench, 1);
     assert_eq!(since(before.received, after.received), (1, packet.emit().len() as u64));
