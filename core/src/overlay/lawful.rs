@@ -14,8 +14,8 @@ use super::machine::Overlay;
 use super::names::{Cost, Key, NodeId, Token};
 use super::wire::{
     Ask, Attributes, Beat, Body, Capabilities, DataHead, Digest, Flow, Greeting, Hears, LinkAttributes,
-    Listed, ListedRole, Nack, Network, NodeName, Packet, Reason, Registration, Removal, Role, Sum, Teardown,
-    Update, Upt, Way, Word, emit_data, emit_datagram,
+    Listed, ListedRole, Nack, Network, NodeName, Packet, Ping, Pong, Reason, Registration, Removal, Role,
+    Sum, Teardown, Update, Upt, Way, Word, emit_data, emit_datagram,
 };
 use crate::kernel::{Rng, Seed};
 use crate::sim::laws::Lawful;
@@ -142,6 +142,14 @@ fn head(rng: &mut Rng) -> DataHead {
     DataHead { ttl, way, flow: flows[rng.index(flows.len())], source: id(rng), destination: id(rng), len: 0 }
 }
 
+fn ping(rng: &mut Rng) -> Ping {
+    Ping { token: token(rng), id: id(rng) }
+}
+
+fn pong(rng: &mut Rng) -> Pong {
+    Pong { token: token(rng), id: id(rng) }
+}
+
 fn range(rng: &mut Rng) -> Option<(NodeId, NodeId)> {
     rng.percent(50).then(|| (NodeId(0), id(rng)))
 }
@@ -162,8 +170,8 @@ fn packet(rng: &mut Rng, peer: NodeId) -> Packet {
             nodes: vec![name(id(rng)).into()],
         }),
         17 => Packet::Rmv(Removal::originate(key(rng), name(peer), id(rng), key(rng))),
-        18 => Packet::Ping(token(rng)),
-        19 => Packet::Pong(token(rng)),
+        18 => Packet::Ping(ping(rng)),
+        19 => Packet::Pong(pong(rng)),
         20 => Packet::Net((0..rng.below(5)).map(|_| name(id(rng)).into()).collect()),
         21 => Packet::Unknown(Bytes::from_static(b"NEW")),
         _ => Packet::Reg(Registration {
@@ -210,8 +218,8 @@ fn datagram(rng: &mut Rng) -> Vec<u8> {
     let mut bytes = Vec::new();
     match rng.below(8) {
         0..3 => bytes.extend_from_slice(&Packet::Hb(beat(rng)).emit()),
-        3 => bytes.extend_from_slice(&Packet::Ping(token(rng)).emit()),
-        4 => bytes.extend_from_slice(&Packet::Pong(token(rng)).emit()),
+        3 => bytes.extend_from_slice(&Packet::Ping(ping(rng)).emit()),
+        4 => bytes.extend_from_slice(&Packet::Pong(pong(rng)).emit()),
         5..7 => {
             let (head, payload) = payload(rng);
             bytes.extend_from_slice(&emit_datagram(token(rng), &head, &payload));

@@ -38,8 +38,8 @@
 //! seg        = "SEG@" number "@" index "@" count "@" chunk       ; index below count
 //! sum        = "SUM@" [ range "@" ] number "@" 32HEX             ; how many records, and their digest
 //! ask        = "ASK@" [ range "@" ] [ have *( "|" have ) ]       ; ids ascending, at most NODES_LIMIT
-//! ping       = "PING@" token
-//! pong       = "PONG@" token
+//! ping       = "PING@" token "@" id             ; who is meant
+//! pong       = "PONG@" token "@" id             ; the token of the PING, and who answers
 //! hb         = "HB@" token "@" long "@" long "@" long            ; number from 1, last heard, microseconds held
 //!              "@" hears "@" long "@" [ long ] [ "@" padding ]   ; last heard padded, octets of the link read
 //! dat        = "DAT@" ttl "@" way "@" flow "@" id "@" id "@" len [ "@" token ]   ; then CRLF, len octets, CRLF;
@@ -159,6 +159,6 @@ pub use read::{read, read_data, read_reassembled};
 pub use segment::{Reassembly, SegError, cut, frames};
 pub use value::{
     Ask, Attributes, Beat, Body, Capabilities, Contact, Count, DataHead, Digest, Flow, Greeting, Hash, Hears,
-    LinkAttributes, Listed, ListedRole, Nack, Network, NodeName, Packet, Record, Registration, Removal, Role,
-    Segment, Sum, Teardown, Update, Upt, Way,
+    LinkAttributes, Listed, ListedRole, Nack, Network, NodeName, Packet, Ping, Pong, Record, Registration,
+    Removal, Role, Segment, Sum, Teardown, Update, Upt, Way,
 };
