@@ -12,7 +12,7 @@ use divan::counter::ItemsCount;
 use egoist_core::kernel::{ConnId, How, Input, Loaded, Machine, Output, Port, Seed, Time};
 use egoist_core::overlay::wire::{
     Attributes, Body, Capabilities, Greeting, LinkAttributes, Links, Listed, ListedRole, Network, NodeName,
-    Others, Packet, Role, Update, Upt,
+    Others, Packet, Ping, Role, Update, Upt, emit_ping,
 };
 use egoist_core::overlay::{Config, Cost, Key, NodeId, Overlay, Token};
 
@@ -151,10 +151,9 @@ fn drop_a_duplicate(bencher: Bencher<'_, '_>) {
 fn answer_a_probe(bencher: Bencher<'_, '_>) {
     let mut bench = Bench::new();
     let from = name(1).addr;
+    let ping = emit_ping(&Ping { token: Token(0x0123_4567_89ab_cdef), id: NodeId(0) });
     bencher.counter(ItemsCount::new(1u32)).bench_local(|| {
-        bench
-            .node
-            .handle(bench.now, Input::Datagram { port: Port(0), from, bytes: b"PING@0123456789abcdef\r\n" });
+        bench.node.handle(bench.now, Input::Datagram { port: Port(0), from, bytes: &ping });
         bench.drain()
     });
 }

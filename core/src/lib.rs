@@ -28,7 +28,7 @@
 //! // What a real driver has instead: files, and sockets.
 //! let mut files: BTreeMap<&str, Bytes> = BTreeMap::new();
 //! let (mut dials, mut answers, mut started) = (0, Vec::new(), None);
-//! let mut arrives = Some((Time::from_secs(5), b"PING@00000000000000aa\r\n"));
+//! let mut arrives = Some((Time::from_secs(5), &b"PING@00000000000000aa@00000000000000000000000000000007\r\n"[..]));
 //!
 //! // 1. Build it: here it wants to load its state.
 //! let (name, here) = (Network::new("example").unwrap(), "127.0.0.1:61300".parse().unwrap());
@@ -80,7 +80,8 @@
 //! }
 //!
 //! assert_eq!(started, node.id().map(|id| (id, 1)));
-//! assert_eq!(answers, ["PONG@00000000000000aa\r\n"]);
+//! let (id, _) = started.unwrap();
+//! assert_eq!(answers, [format!("PONG@00000000000000aa@{id}\r\n")], "whoever was meant");
 //! assert!(dials >= 3, "the bootstrap is asked again");
 //! assert_eq!(node.phase(), Phase::Alone);
 //! assert!(files.contains_key("identity"), "the next start is incarnation 2 of the same node");

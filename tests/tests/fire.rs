@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use egoist_core::kernel::{Class, Output, Seed, Time};
+use egoist_core::overlay::link::Mine;
 use egoist_core::overlay::scenario::Scenario;
 use egoist_core::overlay::wire::Network;
 use egoist_core::overlay::{Command, Config, Event, LinkMode, NodeId, Overlay, Refusal, Way, oracle};
@@ -180,4 +181,30 @@ fn a_reader_that_stops_costs_its_own_queue_and_nothing_else() {
     // A window at the network, one at the driver, and a megabyte of its own.
     assert!(taken * 20_000 <= (1 << 20) + (256 << 10) + (64 << 10) + 40_000, "{taken} taken");
     assert!(bulk.get() > 0 && undelivered.iter().all(|(_, why)| *why == "busy"), "{undelivered:?}");
+}
+
+/// Whom a node chooses, by their numbers.
+fn chosen(world: &World<Overlay>, number: usize, nodes: usize) -> Vec<usize> {
+    let chosen = node(world, number).neighbors().into_iter().filter(|link| link.mine == Mine::Chosen);
+    let ids: Vec<NodeId> = chosen.map(|link| link.id).collect();
+    let running = (0..nodes).filter(|other| world.machine(*other).is_some());
+    running.filter(|other| ids.contains(&id(world, *other))).collect()
+}
+
+#[test]
+fn one_who_starts_again_and_again_without_state_keeps_no_lost_choice_from_being_replaced() {
+    let (nodes, restless, starts) = (8, 7, 12);
+    for seed in 1..=5 {
+        let mut world = settled(nodes, seed);
+        for _ in 0..starts {
+            world.restart(restless, Restart::Forgetting);
+            world.run_until(world.now() + Duration::from_secs(5), |_, _, _| ());
+        }
+        let left_behind = node(&world, 0).database().len() - nodes;
+        assert!(left_behind >= starts, "{left_behind} of {starts}");
+        let lost = *chosen(&world, 0, nodes).iter().find(|other| **other != restless).expect("one of two");
+        world.kill(lost);
+        world.run_until(world.now() + Duration::from_secs(2), |_, _, _| ());
+        assert_eq!(chosen(&world, 0, nodes).len(), 2, "seed {seed}");
+    }
 }

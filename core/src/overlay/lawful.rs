@@ -13,8 +13,9 @@ use super::machine::Overlay;
 use super::names::{Cost, Key, NodeId, Token};
 use super::wire::{
     Ask, Attributes, Beat, Body, Capabilities, DataHead, Digest, Flow, Greeting, Have, Hears, LinkAttributes,
-    Links, Listed, ListedRole, Nack, Network, NodeName, Nodes, Others, Packet, Range, Reason, Registration,
-    Removal, Role, Sum, Teardown, UnknownLine, Update, Upt, Way, Word, emit_data, emit_datagram,
+    Links, Listed, ListedRole, Nack, Network, NodeName, Nodes, Others, Packet, Ping, Pong, Range, Reason,
+    Registration, Removal, Role, Sum, Teardown, UnknownLine, Update, Upt, Way, Word, emit_data,
+    emit_datagram,
 };
 use crate::kernel::{Rng, Seed};
 use crate::sim::laws::Lawful;
@@ -141,6 +142,14 @@ fn head(rng: &mut Rng) -> DataHead {
     DataHead { ttl, way, flow: flows[rng.index(flows.len())], source: id(rng), destination: id(rng), len: 0 }
 }
 
+fn ping(rng: &mut Rng) -> Ping {
+    Ping { token: token(rng), id: id(rng) }
+}
+
+fn pong(rng: &mut Rng) -> Pong {
+    Pong { token: token(rng), id: id(rng) }
+}
+
 fn range(rng: &mut Rng) -> Option<Range> {
     rng.percent(50).then(|| id(rng)).and_then(|last| Range::new(NodeId(0), last))
 }
@@ -161,8 +170,8 @@ fn packet(rng: &mut Rng, peer: NodeId) -> Packet {
             nodes: [name(id(rng)).into()].into(),
         }),
         17 => Packet::Rmv(Removal::originate(key(rng), name(peer), id(rng), key(rng))),
-        18 => Packet::Ping(token(rng)),
-        19 => Packet::Pong(token(rng)),
+        18 => Packet::Ping(ping(rng)),
+        19 => Packet::Pong(pong(rng)),
         20 => Packet::Net(Nodes::first((0..rng.below(5)).map(|_| name(id(rng)).into()))),
         21 => Packet::Unknown(
             UnknownLine::new(Bytes::from_static(b"NEW")).unwrap_or_else(|_| unreachable!("a word")),
@@ -211,8 +220,8 @@ fn datagram(rng: &mut Rng) -> Vec<u8> {
     let mut bytes = Vec::new();
     match rng.below(8) {
         0..3 => bytes.extend_from_slice(&Packet::Hb(beat(rng)).emit()),
-        3 => bytes.extend_from_slice(&Packet::Ping(token(rng)).emit()),
-        4 => bytes.extend_from_slice(&Packet::Pong(token(rng)).emit()),
+        3 => bytes.extend_from_slice(&Packet::Ping(ping(rng)).emit()),
+        4 => bytes.extend_from_slice(&Packet::Pong(pong(rng)).emit()),
         5..7 => {
             let (head, payload) = payload(rng);
             bytes.extend_from_slice(&emit_datagram(token(rng), &head, &payload));

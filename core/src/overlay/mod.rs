@@ -38,8 +38,9 @@
 //! Nodes exchange text: lines of at most 8,190 octets and CRLF, a word first, fields separated by `@`. LNK begins a link
 //! and HB beats on it; UPT is a record, with a hash over all that no relay changes; SUM and ASK compare databases; TRD
 //! gives a choice up, NACK refuses one and names others; REG asks who is there, NET and OVER answer; PING is answered
-//! by PONG; DAT announces a payload; RMV claims that somebody is gone; SEG carries pieces of what is too long. Words,
-//! delimiters, fields and limits are those of the original program as far as it is known; [`wire`] has the grammar.
+//! by PONG, which names who answers; DAT announces a payload; RMV claims that somebody is gone; SEG carries pieces of what
+//! is too long. Words, delimiters, fields and limits are those of the original program as far as it is known; [`wire`] has
+//! the grammar.
 //!
 //! # Files
 //!

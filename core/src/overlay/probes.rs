@@ -9,6 +9,7 @@ use core::time::Duration;
 use super::addresses::{Addresses, Attempt};
 use super::link::{Heard, Smoothed};
 use super::names::{Cost, NodeId, Token};
+use super::wire::Pong;
 use crate::kernel::Time;
 
 /// How many newly heard-of nodes are measured at one pulse: a newcomer to an overlay of 490 knows its distances within
@@ -49,6 +50,17 @@ impl Measured {
 struct Waiting {
     id: NodeId,
     sent: Time,
+}
+
+/// Whose answer came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Answer {
+    /// That of the node which was meant.
+    Meant(NodeId),
+    /// Somebody else's, where this node was meant to be.
+    Another(NodeId),
+    /// Nobody waits for it.
+    Stray,
 }
 
 /// The distances measured, and the probes under way.
@@ -158,12 +170,17 @@ impl Probes {
         self.peers.get(&id).is_some_and(|peer| !peer.attempt.is_over())
     }
 
-    /// An answer came, from wherever: whose it is and the round trip; `None` for a token that nobody waits for. What else
-    /// the attempt had under way is waited for no more.
-    pub(super) fn answered(&mut self, now: Time, token: Token, when: Heard) -> Option<(NodeId, Duration)> {
-        let Waiting { id, sent } = self.waiting.remove(&token)?;
-        let peer = self.peers.get_mut(&id)?;
-        let (at, others) = peer.attempt.answered(token)?;
+    /// An answer came, from wherever. With that of who was meant the attempt is over, and what else it had under way is
+    /// waited for no more. Somebody else's is none: it says that this address leads to `id` no more.
+    pub(super) fn answered(&mut self, now: Time, pong: &Pong, when: Heard) -> Answer {
+        let Some(Waiting { id, sent }) = self.waiting.remove(&pong.token) else { return Answer::Stray };
+        let Some(peer) = self.peers.get_mut(&id) else { return Answer::Stray };
+        if pong.id != id {
+            let Some(at) = peer.attempt.failed(pong.token) else { return Answer::Stray };
+            peer.at = peer.at.filter(|known| *known != at);
+            return Answer::Another(id);
+        }
+        let Some((at, others)) = peer.attempt.answered(pong.token) else { return Answer::Stray };
         peer.attempt.end();
         for other in others {
             self.waiting.remove(&other);
@@ -176,7 +193,14 @@ impl Probes {
         if when == Heard::InTime {
             Smoothed::sample(&mut peer.rtt, rtt);
         }
-        Some((id, rtt))
+        Answer::Meant(id)
+    }
+
+    /// Counts the attempt to get an answer of `id` as one in vain if it is over; whether it is.
+    pub(super) fn in_vain(&mut self, id: NodeId) -> bool {
+        let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.attempt.is_over()) else { return false };
+        peer.failed = peer.failed.saturating_add(1);
+        true
     }
 
     /// A link to `id` measured the way, and heard it last at `at`: as good as an answer then.
@@ -208,10 +232,7 @@ impl Probes {
                 && let Some(peer) = self.peers.get_mut(&id)
             {
                 peer.attempt.failed(token);
-                if peer.attempt.is_over() {
-                    peer.failed = peer.failed.saturating_add(1);
-                    failed.push(id);
-                }
+                failed.extend(Some(id).filter(|id| self.in_vain(*id)));
             }
         }
         failed
@@ -235,6 +256,11 @@ mod tests {
 
     fn at(port: u16) -> SocketAddr {
         SocketAddr::from(([192, 0, 2, 1], port))
+    }
+
+    /// The probe with this token is answered by `who`.
+    fn answered(probes: &mut Probes, ms: u64, token: u64, who: NodeId) -> Answer {
+        probes.answered(Time::from_millis(ms), &Pong { token: Token(token), id: who }, Heard::InTime)
     }
 
     proptest! {
@@ -269,11 +295,8 @@ mod tests {
         let id = NodeId(7);
         probes.learn(Time::ZERO, id);
         probes.sent(Time::from_millis(10), id, Token(1), at(1));
-        assert_eq!(
-            probes.answered(Time::from_millis(50), Token(1), Heard::InTime),
-            Some((id, Duration::from_millis(40)))
-        );
-        assert_eq!(probes.answered(Time::from_millis(50), Token(1), Heard::InTime), None);
+        assert_eq!(answered(&mut probes, 50, 1, id), Answer::Meant(id));
+        assert_eq!(answered(&mut probes, 50, 1, id), Answer::Stray);
         assert_eq!(probes.get(id).unwrap().cost(), Some(Cost::from_micros(40_000)));
         for (token, sent) in [(2, 100), (3, 3_200)] {
             probes.sent(Time::from_millis(sent), id, Token(token), at(1));
@@ -313,13 +336,35 @@ mod tests {
         assert!(probes.has_more(id));
         send(&mut probes, 3_250, 3);
         assert!(!probes.has_more(id));
-        let rtt = Duration::from_millis(750);
-        assert_eq!(probes.answered(Time::from_millis(3_750), Token(2), Heard::InTime), Some((id, rtt)));
+        assert_eq!(answered(&mut probes, 3_750, 2, id), Answer::Meant(id));
+        assert_eq!(probes.get(id).unwrap().rtt, Some(Smoothed::first(Duration::from_millis(750))));
         assert_eq!(probes.get(id).unwrap().at, Some(at(2)));
         assert!(!probes.is_waiting(id), "the third is not waited for");
-        assert_eq!(probes.answered(Time::from_millis(3_760), Token(3), Heard::InTime), None);
+        assert_eq!(answered(&mut probes, 3_760, 3, id), Answer::Stray);
         assert_eq!(probes.expire(Time::from_secs(9), timeout), []);
         assert_eq!(probes.get(id).unwrap().failed, 0);
+    }
+
+    #[test]
+    fn somebody_elses_answer_is_none_and_fails_its_address_alone() {
+        let (mut probes, id, timeout) = (Probes::default(), NodeId(7), Duration::from_secs(3));
+        probes.learn(Time::ZERO, id);
+        probes.begin(id, [at(1), at(2)].into_iter().collect());
+        let send = |probes: &mut Probes, token| {
+            let to = probes.next_address(id).unwrap();
+            probes.sent(Time::ZERO, id, Token(token), to);
+        };
+        send(&mut probes, 1);
+        probes.led(id, at(1));
+        assert_eq!(answered(&mut probes, 9, 1, NodeId(8)), Answer::Another(id));
+        assert!(probes.has_more(id) && !probes.in_vain(id), "there is another address");
+        send(&mut probes, 2);
+        assert_eq!(answered(&mut probes, 9, 2, NodeId(8)), Answer::Another(id));
+        assert!(probes.in_vain(id));
+        let peer = probes.get(id).unwrap();
+        assert_eq!((peer.failed, peer.answered, peer.at, peer.rtt), (1, None, None, None));
+        assert_eq!(probes.expire(Time::from_secs(3), timeout), [], "it has failed already");
+        assert_eq!(answered(&mut probes, 9, 2, id), Answer::Stray, "the token is used");
     }
 
     #[test]

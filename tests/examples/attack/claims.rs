@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use bytes::Bytes;
 use egoist_core::overlay::wire::{
     Ask, Attributes, Body, Capabilities, Greeting, Have, LinkAttributes, Links, Listed, ListedRole, Network,
-    NodeName, Others, Packet, Registration, Role, Segment, Update, Upt,
+    NodeName, Others, Packet, Ping, Registration, Role, Segment, Update, Upt,
 };
 use egoist_core::overlay::{Cost, Key, NodeId, Token};
 
@@ -106,7 +106,7 @@ impl Attack {
             }
             Attack::Hashes => upt(EVIL, sequence, &[n, 1]).emit(),
             Attack::Asks => Packet::Ask(Ask { range: None, have: Have::default() }).emit(),
-            Attack::Pings => Packet::Ping(Token(sequence.into())).emit(),
+            Attack::Pings => Packet::Ping(Ping { token: Token(sequence.into()), id: NodeId(1) }).emit(),
             Attack::Pieces => {
                 let chunk = Bytes::from(vec![b'x'; 8_000]);
                 Packet::Seg(Segment::new(sequence, 1, 2, chunk).expect("a piece")).emit()

@@ -10,7 +10,7 @@ use crate::overlay::database::Entry;
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::{
     self, Contact, Datagram, LNK, LinkAttributes, Links, Listed, MESSAGE_LIMIT, NODES_LIMIT, NodeName, Nodes,
-    Packet, REGISTER, Reason, Record, Records, Registration,
+    Packet, Ping, Pong, REGISTER, Reason, Record, Records, Registration,
 };
 
 /// The most octets that a node with its id, the key and age of its record, or one of its links or further addresses take.
@@ -33,8 +33,12 @@ impl Overlay {
             Packet::Sum(sum) => self.summed(id, &sum),
             Packet::Ask(ask) => self.asked(id, &ask),
             Packet::Hb(beat) => self.heard_beat(&beat, None),
-            Packet::Ping(token) => self.answer_packet(conn, Class::Urgent, &Packet::Pong(token)),
-            Packet::Pong(token) => self.pong(token),
+            Packet::Ping(ping) => {
+                if let Some(pong) = self.answer_to(&ping) {
+                    self.answer_packet(conn, Class::Urgent, &Packet::Pong(pong));
+                }
+            }
+            Packet::Pong(pong) => self.pong(&pong),
             Packet::Reg(registration) => self.answer_registration(conn, &registration),
             Packet::Net(_) | Packet::Over(_) | Packet::Seg(_) | Packet::Dat(_) | Packet::Unknown(_) => {}
         }
@@ -97,6 +101,11 @@ impl Overlay {
         there.map(|entry| record(entry, self.now)).collect()
     }
 
+    /// PONG, whoever was meant: who answers is what the asker wants to know.
+    pub(super) fn answer_to(&self, ping: &Ping) -> Option<Pong> {
+        self.me().map(|me| Pong { token: ping.token, id: me.id })
+    }
+
     pub(super) fn datagram(&mut self, from: SocketAddr, bytes: &[u8]) {
         if self.me().is_none() {
             return;
@@ -106,16 +115,18 @@ impl Overlay {
                 self.count_datagram(beat.token, bytes.len());
                 self.heard_beat(&beat, Some(from));
             }
-            Ok(Datagram::Ping(token)) => {
+            Ok(Datagram::Ping(ping)) => {
                 if !self.policing.hears(self.now, from) {
                     self.counters.stray_datagrams += 1;
                     return;
                 }
                 self.reached.came();
-                let payload = wire::emit_pong(token);
-                self.out.push_back(Output::Datagram { port: UDP, to: from, payload, class: Class::Urgent });
+                if let Some(pong) = self.answer_to(&ping) {
+                    let (payload, class) = (wire::emit_pong(&pong), Class::Urgent);
+                    self.out.push_back(Output::Datagram { port: UDP, to: from, payload, class });
+                }
             }
-            Ok(Datagram::Pong(token)) => self.pong(token),
+            Ok(Datagram::Pong(pong)) => self.pong(&pong),
             Ok(Datagram::Dat(token, head, payload)) => {
                 self.count_datagram(token, bytes.len());
                 self.datagram_payload(token, head, payload);

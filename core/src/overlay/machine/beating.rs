@@ -16,7 +16,8 @@ use crate::overlay::database::Entry;
 use crate::overlay::event::Event;
 use crate::overlay::link::{Carrier, Flow, Heard, Mine};
 use crate::overlay::names::{NodeId, Token};
-use crate::overlay::wire::{self, Beat, Hears, Packet};
+use crate::overlay::probes::Answer;
+use crate::overlay::wire::{self, Beat, Hears, Packet, Ping, Pong};
 
 /// TCP probes under way at once.
 const TCP_PROBES: usize = 8;
@@ -224,14 +225,14 @@ impl Overlay {
     fn probe_at(&mut self, id: NodeId, to: SocketAddr) {
         let token = self.token();
         self.probes.sent(self.now, id, token, to);
-        let (payload, class) = (wire::emit_ping(token), Class::Urgent);
+        let (payload, class) = (wire::emit_ping(&Ping { token, id }), Class::Urgent);
         self.out.push_back(Output::Datagram { port: UDP, to, payload, class });
         if self.probes.has_more(id) {
             self.timers.set(Timer::Probe(id), self.now + STAGGER);
         }
     }
 
-    /// No answer yet: the next of its addresses is asked as well, unless its host is asked enough.
+    /// No answer of its own yet: the next of its addresses is asked as well, unless its host is asked enough.
     pub(super) fn probe_further(&mut self, id: NodeId) {
         while let Some(to) = self.probes.next_address(id) {
             if self.policing.measures(self.now, to) {
@@ -240,14 +241,25 @@ impl Overlay {
         }
     }
 
-    pub(super) fn pong(&mut self, token: Token) {
+    pub(super) fn pong(&mut self, pong: &Pong) {
         let when = if self.is_late() { Heard::Late } else { Heard::InTime };
-        match self.probes.answered(self.now, token, when) {
-            Some((id, _)) => {
+        match self.probes.answered(self.now, pong, when) {
+            Answer::Meant(id) => {
                 self.timers.cancel(Timer::Probe(id));
+                self.call_ended(id, Purpose::Probe);
                 self.reached(id);
             }
-            None => self.counters.stray_datagrams += 1,
+            Answer::Another(id) => self.missed(id),
+            Answer::Stray => self.counters.stray_datagrams += 1,
+        }
+    }
+
+    /// Somebody else lives where `id` was asked: it is asked where it was not yet. Where another answered last, nothing is
+    /// wrong with datagrams, and TCP leads to no other.
+    fn missed(&mut self, id: NodeId) {
+        self.probe_further(id);
+        if self.probes.in_vain(id) {
+            self.probe_over(id);
         }
     }
 
@@ -262,7 +274,22 @@ impl Overlay {
         let failed = self.probes.get(id).map_or(0, |p| p.failed);
         let absent = self.database.get(id).is_some_and(Entry::is_absent);
         let tcp = failed == 1 && !absent && self.is_running() && self.tcp_probes() < TCP_PROBES;
-        if tcp { self.call(id, Purpose::Probe) } else { self.unreached(id) }
+        if tcp { self.call(id, Purpose::Probe) } else { self.probe_over(id) }
+    }
+
+    /// No more datagrams are sent to `id` for now. Where it is tried over TCP the next address is dialled.
+    fn probe_over(&mut self, id: NodeId) {
+        if self.is_called(id, Purpose::Probe) {
+            self.call_next(id, Purpose::Probe);
+        } else {
+            self.unreached(id);
+        }
+    }
+
+    /// The way to `id` is measured no more.
+    pub(super) fn measure_no_more(&mut self, id: NodeId) {
+        self.probes.forget(id);
+        self.call_ended(id, Purpose::Probe);
     }
 
     fn tcp_probes(&self) -> usize {
@@ -285,7 +312,7 @@ impl Overlay {
         self.healing.given_up(id);
         if self.database.get(id).is_none() && !self.links.contains_key(&id) {
             // Nothing but hearsay stands behind it: the next one who names it brings it back.
-            self.probes.forget(id);
+            self.measure_no_more(id);
             self.forget_name(id);
             return;
         }

@@ -97,6 +97,11 @@ impl Overlay {
         }
     }
 
+    /// Whether `id` is dialled for this.
+    pub(super) fn is_called(&self, id: NodeId, purpose: Purpose) -> bool {
+        self.calls.0.contains_key(&(id, purpose))
+    }
+
     /// Nobody needs to be dialled any more.
     pub(super) fn call_ended(&mut self, id: NodeId, purpose: Purpose) {
         let Some(mut attempt) = self.calls.0.remove(&(id, purpose)) else { return };

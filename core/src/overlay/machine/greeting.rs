@@ -172,7 +172,7 @@ impl Overlay {
                 self.told_refusal(to.addr, &nack);
                 if nack.reason != Some(Reason::Crossing) {
                     self.learn_names(&nack.nodes);
-                    self.suit_refused(to);
+                    self.refused_at(to, nack.reason.as_ref());
                 }
             }
             _ => self.misbehaved(conn, peer_fault("a greeting answered with something else")),

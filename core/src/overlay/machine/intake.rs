@@ -59,7 +59,7 @@ impl Overlay {
     /// Records that had to go for a new one.
     fn displaced(&mut self) {
         for id in self.database.take_displaced() {
-            self.probes.forget(id);
+            self.measure_no_more(id);
             self.membership.forget(id);
             self.routing.graph_changed();
         }
@@ -140,7 +140,7 @@ impl Overlay {
     /// Records whose life is over go, silently.
     pub(super) fn expire_records(&mut self) {
         for id in self.database.expire(self.now) {
-            self.probes.forget(id);
+            self.measure_no_more(id);
             self.membership.forget(id);
             self.routing.graph_changed();
         }

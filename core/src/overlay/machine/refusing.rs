@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use super::Overlay;
+use super::calling::Purpose;
 use super::streams::{no_fault, peer_fault};
 use crate::kernel::{Class, CloseHow, ConnId, Fault, Why};
 use crate::overlay::event::Event;
@@ -30,6 +31,20 @@ pub(super) fn refused_for(reason: Option<&Reason>) -> Why {
         Some(Reason::Leaving) => no_fault("refused: the peer leaves"),
         _ => no_fault("refused by the peer"),
     }
+}
+
+/// Whether who says this may be another than was dialled: this node itself, another neighbour, somebody who has this
+/// node's id or belongs to another overlay.
+const fn may_be_anothers(reason: &Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Myself
+            | Reason::Duplicate
+            | Reason::Twin
+            | Reason::Network
+            | Reason::Version
+            | Reason::Bootstrap
+    )
 }
 
 impl Overlay {
@@ -76,6 +91,16 @@ impl Overlay {
             return Some(Reason::Network);
         }
         self.has_my_id(registration.node.name)
+    }
+
+    /// Whoever lives where `to` was dialled refuses. Another's refusal is not that of `to`, which may live at its next
+    /// address.
+    pub(super) fn refused_at(&mut self, to: NodeName, reason: Option<&Reason>) {
+        if reason.is_some_and(may_be_anothers) {
+            self.call_on(to.id, Purpose::Link);
+        } else {
+            self.suit_refused(to);
+        }
     }
 
     /// A peer says NACK to what this node said at `address`. What happens every day is no news.

@@ -19,7 +19,8 @@ use crate::overlay::event::Event;
 use crate::overlay::link::Traffic;
 use crate::overlay::names::{NodeId, Token};
 use crate::overlay::wire::{
-    self, DAT, DataHead, MAX_LENGTH, NodeName, PACK_DELIMITER, Packet, Reason, Reassembly, Role, Segment,
+    self, DAT, DataHead, MAX_LENGTH, NodeName, PACK_DELIMITER, Packet, Ping, Reason, Reassembly, Role,
+    Segment,
 };
 
 /// What a dial is for.
@@ -207,11 +208,10 @@ impl Overlay {
             }
             Dial::Probe { id } => {
                 self.call_answered(Some(id), Purpose::Probe, ticket);
-                self.call_ended(id, Purpose::Probe);
                 self.connected(conn, Kind::Probe, remote);
                 let token = self.token();
                 self.probes.sent(self.now, id, token, remote);
-                self.send_packet(conn, Class::Urgent, &Packet::Ping(token));
+                self.send_packet(conn, Class::Urgent, &Packet::Ping(Ping { token, id }));
             }
             Dial::Abandoned => {
                 self.connected(conn, Kind::Closing, remote);
@@ -316,8 +316,8 @@ impl Overlay {
             (Kind::Stranger, packet) => self.first_packet(conn, packet),
             (Kind::Greeting { .. }, packet) => self.greeting_answer(conn, packet),
             (Kind::Boot, packet) => self.bootstrap_answer(conn, packet),
-            (Kind::Probe, Packet::Pong(token)) => {
-                self.pong(token);
+            (Kind::Probe, Packet::Pong(pong)) => {
+                self.pong(&pong);
                 self.hang_up(conn, CloseHow::Abort, no_fault("measured"));
             }
             (Kind::Probe, _) => self.misbehaved(conn, peer_fault("a probe answered with something else")),
@@ -331,8 +331,10 @@ impl Overlay {
         match packet {
             Packet::Lnk(greeting) => self.greeted(conn, greeting),
             Packet::Reg(registration) => self.registered(conn, &registration),
-            Packet::Ping(token) => {
-                self.send_packet(conn, Class::Urgent, &Packet::Pong(token));
+            Packet::Ping(ping) => {
+                if let Some(pong) = self.answer_to(&ping) {
+                    self.send_packet(conn, Class::Urgent, &Packet::Pong(pong));
+                }
                 self.hang_up(conn, CloseHow::Flush, no_fault("answered"));
             }
             other => {

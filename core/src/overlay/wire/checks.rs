@@ -73,8 +73,8 @@ fn pieces(packet: &Packet, emitted: &Bytes) {
 /// It is neither.
 pub fn datagram(octets: &[u8]) {
     let emitted = match read_datagram(octets) {
-        Ok(Datagram::Ping(token)) => emit_ping(token),
-        Ok(Datagram::Pong(token)) => emit_pong(token),
+        Ok(Datagram::Ping(ping)) => emit_ping(&ping),
+        Ok(Datagram::Pong(pong)) => emit_pong(&pong),
         Ok(Datagram::Hb(beat)) => emit_beat(&beat),
         Ok(Datagram::Dat(token, head, payload)) => {
             assert!(payload.len() <= PAYLOAD_LIMIT);

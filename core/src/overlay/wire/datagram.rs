@@ -5,20 +5,20 @@ use nom::combinator::opt;
 
 use super::super::names::Token;
 use super::WireError;
-use super::lexis::{field, inline, token, whole, word};
+use super::lexis::{inline, whole, word};
 use super::limits::{DAT, HB, PING, PONG};
-use super::read::{beat, datagram_head};
-use super::value::{Beat, DataHead};
+use super::read::{beat, datagram_head, ping, pong};
+use super::value::{Beat, DataHead, Ping, Pong};
 
 const CRLF: &[u8] = b"\r\n";
 
 /// A packet that was a datagram by itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Datagram<'a> {
-    /// PING: answer with the token.
-    Ping(Token),
+    /// PING.
+    Ping(Ping),
     /// PONG.
-    Pong(Token),
+    Pong(Pong),
     /// HB.
     Hb(Beat),
     /// DAT with the token of the link that it belongs to, and its payload.
@@ -38,8 +38,8 @@ pub fn read_datagram(bytes: &[u8]) -> Result<Datagram<'_>, WireError> {
     };
     match core::str::from_utf8(word).unwrap_or_default() {
         HB => whole(beat, fields).map(Datagram::Hb),
-        PING => whole(field(token), fields).map(Datagram::Ping),
-        PONG => whole(field(token), fields).map(Datagram::Pong),
+        PING => whole(ping, fields).map(Datagram::Ping),
+        PONG => whole(pong, fields).map(Datagram::Pong),
         DAT => data(bytes),
         _ => whole(opt(inline), fields).map(|_| Datagram::Unknown),
     }

@@ -9,8 +9,8 @@ use super::plain::Reason;
 use super::texts::BodyText;
 use super::value::{
     Ask, Attributes, Beat, Body, Capabilities, Contact, DataHead, Greeting, Hash, Hears, LinkAttributes,
-    Listed, ListedRole, Nack, NodeName, Packet, Record, Registration, Removal, Role, Segment, Sum, Teardown,
-    Update, Upt, Way,
+    Listed, ListedRole, Nack, NodeName, Packet, Ping, Pong, Record, Registration, Removal, Role, Segment,
+    Sum, Teardown, Update, Upt, Way,
 };
 
 const CRLF: &[u8] = b"\r\n";
@@ -72,7 +72,8 @@ impl Packet {
             }
             Packet::Sum(sum) => sum.put(out),
             Packet::Ask(ask) => ask.put(out),
-            Packet::Ping(token) | Packet::Pong(token) => token.put(out),
+            Packet::Ping(ping) => ping.put(out),
+            Packet::Pong(pong) => pong.put(out),
             Packet::Hb(beat) => beat.put(out),
             Packet::Dat(head) => head.put(out),
             Packet::Unknown(line) => out.put_slice(line.as_bytes()),
@@ -98,13 +99,13 @@ impl Packet {
 }
 
 /// PING with CRLF.
-pub fn emit_ping(token: Token) -> Bytes {
-    Packet::Ping(token).emit()
+pub fn emit_ping(ping: &Ping) -> Bytes {
+    Packet::Ping(*ping).emit()
 }
 
 /// PONG with CRLF.
-pub fn emit_pong(token: Token) -> Bytes {
-    Packet::Pong(token).emit()
+pub fn emit_pong(pong: &Pong) -> Bytes {
+    Packet::Pong(*pong).emit()
 }
 
 /// HB with CRLF.
@@ -331,6 +332,22 @@ impl Put for (NodeId, Key) {
         self.0.put(out);
         out.put_u8(b',');
         self.1.put(out);
+    }
+}
+
+impl Put for Ping {
+    fn put(&self, out: &mut impl BufMut) {
+        self.token.put(out);
+        out.put_u8(b'@');
+        self.id.put(out);
+    }
+}
+
+impl Put for Pong {
+    fn put(&self, out: &mut impl BufMut) {
+        self.token.put(out);
+        out.put_u8(b'@');
+        self.id.put(out);
     }
 }
 

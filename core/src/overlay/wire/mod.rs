@@ -39,8 +39,8 @@
 //! seg        = "SEG@" number "@" index "@" count "@" chunk       ; index below count
 //! sum        = "SUM@" [ range "@" ] number "@" 32HEX             ; how many records, and their digest
 //! ask        = "ASK@" [ range "@" ] [ have *( "|" have ) ]       ; ids ascending, at most NODES_LIMIT
-//! ping       = "PING@" token
-//! pong       = "PONG@" token
+//! ping       = "PING@" token "@" id             ; who is meant
+//! pong       = "PONG@" token "@" id             ; the token of the PING, and who answers
 //! hb         = "HB@" token "@" long "@" long "@" long            ; number from 1, last heard, microseconds held
 //!              "@" hears "@" long "@" [ long ] [ "@" padding ]   ; last heard padded, octets of the link read
 //! dat        = "DAT@" ttl "@" way "@" flow "@" id "@" id "@" len [ "@" token ]   ; then CRLF, len octets, CRLF;
@@ -170,5 +170,6 @@ pub use texts::{BodyText, Others, UnknownLine};
 pub use value::{
     Alternatives, Ask, Attributes, Beat, Body, Capabilities, Contact, Count, DataHead, Digest, Flow,
     Greeting, Hash, Hears, LinkAttributes, Listed, ListedRole, MoreAddresses, Nack, Network, NodeName, Nodes,
-    Packet, Record, Records, Registration, Removal, Role, Segment, Sum, Teardown, Update, Upt, Way,
+    Packet, Ping, Pong, Record, Records, Registration, Removal, Role, Segment, Sum, Teardown, Update, Upt,
+    Way,
 };

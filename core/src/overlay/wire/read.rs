@@ -24,8 +24,8 @@ use super::part::{Have, Range};
 use super::plain::{Reason, Word};
 use super::texts::{BodyText, Others, UnknownLine};
 use super::value::{
-    Alternatives, Ask, Beat, DataHead, Digest, Flow, Greeting, Hash, Hears, Nack, Packet, Record, Records,
-    Registration, Removal, Role, Segment, Sum, Teardown, Upt, Way,
+    Alternatives, Ask, Beat, DataHead, Digest, Flow, Greeting, Hash, Hears, Nack, Packet, Ping, Pong, Record,
+    Records, Registration, Removal, Role, Segment, Sum, Teardown, Upt, Way,
 };
 
 /// Reads one line, given without its CRLF. What the packet keeps of it are slices of `line`, so that nothing is copied;
@@ -49,8 +49,8 @@ pub fn read(line: &Bytes) -> Result<Packet, WireError> {
         DAT => whole(data_head, fields).map(Packet::Dat),
         SUM => whole(sum, fields).map(Packet::Sum),
         ASK => whole(ask, fields).map(Packet::Ask),
-        PING => whole(field(token), fields).map(Packet::Ping),
-        PONG => whole(field(token), fields).map(Packet::Pong),
+        PING => whole(ping, fields).map(Packet::Ping),
+        PONG => whole(pong, fields).map(Packet::Pong),
         LNK => whole(|text| greeting(line, text), fields).map(Packet::Lnk),
         TEARDOWN => whole(teardown, fields).map(Packet::Trd),
         NACK => whole(nack, fields).map(Packet::Nack),
@@ -187,6 +187,16 @@ fn opt_range(text: &[u8]) -> Read<'_, Option<Range>> {
     } else {
         Ok((text, None))
     }
+}
+
+/// The fields of PING.
+pub(super) fn ping(text: &[u8]) -> Read<'_, Ping> {
+    (field(token), field(id)).map(|(token, id)| Ping { token, id }).parse(text)
+}
+
+/// The fields of PONG.
+pub(super) fn pong(text: &[u8]) -> Read<'_, Pong> {
+    (field(token), field(id)).map(|(token, id)| Pong { token, id }).parse(text)
 }
 
 /// The fields of HB.

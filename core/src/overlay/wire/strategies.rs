@@ -222,6 +222,16 @@ pub fn asks() -> impl Strategy<Value = Ask> {
         .prop_map(|(range, have)| Ask { range, have: Have::ascending(have) })
 }
 
+/// A probe.
+pub fn pings() -> impl Strategy<Value = Ping> {
+    (tokens(), ids()).prop_map(|(token, id)| Ping { token, id })
+}
+
+/// The answer to one.
+pub fn pongs() -> impl Strategy<Value = Pong> {
+    (tokens(), ids()).prop_map(|(token, id)| Pong { token, id })
+}
+
 /// A heartbeat.
 pub fn beats() -> impl Strategy<Value = Beat> {
     let hears = prop::sample::select(&[Hears::Datagrams, Hears::Link, Hears::Nothing][..]);
@@ -271,8 +281,8 @@ pub fn packets() -> impl Strategy<Value = Packet> {
         segments().prop_map(Packet::Seg),
         sums().prop_map(Packet::Sum),
         asks().prop_map(Packet::Ask),
-        tokens().prop_map(Packet::Ping),
-        tokens().prop_map(Packet::Pong),
+        pings().prop_map(Packet::Ping),
+        pongs().prop_map(Packet::Pong),
         beats().prop_map(Packet::Hb),
         data_heads().prop_map(Packet::Dat),
         text("X[A-Z0-9]{0,15}(@[ -~]{1,40})?")

@@ -119,13 +119,14 @@ proptest! {
     #[test]
     fn datagrams_are_read_back(
         token in strategies::tokens(), beat in strategies::beats(), head in strategies::data_heads(),
+        ping in strategies::pings(), pong in strategies::pongs(),
         payload in prop::collection::vec(any::<u8>(), 0..80), newline in any::<bool>(),
     ) {
         let payload = if newline { [&payload[..], b"\r\n"].concat() } else { payload };
         let head = DataHead { way: Way::Datagram, len: u32::try_from(payload.len()).unwrap(), ..head };
         let cases = [
-            (emit_ping(token), Datagram::Ping(token)),
-            (emit_pong(token), Datagram::Pong(token)),
+            (emit_ping(&ping), Datagram::Ping(ping)),
+            (emit_pong(&pong), Datagram::Pong(pong)),
             (emit_beat(&beat), Datagram::Hb(beat)),
         ];
         for (octets, datagram) in cases {
@@ -375,7 +376,12 @@ fn a_meaning_has_one_text() {
         ("SEG@1@0@2@".into(), false),
         ("SEG@1@2@2@x".into(), false),
         ("SEG@1@0@0@x".into(), false),
-        ("PING@0123456789abcdef\r".into(), false),
+        ("PING@0123456789abcdef".into(), false),
+        (format!("PING@0123456789abcdef@{ID}"), true),
+        (format!("PING@0123456789abcdef@{ID}\r"), false),
+        (format!("PING@0123456789abcdef@{ID}@{ID}"), false),
+        ("PONG@0123456789abcdef".into(), false),
+        (format!("PONG@0123456789abcdef@{ID}"), true),
         ("XYZ@any thing".into(), true),
         ("XYZ@a\rb".into(), false),
         ("XYZ ".into(), false),
@@ -576,8 +582,9 @@ fn the_seeds_fields_are_where_they_were() {
 #[test]
 fn small_ones_are_written_as_the_grammar_has_them() {
     let token = Token(0xab);
-    assert_eq!(emit_ping(token), "PING@00000000000000ab\r\n");
-    assert_eq!(emit_pong(token), "PONG@00000000000000ab\r\n");
+    let (meant, answers) = (NodeId(1), NodeId(2));
+    assert_eq!(emit_ping(&Ping { token, id: meant }), format!("PING@00000000000000ab@{}\r\n", id(1)));
+    assert_eq!(emit_pong(&Pong { token, id: answers }), format!("PONG@00000000000000ab@{}\r\n", id(2)));
     assert_eq!(
         emit_beat(&Beat { held: 20, ..Beat::first(token, 1) }),
         "HB@00000000000000ab@1@0@20@u@0@0\r\n"

@@ -269,6 +269,25 @@ pub struct Ask {
     pub have: Have,
 }
 
+/// PING: whoever lives where it arrives answers, with the token and as itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ping {
+    /// What the answer repeats.
+    pub token: Token,
+    /// Whose answer is wanted; who knows an address alone gives any. It makes a question as long as its answer, so that
+    /// nobody answers with more than was sent.
+    pub id: NodeId,
+}
+
+/// PONG: the answer to a PING.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pong {
+    /// That of the PING.
+    pub token: Token,
+    /// Who answers.
+    pub id: NodeId,
+}
+
 /// HB: a heartbeat.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Beat {
@@ -406,10 +425,10 @@ pub enum Packet {
     Sum(Sum),
     /// ASK.
     Ask(Ask),
-    /// PING: answer with the token.
-    Ping(Token),
+    /// PING.
+    Ping(Ping),
     /// PONG.
-    Pong(Token),
+    Pong(Pong),
     /// HB.
     Hb(Beat),
     /// DAT.

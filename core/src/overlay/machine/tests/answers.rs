@@ -91,7 +91,7 @@ fn datagrams_that_nobody_waits_for_are_counted_and_nothing_else() {
     let head = DataHead { ttl: 9, way: Way::Datagram, flow: Flow::Data(1), source, destination, len: 2 };
     let data = wire::emit_datagram(Token(1), &head, b"hi");
     let beat = Packet::Hb(Beat::first(Token(1), 1)).emit();
-    let pong = Packet::Pong(Token(1)).emit();
+    let pong = Packet::Pong(Pong { token: Token(1), id: NodeId(9) }).emit();
     for bytes in [&data[..], &beat, &pong, b"\xff\xff"] {
         let before = bench.node.counters().stray_datagrams;
         bench.handle(Input::Datagram { port: Port(0), from: address(9), bytes });

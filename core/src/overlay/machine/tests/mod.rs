@@ -42,8 +42,8 @@ use crate::overlay::link::{Mine, Theirs};
 use crate::overlay::names::{Cost, Key, NodeId, Token};
 use crate::overlay::wire::{
     self, Alternatives, Attributes, Beat, Body, Capabilities, Datagram, Greeting, Have, LinkAttributes,
-    Links, Listed, ListedRole, MoreAddresses, Nack, Network, NodeName, Nodes, Others, Packet, Reason, Role,
-    Teardown, UnknownLine, Update, Upt, Word,
+    Links, Listed, ListedRole, MoreAddresses, Nack, Network, NodeName, Nodes, Others, Packet, Ping, Pong,
+    Reason, Role, Teardown, UnknownLine, Update, Upt, Word,
 };
 
 /// The node's own id: some peers are below it, some above.
@@ -96,6 +96,8 @@ struct Bench {
     silent: BTreeSet<u128>,
     /// These hear no padded beat.
     narrow: BTreeSet<u128>,
+    /// Who lives at an address, if not the node that it has its number of.
+    lives: BTreeMap<u128, u128>,
     /// How many probes the node sent.
     probes: usize,
     /// Where it sent them.
@@ -129,6 +131,7 @@ impl Bench {
             events: Vec::new(),
             silent: BTreeSet::new(),
             narrow: BTreeSet::new(),
+            lives: BTreeMap::new(),
             probes: 0,
             asked: Vec::new(),
             sequence: 0,
@@ -195,7 +198,10 @@ impl Bench {
             return;
         }
         match wire::read_datagram(payload).unwrap() {
-            Datagram::Ping(token) => self.datagram(id, &Packet::Pong(token)),
+            Datagram::Ping(Ping { token, .. }) => {
+                let who = NodeId(self.lives.get(&id).copied().unwrap_or(id));
+                self.datagram(id, &Packet::Pong(Pong { token, id: who }));
+            }
             Datagram::Hb(beat) => {
                 for peer in self.peers.values_mut().filter(|p| p.id == id) {
                     (peer.heard, peer.heard_at) = (beat.number, self.now);

@@ -27,7 +27,7 @@ fn flood(bench: &mut Bench, conn: ConnId, frames: usize, packet: impl Fn(usize) 
 }
 
 fn ping(n: usize) -> Packet {
-    Packet::Ping(Token(n as u64))
+    Packet::Ping(Ping { token: Token(n as u64), id: NodeId(ME) })
 }
 
 fn tight(config: &mut Config) {
@@ -154,7 +154,7 @@ fn probes_of_one_host_are_answered_so_often() {
     let (mut bench, _) = Bench::settled(|config| config.bounds.budgets.datagrams = rate);
     let before = bench.node.counters().stray_datagrams;
     for n in 0..100 {
-        bench.datagram(9, &Packet::Ping(Token(n)));
+        bench.datagram(9, &ping(n));
     }
     let unheard = bench.node.counters().stray_datagrams - before;
     assert!((45..=50).contains(&unheard), "{unheard}");

@@ -132,8 +132,8 @@ fn with_directed_links_the_other_end_lists_only_who_chose_it() {
     assert!(bench.closed(conns[0]));
 }
 
-/// A node courts 9, of whom it has just heard, and whose record gives these addresses.
-fn courted_at(addrs: &[u128]) -> Bench {
+/// A node that has just heard of 9, whose record gives these addresses.
+fn heard_of_at(addrs: &[u128]) -> Bench {
     let (mut bench, conns) = Bench::settled(|config| config.links = LinkMode::Directed);
     let node = NodeName { addr: address(addrs[0]), id: Some(NodeId(9)) };
     let attributes = Attributes {
@@ -141,9 +141,16 @@ fn courted_at(addrs: &[u128]) -> Bench {
         ..Attributes::default()
     };
     let body = Body::of(Update { attributes, links: Links::default() });
-    bench.silent.extend(addrs);
+    bench.lives.extend(addrs.iter().map(|at| (*at, 9)));
     let key = Key { incarnation: 1, sequence: 1 };
     bench.say(conns[0], &Packet::Upt(Upt::originate(key, node, 0, &body)));
+    bench
+}
+
+/// It courts 9, and no datagram is answered at any of its addresses.
+fn courted_at(addrs: &[u128]) -> Bench {
+    let mut bench = heard_of_at(addrs);
+    bench.silent.extend(addrs);
     bench.node.court(NodeId(9), None);
     bench.drain();
     bench
@@ -202,4 +209,92 @@ fn where_somebody_else_answers_the_next_address_is_dialled() {
     let conn = bench.reach(90);
     bench.hang_up(conn);
     assert!(!bench.node.choosing.courts(NodeId(9)), "nor is 9 there");
+}
+
+#[test]
+fn an_address_where_somebody_else_answers_is_skipped_at_once() {
+    let court = |addrs: &[u128], lives: u128| {
+        let mut bench = heard_of_at(addrs);
+        bench.lives.retain(|at, _| *at == lives);
+        bench.node.court(NodeId(9), None);
+        bench.drain();
+        let asked = bench.asked.iter().filter(|to| to.port() >= 7_090).copied().collect::<Vec<_>>();
+        (bench, asked)
+    };
+    let (bench, asked) = court(&[90, 91, 92], 91);
+    assert_eq!((asked, bench.dialled()), ([90, 91].map(address).into(), vec![91]));
+    let (bench, asked) = court(&[90, 91], 0);
+    assert_eq!(asked, [90, 91].map(address));
+    assert!(!bench.node.choosing.courts(NodeId(9)), "it lives nowhere");
+    assert_eq!(bench.dialled(), [], "and TCP leads to no other");
+    let peer = bench.node.probes.get(NodeId(9)).unwrap();
+    assert_eq!((peer.failed, peer.answered, peer.rtt), (1, None, None));
+}
+
+#[test]
+fn over_tcp_too_the_next_address_is_tried_where_somebody_else_answers() {
+    let mut bench = courted_at(&[90, 91, 92]);
+    bench.pass(Duration::from_secs(4));
+    assert_eq!(bench.dialled()[0], 90, "no datagram was answered");
+    let answer = |bench: &mut Bench, at, who| {
+        let conn = bench.reach(at);
+        bench.dials.clear();
+        let token = bench.peers[&conn].said.iter().find_map(|packet| match packet {
+            Packet::Ping(ping) if ping.id == NodeId(9) => Some(ping.token),
+            _ => None,
+        });
+        bench.say(conn, &Packet::Pong(Pong { token: token.unwrap(), id: NodeId(who) }));
+        assert!(bench.closed(conn));
+    };
+    answer(&mut bench, 90, 90);
+    assert!(bench.node.choosing.courts(NodeId(9)));
+    answer(&mut bench, 91, 9);
+    bench.pass(Duration::from_millis(10));
+    assert_eq!(bench.dialled()[0], 91, "for a link now");
+    assert!(bench.node.dials_suit(NodeId(9)));
+    assert_eq!(bench.node.probes.get(NodeId(9)).unwrap().failed, 0);
+}
+
+#[test]
+fn a_refusal_that_may_be_anothers_leads_to_the_next_address() {
+    let refused = |reason: &Reason| {
+        let mut bench = heard_of_at(&[90, 91]);
+        bench.node.court(NodeId(9), None);
+        bench.drain();
+        let conn = bench.reach(90);
+        let nack = Nack {
+            word: Word::new("LNK").unwrap(),
+            reason: Some(reason.clone()),
+            nodes: Alternatives::default(),
+        };
+        bench.say(conn, &Packet::Nack(nack));
+        (bench.dialled().contains(&91), bench.node.choosing.courts(NodeId(9)))
+    };
+    for reason in [Reason::Myself, Reason::Duplicate, Reason::Twin, Reason::Network, Reason::Bootstrap] {
+        assert_eq!(refused(&reason), (true, true), "{reason:?}");
+    }
+    for reason in [Reason::Full, Reason::Busy, Reason::Leaving] {
+        assert_eq!(refused(&reason), (false, false), "{reason:?}");
+    }
+}
+
+/// A node restarts again and again without state where 3 lives: each time under an id of its own, which it leaves behind.
+#[test]
+fn a_lost_choice_is_replaced_among_those_who_are_nobody_any_more() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    for ghost in 200..212 {
+        let name = NodeName { addr: address(3), id: Some(NodeId(ghost)) };
+        let links = [(1, ListedRole::Both), (2, ListedRole::Both)];
+        bench.say(conns[1], &Bench::bare(Key { incarnation: 1, sequence: 1 }, name, 0, 1_800, &links));
+    }
+    bench.pass(Duration::from_secs(1));
+    bench.hang_up(conns[0]);
+    for _ in 0..20 {
+        bench.pass(Duration::from_millis(100));
+        for id in bench.dialled() {
+            bench.answer(id);
+        }
+    }
+    assert_eq!(bench.chosen().len(), 2, "within two seconds");
+    assert!(bench.node.choosing.refused.is_empty(), "nobody was tried in vain");
 }
