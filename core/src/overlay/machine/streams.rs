@@ -48,6 +48,8 @@ pub(super) enum Kind {
     Boot,
     /// We said PING and wait for PONG.
     Probe,
+    /// A link that is over: payloads still come and go until both ends have said their last word.
+    Parting(NodeId),
     /// Closed by us; what still arrives is dropped.
     Closing,
 }
@@ -271,7 +273,8 @@ impl Overlay {
         if state.payload.is_none() {
             let found = state.scanner.find(bytes).map_err(|_| peer_fault("a line is too long"))?;
             let Some(line) = found else { return Ok(None) };
-            let begins = matches!(state.kind, Kind::Link(_)) && bytes.starts_with(DAT.as_bytes());
+            let begins =
+                matches!(state.kind, Kind::Link(_) | Kind::Parting(_)) && bytes.starts_with(DAT.as_bytes());
             if !begins || bytes.get(DAT.len()) != Some(&PACK_DELIMITER) {
                 return Ok(Some(Frame::Line(line.take(bytes))));
             }
@@ -321,7 +324,8 @@ impl Overlay {
                 self.hang_up(conn, CloseHow::Abort, no_fault("measured"));
             }
             (Kind::Probe, _) => self.misbehaved(conn, peer_fault("a probe answered with something else")),
-            (Kind::Closing, _) => {}
+            (Kind::Parting(_), Packet::Trd(teardown)) => self.torn_down_again(conn, teardown.reason.as_ref()),
+            (Kind::Parting(_) | Kind::Closing, _) => {}
         }
     }
 
@@ -358,7 +362,7 @@ impl Overlay {
 
     /// A payload pays for itself by waiting for its place in a queue.
     fn payload(&mut self, conn: ConnId, head: DataHead, text: &[u8], octets: Range<usize>) {
-        if let Some(Kind::Link(from)) = self.conns.get(&conn).map(|c| c.kind) {
+        if let Some(Kind::Link(from) | Kind::Parting(from)) = self.conns.get(&conn).map(|c| c.kind) {
             self.forward(from, Parcel { head, payload: &text[octets], text: Some(text) });
         }
     }
@@ -517,7 +521,7 @@ impl Overlay {
             Kind::Greeting { to, .. } => self.call_on(to.id, Purpose::Link),
             Kind::Boot if why == NO_ANSWER => self.bootstrap_failed(BootstrapError::Silent),
             Kind::Boot => self.bootstrap_failed(BootstrapError::ended(why)),
-            Kind::Stranger | Kind::Probe | Kind::Closing => {}
+            Kind::Stranger | Kind::Probe | Kind::Parting(_) | Kind::Closing => {}
         }
     }
 
@@ -525,6 +529,9 @@ impl Overlay {
         if let Some(why) = self.conns.get_mut(&conn).and_then(|c| c.last_words.take()) {
             self.out.push_back(Output::Close { conn, how: CloseHow::Abort, why });
             return;
+        }
+        if let Some(Kind::Parting(_)) = self.conns.get(&conn).map(|c| c.kind) {
+            return self.parted_late(conn);
         }
         self.lose(conn, NO_ANSWER);
     }

@@ -69,6 +69,8 @@ pub enum Reason {
     Full,
     /// `guest`: a guest's time is over.
     Guest,
+    /// `last`: it is the sender's last word on this connection.
+    Last,
     /// `leaving`: the sender leaves.
     Leaving,
     /// `nameless`: a greeting has no id.
@@ -127,6 +129,7 @@ impl Reason {
             "duplicate" => Reason::Duplicate,
             "full" => Reason::Full,
             "guest" => Reason::Guest,
+            "last" => Reason::Last,
             "leaving" => Reason::Leaving,
             "nameless" => Reason::Nameless,
             "narrow" => Reason::Narrow,
@@ -154,6 +157,7 @@ impl Reason {
             Reason::Duplicate => "duplicate",
             Reason::Full => "full",
             Reason::Guest => "guest",
+            Reason::Last => "last",
             Reason::Leaving => "leaving",
             Reason::Nameless => "nameless",
             Reason::Narrow => "narrow",
