@@ -78,6 +78,7 @@ impl Overlay {
     fn becomes_parting(&mut self, conn: ConnId, id: NodeId) {
         let Some(state) = self.conns.get_mut(&conn) else { return };
         state.kind = Kind::Parting(id);
+        self.forwarding.strand(&mut state.reports);
         self.timers.set(Timer::Overdue(conn), self.now + self.config.periods.greeting);
         let parting =
             |(conn, state): (&ConnId, &Conn)| matches!(state.kind, Kind::Parting(_)).then_some(*conn);

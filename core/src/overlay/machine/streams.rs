@@ -1,5 +1,6 @@
 //! Connections: what they are, the frames that they carry, and how they end.
 
+use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 use core::ops::Range;
 use core::time::Duration;
@@ -11,7 +12,7 @@ use super::forwarding::{Label, Parcel};
 use super::{Overlay, Timer};
 use crate::kernel::{
     Arena, Class, CloseHow, Closed, ConnId, DialError, Fault, How, LineScanner, Outbox, Output, Payload,
-    Shed, Terminator, Ticket, Time, Why,
+    Terminator, Ticket, Time, Why,
 };
 use crate::overlay::bootstraps::BootstrapError;
 use crate::overlay::budget::{Budget, Meter};
@@ -62,6 +63,8 @@ pub(super) struct Conn {
     scanner: LineScanner,
     payload: Option<(DataHead, Payload)>,
     pub(super) outbox: Outbox<Option<Label>>,
+    /// Reports about payloads that wait until the outbox has room.
+    pub(super) reports: VecDeque<DataHead>,
     /// Where frames with payloads are written.
     pub(super) arena: Arena,
     pub(super) traffic: Traffic,
@@ -92,6 +95,7 @@ impl Conn {
             scanner: LineScanner::new(Terminator::CrLf, MAX_LENGTH),
             payload: None,
             outbox: Outbox::default(),
+            reports: VecDeque::new(),
             arena: Arena::default(),
             traffic: Traffic::default(),
             owes_sum: false,
@@ -402,10 +406,11 @@ impl Overlay {
     /// Sends a frame; if it has to be shed, who is on the label is told.
     pub(super) fn send_labelled(&mut self, conn: ConnId, class: Class, frame: Bytes, label: Option<Label>) {
         let Some(state) = self.conns.get_mut(&conn).filter(|c| c.kind != Kind::Closing) else { return };
-        let (forwarding, traffic) = (&mut self.forwarding, &mut state.traffic);
-        let pushed = state.outbox.push(class, frame, label, |Shed { tag, .. }| {
+        let (forwarding, traffic, counters) = (&mut self.forwarding, &mut state.traffic, &mut self.counters);
+        let pushed = state.outbox.push(class, frame, label, |label| {
             traffic.shed += 1;
-            forwarding.shed(tag);
+            counters.shed += 1;
+            forwarding.shed(label);
         });
         match pushed {
             Ok(()) => self.pump(conn),
@@ -421,11 +426,6 @@ impl Overlay {
         }
     }
 
-    /// Octets that wait for `conn`, for back-pressure towards senders.
-    pub(super) fn backlog(&self, conn: ConnId) -> usize {
-        self.conns.get(&conn).map_or(0, |c| c.outbox.waiting())
-    }
-
     fn pump(&mut self, conn: ConnId) {
         let Some(state) = self.conns.get_mut(&conn) else { return };
         while let Some((class, frame)) = state.outbox.pop() {
@@ -438,6 +438,7 @@ impl Overlay {
         if let Some(state) = self.conns.get_mut(&conn) {
             state.outbox.flushed(n);
             let peer = if let Kind::Link(peer) = state.kind { Some(peer) } else { None };
+            self.send_reports(conn);
             self.pump(conn);
             if let Some(peer) = peer {
                 self.room_at(peer);
@@ -470,6 +471,7 @@ impl Overlay {
         let stranger = state.kind == Kind::Stranger;
         state.kind = Kind::Closing;
         self.timers.cancel(Timer::Resume(conn));
+        self.forwarding.strand(&mut state.reports);
         if how == CloseHow::Abort {
             self.forwarding.cut_off(state.outbox.take_bulk());
         }
@@ -502,6 +504,7 @@ impl Overlay {
             state.meter.slowed(self.now, self.now.since(since));
         }
         self.policing.departed(self.now, state.remote, state.meter);
+        self.forwarding.strand(&mut state.reports);
         self.forwarding.cut_off(state.outbox.take_bulk());
         if state.kind == Kind::Stranger {
             self.strangers.remove(conn);
