@@ -245,3 +245,51 @@ fn every_payload_of_a_queue_that_is_gone_is_told_of_however_small() {
     );
     assert_eq!(told.last(), Some(&5_999));
 }
+
+#[test]
+fn room_is_for_the_length_that_was_refused() {
+    let (mut bench, near) = towards_3();
+    let send = |bench: &mut Bench, octets: usize| {
+        let payload = Bytes::from(alloc::vec![7; octets]);
+        let sent = bench.node.command(bench.now, Command::Send { to: NodeId(3), payload, way: Way::Link });
+        bench.drain();
+        sent.is_ok()
+    };
+    let (mut answered, mut rooms) = (0, 0);
+    while send(&mut bench, 1_000) {}
+    report(&mut bench, near, Flow::Crowded(5));
+    assert!(!send(&mut bench, 60_000));
+    for _ in 0..200 {
+        if let Some(number) = marked(&bench, near).get(answered).copied() {
+            answered += 1;
+            report(&mut bench, near, Flow::Arrived(number));
+        }
+        bench.pass(Duration::from_millis(1));
+        if room(&mut bench, 3) > 0 {
+            rooms += 1;
+            while send(&mut bench, 1_000) {}
+            assert!(send(&mut bench, 60_000), "after room {rooms}");
+            while send(&mut bench, 1_000) {}
+            assert!(!send(&mut bench, 60_000));
+        }
+    }
+    assert!(rooms > 5, "{rooms}");
+}
+
+#[test]
+fn who_wanted_less_hears_of_room_that_the_longer_one_leaves() {
+    let (mut bench, near) = towards_3();
+    taken(&mut bench, 3);
+    let payload = Bytes::from_static(b"short");
+    let short = Command::Send { to: NodeId(3), payload, way: Way::Link };
+    assert_eq!(bench.node.command(bench.now, short.clone()), Err(Refusal::Busy), "behind the longer one");
+    let last = *marked(&bench, near).last().unwrap();
+    report(&mut bench, near, Flow::Arrived(last));
+    assert_eq!(room(&mut bench, 3), 1);
+    bench.pass(Duration::from_millis(49));
+    assert_eq!(bench.node.command(bench.now, short.clone()), Err(Refusal::Busy));
+    assert_eq!(room(&mut bench, 3), 0);
+    bench.pass(Duration::from_millis(2));
+    assert_eq!(room(&mut bench, 3), 1, "nobody took it");
+    assert!(bench.node.command(bench.now, short).is_ok());
+}
