@@ -13,7 +13,7 @@ use crate::overlay::notices::Notices;
 use crate::overlay::wire::{self, DataHead, Flow, Way};
 
 /// How many links a payload may take.
-pub(super) const TTL: u8 = 32;
+pub(super) const TTL: u8 = wire::TTL_LIMIT;
 /// A datagram of at most so many octets in all goes over UDP between neighbours.
 pub(super) const DATAGRAM: usize = 1_200;
 /// While so many octets wait before a link of what may not be shed, reports wait beside them: those who are sent more than
