@@ -21,7 +21,7 @@ pub use contract::{
 };
 pub use framing::{Line, LineScanner, LineTooLong, NoTerminator, Payload, Terminator};
 pub use keyed::KeyedState;
-pub use outbox::{Backlog, Outbox, Shed, TooSlow};
+pub use outbox::{Backlog, Outbox, TooSlow};
 pub use random::{Rng, Seed, Streams};
 pub use seen::SeenCache;
 pub use time::Time;

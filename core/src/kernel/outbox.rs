@@ -14,15 +14,6 @@ pub struct TooSlow {
     pub limit: usize,
 }
 
-/// A bulk frame that was dropped to make room.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Shed<T = ()> {
-    /// The frame.
-    pub frame: Bytes,
-    /// What it was queued with.
-    pub tag: T,
-}
-
 /// The bounds of an [`Outbox`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Backlog {
@@ -66,8 +57,8 @@ impl<T> Outbox<T> {
         Outbox { bounds, queues, control: 0, bulk: 0, in_flight: 0 }
     }
 
-    /// Queues a frame. Bulk frames that had to go for it are given to `shed`, oldest first; a frame larger than the bound
-    /// is itself shed.
+    /// Queues a frame. The tags of bulk frames that had to go for it are given to `shed`, oldest first; a frame larger than
+    /// the bound is itself shed.
     ///
     /// # Errors
     /// Urgent and control frames have passed their bound; the connection should be closed.
@@ -76,7 +67,7 @@ impl<T> Outbox<T> {
         class: Class,
         frame: Bytes,
         tag: T,
-        mut shed: impl FnMut(Shed<T>),
+        mut shed: impl FnMut(T),
     ) -> Result<(), TooSlow> {
         if class == Class::Bulk {
             self.bulk += frame.len();
@@ -90,7 +81,7 @@ impl<T> Outbox<T> {
         while self.bulk > 0 && self.waiting() > self.bounds.bulk {
             let Some((frame, tag)) = self.queues[Class::Bulk as usize].pop_front() else { break };
             self.bulk -= frame.len();
-            shed(Shed { frame, tag });
+            shed(tag);
         }
         Ok(())
     }
@@ -170,10 +161,10 @@ mod tests {
         let mut outbox = Outbox::new(Backlog { in_flight: 10, control: 100, bulk: 20 });
         let mut lost = Vec::new();
         for tag in 0..4 {
-            outbox.push(Class::Bulk, frame(tag, 8), tag, |s| lost.push((s.frame[0], s.tag))).unwrap();
+            outbox.push(Class::Bulk, frame(tag, 8), tag, |tag| lost.push(tag)).unwrap();
         }
         outbox.push(Class::Urgent, frame(9, 4), 9, |_| unreachable!()).unwrap();
-        assert_eq!(lost, [(0, 0), (1, 1)]);
+        assert_eq!(lost, [0, 1]);
         assert_eq!(outbox.pop(), Some((Class::Urgent, frame(9, 4))));
         assert_eq!(outbox.pop(), None, "4 + 8 octets are more than may be in flight");
         outbox.flushed(4);

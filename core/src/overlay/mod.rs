@@ -88,6 +88,7 @@ mod recording;
 pub mod routes;
 #[cfg(feature = "sim")]
 pub mod scenario;
+mod waiting;
 mod window;
 pub mod wire;
 pub mod wiring;

@@ -97,25 +97,32 @@ impl Window {
         self.marks.is_empty() || self.under_way() + len as u64 <= self.limit as u64
     }
 
-    /// Whether a quarter of the window may be sent.
-    fn is_roomy(&self) -> bool {
-        self.marks.is_empty() || self.under_way() <= (self.limit - self.limit / 4) as u64
+    /// Whether a quarter of the window may be sent, and `len` octets at once.
+    fn is_roomy(&self, len: usize) -> bool {
+        self.admits(len.max(self.limit / 4))
+    }
+
+    /// Whether the next payload is to be marked, if it is of `len` octets.
+    fn next_mark(&self, len: usize) -> Mark {
+        let marked = self.unmarked + len >= self.limit / 4 && self.marks.len() < MARKS;
+        if marked { Mark::Marked } else { Mark::Plain }
     }
 
     /// Something is sent.
     fn send(&mut self, now: Time, number: u64, len: usize) -> Mark {
+        let mark = self.next_mark(len);
         self.used = now;
         self.sent += len as u64;
         self.unmarked += len;
-        if self.unmarked < self.limit / 4 || self.marks.len() == MARKS {
-            return Mark::Plain;
+        if mark == Mark::Plain {
+            return mark;
         }
         if self.marks.is_empty() {
             self.heard = now;
         }
         self.unmarked = 0;
         self.marks.push_back(Marked { number, sent: self.sent, at: now });
-        Mark::Marked
+        mark
     }
 
     /// The payload of that number is no more under way; if it was marked, what it says of those before.
@@ -134,17 +141,19 @@ impl Window {
         Smoothed::sample(&mut self.rtt, now.since(mark.at));
         let since_halved = mark.sent > self.halved;
         if core::mem::take(&mut self.refused) && since_halved {
-            self.grow(usize::try_from(answered).unwrap_or(usize::MAX));
+            self.grow(answered);
         }
     }
 
-    fn grow(&mut self, answered: usize) {
-        let grown = if self.limit < self.threshold {
-            self.limit.saturating_add(answered).min(self.threshold)
+    /// In 64 bits: a step times a window is more than 32.
+    fn grow(&mut self, answered: u64) {
+        let (limit, threshold) = (self.limit as u64, self.threshold as u64);
+        let grown = if limit < threshold {
+            limit.saturating_add(answered).min(threshold)
         } else {
-            self.limit + STEP.min(self.limit / 4) * answered.min(self.limit) / self.limit
+            limit + (STEP as u64).min(limit / 4) * answered.min(limit) / limit
         };
-        self.limit = grown.min(MOST);
+        self.limit = usize::try_from(grown).unwrap_or(MOST).min(MOST);
     }
 
     /// A payload was lost for want of room, or waits where there is little.
@@ -194,14 +203,19 @@ impl Windows {
         Err(window.overdue())
     }
 
-    /// Whether one who was refused should try again; if not, until when an answer is waited for.
+    /// Whether one who was refused `len` octets should try again; if not, until when an answer is waited for.
     ///
     /// # Errors
     /// He should not.
-    pub(super) fn is_roomy(&mut self, now: Time, to: NodeId) -> Result<(), Time> {
+    pub(super) fn is_roomy(&mut self, now: Time, to: NodeId, len: usize) -> Result<(), Time> {
         let Some(window) = self.windows.get_mut(&to) else { return Ok(()) };
         window.expire(now);
-        if window.is_roomy() { Ok(()) } else { Err(window.overdue()) }
+        if window.is_roomy(len) { Ok(()) } else { Err(window.overdue()) }
+    }
+
+    /// Whether the next payload to `to`, of `len` octets with its head, is to be marked.
+    pub(super) fn next_mark(&self, to: NodeId, len: usize) -> Mark {
+        self.windows.get(&to).map_or(Window::new(Time::ZERO).next_mark(len), |window| window.next_mark(len))
     }
 
     /// A payload of `len` octets with its head is sent.

@@ -28,7 +28,7 @@ impl Overlay {
             Packet::Upt(upt) => self.update(conn, id, upt),
             Packet::Rmv(removal) => self.removal(conn, id, removal),
             Packet::Lnk(greeting) => self.greeted_again(conn, id, &greeting),
-            Packet::Trd(_) => self.torn_down(id),
+            Packet::Trd(teardown) => self.torn_down(conn, id, teardown.reason.as_ref()),
             Packet::Nack(nack) => self.link_refused(id, &nack),
             Packet::Sum(sum) => self.summed(id, &sum),
             Packet::Ask(ask) => self.asked(id, &ask),

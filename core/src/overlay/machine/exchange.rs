@@ -80,10 +80,8 @@ impl Overlay {
     /// ASK: sends what is newer here, or missing there.
     pub(super) fn asked(&mut self, id: NodeId, ask: &Ask) {
         let Some(conn) = self.links.get(&id).map(|l| l.conn) else { return };
-        if self.backlog(conn) > ANSWER {
-            if let Some(state) = self.conns.get_mut(&conn) {
-                state.owes_sum = true;
-            }
+        if let Some(state) = self.conns.get_mut(&conn).filter(|state| state.outbox.waiting() > ANSWER) {
+            state.owes_sum = true;
             return;
         }
         let (frames, next) = self.encoded(self.database.newer_than(ask));

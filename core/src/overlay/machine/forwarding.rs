@@ -13,12 +13,14 @@ use crate::overlay::notices::Notices;
 use crate::overlay::wire::{self, DataHead, Flow, Way};
 
 /// How many links a payload may take.
-pub(super) const TTL: u8 = 32;
+pub(super) const TTL: u8 = wire::TTL_LIMIT;
 /// A datagram of at most so many octets in all goes over UDP between neighbours.
 pub(super) const DATAGRAM: usize = 1_200;
-/// Octets that may wait before a link, of what may not be shed: past it reports are left out, or those who are sent more
-/// than they read would lose the link by them.
-const REPORTS: usize = 256 << 10;
+/// While so many octets wait before a link of what may not be shed, reports wait beside them: those who are sent more than
+/// they read would lose the link by them, and nothing else would get there.
+const AHEAD: usize = 16 << 10;
+/// Reports that wait so for a link; more are left out. They are about more payloads than a queue holds.
+const REPORTS: usize = 16_384;
 
 /// What a queue knows of a payload beside its frame: whom to tell what became of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,6 +83,8 @@ type Told = (Label, fn(u64) -> Flow);
 #[derive(Debug, Default)]
 pub(super) struct Forwarding {
     reports: VecDeque<Told>,
+    /// Reports that waited for a link that is gone: there may be another way.
+    stranded: VecDeque<DataHead>,
     notices: Notices,
 }
 
@@ -93,6 +97,11 @@ impl Forwarding {
     /// Payloads waited for a neighbour that is gone.
     pub(super) fn cut_off(&mut self, labels: impl Iterator<Item = Option<Label>>) {
         self.reports.extend(labels.flatten().map(|label| -> Told { (label, Flow::Unreachable) }));
+    }
+
+    /// Reports waited for a neighbour that is gone.
+    pub(super) fn strand(&mut self, reports: &mut VecDeque<DataHead>) {
+        self.stranded.append(reports);
     }
 }
 
@@ -194,9 +203,9 @@ impl Overlay {
         match self.carriage(hop, parcel) {
             Some(Carriage::Datagram(payload, to)) => match self.pace.send(self.now, payload.len()) {
                 Ok(()) => self.send_payload_datagram(hop, to, payload),
-                Err(_) => self.forwarding.shed(Label::of(&parcel.head)),
+                Err(_) => self.shed_datagram(hop, &parcel.head),
             },
-            Some(Carriage::Link(conn)) if parcel.head.flow.is_report() => self.send_report(conn, parcel),
+            Some(Carriage::Link(conn)) if parcel.head.flow.is_report() => self.send_report(conn, parcel.head),
             Some(Carriage::Link(conn)) => self.send_parcel(conn, parcel),
             None => {}
         }
@@ -210,10 +219,29 @@ impl Overlay {
         self.send_datagram(hop, Class::Bulk, to, payload);
     }
 
-    fn send_report(&mut self, conn: ConnId, parcel: &Parcel<'_>) {
-        let Some(state) = self.conns.get_mut(&conn).filter(|c| c.outbox.pressing() < REPORTS) else { return };
-        let frame = state.arena.frame(parcel.size(), |out| parcel.write(out));
-        self.send(conn, Class::Urgent, frame);
+    /// The socket takes no more datagrams with payloads for now.
+    fn shed_datagram(&mut self, hop: NodeId, head: &DataHead) {
+        self.counters.shed += 1;
+        if let Some(link) = self.links.get_mut(&hop) {
+            link.datagrams.shed += 1;
+        }
+        self.forwarding.shed(Label::of(head));
+    }
+
+    fn send_report(&mut self, conn: ConnId, head: DataHead) {
+        let Some(state) = self.conns.get_mut(&conn).filter(|c| c.reports.len() < REPORTS) else { return };
+        state.reports.push_back(head);
+        self.send_reports(conn);
+    }
+
+    /// Queues the reports that there is room for, in turn with what else may not be shed.
+    pub(super) fn send_reports(&mut self, conn: ConnId) {
+        while let Some(state) = self.conns.get_mut(&conn).filter(|c| c.outbox.pressing() < AHEAD)
+            && let Some(head) = state.reports.pop_front()
+        {
+            let frame = state.arena.frame(wire::data_size(&[]), |out| wire::put_data(&head, &[], out));
+            self.send(conn, Class::Control, frame);
+        }
     }
 
     /// Queues a payload for a neighbour. If that fills more than half of the queue, its source is told.
@@ -233,8 +261,10 @@ impl Overlay {
     /// Tells the sources of payloads that were lost here, one error each.
     pub(super) fn tell_of_losses(&mut self) {
         while let Some((label, flow)) = self.forwarding.reports.pop_front() {
-            self.counters.shed += 1;
             self.report(label.destination, label.source, flow(label.number));
+        }
+        while let Some(head) = self.forwarding.stranded.pop_front() {
+            self.route(&Parcel { head, payload: &[], text: None });
         }
     }
 }

@@ -7,7 +7,7 @@ use super::calling::Purpose;
 use super::refusing::refused_for;
 use super::streams::{Kind, no_fault, peer_fault};
 use super::{Overlay, Timer};
-use crate::kernel::{Class, CloseHow, ConnId, Why};
+use crate::kernel::{Class, CloseHow, ConnId};
 use crate::overlay::database::{Entry, LinkMode};
 use crate::overlay::event::Event;
 use crate::overlay::link::{Beats, Link, Mine, Progress, Theirs, Traffic, Width};
@@ -318,75 +318,6 @@ impl Overlay {
             self.teardown(id, Reason::Guest);
         }
         self.origin.touch();
-    }
-
-    /// TRD: gives up our side of a link; it closes once neither side chooses it.
-    pub(super) fn teardown(&mut self, id: NodeId, reason: Reason) {
-        let Some(me) = self.me() else { return };
-        let node = self.my_name(me);
-        self.set_mine(id, Mine::No);
-        self.give_back_place(id);
-        let Some(link) = self.links.get(&id) else { return };
-        let (conn, useless) = (link.conn, link.useless());
-        let trd = Packet::Trd(crate::overlay::wire::Teardown { node, reason: Some(reason) });
-        self.send_packet(conn, Class::Urgent, &trd);
-        self.origin.touch();
-        if useless {
-            self.part(id, no_fault("neither side chooses it"));
-        }
-    }
-
-    /// A neighbour gives up its choice of us.
-    pub(super) fn torn_down(&mut self, id: NodeId) {
-        let Some(link) = self.links.get_mut(&id) else { return };
-        link.theirs = Theirs::No;
-        self.timers.cancel(Timer::Guest(id));
-        self.origin.touch();
-        if link.useless() {
-            self.part(id, no_fault("neither side chooses it"));
-        }
-    }
-
-    /// Closes a link in good order.
-    pub(super) fn part(&mut self, id: NodeId, why: Why) {
-        if let Some(conn) = self.links.get(&id).map(|l| l.conn) {
-            self.hang_up(conn, CloseHow::Flush, why);
-            self.suitor_lost(id, why);
-        }
-    }
-
-    /// A link's connection is gone.
-    pub(super) fn link_lost(&mut self, id: NodeId, conn: ConnId, why: Why) {
-        if self.links.get(&id).is_some_and(|link| link.conn == conn) {
-            self.suitor_lost(id, why);
-        }
-    }
-
-    /// A link is gone that we may have chosen, or were about to.
-    fn suitor_lost(&mut self, id: NodeId, why: Why) {
-        let mine = self.drop_link(id, why);
-        self.place_lost(id, mine);
-        self.ask_elsewhere(id);
-    }
-
-    /// Forgets a link; whether it was one that we chose.
-    fn drop_link(&mut self, id: NodeId, why: Why) -> Mine {
-        let Some(link) = self.links.remove(&id) else { return Mine::No };
-        self.choosing.stirred = true;
-        self.tokens.remove(&link.my_token);
-        if let Some(at) = link.beats.heard_at() {
-            self.probes.heard(at, id, link.rtt.filter(|_| link.live()));
-        }
-        for timer in [Timer::Silence(id), Timer::Remove(id), Timer::Guest(id)] {
-            self.timers.cancel(timer);
-        }
-        if link.announced.is_some() {
-            self.origin.withdraw(id);
-        }
-        self.emit(Event::LinkDown { peer: id, why });
-        self.origin.touch();
-        self.join_if_alone();
-        link.mine
     }
 
     fn abandon_dial(&mut self, id: NodeId) {

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::starting::Life;
-use super::streams::no_fault;
+use super::streams::{Conn, Kind, no_fault};
 use super::{Overlay, Timer};
 use crate::kernel::{CloseHow, ConnId};
 use crate::overlay::database::Entry;
@@ -22,6 +22,7 @@ impl Overlay {
     /// Withdraws the record, and closes every link a moment later.
     pub(super) fn leave(&mut self) -> Result<Reply, Refusal> {
         let Life::Running(me) = self.life else { return Err(Refusal::NotRunning) };
+        self.know_routes();
         self.life = Life::Leaving(me);
         self.withdraw_record();
         if self.links.is_empty() {
@@ -40,17 +41,20 @@ impl Overlay {
         }
     }
 
-    /// Gives up every choice, and closes every link once that is said.
+    /// Gives up every choice. Links end once their other ends have said all that they had for this node, or for others
+    /// behind it.
     fn part_from_all(&mut self) {
         if let Some(me) = self.me() {
             self.life = Life::Parting(me);
         }
         let neighbours: Vec<NodeId> = self.links.keys().copied().collect();
         for id in neighbours {
-            self.teardown(id, Reason::Leaving);
-            self.part(id, no_fault("leaving"));
+            self.renounce(id, Reason::Leaving);
         }
-        let others: Vec<ConnId> = self.conns.keys().copied().collect();
+        let other = |(conn, state): (&ConnId, &Conn)| {
+            (!matches!(state.kind, Kind::Link(_) | Kind::Parting(_))).then_some(*conn)
+        };
+        let others: Vec<ConnId> = self.conns.iter().filter_map(other).collect();
         for conn in others {
             self.hang_up(conn, CloseHow::Flush, no_fault("leaving"));
         }
@@ -78,6 +82,10 @@ impl Overlay {
 
     /// Everything is said, or the time for it is over.
     fn left(&mut self) {
+        let linked: Vec<NodeId> = self.links.keys().copied().collect();
+        for id in linked {
+            self.drop_link(id, no_fault("left"));
+        }
         let open: Vec<ConnId> = self.conns.keys().copied().collect();
         for conn in open {
             self.hang_up(conn, CloseHow::Abort, no_fault("left"));

@@ -15,6 +15,7 @@ mod joining;
 mod leaving;
 mod membership;
 mod originating;
+mod parting;
 mod places;
 mod policing;
 mod query;
@@ -175,6 +176,8 @@ pub struct Counters {
     pub originated: u64,
     /// Payloads passed on for others.
     pub forwarded: u64,
+    /// Computations of the routes.
+    pub routed: u64,
     /// Payloads dropped since a link took no more.
     pub shed: u64,
     /// Decisions made.

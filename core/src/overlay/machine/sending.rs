@@ -4,20 +4,18 @@ use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use super::forwarding::{Carriage, Parcel, TTL};
 use super::{Overlay, Timer};
 use crate::kernel::{ConnId, Time};
 use crate::overlay::event::{Event, Refusal, Reply};
 use crate::overlay::names::NodeId;
+use crate::overlay::waiting::{Target, Waiting};
 use crate::overlay::window::{Mark, Windows};
 use crate::overlay::wire::{self, DataHead, Flow, Way};
 
 /// Echoes whose answer is waited for.
 const ECHOES: usize = 1_024;
-/// Destinations that are told when there is room again; the first of more is told at once, and may be refused again.
-const REFUSED: usize = 1_024;
 
 /// What is on its way, and who waits for room.
 #[derive(Debug, Default)]
@@ -25,8 +23,16 @@ pub(super) struct Sending {
     last: u64,
     echoes: BTreeMap<u64, Time>,
     windows: Windows,
-    /// What was refused as busy, and over which neighbour it would have gone.
-    refused: BTreeMap<(NodeId, Way), NodeId>,
+    waiting: Waiting,
+}
+
+/// What there is no room for a payload in.
+#[derive(Clone, Copy)]
+enum Want {
+    /// A neighbour's queue.
+    Queue(NodeId),
+    /// Something else, before that time if no answer makes some.
+    Time(Time),
 }
 
 /// A payload to be sent, or sent back.
@@ -73,7 +79,10 @@ impl Overlay {
             self.deliver(me.id, &parcel);
         } else {
             let hop = self.next_hop(order.to).ok_or(self.no_way())?;
-            self.dispatch(hop, parcel, number).map_err(|until| self.refuse_busy(order, hop, until))?;
+            let (target, size) = ((order.to, order.way), wire::data_size(&order.payload));
+            self.pass_longer(target, size)?;
+            self.dispatch(hop, parcel, number).map_err(|want| self.refuse_busy(target, size, want))?;
+            self.next_in_line(target);
         }
         self.sending.last = number;
         Ok(number)
@@ -87,31 +96,30 @@ impl Overlay {
     /// Gives a payload to a neighbour, if that has room for it and so has the way behind it.
     ///
     /// # Errors
-    /// There is none; when to ask again, where no answer may come that makes some.
-    fn dispatch(&mut self, hop: NodeId, mut parcel: Parcel<'_>, number: u64) -> Result<(), Option<Time>> {
+    /// There is none.
+    fn dispatch(&mut self, hop: NodeId, mut parcel: Parcel<'_>, number: u64) -> Result<(), Want> {
         let (to, len) = (parcel.head.destination, wire::data_size(parcel.payload));
         if hop != to {
-            self.sending.windows.admit(self.now, to, len).map_err(Some)?;
+            self.sending.windows.admit(self.now, to, len).map_err(Want::Time)?;
+            if self.sending.windows.next_mark(to, len) == Mark::Marked
+                && let Flow::Data(number) = parcel.head.flow
+            {
+                parcel.head.flow = Flow::Marked(number);
+            }
         }
-        let carriage = self.carriage(hop, &parcel).ok_or(None)?;
+        let carriage = self.carriage(hop, &parcel).ok_or(Want::Queue(hop))?;
         match &carriage {
-            Carriage::Datagram(datagram, _) => self.pace.send(self.now, datagram.len()).map_err(Some)?,
-            Carriage::Link(conn) => self.has_room(*conn, len).then_some(()).ok_or(None)?,
+            Carriage::Datagram(datagram, _) => {
+                self.pace.send(self.now, datagram.len()).map_err(Want::Time)?;
+            }
+            Carriage::Link(conn) => self.has_room(*conn, len).then_some(()).ok_or(Want::Queue(hop))?,
         }
-        if hop != to
-            && self.sending.windows.send(self.now, to, number, len) == Mark::Marked
-            && let Flow::Data(number) = parcel.head.flow
-        {
-            parcel.head.flow = Flow::Marked(number);
+        if hop != to {
+            self.sending.windows.send(self.now, to, number, len);
         }
         match carriage {
             Carriage::Link(conn) => self.send_parcel(conn, &parcel),
-            Carriage::Datagram(mut payload, endpoint) => {
-                if let Some(Carriage::Datagram(marked, _)) = self.carriage(hop, &parcel) {
-                    payload = marked;
-                }
-                self.send_payload_datagram(hop, endpoint, payload);
-            }
+            Carriage::Datagram(datagram, endpoint) => self.send_payload_datagram(hop, endpoint, datagram),
         }
         Ok(())
     }
@@ -120,75 +128,100 @@ impl Overlay {
         self.conns.get(&conn).is_some_and(|state| state.outbox.has_room_for(len))
     }
 
-    /// Notes who is to be told when there is room.
-    fn refuse_busy(&mut self, order: &Order, hop: NodeId, until: Option<Time>) -> Refusal {
-        if let Some(at) = until {
-            self.timers.set_earlier(Timer::Room, at.max(self.now + Duration::from_micros(1)));
+    /// Lets a longer payload that was refused before go first.
+    fn pass_longer(&mut self, target: Target, len: usize) -> Result<(), Refusal> {
+        let passed = self.sending.waiting.pass(self.now, target, len);
+        if let Err(Some(until)) = passed {
+            self.look_at(until);
         }
-        let refused = &mut self.sending.refused;
-        refused.insert((order.to, order.way), hop);
-        if refused.len() > REFUSED
-            && let Some(((to, way), _)) = refused.pop_first()
-        {
+        passed.map_err(|_| Refusal::Busy)
+    }
+
+    /// Notes who is to be told when there is room.
+    fn refuse_busy(&mut self, target: Target, len: usize, want: Want) -> Refusal {
+        let hop = self.wait_for(want);
+        if let Some((to, way)) = self.sending.waiting.refuse(target, len, hop) {
             self.emit(Event::Room { to, way });
         }
         Refusal::Busy
     }
 
-    /// Tells those of whom `which` says so, and for whom there is room or no way at all, to try again.
-    fn tell_room(&mut self, which: impl Fn(NodeId, NodeId) -> bool) {
-        let waiting: SmallVec<[(NodeId, Way); 4]> = self
-            .sending
-            .refused
-            .iter()
-            .filter(|((to, _), hop)| which(*to, **hop))
-            .map(|(key, _)| *key)
-            .collect();
-        for (to, way) in waiting {
-            if self.is_roomy(to, way) {
-                self.sending.refused.remove(&(to, way));
-                self.emit(Event::Room { to, way });
+    /// A payload was taken: those who waited behind it come next.
+    fn next_in_line(&mut self, target: Target) {
+        if self.sending.waiting.taken(target) {
+            self.sending.waiting.refuse(target, 0, None);
+            self.look_at(self.now);
+        }
+    }
+
+    /// The neighbour whose queue is waited for, or none but for a time.
+    fn wait_for(&mut self, want: Want) -> Option<NodeId> {
+        match want {
+            Want::Queue(hop) => Some(hop),
+            Want::Time(at) => {
+                self.look_at(at);
+                None
             }
         }
     }
 
-    fn is_roomy(&mut self, to: NodeId, way: Way) -> bool {
-        let Some(hop) = self.next_hop(to) else { return true };
-        let behind = if hop == to { Ok(()) } else { self.sending.windows.is_roomy(self.now, to) };
-        if let Err(at) = behind {
-            self.timers.set_earlier(Timer::Room, at.max(self.now + Duration::from_micros(1)));
-            return false;
-        }
-        let Some(link) = self.links.get(&hop) else { return true };
-        if way == Way::Datagram && link.beats.fresh_udp(self.now) {
-            let roomy = self.pace.is_roomy(self.now);
-            if !roomy {
-                self.timers.set_earlier(Timer::Room, self.now + Duration::from_millis(1));
+    fn look_at(&mut self, at: Time) {
+        self.timers.set_earlier(Timer::Room, at.max(self.now + Duration::from_micros(1)));
+    }
+
+    /// Tells those of `targets` for whom there is room, or no way at all, to try again.
+    fn tell_room(&mut self, targets: impl IntoIterator<Item = Target>) {
+        for target in targets {
+            let Some(len) = self.sending.waiting.wanted(self.now, target) else { continue };
+            match self.look_for(target, len) {
+                Ok(()) => {
+                    let until = self.sending.waiting.told(self.now, target);
+                    self.look_at(until);
+                    self.emit(Event::Room { to: target.0, way: target.1 });
+                }
+                Err(want) => {
+                    let hop = self.wait_for(want);
+                    self.sending.waiting.wait(target, hop);
+                }
             }
-            return roomy;
         }
-        self.conns.get(&link.conn).is_some_and(|state| state.outbox.is_roomy())
+    }
+
+    /// Looks for room for `len` octets.
+    ///
+    /// # Errors
+    /// There is none.
+    fn look_for(&mut self, (to, way): Target, len: usize) -> Result<(), Want> {
+        let Some(hop) = self.next_hop(to) else { return Ok(()) };
+        if hop != to {
+            self.sending.windows.is_roomy(self.now, to, len).map_err(Want::Time)?;
+        }
+        let Some(link) = self.links.get(&hop) else { return Ok(()) };
+        if way == Way::Datagram && link.beats.fresh_udp(self.now) {
+            let soon = Want::Time(self.now + Duration::from_millis(1));
+            return self.pace.is_roomy(self.now).then_some(()).ok_or(soon);
+        }
+        let queue = self.conns.get(&link.conn).map(|state| &state.outbox);
+        let roomy = queue.is_some_and(|queue| queue.is_roomy() && queue.has_room_for(len));
+        roomy.then_some(()).ok_or(Want::Queue(hop))
     }
 
     /// Everybody who waits is looked at: routes may have changed, or time has passed.
     pub(super) fn look_for_room(&mut self) {
-        if !self.sending.refused.is_empty() {
-            self.tell_room(|_, _| true);
-        }
+        self.tell_room(self.sending.waiting.all());
     }
 
     /// A neighbour's queue got shorter.
     pub(super) fn room_at(&mut self, hop: NodeId) {
-        if !self.sending.refused.is_empty() {
-            self.tell_room(|_, over| over == hop);
+        let conn = self.links.get(&hop).and_then(|link| self.conns.get(&link.conn));
+        if conn.is_some_and(|state| state.outbox.is_roomy()) {
+            self.tell_room(self.sending.waiting.at(hop));
         }
     }
 
     /// Something is known of what was on its way to `to`.
     fn room_towards(&mut self, to: NodeId) {
-        if !self.sending.refused.is_empty() {
-            self.tell_room(|other, _| other == to);
-        }
+        self.tell_room([(to, Way::Link), (to, Way::Datagram)]);
     }
 
     /// A marked payload arrived.

@@ -1,5 +1,6 @@
 //! Connections: what they are, the frames that they carry, and how they end.
 
+use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 use core::ops::Range;
 use core::time::Duration;
@@ -11,7 +12,7 @@ use super::forwarding::{Label, Parcel};
 use super::{Overlay, Timer};
 use crate::kernel::{
     Arena, Class, CloseHow, Closed, ConnId, DialError, Fault, How, LineScanner, Outbox, Output, Payload,
-    Shed, Terminator, Ticket, Time, Why,
+    Terminator, Ticket, Time, Why,
 };
 use crate::overlay::bootstraps::BootstrapError;
 use crate::overlay::budget::{Budget, Meter};
@@ -49,6 +50,8 @@ pub(super) enum Kind {
     Boot,
     /// We said PING and wait for PONG.
     Probe,
+    /// A link that is over: payloads still come and go until both ends have said their last word.
+    Parting(NodeId),
     /// Closed by us; what still arrives is dropped.
     Closing,
 }
@@ -61,6 +64,8 @@ pub(super) struct Conn {
     scanner: LineScanner,
     payload: Option<(DataHead, Payload)>,
     pub(super) outbox: Outbox<Option<Label>>,
+    /// Reports about payloads that wait until the outbox has room.
+    pub(super) reports: VecDeque<DataHead>,
     /// Where frames with payloads are written.
     pub(super) arena: Arena,
     pub(super) traffic: Traffic,
@@ -91,6 +96,7 @@ impl Conn {
             scanner: LineScanner::new(Terminator::CrLf, MAX_LENGTH),
             payload: None,
             outbox: Outbox::default(),
+            reports: VecDeque::new(),
             arena: Arena::default(),
             traffic: Traffic::default(),
             owes_sum: false,
@@ -271,7 +277,8 @@ impl Overlay {
         if state.payload.is_none() {
             let found = state.scanner.find(bytes).map_err(|_| peer_fault("a line is too long"))?;
             let Some(line) = found else { return Ok(None) };
-            let begins = matches!(state.kind, Kind::Link(_)) && bytes.starts_with(DAT.as_bytes());
+            let begins =
+                matches!(state.kind, Kind::Link(_) | Kind::Parting(_)) && bytes.starts_with(DAT.as_bytes());
             if !begins || bytes.get(DAT.len()) != Some(&PACK_DELIMITER) {
                 return Ok(Some(Frame::Line(line.take(bytes))));
             }
@@ -321,7 +328,8 @@ impl Overlay {
                 self.hang_up(conn, CloseHow::Abort, no_fault("measured"));
             }
             (Kind::Probe, _) => self.misbehaved(conn, peer_fault("a probe answered with something else")),
-            (Kind::Closing, _) => {}
+            (Kind::Parting(_), Packet::Trd(teardown)) => self.torn_down_again(conn, teardown.reason.as_ref()),
+            (Kind::Parting(_) | Kind::Closing, _) => {}
         }
     }
 
@@ -360,7 +368,7 @@ impl Overlay {
 
     /// A payload pays for itself by waiting for its place in a queue.
     fn payload(&mut self, conn: ConnId, head: DataHead, text: &[u8], octets: Range<usize>) {
-        if let Some(Kind::Link(from)) = self.conns.get(&conn).map(|c| c.kind) {
+        if let Some(Kind::Link(from) | Kind::Parting(from)) = self.conns.get(&conn).map(|c| c.kind) {
             self.forward(from, Parcel { head, payload: &text[octets], text: Some(text) });
         }
     }
@@ -400,10 +408,11 @@ impl Overlay {
     /// Sends a frame; if it has to be shed, who is on the label is told.
     pub(super) fn send_labelled(&mut self, conn: ConnId, class: Class, frame: Bytes, label: Option<Label>) {
         let Some(state) = self.conns.get_mut(&conn).filter(|c| c.kind != Kind::Closing) else { return };
-        let (forwarding, traffic) = (&mut self.forwarding, &mut state.traffic);
-        let pushed = state.outbox.push(class, frame, label, |Shed { tag, .. }| {
+        let (forwarding, traffic, counters) = (&mut self.forwarding, &mut state.traffic, &mut self.counters);
+        let pushed = state.outbox.push(class, frame, label, |label| {
             traffic.shed += 1;
-            forwarding.shed(tag);
+            counters.shed += 1;
+            forwarding.shed(label);
         });
         match pushed {
             Ok(()) => self.pump(conn),
@@ -419,11 +428,6 @@ impl Overlay {
         }
     }
 
-    /// Octets that wait for `conn`, for back-pressure towards senders.
-    pub(super) fn backlog(&self, conn: ConnId) -> usize {
-        self.conns.get(&conn).map_or(0, |c| c.outbox.waiting())
-    }
-
     fn pump(&mut self, conn: ConnId) {
         let Some(state) = self.conns.get_mut(&conn) else { return };
         while let Some((class, frame)) = state.outbox.pop() {
@@ -436,6 +440,7 @@ impl Overlay {
         if let Some(state) = self.conns.get_mut(&conn) {
             state.outbox.flushed(n);
             let peer = if let Kind::Link(peer) = state.kind { Some(peer) } else { None };
+            self.send_reports(conn);
             self.pump(conn);
             if let Some(peer) = peer {
                 self.room_at(peer);
@@ -468,6 +473,7 @@ impl Overlay {
         let stranger = state.kind == Kind::Stranger;
         state.kind = Kind::Closing;
         self.timers.cancel(Timer::Resume(conn));
+        self.forwarding.strand(&mut state.reports);
         if how == CloseHow::Abort {
             self.forwarding.cut_off(state.outbox.take_bulk());
         }
@@ -500,6 +506,7 @@ impl Overlay {
             state.meter.slowed(self.now, self.now.since(since));
         }
         self.policing.departed(self.now, state.remote, state.meter);
+        self.forwarding.strand(&mut state.reports);
         self.forwarding.cut_off(state.outbox.take_bulk());
         if state.kind == Kind::Stranger {
             self.strangers.remove(conn);
@@ -519,7 +526,7 @@ impl Overlay {
             Kind::Greeting { to, .. } => self.call_on(to.id, Purpose::Link),
             Kind::Boot if why == NO_ANSWER => self.bootstrap_failed(BootstrapError::Silent),
             Kind::Boot => self.bootstrap_failed(BootstrapError::ended(why)),
-            Kind::Stranger | Kind::Probe | Kind::Closing => {}
+            Kind::Stranger | Kind::Probe | Kind::Parting(_) | Kind::Closing => {}
         }
     }
 
@@ -527,6 +534,9 @@ impl Overlay {
         if let Some(why) = self.conns.get_mut(&conn).and_then(|c| c.last_words.take()) {
             self.out.push_back(Output::Close { conn, how: CloseHow::Abort, why });
             return;
+        }
+        if let Some(Kind::Parting(_)) = self.conns.get(&conn).map(|c| c.kind) {
+            return self.parted_late(conn);
         }
         self.lose(conn, NO_ANSWER);
     }

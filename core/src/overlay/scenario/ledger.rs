@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::kernel::Time;
+use crate::kernel::{Fault, Time};
 use crate::overlay::event::Event;
 use crate::overlay::oracle::Difference;
 
@@ -67,6 +67,8 @@ impl Ledger {
             Event::Undelivered { number, .. } => {
                 self.sent.retain(|_, sent| sent.from != node || sent.number != *number || sent.arrived);
             }
+            // What ends in good order takes nothing with it.
+            Event::LinkDown { why, .. } if why.fault == Fault::Nobody => {}
             Event::LinkDown { .. } | Event::Suspected { .. } => self.disturbed(now),
             Event::Started { .. } => {
                 self.disturbed(now);
@@ -108,7 +110,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{Fault, Why};
+    use crate::kernel::Why;
     use crate::overlay::names::NodeId;
 
     fn at(secs: u64) -> Time {
@@ -148,12 +150,17 @@ mod tests {
 
     #[test]
     fn a_link_that_fails_may_take_payloads_with_it() {
-        let why = Why { fault: Fault::Nobody, what: "gone" };
+        let why = Why { fault: Fault::Network, what: "gone" };
         for (when, outcome) in [(9, Err(Difference::Vanished { from: 3, to: 4 })), (10, Ok(())), (14, Ok(()))]
         {
             let (mut ledger, _) = one();
             ledger.hear(at(when), 8, &Event::LinkDown { peer: NodeId(5), why });
             assert_eq!(ledger.settle(at(15)), outcome, "{when}");
         }
+        let why = Why { fault: Fault::Nobody, what: "given up" };
+        let (mut ledger, _) = one();
+        ledger.hear(at(12), 8, &Event::LinkDown { peer: NodeId(5), why });
+        let vanished = Err(Difference::Vanished { from: 3, to: 4 });
+        assert_eq!(ledger.settle(at(15)), vanished, "this one ended in good order");
     }
 }

@@ -64,6 +64,8 @@ pub const DAT: &str = "DAT";
 pub const VERSION: u32 = 1;
 /// The most octets of a payload: what the largest UDP datagram holds, rounded up to a power of two.
 pub const PAYLOAD_LIMIT: usize = 65_536;
+/// Links that a payload takes at most.
+pub const TTL_LIMIT: u8 = 32;
 /// The most octets of a whole packet, however many pieces it takes: with what each of its pieces is charged
 /// ([`PIECE_CHARGE`]) it just fits [`REASSEMBLY_LIMIT`].
 pub const MESSAGE_LIMIT: usize = REASSEMBLY_LIMIT - 16 * 1024;

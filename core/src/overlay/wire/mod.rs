@@ -85,7 +85,7 @@
 //! long       = 1*20DIGIT                    ; below 2^64, no leading zeros
 //! cost       = number                       ; 1 to 2^27 - 1 microseconds
 //! port       = number                       ; up to 65535
-//! ttl        = 2HEX
+//! ttl        = 2HEX                         ; up to TTL_LIMIT
 //! len        = number                       ; up to PAYLOAD_LIMIT
 //! index, count = number                     ; up to PIECES_LIMIT
 //! chunk      = 1*inline

@@ -77,6 +77,8 @@ pub enum Reason {
     Full,
     /// `guest`: a guest's time is over.
     Guest,
+    /// `last`: it is the sender's last word on this connection.
+    Last,
     /// `leaving`: the sender leaves.
     Leaving,
     /// `nameless`: a greeting has no id.
@@ -135,6 +137,7 @@ impl Reason {
             "duplicate" => Reason::Duplicate,
             "full" => Reason::Full,
             "guest" => Reason::Guest,
+            "last" => Reason::Last,
             "leaving" => Reason::Leaving,
             "nameless" => Reason::Nameless,
             "narrow" => Reason::Narrow,
@@ -162,6 +165,7 @@ impl Reason {
             Reason::Duplicate => "duplicate",
             Reason::Full => "full",
             Reason::Guest => "guest",
+            Reason::Last => "last",
             Reason::Leaving => "leaving",
             Reason::Nameless => "nameless",
             Reason::Narrow => "narrow",

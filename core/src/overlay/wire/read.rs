@@ -18,7 +18,7 @@ use super::lexis::{
 use super::limits::{
     ASK, DAT, HB, LNK, MESSAGE_LIMIT, NACK, NAME_LIMIT, NEIGHBOR_DELIMITER, NET_PACKET, NODES_LIMIT,
     OVERLAY_DELIMITER, OVERLAY_PACKET, PADDING_LIMIT, PAYLOAD_LIMIT, PIECES_LIMIT, PING, PONG, REASON_LIMIT,
-    REGISTER, REMOVE, SEG, SUM, TEARDOWN, UPDATE,
+    REGISTER, REMOVE, SEG, SUM, TEARDOWN, TTL_LIMIT, UPDATE,
 };
 use super::part::{Have, Range};
 use super::plain::{Reason, Word};
@@ -250,6 +250,9 @@ pub(super) fn data_head(text: &[u8]) -> Read<'_, DataHead> {
     let len = at_most(u32::try_from(PAYLOAD_LIMIT).unwrap_or(u32::MAX), "a payload is too long");
     let (text, (ttl, way, flow, source, destination, len)) =
         (field(hex8), field(way), field(flow), field(id), field(id), field(len)).parse(text)?;
+    if ttl > TTL_LIMIT {
+        return fail(WireError::Range("a TTL is above 32"));
+    }
     if flow.is_report() && (len > 0 || way != Way::Link) {
         return fail(WireError::Range("a report has a payload, or goes as a datagram"));
     }

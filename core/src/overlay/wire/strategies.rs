@@ -260,7 +260,7 @@ pub fn data_heads() -> impl Strategy<Value = DataHead> {
     let flow = (prop::sample::select(kinds.to_vec()), long_numbers()).prop_map(|(kind, number)| kind(number));
     let len = prop_oneof![Just(0), Just(65_536), 0u32..65_536];
     let way = prop::sample::select(vec![Way::Link, Way::Datagram]);
-    (any::<u8>(), way, flow, ids(), ids(), len).prop_map(|(ttl, way, flow, source, destination, len)| {
+    (0..=TTL_LIMIT, way, flow, ids(), ids(), len).prop_map(|(ttl, way, flow, source, destination, len)| {
         let (way, len) = if flow.is_report() { (Way::Link, 0) } else { (way, len) };
         DataHead { ttl, way, flow, source, destination, len }
     })

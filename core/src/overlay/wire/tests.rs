@@ -55,9 +55,9 @@ fn the_length_written_is_that_of_the_payload() {
 #[test]
 fn a_relay_changes_the_ttl_alone() {
     let [source, destination] = [NodeId(1), NodeId(2)];
-    let head = DataHead { ttl: 0xff, way: Way::Link, flow: Flow::Echo(1), source, destination, len: 2 };
+    let head = DataHead { ttl: 0x20, way: Way::Link, flow: Flow::Echo(1), source, destination, len: 2 };
     let mut frame = bytes::BytesMut::from(&emit_data(&head, b"hi")[..]);
-    for ttl in [0, 9, 0x2f, 0xfe] {
+    for ttl in [0, 9, 0x1f, 0x10] {
         set_ttl(&mut frame, ttl);
         assert_eq!(frame, emit_data(&DataHead { ttl, ..head }, b"hi"));
     }
@@ -276,9 +276,14 @@ fn costs_ttls_ports_and_lengths_have_ranges() {
     {
         assert_eq!(body(&format!("|{ID},{cost},o")).is_ok(), good, "{cost}");
     }
-    for (ttl, len, good) in
-        [("00", 0, true), ("ff", 65_536, true), ("100", 0, false), ("1", 0, false), ("00", 65_537, false)]
-    {
+    for (ttl, len, good) in [
+        ("00", 0, true),
+        ("20", 65_536, true),
+        ("21", 0, false),
+        ("100", 0, false),
+        ("1", 0, false),
+        ("00", 65_537, false),
+    ] {
         assert_eq!(accepted(&format!("DAT@{ttl}@l@d1@{ID}@{ID}@{len}")), good, "{ttl} {len}");
     }
     for (addr, good) in [

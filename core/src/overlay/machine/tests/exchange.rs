@@ -94,7 +94,7 @@ fn a_database_too_large_for_one_answer_comes_in_several_and_waits_for_its_reader
         bench.say(conn, &Packet::Ask(Ask { range: None, have: Have::default() }));
     }
     assert!(!bench.closed(conn));
-    assert!(bench.node.backlog(conn) < 1 << 20);
+    assert!(bench.node.conns[&conn].outbox.waiting() < 1 << 20);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod leaving;
 mod links;
 mod membership;
 mod memory;
+mod parting;
 mod paths;
 mod payloads;
 mod policing;
@@ -78,6 +79,8 @@ struct Peer {
     closed: bool,
     /// The node reads from it.
     heard_out: bool,
+    /// It has more to say after it heard the node's last word.
+    lingers: bool,
     /// It reads nothing: what is sent to it stays with the driver.
     stalled: bool,
     /// Octets that stay with the driver.
@@ -185,7 +188,12 @@ impl Bench {
         if let Packet::Lnk(greeting) = &packet {
             peer.token = Some(greeting.token);
         }
+        let last = (is_last_word(&packet) || is_farewell(&packet)) && !peer.lingers;
         peer.said.push(packet);
+        if last {
+            let bytes = &mut BytesMut::from(&last_word(self.peers[&conn].id).emit()[..]);
+            self.node.handle(self.now, Input::Received { conn, bytes });
+        }
     }
 
     fn hear_datagram(&mut self, to: SocketAddr, payload: &[u8]) {
@@ -270,6 +278,7 @@ impl Bench {
             said: Vec::new(),
             closed: false,
             heard_out: true,
+            lingers: false,
             stalled: false,
             unread: 0,
         };
@@ -425,8 +434,21 @@ impl Bench {
     }
 }
 
+/// A choice is given up.
 fn is_trd(packet: &Packet) -> bool {
-    matches!(packet, Packet::Trd(_))
+    matches!(packet, Packet::Trd(_)) && !is_last_word(packet)
+}
+
+fn is_farewell(packet: &Packet) -> bool {
+    matches!(packet, Packet::Trd(Teardown { reason: Some(Reason::Leaving), .. }))
+}
+
+fn last_word(id: u128) -> Packet {
+    Packet::Trd(Teardown { node: name(id), reason: Some(Reason::Last) })
+}
+
+fn is_last_word(packet: &Packet) -> bool {
+    matches!(packet, Packet::Trd(Teardown { reason: Some(Reason::Last), .. }))
 }
 
 fn is_nack(packet: &Packet) -> bool {

@@ -87,6 +87,22 @@ fn a_relay_counts_down_and_tells_who_sent_what_went_too_far_or_back() {
 }
 
 #[test]
+fn ids_that_come_and_go_cost_no_computation_for_each_payload() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    let before = bench.node.counters().routed;
+    for id in 1_000..2_000 {
+        bench.record(conns[0], id, &[], 8);
+        assert_eq!(relay(&mut bench, conns, 0, 2, 9)[1].len(), 1);
+    }
+    let most = 1 + u64::from(crate::overlay::machine::routing::FORCED);
+    assert!(bench.node.counters().routed - before <= most, "{}", bench.node.counters().routed - before);
+    bench.pass(Duration::from_millis(50));
+    let computed = bench.node.counters().routed;
+    assert!(send(&mut bench, 3, 1).is_ok());
+    assert_eq!(bench.node.counters().routed, computed + 1);
+}
+
+#[test]
 fn a_route_follows_the_news_within_fifty_milliseconds() {
     let (mut bench, conns) = Bench::settled(|_| ());
     let first = bench.node.next_hop(NodeId(3)).unwrap();

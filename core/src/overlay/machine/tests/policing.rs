@@ -211,7 +211,7 @@ fn one_whose_last_word_is_one_too_many_is_not_accused() {
     let slowed_at = flood(&mut bench, conn, 1_000, ping);
     assert_eq!(over(&bench).len(), 1);
     let (mut bench, conn) = arrived();
-    flood(&mut bench, conn, slowed_at - 1, ping);
+    flood(&mut bench, conn, slowed_at - 2, ping);
     bench.tear_down(conn);
     assert!(bench.closed(conn));
     assert_eq!(over(&bench), []);
