@@ -189,6 +189,7 @@ impl Overlay {
         if mine == Mine::Chosen {
             self.place_lost(id, mine);
         }
+        self.left_behind(id);
     }
 
     /// A suspected neighbour was silent for the whole REMOVE_PERIOD.
