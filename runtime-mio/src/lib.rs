@@ -30,7 +30,7 @@ pub use erase::{Key, MachineId};
 pub use handle::{Busy, Handle};
 pub use host::{Host, Limits};
 pub use listener::{BindError, Bound, Setup};
-pub use presence::Presence;
+pub use presence::{Presence, source_towards};
 pub use resolver::{Resolve, SystemResolver};
 pub use shim::{Peer, Shim};
 pub use store::{StateError, check_state};

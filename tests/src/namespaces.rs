@@ -111,17 +111,18 @@ impl Hosts {
         self.rule(to, &format!("add rule inet cut arriving ip saddr {address} meta length > {octets} drop"))
     }
 
-    /// A host gets another address instead of its own.
+    /// A host gets another address instead of its own; which.
     ///
     /// # Errors
     /// What `ip` says.
-    pub fn move_away(&self, host: u8) -> Result<(), String> {
+    pub fn move_away(&self, host: u8) -> Result<IpAddr, String> {
         let name = self.name(host);
         let change = |what: &str, address: IpAddr| {
             run("ip", &["-n", &name, "addr", what, &format!("{address}/24"), "dev", "wire"])
         };
         change("del", Self::address(host))?;
-        change("add", Self::address(host + MOVED))
+        let there = Self::address(host + MOVED);
+        change("add", there).map(|()| there)
     }
 
     /// Everything reaches a host again.

@@ -108,6 +108,7 @@ fn what_failed_once_holds() {
     let scripts = [
         ("outdegree", include_str!("convergence/outdegree.txt")),
         ("databases", include_str!("convergence/databases.txt")),
+        ("moved", include_str!("convergence/moved.txt")),
     ];
     for (name, text) in scripts {
         let scenario: Scenario = text.parse().unwrap();

@@ -36,6 +36,9 @@ pub enum Command {
     /// Ask these bootstraps from now on, in the place of those known before: their names may stand for other addresses
     /// now. One that was not known before is asked at once.
     Bootstraps(Vec<SocketAddr>),
+    /// Others reach this node at these addresses from now on, the first of which is in its name, and no more at those known
+    /// before: its next record says so. Who listens at every address of a host goes on at another one with it.
+    Advertise(Vec<SocketAddr>),
     /// Withdraw, tell the neighbours and close every link; [`Event::Left`] follows.
     Leave,
 }
@@ -45,7 +48,7 @@ pub enum Command {
 pub enum Reply {
     /// On its way, with this number.
     Sent(u64),
-    /// The bootstraps are noted.
+    /// The bootstraps, or the addresses, are noted.
     Noted,
     /// Leaving.
     Leaving,
@@ -70,6 +73,9 @@ pub enum Refusal {
     /// [`Event::Room`] follows when it does.
     #[error("the way towards it takes no more now")]
     Busy,
+    /// There is no address, there are too many, or one is none that others can dial.
+    #[error("others cannot dial a node there")]
+    Undialled,
     /// The node has not started yet, or has left.
     #[error("the node is not running")]
     NotRunning,

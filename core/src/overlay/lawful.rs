@@ -234,10 +234,11 @@ fn datagram(rng: &mut Rng) -> Vec<u8> {
 fn command(rng: &mut Rng) -> Command {
     let payload = Bytes::from(vec![b'c'; [0, 1, 65_536, 65_537][rng.index(4)]]);
     let way = if rng.percent(70) { Way::Link } else { Way::Datagram };
-    match rng.below(13) {
+    match rng.below(14) {
         0..6 => Command::Send { to: id(rng), payload, way },
         6..11 => Command::Echo { to: id(rng), payload, way },
         11 => Command::Bootstraps(vec![address(NodeId(90 + u128::from(rng.below(3))))]),
+        12 => Command::Advertise(vec![address(NodeId(90 + u128::from(rng.below(3))))]),
         _ => Command::Leave,
     }
 }
@@ -318,7 +319,7 @@ mod tests {
             let word = text.split([' ', '(']).next().unwrap_or_default();
             *said.entry(String::from(word)).or_insert(0) += 1;
         }
-        for word in ["Bootstraps", "Echo", "Leave", "Send"] {
+        for word in ["Advertise", "Bootstraps", "Echo", "Leave", "Send"] {
             assert!(said.get(word).is_some_and(|n| *n > 50), "{word}: {said:?}");
         }
     }

@@ -213,6 +213,7 @@ const SEND: u8 = 0;
 const ECHO: u8 = 1;
 const BOOTSTRAPS: u8 = 2;
 const LEAVE: u8 = 3;
+const ADVERTISE: u8 = 4;
 
 fn write_command(command: &Command, pen: &mut Pen<'_>) {
     let mut to_with = |code, to: &NodeId, payload: &Bytes, way: &Way| {
@@ -226,6 +227,10 @@ fn write_command(command: &Command, pen: &mut Pen<'_>) {
         Command::Echo { to, payload, way } => to_with(ECHO, to, payload, way),
         Command::Bootstraps(addresses) => {
             pen.octet(BOOTSTRAPS);
+            pen.list(addresses, |pen, address| pen.address(*address));
+        }
+        Command::Advertise(addresses) => {
+            pen.octet(ADVERTISE);
             pen.list(addresses, |pen, address| pen.address(*address));
         }
         Command::Leave => pen.octet(LEAVE),
@@ -242,6 +247,7 @@ fn read_command(reader: &mut Reader<'_>) -> Option<Command> {
         SEND => to_with(reader).map(|(to, payload, way)| Command::Send { to, payload, way })?,
         ECHO => to_with(reader).map(|(to, payload, way)| Command::Echo { to, payload, way })?,
         BOOTSTRAPS => Command::Bootstraps(reader.list(Reader::address)?),
+        ADVERTISE => Command::Advertise(reader.list(Reader::address)?),
         LEAVE => Command::Leave,
         _ => return None,
     })
@@ -331,7 +337,8 @@ mod tests {
         for command in [
             Command::Send { to, payload: payload.clone(), way: Way::Link },
             Command::Echo { to, payload, way: Way::Datagram },
-            Command::Bootstraps(bootstraps),
+            Command::Bootstraps(bootstraps.clone()),
+            Command::Advertise(bootstraps),
             Command::Leave,
         ] {
             let octets = written(|pen| write_command(&command, pen));

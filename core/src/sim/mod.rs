@@ -82,7 +82,7 @@ mod world;
 pub use abode::Sockets;
 pub use counters::Counters;
 pub use matrix::{Matrix, MatrixError, Sites, Unit};
-pub use net::{BASE_PORT, Delays, Jitter, address, address_of, node_at};
+pub use net::{BASE_PORT, Delays, Jitter, address, address_of, elsewhere, node_at};
 pub use tally::{Kind, Tally};
 pub use trace::Trace;
 pub use weather::Bursts;

@@ -152,8 +152,8 @@ fn number(node: usize) -> u32 {
     u32::try_from(node).ok().filter(|n| *n < NODES - 1).expect("a world has fewer than 2^24 nodes")
 }
 
-/// Where a node is that is not at home, with the number of a port.
-pub(super) fn elsewhere(node: usize, number_of_port: u16) -> SocketAddr {
+/// Where a node is that has moved, with the number of a port.
+pub fn elsewhere(node: usize, number_of_port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::from(BASE_IP + NODES + number(node))), number_of_port)
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use egoist_core::overlay::{Command, Config, Event, NodeId, Overlay, Phase, Refusal, Reply};
 use egoist_mio::control::{Request, Responder};
 use egoist_mio::net::MioNet;
-use egoist_mio::{Host, Key, Presence};
+use egoist_mio::{Host, Key};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -25,6 +25,7 @@ use super::serve::Member;
 use super::status::StatusReport;
 use super::units;
 use super::views::{self, Facts};
+use super::whereabouts::Whereabouts;
 
 /// The longest that an echo is waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -39,7 +40,7 @@ pub(crate) struct Desk {
     echoes: BTreeMap<u64, (String, Responder)>,
     listeners: Vec<Responder>,
     leaving: Vec<Responder>,
-    presence: Presence,
+    whereabouts: Whereabouts,
     /// The disk under its state.
     pub(crate) disk: Disk,
     /// The last node that lived under this node's id.
@@ -68,9 +69,14 @@ impl Desk {
     pub(crate) fn new(config: &Config, started: Instant) -> Self {
         let facts = Facts::new(config, started);
         let (listeners, leaving) = (Vec::new(), Vec::new());
-        let presence = Presence::new([config.address.ip()]);
+        let whereabouts = Whereabouts::new(config);
         let (echoes, disk) = (BTreeMap::new(), Disk::default());
-        Desk { key: None, facts, echoes, listeners, leaving, presence, disk, impostor: None, fatal: None }
+        Desk { key: None, facts, echoes, listeners, leaving, whereabouts, disk, impostor: None, fatal: None }
+    }
+
+    /// What the node tells comes from the machine behind `key`.
+    pub(crate) fn attend(&mut self, key: Key<Member>) {
+        self.key = Some(key);
     }
 
     /// Answers a request about the machine behind `key`, now or when what it waits for happens.
@@ -81,7 +87,6 @@ impl Desk {
         request: Request,
         responder: Responder,
     ) {
-        desk.borrow_mut().key = Some(key);
         let node = host.machine(key).machine();
         match request.action.as_str() {
             "overlay.status" => responder.ok(desk.borrow().status(host, key)),
@@ -99,7 +104,9 @@ impl Desk {
     fn status(&self, host: &Host<MioNet>, key: Key<Member>) -> StatusReport {
         let full = || self.disk.is_full().then(|| "the disk is full".to_owned());
         let state_error = host.state_error(key).map(ToString::to_string).or_else(full);
-        StatusReport { state_error, ..views::status(host.machine(key).machine(), host.now(), &self.facts) }
+        let node = host.machine(key).machine();
+        let addresses_gone = self.whereabouts.missing(node).map(|address| address.to_string()).collect();
+        StatusReport { state_error, addresses_gone, ..views::status(node, host.now(), &self.facts) }
     }
 
     fn path(node: &Overlay, with: Value) -> Result<Value, Refused> {
@@ -211,13 +218,17 @@ impl Desk {
             Event::Echoed { number, from, after, .. } => self.echoed(number, from, after),
             Event::Undelivered { number, why, .. } => self.undelivered(number, why),
             // Who was refused asks again.
-            Event::Seeking | Event::Room { .. } => {}
+            Event::Room { .. } => {}
+            Event::Seeking => self.look_at_own_address(host),
             Event::Left => self.end(host),
             Event::LinkUp { peer, address } => tracing::info!(?peer, %address, "link up"),
-            Event::LinkDown { peer, why } => tracing::info!(?peer, %why, "link down"),
+            Event::LinkDown { peer, why } => {
+                tracing::info!(?peer, %why, "link down");
+                self.look_at_own_address(host);
+            }
             Event::Suspected { peer } => {
                 tracing::warn!(?peer, "suspected: it is silent");
-                self.look_at_own_address();
+                self.look_at_own_address(host);
             }
             Event::Recovered { peer } => tracing::info!(?peer, "recovered"),
             Event::Rewired { added, removed } => tracing::info!(?added, ?removed, "rewired"),
@@ -249,14 +260,14 @@ impl Desk {
         }
     }
 
-    /// A neighbour's silence may be this host's own fault.
-    fn look_at_own_address(&mut self) {
-        for address in self.presence.gone() {
-            tracing::error!(
-                %address,
-                "this host no longer has the address that the node names, and nobody reaches it: start it again with \
-                 --listen and --advertise as it is reached now"
-            );
+    /// A neighbour's silence may be this host's own fault. A node that is reached at another address by now names that.
+    fn look_at_own_address(&mut self, host: &mut Host<MioNet>) {
+        let Some(key) = self.key else { return };
+        let Some(addresses) = self.whereabouts.look(host.machine(key).machine()) else { return };
+        if host.command(key, Command::Advertise(addresses.clone())).is_ok() {
+            tracing::warn!(?addresses, "the node is reached here from now on, and tells others");
+            self.whereabouts.named(&addresses);
+            self.facts.address = addresses[0];
         }
     }
 
@@ -308,6 +319,7 @@ fn refused(refusal: Refusal) -> Refused {
         Refusal::TooLong => "too-long",
         Refusal::Busy => "busy",
         Refusal::Watching => codes::WATCHING,
+        Refusal::Undialled => "bad-request",
         Refusal::NotRunning => "not-running",
     };
     (code, refusal.to_string())

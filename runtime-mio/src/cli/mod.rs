@@ -41,6 +41,7 @@ mod table;
 mod units;
 mod verb;
 mod views;
+mod whereabouts;
 
 use std::env;
 use std::ffi::OsString;

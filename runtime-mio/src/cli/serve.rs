@@ -141,6 +141,7 @@ impl Ground {
             heard.borrow_mut().event(host, event);
         });
         let key = settled.key;
+        desk.borrow_mut().attend(key);
         settled.serve(
             move |host, request, responder| Desk::request(&asked, key, host, request, responder),
             move |host| leave(host, key),

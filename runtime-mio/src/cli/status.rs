@@ -81,6 +81,8 @@ pub(crate) struct StatusReport {
     pub(crate) bootstraps: Vec<BootstrapReport>,
     /// Whether nobody reaches it at its address, though others know it.
     pub(crate) unreached: bool,
+    /// Addresses that it names and that its host has lost.
+    pub(crate) addresses_gone: Vec<String>,
     /// Where another node lives under this node's id.
     pub(crate) twin: Option<String>,
     /// Lines of its log that were lost: standard error could not be written, or not as fast.
@@ -174,6 +176,13 @@ impl fmt::Display for StatusReport {
                 "reached   by nobody at its address: check --advertise, and the firewalls on the way"
             )?;
         }
+        for address in &self.addresses_gone {
+            writeln!(
+                f,
+                "gone      {address}, which this host has lost: start the node again with --listen and --advertise as it \
+                 is reached now"
+            )?;
+        }
         if let Some(twin) = &self.twin {
             writeln!(f, "conflict  another node lives under this id at {twin}")?;
         }
@@ -219,6 +228,7 @@ pub(crate) fn example() -> StatusReport {
             remedy: None,
         }],
         unreached: false,
+        addresses_gone: vec!["192.0.2.1:61300".into()],
         twin: None,
         log_lost: 7,
         state_error: Some("/s/state: No space left on device (os error 28)".into()),
@@ -236,6 +246,7 @@ node      127.0.0.1:61300  00112233445566778899aabbccddeeff
 network   loopback
 phase     wired, next decision in 12.3 s
 bootstrap 127.0.0.1:61223  answers
+gone      192.0.2.1:61300, which this host has lost: start the node again with --listen and --advertise as it is reached now
 policy    best-response, k = 3, mutual links, eps 0.01
 links     3 chosen, 2 chosen by others, rewired 9 times
 nodes     15 known, 15 reachable

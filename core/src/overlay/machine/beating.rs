@@ -83,7 +83,9 @@ impl Overlay {
         let Some(link) = self.links.get_mut(&id) else { return };
         let (was_live, asked) = (link.live(), link.beats.peer_hears() != Hears::Datagrams);
         if let Some(from) = from.filter(|_| link.beats.is_latest_datagram(beat)) {
-            if from.ip() != link.endpoint.ip() {
+            // Before the first beat the port is that of its name, behind a translator mostly another.
+            let known = link.beats.heard_at().is_some();
+            if from.ip() != link.endpoint.ip() || (known && from != link.endpoint) {
                 link.beats.ask_link(self.now);
             }
             link.endpoint = from;
@@ -188,6 +190,7 @@ impl Overlay {
         if mine == Mine::Chosen {
             self.place_lost(id, mine);
         }
+        self.left_behind(id);
     }
 
     /// A suspected neighbour was silent for the whole REMOVE_PERIOD.

@@ -1,5 +1,6 @@
 //! The overlay as a [`Machine`]: what comes in is handed to the part that it concerns, and what is due is done.
 
+mod advertising;
 mod answers;
 mod beating;
 mod calling;
@@ -227,6 +228,8 @@ pub struct Overlay {
     policing: Policing,
     membership: Membership,
     reached: Reached,
+    /// When its own addresses changed last.
+    advertised: Option<Time>,
 }
 
 impl Overlay {
@@ -275,6 +278,7 @@ impl Overlay {
             pace: Pace::new(),
             membership: Membership::default(),
             reached: Reached::default(),
+            advertised: None,
             policing: Policing::new(&config.bounds.budgets, streams.keyed("hosts")),
             config,
         };
@@ -401,6 +405,7 @@ impl Machine for Overlay {
             Command::Send { to, payload, way } => self.send_payload(&Order { to, payload, way }),
             Command::Echo { to, payload, way } => self.send_echo(&Order { to, payload, way }),
             Command::Bootstraps(addresses) => self.bootstraps_moved(addresses),
+            Command::Advertise(addresses) => self.advertise(&addresses),
             Command::Leave => self.leave(),
         };
         self.conclude();

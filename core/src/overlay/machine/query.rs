@@ -230,7 +230,7 @@ impl Overlay {
     fn neighbor(&self, link: &Link) -> NeighborView {
         NeighborView {
             id: link.peer,
-            address: link.name.addr,
+            address: self.database.get(link.peer).map_or(link.name.addr, |entry| entry.name().addr),
             mine: link.mine,
             theirs: link.theirs,
             listed: link.listed_role(self.now),

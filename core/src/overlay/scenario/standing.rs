@@ -25,8 +25,10 @@ const AROUND: Duration = Duration::from_secs(10);
 const UNLISTED: Duration = Duration::from_secs(2);
 /// For so long what holds then is looked at.
 const WATCHED: Duration = Duration::from_secs(20);
-/// How long one who moves stays away.
-const AWAY: Duration = Duration::from_secs(60);
+/// ... which is looked at for so long: links that are suspected, and the periods of decisions, end within it.
+const MOVED: Duration = Duration::from_secs(100);
+/// How long one who moves stays away: longer than anybody looks.
+const AWAY: Duration = Duration::from_secs(200);
 /// Among two there is no way around.
 const LEAST: usize = 3;
 /// The longest packet that passes a narrow way.
@@ -142,9 +144,7 @@ impl Scenario {
             }
             Standing::Narrow { .. } => self.stays_whole(world, watch, &mut agenda, AROUND, |_| true),
             Standing::Moved { node, .. } => {
-                watch.pass(self, world, &mut agenda, unlisted)?;
-                let ways = self.ways(world).filter(|way| way.to == node && way.listed).collect();
-                self.arrive(world, watch, ways, LENGTHS[0])?;
+                self.answers_for(world, watch, node, [MOVED, unlisted])?;
                 self.stays_whole(world, watch, &mut agenda, AROUND, |other| other != node)
             }
         }

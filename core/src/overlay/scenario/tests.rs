@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 
 use super::ledger::Ledger;
 use super::*;
-use crate::overlay::event::Event;
+use crate::overlay::event::{Event, Reply};
 use crate::sim::Kind;
 
 fn of(nodes: usize) -> Scenario {
@@ -311,6 +311,42 @@ fn nodes_are_reached_at_whichever_of_their_addresses_answers() {
     assert!(held.after < Duration::from_secs(30), "{held:?}");
     assert!(held.tally.of(Kind::Nowhere) > 20, "{held:?}");
     assert_eq!(Scenario { faults, ..of(5) }.run().unwrap().tally.of(Kind::Nowhere), 0);
+}
+
+/// Three nodes: each is linked with both others.
+#[test]
+fn one_who_has_moved_and_says_so_makes_its_links_anew_at_once() {
+    let scenario = Scenario { terrain: Terrain::Lan, ..of(3) };
+    let mut world = scenario.world();
+    world.run_until(Time::from_secs(60), |_, _, _| ());
+    world.move_away(1, sim::Sockets::Any);
+    world.run_until(Time::from_millis(61_100), |_, _, _| ());
+    let there = vec![sim::elsewhere(1, sim::BASE_PORT)];
+    assert_eq!(world.command(1, Command::Advertise(there)), Some(Ok(Reply::Noted)));
+    world.run_until(Time::from_secs(68), |_, _, _| ());
+    assert!(scenario.ways(&world).all(|way| way.listed));
+}
+
+#[test]
+fn one_who_has_moved_and_says_so_is_looked_for_where_it_is() {
+    let sought_at_home = |addresses: Option<Vec<SocketAddr>>| {
+        let mut world = Scenario { terrain: Terrain::Lan, ..of(5) }.world();
+        world.run_until(Time::from_secs(60), |_, _, _| ());
+        world.move_away(1, sim::Sockets::Any);
+        world.run_until(Time::from_secs(65), |_, _, _| ());
+        if let Some(addresses) = addresses {
+            assert_eq!(world.command(1, Command::Advertise(addresses)), Some(Ok(Reply::Noted)));
+        }
+        world.run_until(Time::from_secs(90), |_, _, _| ());
+        let before = world.tally().of(Kind::Moved);
+        world.run_until(Time::from_secs(240), |_, _, _| ());
+        let unreached = world.machine(1).map(|node| node.status().unreached);
+        (world.tally().of(Kind::Moved) - before, unreached)
+    };
+    let (sought, _) = sought_at_home(None);
+    assert!(sought > 0);
+    let there = vec![sim::elsewhere(1, sim::BASE_PORT)];
+    assert_eq!(sought_at_home(Some(there)), (0, Some(false)));
 }
 
 /// Eight nodes: four found the bootstrap when its name stood for the one that is gone, four where it stands for another.

@@ -20,6 +20,8 @@ use crate::sim::World;
 
 /// Time for payloads to arrive.
 const ARRIVAL: Duration = Duration::from_secs(5);
+/// How often they are sent on ways to and from one who has moved.
+const AGAIN: Duration = Duration::from_millis(250);
 /// How often it is looked whether all have arrived.
 const SEEN: Duration = Duration::from_millis(50);
 /// Ways change while payloads are on them: each is sent so often at the most.
@@ -78,31 +80,78 @@ impl Scenario {
         mut missing: BTreeSet<Pair>,
         length: usize,
     ) -> Result<(), Difference> {
-        let ids: BTreeMap<NodeId, usize> = self.ways(world).map(|way| (way.id, way.to)).collect();
         for _ in 0..ATTEMPTS {
-            for way in &missing {
-                let payload = last(way.from, way.to, length);
-                let sent =
-                    Command::Send { to: way.id, payload, way: WAYS[(way.from + way.to) / 2 % WAYS.len()] };
-                let _ = world.command(way.from, sent);
-            }
-            let until: Time = world.now() + ARRIVAL;
+            let until = world.now() + ARRIVAL;
+            self.send(world, &missing, length);
             while !missing.is_empty() && world.now() < until {
-                world.run_until(until.min(world.now() + SEEN), |at, to, event| {
-                    watch.hear(at, to, &event);
-                    if let Event::Delivered { from: id, payload } = event
-                        && let Some(from) = ids.get(&id)
-                        && payload == last(*from, to, length)
-                    {
-                        missing.retain(|way| (way.from, way.to) != (*from, to));
-                    }
-                });
-            }
-            if missing.is_empty() {
-                return Ok(());
+                let step = until.min(world.now() + SEEN);
+                self.collect(world, watch, step, &mut missing, length);
             }
         }
         missing.first().map_or(Ok(()), |way| Err(Difference::Undelivered { from: way.from, to: way.to }))
+    }
+
+    /// For so long, nobody lists a way to `node`, or `node` one to anybody, on which nothing arrives for `patience`.
+    ///
+    /// # Errors
+    /// A way that is listed whatever gets lost on it.
+    pub(super) fn answers_for(
+        &self,
+        world: &mut World<Overlay>,
+        watch: &mut Watch,
+        node: usize,
+        [time, patience]: [Duration; 2],
+    ) -> Result<(), Difference> {
+        let end = world.now() + time;
+        let mut mute: BTreeMap<Pair, Time> = BTreeMap::new();
+        while world.now() < end {
+            let now = world.now();
+            let second = usize::try_from(now.as_micros() / 1_000_000).unwrap_or(0);
+            let length = LENGTHS[second % LENGTHS.len()];
+            let listed = self.ways(world).filter(|way| way.listed && [way.from, way.to].contains(&node));
+            mute = listed.map(|way| (way, mute.get(&way).copied().unwrap_or(now))).collect();
+            if let Some((way, _)) = mute.iter().find(|(_, since)| now.since(**since) >= patience) {
+                return Err(Difference::Undelivered { from: way.from, to: way.to });
+            }
+            let mut missing = mute.keys().copied().collect();
+            self.send(world, &missing, length);
+            self.collect(world, watch, now + AGAIN, &mut missing, length);
+            mute.retain(|way, _| missing.contains(way));
+            watch.look(self, world)?;
+        }
+        Ok(())
+    }
+
+    /// Has a payload of so many octets go each of these ways.
+    fn send(&self, world: &mut World<Overlay>, ways: &BTreeSet<Pair>, length: usize) {
+        for way in ways {
+            let payload = last(way.from, way.to, length);
+            let sent = Command::Send { to: way.id, payload, way: WAYS[(way.from + way.to) / 2 % WAYS.len()] };
+            let _ = world.command(way.from, sent);
+        }
+    }
+
+    /// Lets time pass, and strikes out the ways on which a payload of so many octets arrives.
+    fn collect(
+        &self,
+        world: &mut World<Overlay>,
+        watch: &mut Watch,
+        until: Time,
+        missing: &mut BTreeSet<Pair>,
+        length: usize,
+    ) {
+        let members = self.members(world);
+        let ids: BTreeMap<NodeId, usize> =
+            members.iter().filter_map(|(node, member)| Some((member.id()?, *node))).collect();
+        world.run_until(until, |at, to, event| {
+            watch.hear(at, to, &event);
+            if let Event::Delivered { from: id, payload } = event
+                && let Some(from) = ids.get(&id)
+                && payload == last(*from, to, length)
+            {
+                missing.retain(|way| (way.from, way.to) != (*from, to));
+            }
+        });
     }
 
     /// From each member to each other, and whether a route leads there.

@@ -62,6 +62,12 @@ impl Watch {
         Ok(())
     }
 
+    /// What everybody makes of what it knows is right now, and nobody chooses more than it may.
+    pub(super) fn look(&self, scenario: &Scenario, world: &World<Overlay>) -> Result<(), Difference> {
+        self.check_choices(scenario, world)?;
+        oracle::views(&scenario.members(world), scenario.links)
+    }
+
     /// Things go wrong from now on: what becomes of payloads is not looked at.
     pub(super) fn give_no_account(&mut self) {
         self.ledger.disturbed(Time::MAX);

@@ -72,6 +72,19 @@ fn datagrams_go_to_where_the_last_beat_came_from() {
 }
 
 #[test]
+fn one_whose_datagrams_come_from_another_port_has_to_be_heard_on_the_link() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    let token = bench.peers[&conns[0]].token.unwrap();
+    bench.events.clear();
+    for number in 1_000..1_006 {
+        beat(&mut bench, address(77), token, number);
+        bench.pass(BEAT);
+    }
+    let suspected = Event::Suspected { peer: NodeId(1) };
+    assert!(bench.events.contains(&suspected), "a translator that began anew has forgotten the connection");
+}
+
+#[test]
 fn a_neighbour_behind_translation_is_heard_by_its_token() {
     let (mut bench, conns) = Bench::settled(|_| ());
     let token = bench.peers[&conns[0]].token.unwrap();
