@@ -18,6 +18,7 @@ use super::control::codes;
 use super::disk::Disk;
 use super::leave::LeaveReport;
 use super::listen::Delivered;
+use super::named::Named;
 use super::payload::{Payload, WayArg};
 use super::ping::Echo;
 use super::send::SendReport;
@@ -42,6 +43,8 @@ pub(crate) struct Desk {
     presence: Presence,
     /// The disk under its state.
     pub(crate) disk: Disk,
+    /// The bootstraps as they were given.
+    named: Named,
     /// The last node that lived under this node's id.
     impostor: Option<SocketAddr>,
     /// Why the node cannot go on.
@@ -73,12 +76,23 @@ struct With {
 }
 
 impl Desk {
-    pub(crate) fn new(config: &Config, started: Instant) -> Self {
+    pub(crate) fn new(config: &Config, named: Named, started: Instant) -> Self {
         let facts = Facts::new(config, started);
         let (listeners, leaving) = (Vec::new(), Vec::new());
         let presence = Presence::new([config.address.ip()]);
         let (echoes, disk) = (BTreeMap::new(), Disk::default());
-        Desk { key: None, facts, echoes, listeners, leaving, presence, disk, impostor: None, fatal: None }
+        Desk {
+            key: None,
+            facts,
+            echoes,
+            listeners,
+            leaving,
+            presence,
+            disk,
+            named,
+            impostor: None,
+            fatal: None,
+        }
     }
 
     /// Answers a request about the machine behind `key`, now or when what it waits for happens.
@@ -107,9 +121,13 @@ impl Desk {
     }
 
     fn status(&self, host: &Host<MioNet>, key: Key<Member>) -> StatusReport {
-        let full = || self.disk.is_full().then(|| "the disk is full".to_owned());
-        let state_error = host.state_error(key).map(ToString::to_string).or_else(full);
-        StatusReport { state_error, ..views::status(host.machine(key).machine(), host.now(), &self.facts) }
+        let report = views::status(host.machine(key).machine(), host.now(), &self.facts);
+        StatusReport {
+            bootstraps: self.named.rows(report.bootstraps),
+            state_error: host.state_error(key).map(ToString::to_string),
+            disk_full: self.disk.is_full(),
+            ..report
+        }
     }
 
     fn path(node: &Overlay, with: Value) -> Result<Value, Refused> {

@@ -16,6 +16,7 @@ mod leave;
 mod listen;
 mod live;
 mod logging;
+mod named;
 mod names;
 mod neighbors;
 mod node;

@@ -106,6 +106,7 @@ pub(crate) fn status(node: &Overlay, now: Time, facts: &Facts) -> StatusReport {
         twin: view.twin.map(|address| address.to_string()),
         log_lost: logging::lost(),
         state_error: None,
+        disk_full: false,
     }
 }
 
