@@ -1,15 +1,17 @@
 //! The control socket: JSON lines over a Unix socket, in the same loop.
 //!
 //! A client writes `{"id": …, "do": "overlay.routes", "with": …}`, one object to a line; the answer has the same `id`
-//! (a number, or at most 64 octets of text) and either `"ok"` or `"error": {"code", "message"}`. Before its answer a request may be sent any number of lines with
+//! (a whole number of 64 bits, or at most 64 octets of text) and either `"ok"` or `"error": {"code", "message"}`. Before its answer a request may be sent any number of lines with
 //! an `"event"`. Requests of one client may be answered in any order. A client that closes its writing side is gone.
+//! Where an error's `id` is null it is about the line, or about the connection: 64 clients may be connected, and for
+//! another one whoever waits for nothing, and has been silent longest, is dropped.
 
 mod client;
 mod clients;
 mod place;
 
 use std::cell::RefCell;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 use std::rc::{Rc, Weak};
 
@@ -23,7 +25,7 @@ use crate::net::{MioNet, Ready};
 use crate::source::{Source, watch};
 
 use client::{Client, READ};
-use clients::Clients;
+use clients::{CLIENTS, Clients};
 use place::Place;
 pub use place::is_served;
 
@@ -87,7 +89,7 @@ impl Responder {
     }
 
     fn fail(&mut self, code: &str, message: &str) {
-        self.answer(&json!({ "id": self.id, "error": { "code": code, "message": message } }));
+        self.answer(&error(&self.id, code, message));
     }
 
     fn answer(&mut self, line: &Value) {
@@ -165,11 +167,16 @@ fn read(line: &[u8]) -> Result<Request, String> {
     if memchr::memchr_iter(b',', line).count() > VALUES {
         return Err(format!("a request has at most {VALUES} values"));
     }
+    if !line.trim_ascii_start().starts_with(b"{") {
+        return Err("a request is an object".to_owned());
+    }
     let request: Request = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     match &request.id {
-        Value::Null | Value::Number(_) => Ok(request),
+        Value::Null => Ok(request),
+        // Others are kept as the nearest that a float can be.
+        Value::Number(id) if id.is_u64() || id.is_i64() => Ok(request),
         Value::String(id) if id.len() <= ID => Ok(request),
-        _ => Err(format!("an id is a number, or a text of at most {ID} octets")),
+        _ => Err(format!("an id is a whole number of 64 bits, or a text of at most {ID} octets")),
     }
 }
 
@@ -178,6 +185,7 @@ impl Source<MioNet> for ClientSource {
         self.clients.make_room(READ);
         self.client.borrow_mut().flush();
         let filled = self.client.borrow_mut().fill();
+        self.clients.heard(&self.client);
         if !self.serve(host) || self.client.borrow().is_gone() {
             return false;
         }
@@ -197,9 +205,9 @@ struct ControlListener {
 
 impl ControlListener {
     fn welcome(&mut self, host: &mut Host<MioNet>, mut stream: UnixStream) -> io::Result<()> {
-        if !self.clients.has_room() {
+        if !self.clients.make_place() {
             tracing::warn!("too many control clients: one was turned away");
-            return Ok(());
+            return stream.write_all(turned_away().as_bytes());
         }
         watch(host, &mut stream, Interest::READABLE | Interest::WRITABLE)?;
         let client = Rc::new(RefCell::new(Client::new(stream, self.clients.share())));
@@ -208,6 +216,16 @@ impl ControlListener {
         host.add_source(ClientSource { client, clients, handler });
         Ok(())
     }
+}
+
+/// What a client is told for whom there is no place.
+fn turned_away() -> String {
+    let message = format!("{CLIENTS} clients are connected, and each waits for something");
+    format!("{}\n", error(&Value::Null, "busy", &message))
+}
+
+fn error(id: &Value, code: &str, message: &str) -> Value {
+    json!({ "id": id, "error": { "code": code, "message": message } })
 }
 
 impl Source<MioNet> for ControlListener {

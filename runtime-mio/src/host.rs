@@ -52,6 +52,10 @@ pub struct Host<N: Net = MioNet> {
 }
 
 pub(crate) type Slab<N> = crate::slab::Slab<Socket<N>>;
+/// A job that is to run [later](Host::after).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Later(u64);
+
 pub(crate) type Job<N> = Box<dyn FnOnce(&mut Host<N>)>;
 
 /// What a token names.
@@ -242,13 +246,20 @@ impl<N: Net> Host<N> {
         self.stopping = true;
     }
 
-    /// Runs `job` on the loop in `delay` from now.
-    pub fn after(&mut self, delay: Duration, job: impl FnOnce(&mut Host<N>) + 'static) {
+    /// Runs `job` on the loop in `delay` from now, unless it is [cancelled](Self::cancel) before.
+    pub fn after(&mut self, delay: Duration, job: impl FnOnce(&mut Host<N>) + 'static) -> Later {
         self.refresh();
         let id = self.next_job;
         self.next_job += 1;
         self.jobs.insert(id, Box::new(job));
         self.set_alarm(Alarm::Job(id), self.now + delay);
+        Later(id)
+    }
+
+    /// Forgets a job that has not run, and what it holds.
+    pub fn cancel(&mut self, later: Later) {
+        self.jobs.remove(&later.0);
+        self.timers.cancel(Alarm::Job(later.0));
     }
 
     /// Holds back what machines send as `shim` says, from now on.

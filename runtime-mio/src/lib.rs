@@ -28,7 +28,7 @@ mod store;
 pub use driver::Driver;
 pub use erase::{Key, MachineId};
 pub use handle::{Busy, Handle};
-pub use host::{Host, Limits};
+pub use host::{Host, Later, Limits};
 pub use listener::{BindError, Bound, Setup};
 pub use presence::{Presence, source_towards};
 pub use resolver::{Resolve, SystemResolver};

@@ -5,6 +5,7 @@ mod program;
 use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -44,8 +45,13 @@ impl Drop for Node {
 
 const ID: &str = "3f2a2233445566778899aabbccddeeff";
 
+/// A node whose second echo meets a full queue.
+const CROWDED: &str = "c0de";
+static ASKED: AtomicU32 = AtomicU32::new(0);
+
 fn respond(request: &Request, responder: Responder, mut stop: impl FnMut()) {
     let known = request.with["to"] == "127.0.0.1:61300" || request.with["to"] == "3f2a";
+    let crowded = request.with["to"] == CROWDED;
     let node = json!({"id": ID, "address": "127.0.0.1:61300"});
     let with = |more: Value| {
         let mut all = node.clone();
@@ -53,6 +59,10 @@ fn respond(request: &Request, responder: Responder, mut stop: impl FnMut()) {
         all
     };
     match request.action.as_str() {
+        "overlay.ping" if crowded && ASKED.fetch_add(1, Ordering::Relaxed) == 1 => {
+            responder.error("busy", "a queue on the way is full");
+        }
+        "overlay.ping" if crowded => responder.ok(with(json!({"rtt_ms": 1.5}))),
         "overlay.path" | "overlay.ping" | "overlay.send" if !known => {
             responder.error("unknown-node", "no such node is known");
         }
@@ -74,6 +84,15 @@ fn respond(request: &Request, responder: Responder, mut stop: impl FnMut()) {
         }
         other => responder.error("unknown-verb", &format!("'{other}' is not known")),
     }
+}
+
+#[test]
+fn an_echo_that_meets_a_full_queue_is_one_of_several() {
+    let dir = tempfile::tempdir().unwrap();
+    let control = dir.path().join("c");
+    let _node = Node::at(&control);
+    let args = ["ping", CROWDED, "-c", "5", "-i", "10ms", "--control", control.to_str().unwrap()];
+    assert!(answer(dir.path(), &args).contains("4 of 5 came back"));
 }
 
 #[test]

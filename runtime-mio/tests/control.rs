@@ -34,7 +34,7 @@ fn serve(path: &Path) -> Driver {
                     None => answer.error("bad-argument", "add needs an array"),
                 },
                 "where" => answer.ok(host.local_addr(echo)),
-                "later" => host.after(Duration::from_millis(5), move |_| answer.ok("now")),
+                "later" => _ = host.after(Duration::from_millis(5), move |_| answer.ok("now")),
                 "count" => {
                     for n in 1..=3 {
                         assert!(answer.event(n));
@@ -93,22 +93,28 @@ fn requests_are_answered_by_id() {
         r#"{"id": 3, "do": "add"}"#,
         r#"{"id": 4, "do": "nothing known"}"#,
         r#"not JSON"#,
+        r#"["five", "add", [1]]"#,
+        r#"{"id": 18446744073709551616, "do": "add", "with": [1]}"#,
+        r#"{"id": 18446744073709551615, "do": "add", "with": [9]}"#,
         "",
         r#"{"id": 5, "do": "count"}"#,
     ];
     let client = path.clone();
-    let answers = beside(&mut driver, move || ask(&client, &(lines.join("\n") + "\n"), 9));
+    let answers = beside(&mut driver, move || ask(&client, &(lines.join("\n") + "\n"), 12));
     assert_eq!(answers[0], json!({"id": 1, "ok": 6}));
     assert_eq!(answers[1]["error"]["code"], "bad-argument");
     assert_eq!(
         answers[2],
         json!({"id": 4, "error": {"code": "unanswered", "message": "the request was dropped"}})
     );
-    assert_eq!(answers[3]["error"]["code"], "bad-request");
-    let events: Vec<&Value> = answers[4..7].iter().map(|line| &line["event"]).collect();
+    for refused in &answers[3..6] {
+        assert_eq!((&refused["id"], &refused["error"]["code"]), (&Value::Null, &"bad-request".into()));
+    }
+    assert_eq!(answers[6], json!({"id": u64::MAX, "ok": 9}));
+    let events: Vec<&Value> = answers[7..10].iter().map(|line| &line["event"]).collect();
     assert_eq!(events, [1, 2, 3]);
-    assert_eq!(answers[7], json!({"id": 5, "ok": null}));
-    assert_eq!(answers[8], json!({"id": "two", "ok": "now"}));
+    assert_eq!(answers[10], json!({"id": 5, "ok": null}));
+    assert_eq!(answers[11], json!({"id": "two", "ok": "now"}));
     drop(driver);
     assert!(!path.exists(), "the socket goes with the driver");
 }
@@ -138,14 +144,29 @@ fn clients_are_bounded_in_what_they_say_and_leave_unread() {
         assert_eq!(answers[0]["error"]["code"], "busy");
 
         let mut crowd: Vec<UnixStream> = (0..70).map(|_| UnixStream::connect(&client).unwrap()).collect();
-        let mut turned_away = crowd.pop().unwrap();
-        turned_away.write_all(b"{\"do\": \"add\"}\n").ok();
+        assert_eq!(
+            ask(&client, "{\"id\": 1, \"do\": \"add\", \"with\": [1]}\n", 1),
+            [json!({"id": 1, "ok": 1})]
+        );
         let mut line = String::new();
-        BufReader::new(&turned_away).read_line(&mut line).ok();
-        assert_eq!(line, "", "the last of the crowd was turned away");
+        BufReader::new(&crowd[0]).read_line(&mut line).ok();
+        assert_eq!(line, "", "who was silent longest made room");
+
+        crowd.clear();
+        let waiting = "{\"id\": 1, \"do\": \"never\"}\n{\"id\": 2, \"do\": \"add\"}\n";
+        for _ in 0..64 {
+            let mut one = UnixStream::connect(&client).unwrap();
+            one.write_all(waiting.as_bytes()).unwrap();
+            BufReader::new(&one).read_line(&mut String::new()).unwrap();
+            crowd.push(one);
+        }
+        let answers = ask(&client, "{\"id\": 1, \"do\": \"add\"}\n", 1);
+        assert_eq!((&answers[0]["id"], &answers[0]["error"]["code"]), (&Value::Null, &"busy".into()));
         drop(crowd);
-        let answered =
-            || Some(ask(&client, "{\"do\": \"large\"}\n", 1)).filter(|answers| !answers.is_empty());
+        let answered = || {
+            Some(ask(&client, "{\"do\": \"large\"}\n", 1))
+                .filter(|answers| answers.iter().any(|a| a["ok"].is_string()))
+        };
         let large = (0..1_000).find_map(|_| answered()).expect("there is room again");
         assert_eq!(large[0]["ok"].as_str().unwrap().len(), 3_000_000);
     });
@@ -207,6 +228,8 @@ fn the_first_signal_is_a_wish_and_the_second_is_an_end() {
         host.command(puppet, goodbye).unwrap();
     };
     driver.on_signal(leave).unwrap();
+    let cancelled = driver.after(Duration::ZERO, |_| unreachable!("it was cancelled"));
+    driver.cancel(cancelled);
     driver.after(Duration::from_millis(1), |_| raise());
     driver.run().unwrap();
     assert_eq!(driver.machine(puppet).seen.len(), 1);

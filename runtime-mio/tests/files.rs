@@ -191,18 +191,37 @@ fn a_disk_that_is_full_under_a_node_is_told_at_once() {
     let args = [&ALONE[..], &["--state", text(&state)]].concat();
     let mut node = Running::logging_to(base.path(), writer.into(), &args);
     let control = state.join("control.sock");
-    let error = || json(base.path(), &["status", "--control", text(&control)])["state_error"].clone();
-    assert!(error().is_null());
+    let status = || json(base.path(), &["status", "--control", text(&control)]);
+    assert_eq!(status()["disk_full"], false);
     // More than there is room for.
     assert!(fs::write(disk.join("fill"), vec![0; 1 << 20]).is_err());
-    let told = within(Duration::from_secs(10), "it is told", || error() == "the disk is full");
+    let told = within(Duration::from_secs(10), "it is told", || status()["disk_full"] == true);
+    assert!(status()["state_error"].is_null(), "nothing was to be stored");
     println!("a full disk is told after {told:?}");
     fs::remove_file(disk.join("fill")).unwrap();
-    within(Duration::from_secs(10), "there is room again", || error().is_null());
+    within(Duration::from_secs(10), "there is room again", || status()["disk_full"] == false);
     node.signal("TERM");
     assert!(node.end().success());
     let log = std::io::read_to_string(reader).unwrap();
     assert!(log.contains("the disk is full: make room") && log.contains("room on the disk again"), "{log}");
+}
+
+/// No file can be made any more, though there is room for octets.
+#[test]
+fn a_disk_without_inodes_is_told() {
+    let base = tempfile::tempdir().unwrap();
+    let disk = base.path().join("disk");
+    let Some(_mount) = Mount::new(&disk, "size=4m,nr_inodes=20") else {
+        eprintln!("SKIPPED: a file system cannot be mounted here, so one without inodes is not tested");
+        return;
+    };
+    let state = disk.join("s");
+    let _node = node(base.path(), &state, &[]);
+    let control = state.join("control.sock");
+    let mut files = (0..40).map(|n| fs::write(disk.join(n.to_string()), ""));
+    assert!(files.any(|made| made.is_err()));
+    let full = || json(base.path(), &["status", "--control", text(&control)])["disk_full"] == true;
+    within(Duration::from_secs(10), "it is told", full);
 }
 
 #[test]

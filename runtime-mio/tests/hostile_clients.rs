@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use program::{Running, json, within};
+use program::{Running, failure, json, within};
 
 /// Clients of each kind.
 const MANY: usize = 13;
@@ -43,21 +43,88 @@ fn say(path: &Path, line: &[u8], times: usize) -> UnixStream {
     stream
 }
 
-#[test]
-fn hostile_clients_cost_a_bounded_memory() {
-    if !Path::new("/proc/self/status").exists() {
+/// A node that has started and knows nobody, with its control socket at `control`.
+fn alone(base: &Path, control: &Path) -> Running {
+    let path = control.to_str().unwrap();
+    let args =
+        ["node", "--listen", "127.0.0.1:0", "--bootstrap", "127.0.0.1:9", "--no-state", "--control", path];
+    let node = Running::start(base, &args);
+    within(Duration::from_secs(5), "it has started", || {
+        json(base, &["status", "--control", path])["id"].is_string()
+    });
+    node
+}
+
+fn no_memory_to_read() -> bool {
+    let none = !Path::new("/proc/self/status").exists();
+    if none {
         eprintln!("SKIPPED: there is no /proc here to read a process's memory from");
+    }
+    none
+}
+
+/// Sends the request so often, and reads as many answers, all of which are good.
+fn answered(client: &UnixStream, request: &str, times: usize) {
+    let (mut asks, lines) = (client, request.repeat(100));
+    let mut answers = BufReader::new(client);
+    let mut line = String::new();
+    for _ in 0..times / 100 {
+        asks.write_all(lines.as_bytes()).unwrap();
+        for _ in 0..100 {
+            line.clear();
+            answers.read_line(&mut line).unwrap();
+            assert!(line.contains("\"ok\""), "{line}");
+        }
+    }
+}
+
+#[test]
+fn echoes_that_came_back_leave_nothing() {
+    if no_memory_to_read() {
         return;
     }
     let base = tempfile::tempdir().unwrap();
     let control = base.path().join("c");
-    let path = control.to_str().unwrap();
-    let args =
-        ["node", "--listen", "127.0.0.1:0", "--bootstrap", "127.0.0.1:9", "--no-state", "--control", path];
-    let mut node = Running::start(base.path(), &args);
-    within(Duration::from_secs(5), "it has started", || {
-        json(base.path(), &["status", "--control", path])["id"].is_string()
-    });
+    let node = alone(base.path(), &control);
+    let ping = format!(
+        "{{\"id\": 1, \"do\": \"overlay.ping\", \"with\": {{\"to\": \"{}\", \"wait_ms\": 3600000}}}}\n",
+        node.address
+    );
+    let client = connect(&control);
+    answered(&client, &ping, 1_000);
+    let (before, _) = memory(node.child.id());
+    answered(&client, &ping, 200_000);
+    let (after, _) = memory(node.child.id());
+    println!("{before} KiB before, {after} KiB after 200,000 echoes");
+    assert!(after < before + (2 << 10), "{before} KiB before, {after} KiB after 200,000 echoes");
+}
+
+#[test]
+fn idle_clients_lock_nobody_out_and_busy_ones_are_named() {
+    let base = tempfile::tempdir().unwrap();
+    let control = base.path().join("c");
+    let _node = alone(base.path(), &control);
+    let status = ["status", "--control", control.to_str().unwrap()];
+    let idle: Vec<_> = (0..64).map(|_| connect(&control)).collect();
+    assert!(json(base.path(), &status)["id"].is_string(), "who is idle makes room");
+    let listen = b"{\"id\": 1, \"do\": \"overlay.listen\"}\n{\"id\": 2, \"do\": \"overlay.status\"}\n";
+    let busy: Vec<_> = (0..64).map(|_| say(&control, listen, 1)).collect();
+    for client in &busy {
+        BufReader::new(client).read_line(&mut String::new()).unwrap();
+    }
+    let (code, said) = failure(base.path(), &status);
+    assert!(code == 1 && said.contains("64 clients are connected"), "{said}");
+    drop((idle, busy));
+}
+
+#[test]
+fn hostile_clients_cost_a_bounded_memory() {
+    if no_memory_to_read() {
+        return;
+    }
+    let base = tempfile::tempdir().unwrap();
+    let control = base.path().join("c");
+    let mut node = alone(base.path(), &control);
     let (before, _) = memory(node.child.id());
 
     // An id is kept until the answer, and who listens waits for ever.

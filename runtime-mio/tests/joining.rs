@@ -77,6 +77,18 @@ fn a_bootstrap_that_does_not_help_is_named_with_the_reason_and_the_remedy() {
     }
 }
 
+#[test]
+fn a_name_that_stands_for_nothing_is_in_the_status_and_has_a_remedy() {
+    let base = tempfile::tempdir().unwrap();
+    let name = "nosuch.invalid:41223";
+    let newcomer = Newcomer::start(base.path(), &["--bootstrap", name]);
+    within(TOLD, "it is said", || newcomer.said().contains("cannot be resolved: check"));
+    let status = json(base.path(), &["status", "--node", &newcomer.node.address]);
+    let row = &status["bootstraps"][0];
+    assert_eq!((&row["name"], &row["address"]), (&name.into(), &serde_json::Value::Null), "{status}");
+    assert!(row["error"].is_string() && row["remedy"].as_str().unwrap().contains("check"), "{status}");
+}
+
 /// Where strangers can reach it, no bootstrap is taken for granted.
 #[test]
 fn a_node_without_a_bootstrap_says_that_others_have_to_name_it() {

@@ -1,13 +1,15 @@
 //! `egoist config`, and the configuration file: a TOML file whose keys are the long flags with `_` for `-`. What the
 //! file says takes the place of the defaults, so that flags go before it and `--help` shows what holds.
 
+use std::any::TypeId;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::builder::OsStr;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Parser};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -272,14 +274,15 @@ fn values_of(matches: &ArgMatches, arg: &Arg) -> Vec<String> {
 
 fn as_toml(matches: &ArgMatches) -> String {
     let mut text = String::from(
-        "# Configuration of Egoist. Durations: 250ms, 3s, 5m, 1h. Flags go before what is said here.\n",
+        "# Configuration of Egoist. Durations: 250ms, 3s, 5m, 1h. Flags go before what is said here.\n\
+         # What is a comment has its default: take the '#' away to set it.\n",
     );
     for section in sections() {
         if let Some(table) = section.table {
             text.extend(["\n[", table, "]\n"]);
         }
         for arg in &section.keys {
-            text.extend(["\n", &documentation(arg), &toml_line(arg, &values_of(matches, arg))]);
+            text.extend(["\n", &documentation(arg), &toml_line(matches, arg)]);
         }
     }
     text
@@ -302,22 +305,42 @@ fn documentation(arg: &Arg) -> String {
     lines.join("\n") + "\n"
 }
 
-/// The key and its value; a comment where nothing is set.
-fn toml_line(arg: &Arg, values: &[String]) -> String {
-    let key = arg.get_id();
-    let written: Vec<_> = values.iter().map(|v| toml_scalar(v)).collect();
-    match written.as_slice() {
-        [] if is_list(arg) => format!("{key} = []\n"),
-        [] => format!("# {key} =\n"),
-        _ if is_list(arg) => format!("{key} = [{}]\n", written.join(", ")),
-        [value, ..] => format!("{key} = {value}\n"),
+/// The key and its value; a comment where nothing else is set than the default, so that the file leaves that to whoever
+/// reads it.
+fn toml_line(matches: &ArgMatches, arg: &Arg) -> String {
+    let (key, values) = (arg.get_id(), values_of(matches, arg));
+    let written: Vec<_> = values.iter().map(|value| toml_scalar(arg, value)).collect();
+    let line = match written.as_slice() {
+        [] if is_list(arg) => format!("{key} = []"),
+        [] => format!("{key} ="),
+        _ if is_list(arg) => format!("{key} = [{}]", written.join(", ")),
+        [value, ..] => format!("{key} = {value}"),
+    };
+    let mark = if is_default(matches, arg, &values) { "# " } else { "" };
+    format!("{mark}{line}\n")
+}
+
+/// Whether a key has the value that it has without a file and a flag. What a flag says is meant, whatever it is.
+fn is_default(matches: &ArgMatches, arg: &Arg, values: &[String]) -> bool {
+    let flag = matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+    !flag && arg.get_default_values().iter().eq(values.iter().map(String::as_str))
+}
+
+/// The number that a text is to a key whose values are numbers, whatever else it looks like.
+fn number(arg: &Arg, text: &str) -> Option<Number> {
+    let kind = arg.get_value_parser().type_id();
+    if kind == TypeId::of::<u32>() {
+        text.parse::<u32>().ok().map(Number::from)
+    } else if kind == TypeId::of::<f64>() {
+        text.parse().ok().and_then(Number::from_f64)
+    } else {
+        None
     }
 }
 
 /// Numbers as they are, all else in quotes.
-fn toml_scalar(text: &str) -> String {
-    let number = text.parse::<i64>().is_ok() || text.contains('.') && text.parse::<f64>().is_ok();
-    if number { text.to_owned() } else { toml::Value::from(text).to_string() }
+fn toml_scalar(arg: &Arg, text: &str) -> String {
+    number(arg, text).map_or_else(|| toml::Value::from(text).to_string(), |number| number.to_string())
 }
 
 fn as_json(matches: &ArgMatches) -> Value {
@@ -338,12 +361,7 @@ fn as_json(matches: &ArgMatches) -> Value {
 }
 
 fn json_value(arg: &Arg, values: &[String]) -> Value {
-    let scalar = |text: &String| {
-        let number = text.parse::<i64>().map(Value::from).ok();
-        number
-            .or_else(|| text.parse::<f64>().ok().map(Value::from))
-            .unwrap_or_else(|| Value::from(text.as_str()))
-    };
+    let scalar = |text: &String| number(arg, text).map_or_else(|| Value::from(text.as_str()), Value::Number);
     if is_list(arg) {
         values.iter().map(scalar).collect()
     } else {
@@ -354,6 +372,7 @@ fn json_value(arg: &Arg, values: &[String]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// What reading `text` as a file ends in, without its path.
     fn refused(text: &str) -> String {
@@ -462,8 +481,39 @@ mod tests {
         let again = in_force(apply(config(), &path).unwrap(), &[]);
         assert_eq!(as_json(&again), as_json(&matches));
         let defaults = as_toml(&in_force(config(), &[]));
-        assert!(defaults.contains("# Between two decisions whom to link to: an epoch (REWIRING_PERIOD) [default: 1m]\nrewiring_period = \"1m\"\n"), "{defaults}");
+        assert!(defaults.contains("# Between two decisions whom to link to: an epoch (REWIRING_PERIOD) [default: 1m]\n# rewiring_period = \"1m\"\n"), "{defaults}");
+        let set = defaults.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+        assert_eq!(set.collect::<Vec<_>>(), ["[wiring]", "[periods]", "[bounds]"]);
+        assert!(
+            as_toml(&in_force(config(), &["-l", "127.0.0.1:0"])).contains("\nlisten = [\"127.0.0.1:0\"]\n")
+        );
         assert!(defaults.lines().all(|line| line.chars().count() <= 110), "{defaults}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// What looks like a number and is a name stays one.
+        #[test]
+        fn names_are_read_back_as_they_were(
+            id in "[0-9a-f]{32}|[0-9]{32}|[0-9]{2}e[0-9]{29}",
+            network in "[a-z0-9-]{1,32}|[0-9]{1,5}|[0-9]e[0-9]{1,3}|inf|nan|true",
+            cap in "[0-9]{1,4}|auto|none",
+            (k, eps) in (1u32..=64, 0.0f64..1.0),
+        ) {
+            let flags = [
+                format!("--id={id}"), format!("--network={network}"), format!("--in-degree-cap={cap}"),
+                format!("-k=0{k}"), format!("--eps={eps:e}"),
+            ];
+            let matches = in_force(config(), &flags.each_ref().map(String::as_str));
+            let (text, json) = (as_toml(&matches), as_json(&matches));
+            let values = File { path: Path::new("e.toml"), text: &text }.values().unwrap();
+            let read = |key: &str| values.iter().find(|(known, _)| known == key).unwrap().1[0].clone();
+            prop_assert_eq!((read("id"), read("network"), read("in_degree_cap")), (id.clone(), network.clone(), cap));
+            prop_assert_eq!((read("k"), read("eps").parse::<f64>()), (k.to_string(), Ok(eps)));
+            prop_assert_eq!((&json["id"], &json["network"]), (&Value::from(id), &Value::from(network)));
+            prop_assert_eq!((&json["wiring"]["k"], json["wiring"]["eps"].as_f64()), (&Value::from(k), Some(eps)));
+        }
     }
 
     #[test]

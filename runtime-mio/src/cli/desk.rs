@@ -10,7 +10,7 @@ use bytes::Bytes;
 use egoist_core::overlay::{Command, Config, Event, NodeId, Overlay, Phase, Refusal, Reply};
 use egoist_mio::control::{Request, Responder};
 use egoist_mio::net::MioNet;
-use egoist_mio::{Host, Key};
+use egoist_mio::{Host, Key, Later};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -18,6 +18,7 @@ use super::control::codes;
 use super::disk::Disk;
 use super::leave::LeaveReport;
 use super::listen::Delivered;
+use super::named::Named;
 use super::payload::{Payload, WayArg};
 use super::ping::Echo;
 use super::send::SendReport;
@@ -37,16 +38,26 @@ const ECHOES: usize = 1024;
 pub(crate) struct Desk {
     key: Option<Key<Member>>,
     facts: Facts,
-    echoes: BTreeMap<u64, (String, Responder)>,
+    echoes: BTreeMap<u64, Awaited>,
     listeners: Vec<Responder>,
     leaving: Vec<Responder>,
     whereabouts: Whereabouts,
     /// The disk under its state.
     pub(crate) disk: Disk,
+    /// The bootstraps as they were given.
+    named: Named,
     /// The last node that lived under this node's id.
     impostor: Option<SocketAddr>,
     /// Why the node cannot go on.
     pub(crate) fatal: Option<&'static str>,
+}
+
+/// An echo that somebody waits for.
+struct Awaited {
+    /// Where it went to.
+    address: String,
+    responder: Responder,
+    deadline: Later,
 }
 
 /// Why a request is refused: a code and a sentence.
@@ -66,12 +77,23 @@ struct With {
 }
 
 impl Desk {
-    pub(crate) fn new(config: &Config, started: Instant) -> Self {
+    pub(crate) fn new(config: &Config, named: Named, started: Instant) -> Self {
         let facts = Facts::new(config, started);
         let (listeners, leaving) = (Vec::new(), Vec::new());
         let whereabouts = Whereabouts::new(config);
         let (echoes, disk) = (BTreeMap::new(), Disk::default());
-        Desk { key: None, facts, echoes, listeners, leaving, whereabouts, disk, impostor: None, fatal: None }
+        Desk {
+            key: None,
+            facts,
+            echoes,
+            listeners,
+            leaving,
+            whereabouts,
+            disk,
+            named,
+            impostor: None,
+            fatal: None,
+        }
     }
 
     /// What the node tells comes from the machine behind `key`.
@@ -97,29 +119,35 @@ impl Desk {
             "overlay.path" => answer(responder, Self::path(node, request.with)),
             "overlay.ping" => Self::ping(desk, key, host, request.with, responder),
             "overlay.send" => answer(responder, Self::send(key, host, request.with)),
-            other => responder.error("unknown-verb", &format!("an overlay node does not know '{other}'")),
+            other => {
+                responder.error(codes::UNKNOWN_VERB, &format!("an overlay node does not know '{other}'"))
+            }
         }
     }
 
     fn status(&self, host: &Host<MioNet>, key: Key<Member>) -> StatusReport {
-        let full = || self.disk.is_full().then(|| "the disk is full".to_owned());
-        let state_error = host.state_error(key).map(ToString::to_string).or_else(full);
         let node = host.machine(key).machine();
-        let addresses_gone = self.whereabouts.missing(node).map(|address| address.to_string()).collect();
-        StatusReport { state_error, addresses_gone, ..views::status(node, host.now(), &self.facts) }
+        let report = views::status(node, host.now(), &self.facts);
+        StatusReport {
+            addresses_gone: self.whereabouts.missing(node).map(|address| address.to_string()).collect(),
+            bootstraps: self.named.rows(report.bootstraps),
+            state_error: host.state_error(key).map(ToString::to_string),
+            disk_full: self.disk.is_full(),
+            ..report
+        }
     }
 
     fn path(node: &Overlay, with: Value) -> Result<Value, Refused> {
         let to = whom(node, &with_of(with)?.to)?;
         let path = views::path(node, to).ok_or_else(|| refused(no_way(node)))?;
-        serde_json::to_value(path).map_err(|e| ("internal", e.to_string()))
+        serde_json::to_value(path).map_err(|e| (codes::INTERNAL, e.to_string()))
     }
 
     fn send(key: Key<Member>, host: &mut Host<MioNet>, with: Value) -> Result<Value, Refused> {
         let with = with_of(with)?;
         let octets = with.payload.as_ref().and_then(Payload::octets);
         let octets =
-            octets.ok_or_else(|| ("bad-request", "there is no payload, as text or hex".to_owned()))?;
+            octets.ok_or_else(|| (codes::BAD_REQUEST, "there is no payload, as text or hex".to_owned()))?;
         let to = whom(host.machine(key).machine(), &with.to)?;
         let count = u32::try_from(octets.len()).unwrap_or(u32::MAX);
         let node = host.machine(key).machine();
@@ -132,7 +160,7 @@ impl Desk {
             .map_err(refused)?;
         let next_hop = hop.unwrap_or_else(units::dash);
         let report = SendReport { id: to.to_string(), address, next_hop, octets: count };
-        serde_json::to_value(report).map_err(|e| ("internal", e.to_string()))
+        serde_json::to_value(report).map_err(|e| (codes::INTERNAL, e.to_string()))
     }
 
     fn ping(
@@ -143,29 +171,40 @@ impl Desk {
         responder: Responder,
     ) {
         let longest = desk.borrow().facts.payload;
-        if !desk.borrow_mut().has_room() {
-            return responder.error("busy", "too many echoes are waited for");
+        if !desk.borrow_mut().has_room(host) {
+            return responder.error(codes::BUSY, "too many echoes are waited for");
         }
         match Self::echo(key, host, with, longest) {
             Err((code, message)) => responder.error(code, &message),
             Ok((number, address, wait)) => {
-                desk.borrow_mut().echoes.insert(number, (address, responder));
-                let desk = Rc::clone(desk);
-                host.after(wait, move |_| {
-                    if let Some((_, responder)) = desk.borrow_mut().echoes.remove(&number) {
-                        responder.error(codes::TIMEOUT, "no answer in time");
-                    }
-                });
+                let waiting = Rc::clone(desk);
+                let deadline = host.after(wait, move |host| waiting.borrow_mut().late(host, number));
+                desk.borrow_mut().echoes.insert(number, Awaited { address, responder, deadline });
             }
         }
     }
 
     /// Whether another echo may be waited for; those that nobody waits for any more are forgotten.
-    fn has_room(&mut self) -> bool {
+    fn has_room(&mut self, host: &mut Host<MioNet>) -> bool {
         if self.echoes.len() >= ECHOES {
-            self.echoes.retain(|_, (_, responder)| responder.is_open());
+            let gone = self.echoes.iter().filter(|(_, echo)| !echo.responder.is_open());
+            let gone: Vec<u64> = gone.map(|(number, _)| *number).collect();
+            gone.into_iter().for_each(|number| _ = self.settle(host, number));
         }
         self.echoes.len() < ECHOES
+    }
+
+    /// Waits no longer for an echo, whatever became of it.
+    fn settle(&mut self, host: &mut Host<MioNet>, number: u64) -> Option<Awaited> {
+        let echo = self.echoes.remove(&number)?;
+        host.cancel(echo.deadline);
+        Some(echo)
+    }
+
+    fn late(&mut self, host: &mut Host<MioNet>, number: u64) {
+        if let Some(echo) = self.settle(host, number) {
+            echo.responder.error(codes::TIMEOUT, "no answer in time");
+        }
     }
 
     /// Sends an echo: its number, whom it goes to, and how long it may take.
@@ -215,8 +254,8 @@ impl Desk {
                 host.stop();
             }
             Event::Delivered { from, payload } => self.delivered(host, from, &payload),
-            Event::Echoed { number, from, after, .. } => self.echoed(number, from, after),
-            Event::Undelivered { number, why, .. } => self.undelivered(number, why),
+            Event::Echoed { number, from, after, .. } => self.echoed(host, number, from, after),
+            Event::Undelivered { number, why, .. } => self.undelivered(host, number, why),
             // Who was refused asks again.
             Event::Room { .. } => {}
             Event::Seeking => self.look_at_own_address(host),
@@ -277,15 +316,15 @@ impl Desk {
         self.listeners.retain(|listener| listener.event(&arrived));
     }
 
-    fn echoed(&mut self, number: u64, from: NodeId, after: Duration) {
-        if let Some((address, responder)) = self.echoes.remove(&number) {
+    fn echoed(&mut self, host: &mut Host<MioNet>, number: u64, from: NodeId, after: Duration) {
+        if let Some(Awaited { address, responder, .. }) = self.settle(host, number) {
             responder.ok(Echo { id: from.to_string(), address, rtt_ms: views::ms(after) });
         }
     }
 
-    fn undelivered(&mut self, number: u64, why: &'static str) {
-        if let Some((_, responder)) = self.echoes.remove(&number) {
-            responder.error(why, &format!("on its way: {why}"));
+    fn undelivered(&mut self, host: &mut Host<MioNet>, number: u64, why: &'static str) {
+        if let Some(echo) = self.settle(host, number) {
+            echo.responder.error(why, &format!("on its way: {why}"));
         }
     }
 
@@ -309,18 +348,18 @@ fn answer(responder: Responder, result: Result<Value, Refused>) {
 }
 
 fn with_of(with: Value) -> Result<With, Refused> {
-    serde_json::from_value(with).map_err(|e| ("bad-request", e.to_string()))
+    serde_json::from_value(with).map_err(|e| (codes::BAD_REQUEST, e.to_string()))
 }
 
 fn refused(refusal: Refusal) -> Refused {
     let code = match refusal {
         Refusal::Unknown => codes::UNKNOWN_NODE,
         Refusal::Unreachable => codes::UNREACHABLE,
-        Refusal::TooLong => "too-long",
-        Refusal::Busy => "busy",
+        Refusal::TooLong => codes::TOO_LONG,
+        Refusal::Busy => codes::BUSY,
         Refusal::Watching => codes::WATCHING,
-        Refusal::Undialled => "bad-request",
-        Refusal::NotRunning => "not-running",
+        Refusal::Undialled => codes::BAD_REQUEST,
+        Refusal::NotRunning => codes::NOT_RUNNING,
     };
     (code, refusal.to_string())
 }
@@ -347,7 +386,7 @@ fn whom(node: &Overlay, to: &str) -> Result<NodeId, Refused> {
         Err(_) => match views::beginning_with(node, to).as_slice() {
             [] => Err(refused()),
             [one] => Ok(*one),
-            _ => Err(("ambiguous", "several nodes are called so: give more digits".to_owned())),
+            _ => Err((codes::AMBIGUOUS, "several nodes are called so: give more digits".to_owned())),
         },
     }
 }

@@ -13,7 +13,7 @@ use egoist_mio::{Host, Key};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::control::Target;
+use super::control::{Target, codes};
 use super::duration;
 use super::failure::{Failure, Outcome};
 use super::leave::{LeaveReport, leave};
@@ -159,7 +159,7 @@ fn answer(
         }
         other => {
             let message = format!("a node of the hello protocol does not know '{other}'");
-            responder.error("unknown-verb", &message);
+            responder.error(codes::UNKNOWN_VERB, &message);
         }
     }
 }

@@ -16,6 +16,7 @@ mod leave;
 mod listen;
 mod live;
 mod logging;
+mod named;
 mod names;
 mod neighbors;
 mod node;
@@ -91,7 +92,9 @@ fn commands() -> Vec<(&'static str, Vec<Entry>)> {
 pub(crate) fn main() -> ExitCode {
     // A file that may not grow (ulimit -f) is an error of its writer, as a full disk is, and no end.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
-    let ended = output::check().and_then(|()| run(env::args_os().collect(), &mut io::stdout().lock()));
+    let args: Vec<OsString> = env::args_os().collect();
+    logging::write_as(format_in(&args));
+    let ended = output::check().and_then(|()| run(args, &mut io::stdout().lock()));
     let code = ended.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS);
     logging::finish();
     code
@@ -106,9 +109,19 @@ fn run(args: Vec<OsString>, out: &mut dyn io::Write) -> Outcome {
         .find(|e| e.command.get_name() == name)
         .ok_or_else(|| Failure::usage("there is no such command"))?;
     let quiet = matches.get_count("quiet");
-    let format = matches.get_one("log-format").copied().unwrap_or(logging::Format::Text);
-    logging::start(entry.talk, i16::from(matches.get_count("verbose")) - i16::from(quiet), format)?;
+    logging::start(entry.talk, i16::from(matches.get_count("verbose")) - i16::from(quiet))?;
     (entry.run)(of_command, &mut Session { json: matches.get_flag("json"), quiet: quiet > 0, out })
+}
+
+/// How failures are to be said, which may be that the rest of the command line is wrong.
+fn format_in(args: &[OsString]) -> logging::Format {
+    const FLAG: &str = "--log-format";
+    let words: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).take_while(|arg| arg != "--").collect();
+    let apart =
+        words.iter().zip(words.iter().skip(1)).filter(|(flag, _)| *flag == FLAG).map(|(_, value)| &**value);
+    let joined = words.iter().filter_map(|word| word.strip_prefix(FLAG)?.strip_prefix('='));
+    let json = apart.chain(joined).any(|value| value == "json");
+    if json { logging::Format::Json } else { logging::Format::Text }
 }
 
 /// Reads the command line, and once more with the configuration file's values for defaults where it names one.

@@ -17,6 +17,9 @@ const FAILED: Duration = Duration::from_secs(1);
 /// The longest wait after lookups that failed.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// What to do about a name that cannot be resolved.
+pub(crate) const REMEDY: &str = "check how it is spelt, and whether this host reaches its name server";
+
 /// Who needs addresses for names.
 pub(crate) trait Seeker: Clone + Send + 'static {
     /// Whether it has looked for somebody since, so that names are worth another lookup.
@@ -24,6 +27,9 @@ pub(crate) trait Seeker: Clone + Send + 'static {
 
     /// `name` stands for these, at least one.
     fn found(&self, host: &mut Host<MioNet>, name: &str, addresses: Vec<SocketAddr>);
+
+    /// What `name` stands for cannot be told now; what it stood for may still hold.
+    fn unknown(&self, _name: &str, _why: &str) {}
 }
 
 /// Looks up all of `hosts` that are no addresses, each on its own, for ever.
@@ -59,12 +65,15 @@ impl<S: Seeker> Lookup<S> {
                 self.seeker.found(host, self.name.as_str(), addresses);
                 self.when_sought(host);
             }
-            Ok(_) => self.failed(host),
-            Err(error) => {
-                tracing::warn!(name = %self.name, %error, "a name cannot be resolved");
-                self.failed(host);
-            }
+            Ok(_) => self.unknown(host, "it stands for no address"),
+            Err(error) => self.unknown(host, &error.to_string()),
         }
+    }
+
+    fn unknown(self, host: &mut Host<MioNet>, why: &str) {
+        tracing::warn!(name = %self.name, error = why, "a name cannot be resolved: {REMEDY}");
+        self.seeker.unknown(self.name.as_str(), why);
+        self.failed(host);
     }
 
     fn failed(mut self, host: &mut Host<MioNet>) {

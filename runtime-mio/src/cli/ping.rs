@@ -75,6 +75,9 @@ impl Verb for Ping {
     }
 }
 
+/// Why an echo may fail and the next one not.
+const PASSING: [&str; 4] = [codes::UNREACHABLE, codes::EXPIRED, codes::TIMEOUT, codes::BUSY];
+
 impl Ping {
     /// One echo. What ends the command is a refusal that every further echo would meet as well.
     fn echo(&self, client: &mut Client) -> Outcome<Result<Echo, Refusal>> {
@@ -85,11 +88,7 @@ impl Ping {
             ("way".to_owned(), serde_json::to_value(self.way).map_err(|e| Failure::new(e.to_string()))?),
         ]);
         match self.to.ask(client, "overlay.ping", with)? {
-            Err(refusal)
-                if ![codes::UNREACHABLE, codes::EXPIRED, codes::TIMEOUT].contains(&refusal.code.as_str()) =>
-            {
-                Err(refused(&refusal, &self.to))
-            }
+            Err(refusal) if !PASSING.contains(&refusal.code.as_str()) => Err(refused(&refusal, &self.to)),
             answer => Ok(answer),
         }
     }

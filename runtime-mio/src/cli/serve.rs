@@ -1,13 +1,12 @@
 //! A running node: the machine in the event loop, its control socket, its end.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use egoist_core::kernel::{Machine, Seed, Time};
@@ -21,6 +20,7 @@ use serde::Serialize;
 
 use super::desk::Desk;
 use super::failure::{Failure, Outcome};
+use super::named::Named;
 use super::names;
 use super::output;
 use super::record::RecordArgs;
@@ -124,9 +124,10 @@ impl Ground {
         bootstraps: &[HostPort],
         session: &mut Session<'_>,
     ) -> Outcome {
-        let desk = Rc::new(RefCell::new(Desk::new(&config, Instant::now())));
+        let named = Named::new(bootstraps);
+        let desk = Rc::new(RefCell::new(Desk::new(&config, named.clone(), Instant::now())));
         let (heard, asked) = (Rc::clone(&desk), Rc::clone(&desk));
-        let (network, known) = (config.network.to_string(), config.bootstraps.clone());
+        let network = config.network.to_string();
         let sought: Arc<AtomicU64> = Arc::default();
         let seen = Arc::clone(&sought);
         let flight = record.flight(self.home.folder.as_deref())?;
@@ -147,14 +148,9 @@ impl Ground {
             move |host| leave(host, key),
         )?;
         if let Some(folder) = settled.home.folder.clone() {
-            let disk = desk.borrow().disk.clone();
-            disk.follow(&mut settled.driver, folder);
+            desk.borrow().disk.follow(folder);
         }
-        names::follow(
-            &mut settled.driver,
-            bootstraps,
-            &Newcomer { key, known, named: Arc::default(), sought },
-        );
+        names::follow(&mut settled.driver, bootstraps, &Newcomer { key, named, sought });
         let folder = settled.home.folder.clone().unwrap_or_else(|| PathBuf::from("--no-state"));
         settled.run(network, session)?;
         let fatal = desk.borrow().fatal;
@@ -253,10 +249,7 @@ impl<M: Machine + 'static> Settled<M> {
 #[derive(Clone)]
 struct Newcomer {
     key: Key<Member>,
-    /// The bootstraps given by address.
-    known: Vec<SocketAddr>,
-    /// What the others' names stood for last.
-    named: Arc<Mutex<BTreeMap<String, Vec<SocketAddr>>>>,
+    named: Named,
     /// When it last asked a bootstrap, or would have if it knew one, in microseconds.
     sought: Arc<AtomicU64>,
 }
@@ -267,11 +260,13 @@ impl names::Seeker for Newcomer {
     }
 
     fn found(&self, host: &mut Host<MioNet>, name: &str, addresses: Vec<SocketAddr>) {
-        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        named.insert(name.to_owned(), addresses);
-        let all = self.known.iter().chain(named.values().flatten()).copied().collect();
+        self.named.found(name, addresses);
         // One who is leaving needs them no more.
-        let _ = host.command(self.key, Command::Bootstraps(all));
+        let _ = host.command(self.key, Command::Bootstraps(self.named.addresses()));
+    }
+
+    fn unknown(&self, name: &str, why: &str) {
+        self.named.unknown(name, why);
     }
 }
 

@@ -77,7 +77,7 @@ pub(crate) struct StatusReport {
     pub(crate) uptime_s: u64,
     /// The process.
     pub(crate) pid: u32,
-    /// The bootstraps that have an address, and how asking each ended.
+    /// The bootstraps, and how asking each ended.
     pub(crate) bootstraps: Vec<BootstrapReport>,
     /// Whether nobody reaches it at its address, though others know it.
     pub(crate) unreached: bool,
@@ -87,18 +87,22 @@ pub(crate) struct StatusReport {
     pub(crate) twin: Option<String>,
     /// Lines of its log that were lost: standard error could not be written, or not as fast.
     pub(crate) log_lost: u64,
-    /// Why its state could not be stored the last time, or cannot be, if that is so: a full disk, say.
+    /// Why its state could not be stored the last time, if that is so: a full disk, say.
     pub(crate) state_error: Option<String>,
+    /// Whether nothing can be stored now, because the disk under its state is full.
+    pub(crate) disk_full: bool,
 }
 
 /// A bootstrap, and how asking it ended the last time.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct BootstrapReport {
-    /// Where it is.
-    pub(crate) address: String,
+    /// As it was given, by name or address.
+    pub(crate) name: String,
+    /// Where it is; none for a name that stands for no address.
+    pub(crate) address: Option<String>,
     /// Whether it has been asked.
     pub(crate) asked: bool,
-    /// Why it told nothing; none for an answer.
+    /// Why it told nothing, or its name stands for nothing; none for an answer.
     pub(crate) error: Option<String>,
     /// What to do about that.
     pub(crate) remedy: Option<String>,
@@ -107,7 +111,8 @@ pub(crate) struct BootstrapReport {
 impl From<BootstrapView> for BootstrapReport {
     fn from(view: BootstrapView) -> Self {
         BootstrapReport {
-            address: view.address.to_string(),
+            name: view.address.to_string(),
+            address: Some(view.address.to_string()),
             asked: view.asked,
             remedy: view.error.as_ref().map(|error| error.remedy().to_owned()),
             error: view.error.map(|error| error.to_string()),
@@ -117,10 +122,14 @@ impl From<BootstrapView> for BootstrapReport {
 
 impl fmt::Display for BootstrapReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if let Some(address) = self.address.as_ref().filter(|address| **address != self.name) {
+            write!(f, " ({address})")?;
+        }
         match (&self.error, &self.remedy) {
-            (Some(error), Some(remedy)) => write!(f, "{}  {error}: {remedy}", self.address),
-            _ if self.asked => write!(f, "{}  answers", self.address),
-            _ => write!(f, "{}  not asked yet", self.address),
+            (Some(error), Some(remedy)) => write!(f, "  {error}: {remedy}"),
+            _ if self.asked => f.write_str("  answers"),
+            _ => f.write_str("  not asked yet"),
         }
     }
 }
@@ -196,7 +205,11 @@ impl fmt::Display for StatusReport {
         if self.log_lost > 0 {
             writeln!(f, "log       {} lines lost: standard error could not be written", self.log_lost)?;
         }
-        self.state_error.as_ref().map_or(Ok(()), |error| writeln!(f, "state     not stored: {error}"))
+        match &self.state_error {
+            Some(error) => writeln!(f, "state     not stored: {error}"),
+            None if self.disk_full => writeln!(f, "state     cannot be stored: the disk is full"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -222,7 +235,8 @@ pub(crate) fn example() -> StatusReport {
         uptime_s: 725,
         pid: 4711,
         bootstraps: vec![BootstrapReport {
-            address: "127.0.0.1:61223".into(),
+            name: "boot.example:61223".into(),
+            address: Some("127.0.0.1:61223".into()),
             asked: true,
             error: None,
             remedy: None,
@@ -232,6 +246,7 @@ pub(crate) fn example() -> StatusReport {
         twin: None,
         log_lost: 7,
         state_error: Some("/s/state: No space left on device (os error 28)".into()),
+        disk_full: true,
     }
 }
 
@@ -245,7 +260,7 @@ mod tests {
 node      127.0.0.1:61300  00112233445566778899aabbccddeeff
 network   loopback
 phase     wired, next decision in 12.3 s
-bootstrap 127.0.0.1:61223  answers
+bootstrap boot.example:61223 (127.0.0.1:61223)  answers
 gone      192.0.2.1:61300, which this host has lost: start the node again with --listen and --advertise as it is reached now
 policy    best-response, k = 3, mutual links, eps 0.01
 links     3 chosen, 2 chosen by others, rewired 9 times
@@ -256,6 +271,8 @@ log       7 lines lost: standard error could not be written
 state     not stored: /s/state: No space left on device (os error 28)
 ";
         assert_eq!(example().to_string(), text);
+        let not_yet = StatusReport { state_error: None, ..example() }.to_string();
+        assert!(not_yet.ends_with("state     cannot be stored: the disk is full\n"), "{not_yet}");
         let json = serde_json::to_value(example()).unwrap();
         assert_eq!(json["phase"], "wired");
         assert_eq!(serde_json::from_value::<StatusReport>(json).unwrap(), example());

@@ -107,6 +107,7 @@ pub(crate) fn status(node: &Overlay, now: Time, facts: &Facts) -> StatusReport {
         log_lost: logging::lost(),
         state_error: None,
         addresses_gone: Vec::new(),
+        disk_full: false,
     }
 }
 

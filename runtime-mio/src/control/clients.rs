@@ -5,7 +5,7 @@ use std::rc::{Rc, Weak};
 
 use super::client::Client;
 
-/// Clients at a time; another one is turned away.
+/// Clients at a time; for another one an idle one is dropped, and where none is idle it is turned away.
 pub(super) const CLIENTS: usize = 64;
 /// Octets that all of them have said without an end, and that they have not read. Whoever holds most makes room for more.
 pub(super) const HELD: usize = 16 << 20;
@@ -24,16 +24,33 @@ pub(super) struct Share {
 }
 
 impl Clients {
-    /// Whether there is room for another one.
-    pub(super) fn has_room(&self) -> bool {
-        let mut list = self.list.borrow_mut();
-        list.retain(|client| client.strong_count() > 0);
-        list.len() < CLIENTS
+    /// Whether there is room for another one, once whoever of the idle has been silent longest was given up.
+    pub(super) fn make_place(&self) -> bool {
+        self.list
+            .borrow_mut()
+            .retain(|client| client.upgrade().is_some_and(|client| !client.borrow().is_gone()));
+        if self.list.borrow().len() < CLIENTS {
+            return true;
+        }
+        let idle = self.list.borrow().iter().filter_map(Weak::upgrade).find(is_idle);
+        idle.is_some_and(|idle| {
+            tracing::debug!("too many control clients: an idle one is dropped");
+            idle.borrow_mut().give_up();
+            true
+        })
     }
 
     /// Takes a client in.
     pub(super) fn add(&self, client: &Rc<RefCell<Client>>) {
         self.list.borrow_mut().push(Rc::downgrade(client));
+    }
+
+    /// A client has said something: all others have been silent for longer.
+    pub(super) fn heard(&self, client: &Rc<RefCell<Client>>) {
+        let mut list = self.list.borrow_mut();
+        if let Some(place) = list.iter().position(|known| std::ptr::eq(known.as_ptr(), Rc::as_ptr(client))) {
+            list[place..].rotate_left(1);
+        }
     }
 
     /// A new client's share.
@@ -53,6 +70,11 @@ impl Clients {
             largest.borrow_mut().give_up();
         }
     }
+}
+
+/// Whether a client waits for nothing: beside its place in the list only responders know of it.
+fn is_idle(client: &Rc<RefCell<Client>>) -> bool {
+    Rc::weak_count(client) == 1 && client.borrow().held() == 0
 }
 
 impl Share {

@@ -107,8 +107,11 @@ impl Client {
         self.next_id += 1;
         let mut line = serde_json::to_vec(&request).map_err(|e| self.strange(&e.to_string()))?;
         line.push(b'\n');
-        self.stream.get_mut().write_all(&line).map_err(|e| self.gone(&e))?;
-        Ok(request.id)
+        match self.stream.get_mut().write_all(&line) {
+            // It may have said why before it closed.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(request.id),
+            written => written.map(|()| request.id).map_err(|e| self.gone(&e)),
+        }
     }
 
     fn answer(&mut self, id: u64) -> Outcome<Body> {
@@ -124,7 +127,11 @@ impl Client {
             return Err(self.gone(&what.into()));
         }
         let answer: Answer = serde_json::from_slice(&line).map_err(|e| self.strange(&e.to_string()))?;
-        if answer.id == id { Ok(answer.body) } else { Err(self.strange("an answer to something else")) }
+        match (answer.id, answer.body) {
+            (Some(named), body) if named == id => Ok(body),
+            (None, body @ Body::Error(_)) => Ok(body),
+            _ => Err(self.strange("an answer to something else")),
+        }
     }
 
     fn read_as<T: DeserializeOwned>(&self, value: Value) -> Outcome<T> {
@@ -212,6 +219,11 @@ mod tests {
             error("{\"id\":1,\"error\":{\"code\":\"busy\",\"message\":\"no\"}}\n", true)
                 .starts_with("egoist: no: ")
         );
+        assert!(
+            error("{\"id\":null,\"error\":{\"code\":\"busy\",\"message\":\"full\"}}\n", true)
+                .starts_with("egoist: full: ")
+        );
+        assert!(error("{\"id\":null,\"ok\":1}\n", true).contains("an answer to something else"));
         assert!(error("{\"id\":2,\"ok\":1}\n", true).contains("an answer to something else"));
         assert!(error("{\"id\":1,\"event\":1}\n", true).contains("an event before the answer"));
         assert!(error("nonsense\n", true).contains("cannot be understood"));

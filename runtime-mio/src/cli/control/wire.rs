@@ -21,8 +21,8 @@ pub(crate) struct Request {
 /// What a node answers.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 pub(crate) struct Answer {
-    /// The request's name.
-    pub(crate) id: u64,
+    /// The request's name; none where the node refuses the line or the connection.
+    pub(crate) id: Option<u64>,
     /// The answer.
     #[serde(flatten)]
     pub(crate) body: Body,
@@ -61,4 +61,18 @@ pub(crate) mod codes {
     pub(crate) const EXPIRED: &str = "expired";
     /// No answer came in time.
     pub(crate) const TIMEOUT: &str = "timeout";
+    /// Too much waits, here or on the way: it may go in a moment.
+    pub(crate) const BUSY: &str = "busy";
+    /// The payload has more octets than the node takes.
+    pub(crate) const TOO_LONG: &str = "too-long";
+    /// The node has not started yet, or leaves.
+    pub(crate) const NOT_RUNNING: &str = "not-running";
+    /// Several nodes are called so.
+    pub(crate) const AMBIGUOUS: &str = "ambiguous";
+    /// The request is none.
+    pub(crate) const BAD_REQUEST: &str = "bad-request";
+    /// The node does not know how to do that.
+    pub(crate) const UNKNOWN_VERB: &str = "unknown-verb";
+    /// The answer could not be written.
+    pub(crate) const INTERNAL: &str = "internal";
 }

@@ -13,7 +13,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing::Subscriber;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, filter::FilterExt as _};
 
@@ -33,7 +36,7 @@ const LAST: Duration = Duration::from_millis(500);
 /// Standard error, which everything that is said goes through.
 static OUTLET: OnceLock<Outlet> = OnceLock::new();
 static REPEATS: OnceLock<Repeats> = OnceLock::new();
-/// None until a command begins to log.
+/// None until the command line was looked at.
 static FORMAT: OnceLock<Format> = OnceLock::new();
 
 /// How much a command says when it is not told: a place in [`LEVELS`].
@@ -54,29 +57,54 @@ pub(crate) enum Format {
     Json,
 }
 
+/// Says everything in this format from now on, failures before a command begins among it. The first call holds.
+pub(crate) fn write_as(format: Format) {
+    let _ = FORMAT.set(format);
+}
+
 /// Begins to log; `louder` is how many `-v` there were less how many `-q`.
-pub(crate) fn start(talk: Talk, louder: i16, format: Format) -> Outcome {
-    let filter = match env::var(VARIABLE) {
-        Ok(text) => EnvFilter::try_new(&text).map_err(|e| bad_filter(&text, &e))?,
-        Err(_) => EnvFilter::new(level(talk, louder)),
+pub(crate) fn start(talk: Talk, louder: i16) -> Outcome {
+    let level = level(talk, louder);
+    let filter = match env::var(VARIABLE).ok().filter(|text| !text.trim().is_empty()) {
+        Some(text) => EnvFilter::try_new(beside(&text, level)).map_err(|e| bad_filter(&text, &e))?,
+        None => EnvFilter::new(level),
     };
     let filter = filter.and(REPEATS.get_or_init(Repeats::new).clone());
-    let log = tracing_subscriber::fmt::layer().with_writer(|| outlet().clone()).log_internal_errors(false);
-    let log = match format {
-        Format::Text => log.with_ansi(has_colours(&io::stderr())).with_target(false).boxed(),
-        Format::Json => log.json().boxed(),
-    };
     // A second start in one process (tests) keeps the first.
-    let _ = tracing_subscriber::registry().with(log.with_filter(filter)).try_init();
-    let _ = FORMAT.set(format);
+    let _ = tracing_subscriber::registry().with(layer().with_filter(filter)).try_init();
     panic::set_hook(Box::new(panicked));
     Ok(())
+}
+
+/// The filter `text`, and `level` for what it does not name.
+fn beside(text: &str, level: &str) -> String {
+    let mut parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    if parts.any(|part| part.parse::<LevelFilter>().is_ok()) {
+        return text.to_owned();
+    }
+    format!("{level},{text}")
+}
+
+fn layer<S>() -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let log = tracing_subscriber::fmt::layer().with_writer(|| outlet().clone()).log_internal_errors(false);
+    match FORMAT.get() {
+        Some(Format::Json) => log.json().boxed(),
+        _ => log.with_ansi(has_colours(&io::stderr())).with_target(false).boxed(),
+    }
+}
+
+/// Lets `tell` say something that no filter may keep back.
+fn unfiltered(tell: impl FnOnce()) {
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer()), tell);
 }
 
 /// Says why a command failed.
 pub(crate) fn fail(line: &str) {
     match FORMAT.get() {
-        Some(Format::Json) => tracing::error!("{line}"),
+        Some(Format::Json) => unfiltered(|| tracing::error!("{line}")),
         _ => say(line),
     }
 }
@@ -84,7 +112,7 @@ pub(crate) fn fail(line: &str) {
 /// Says a note beside an answer.
 pub(crate) fn note(line: &str) {
     match FORMAT.get() {
-        Some(Format::Json) => tracing::warn!("{line}"),
+        Some(Format::Json) => unfiltered(|| tracing::warn!("{line}")),
         _ => say(line),
     }
 }
@@ -131,7 +159,7 @@ fn panicked(info: &panic::PanicHookInfo<'_>) {
         text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason is given");
     let trace = Backtrace::capture();
     let trace = (trace.status() == BacktraceStatus::Captured).then(|| trace.to_string());
-    tracing::error!(%place, trace, "a mistake in the program: {what}");
+    unfiltered(|| tracing::error!(%place, trace, "a mistake in the program: {what}"));
     finish();
 }
 
@@ -149,6 +177,13 @@ fn bad_filter(text: &str, error: &impl ToString) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filter_that_names_no_level_leaves_the_usual_one() {
+        assert_eq!(beside("egoist_mio=trace", "info"), "info,egoist_mio=trace");
+        assert_eq!(beside("egoist_mio=trace, warn", "info"), "egoist_mio=trace, warn");
+        assert_eq!(beside("OFF", "info"), "OFF");
+    }
 
     #[test]
     fn louder_and_quieter_stay_within_the_levels() {
