@@ -141,10 +141,13 @@ mod plain;
 mod read;
 mod record;
 mod segment;
+
 #[cfg(any(test, feature = "strategies"))]
 pub mod strategies;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "serde")]
+mod text;
 mod value;
 
 pub use datagram::{Datagram, read_datagram};
