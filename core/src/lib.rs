@@ -128,8 +128,8 @@
 //!   wrong from a seed: `sim::faults::draw` makes up faults, `sim::faults::play` has them happen. With proptest,
 //!   `sim::strategies::actions` draws and shrinks them, and `overlay::wire::strategies` packets.
 //! - **The hash.** `sim::Trace` is one number for all that a world did: a refactoring may not change it.
-//! - **The recorder.** An event loop of your own drives a [`record::Recorder`] as it drives the machine. A
-//!   [`record::Replay`] without a difference shows that nothing but its inputs went into the machine, and repeats on the
+//! - **The recorder.** An event loop of your own drives a `record::Recorder` as it drives the machine. A
+//!   `record::Replay` without a difference shows that nothing but its inputs went into the machine, and repeats on the
 //!   desk what went wrong in the field.
 //!
 //! ```
@@ -224,8 +224,10 @@
 //! |---|---|
 //! | `overlay` (default) | [`overlay`]: the self-optimising overlay, its bootstrap, its wire and its wiring policies |
 //! | `hello` | `hello`: the small hello / ping / addr network |
+//! | `record` | `record`: a machine's run written down and repeated; it brings `serde` |
+//! | `serde` | what goes into a machine and what it says is serialised, and what goes in is read back |
 //! | `std` | the standard library: nothing but what `sim` needs |
-//! | `sim` (needs `std`) | `sim`: worlds of machines in simulated time, faults, laws; with `overlay` also experiments and judgement on true delays |
+//! | `sim` (needs `std`, `record`) | `sim`: worlds of machines in simulated time, faults, laws; with `overlay` also experiments and judgement on true delays |
 //! | `strategies` (needs `sim`) | [proptest](https://docs.rs/proptest) strategies for packets and faults |
 //!
 #![doc = "**`no_std`**: without `std` and what needs it the crate is `#![no_std]` and asks for an allocator alone. It \
@@ -235,7 +237,7 @@
 //!
 //! - [`kernel`]: the contract in full, and the parts that protocols are made of.
 //! - [`overlay`]: what a node does, and its way through the files; [`overlay::wire`] for the grammar.
-//! - [`record`]: a machine's run written down, and repeated to the bit.
+//! - `record`: a machine's run written down, and repeated to the bit.
 //! - `API.md`: every name of the original program and what became of it; `ARCHITECTURE.md` at the repository's root: the
 //!   whole in one picture, and every bound with its reason.
 //! - `runtime-mio/examples/` in the repository: `blocking.rs`, the loop above on a blocking socket, and `tokio.rs`, the
@@ -251,6 +253,7 @@ pub mod hello;
 pub mod kernel;
 #[cfg(feature = "overlay")]
 pub mod overlay;
+#[cfg(feature = "record")]
 pub mod record;
 #[cfg(feature = "sim")]
 pub mod sim;

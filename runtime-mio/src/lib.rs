@@ -1,7 +1,7 @@
 //! A mio event loop that drives any [`egoist_core::kernel::Machine`] on real sockets: several at once, of any kinds.
 //!
 //! The feature `cli`, a default, is for the program `egoist`: who embeds the loop leaves it out. The feature `control` adds
-//! the control socket.
+//! the control socket, and `record` what a recorder writes to: `flight`.
 
 mod connection;
 #[cfg(feature = "control")]
@@ -10,6 +10,7 @@ mod datagram;
 mod dialer;
 mod driver;
 mod erase;
+#[cfg(feature = "record")]
 pub mod flight;
 mod handle;
 mod host;

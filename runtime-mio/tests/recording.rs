@@ -92,6 +92,26 @@ fn processes_are_replayed_without_a_difference() {
 }
 
 #[test]
+fn nodes_that_greet_each_other_are_replayed_without_a_difference() {
+    let base = tempfile::tempdir().unwrap();
+    let files = ["first", "second"].map(|name| base.path().join(name).with_extension("rec"));
+    let mut first = start(base.path(), &["hello", "node"], &files[0]);
+    let peer = first.address.clone();
+    let second = start(base.path(), &["hello", "node", "--peer", &peer], &files[1]);
+    within(Duration::from_secs(5), "they have met", || {
+        let peers = json(base.path(), &["hello", "peers", "--node", &second.address]);
+        peers[0]["rtt_ms"].is_f64()
+    });
+    first.signal("TERM");
+    assert!(first.end().success());
+    let file = files[0].to_str().unwrap();
+    let report = json(base.path(), &["replay", file]);
+    assert_eq!((&report["recorded"], &report["ended"]), (&"hello node 1".into(), &true.into()), "{report}");
+    let printed = answer(base.path(), &["replay", file, "--print", "--until", "1000"]);
+    assert!(printed.contains("< command Leave") && printed.contains("peers 0"), "{printed}");
+}
+
+#[test]
 fn a_replay_is_stepped_through() {
     let tapes = Tapes::of_one();
     let all = tapes.replay(&[]);

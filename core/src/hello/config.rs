@@ -4,16 +4,20 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::addresses::dialable;
 use super::message::MAX_ROWS;
-use crate::kernel::Backlog;
+use crate::kernel::{Backlog, address};
 
 /// Every period and bound of a [`Hello`](super::Hello).
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Config {
     /// Where others reach this node; told to every peer, never dialled. `None` if nobody can.
+    #[serde(with = "address::maybe")]
     pub address: Option<SocketAddr>,
     /// Dialled at start and retried for ever.
+    #[serde(with = "address::list")]
     pub bootstrap: Vec<SocketAddr>,
     /// From one ping to the next; the article's 60 s.
     pub ping_period: Duration,

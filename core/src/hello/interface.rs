@@ -2,15 +2,18 @@
 
 use core::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 use super::message::NodeId;
-use crate::kernel::{ConnId, DialError, Why};
+use crate::kernel::{ConnId, DialError, Why, address};
 
 /// What a user may ask of a [`Hello`](super::Hello).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Command {
     /// Dial an address now, and again like a learned one if that fails.
     Connect {
         /// Where to.
+        #[serde(with = "address::one")]
         addr: SocketAddr,
     },
     /// Close every connection and open no other.
@@ -18,7 +21,7 @@ pub enum Command {
 }
 
 /// The answer to a [`Command`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub enum Reply {
     /// It is being dialled; [`Event::PeerUp`] or [`Event::DialFailed`] follows.
     Dialing,
@@ -30,7 +33,7 @@ pub enum Reply {
 }
 
 /// Why a [`Command`] was refused.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, thiserror::Error)]
 pub enum Refusal {
     /// Unspecified, multicast or without a port.
     #[error("nobody can be dialled there: name the IP address and the port of one host")]
@@ -50,7 +53,7 @@ pub enum Refusal {
 }
 
 /// What a user is told unasked.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub enum Event {
     /// A peer said hello.
     PeerUp {
@@ -59,6 +62,7 @@ pub enum Event {
         /// What it calls itself.
         id: NodeId,
         /// The connection's other end.
+        #[serde(with = "address::one")]
         remote: SocketAddr,
         /// Whether we dialled it.
         dialed: bool,
@@ -75,6 +79,7 @@ pub enum Event {
     /// A peer named an address that was not known.
     AddressLearned {
         /// The address.
+        #[serde(with = "address::one")]
         addr: SocketAddr,
         /// Who is said to listen there.
         id: Option<NodeId>,
@@ -82,6 +87,7 @@ pub enum Event {
     /// A dial came to nothing.
     DialFailed {
         /// Where to.
+        #[serde(with = "address::one")]
         addr: SocketAddr,
         /// What went wrong.
         why: DialError,
@@ -89,6 +95,7 @@ pub enum Event {
     /// This node answered its own dial; the address is never dialled again.
     SelfFound {
         /// The address.
+        #[serde(with = "address::one")]
         addr: SocketAddr,
     },
     /// A connection was closed because its other end broke a rule.
@@ -96,6 +103,7 @@ pub enum Event {
         /// The connection.
         conn: ConnId,
         /// Its other end.
+        #[serde(with = "address::one")]
         remote: SocketAddr,
         /// What it did.
         what: &'static str,

@@ -55,6 +55,12 @@ impl fmt::Display for NodeId {
     }
 }
 
+impl Serialize for NodeId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
 /// A row of an addr.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Row {

@@ -76,6 +76,8 @@ mod lawful;
 mod machine;
 mod message;
 mod peer;
+#[cfg(feature = "record")]
+mod recording;
 mod talk;
 #[cfg(test)]
 mod tests;

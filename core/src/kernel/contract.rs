@@ -11,15 +11,18 @@ use super::Time;
 
 /// A connection's name, given by the driver when it opens and never given again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ConnId(pub u64);
 
 /// A machine's name for something it asked for ([`Output::Dial`], [`Output::Store`], [`Output::Load`]), never used
 /// twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ticket(pub u64);
 
 /// Which of a machine's listeners or datagram sockets, in the order in which the driver was given them, from 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Port(pub u16);
 
 /// A protocol as a pure state machine.
@@ -121,6 +124,7 @@ pub struct Wake {
 
 /// How a connection came to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum How {
     /// The machine dialled it with this ticket.
     Dialed(Ticket),
@@ -197,6 +201,7 @@ pub enum Input<'a> {
 
 /// What a load found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Loaded<'a> {
     /// The octets stored last under the key.
     Value(&'a [u8]),
@@ -208,6 +213,7 @@ pub enum Loaded<'a> {
 
 /// How a connection ended, as its own end sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Closed {
     /// The peer closed it in an orderly way.
     ByPeer,
@@ -219,6 +225,7 @@ pub enum Closed {
 
 /// Why a dial came to nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum DialError {
     /// Somebody is there and does not listen.
     Refused,
@@ -233,6 +240,7 @@ pub enum DialError {
 /// How urgent a frame is, and whether it may be shed. Within a connection a lower class never goes before a higher one,
 /// and order within a class is kept.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Class {
     /// Greetings, refusals, own withdrawals, echoes. Never shed.
     Urgent,
@@ -244,6 +252,7 @@ pub enum Class {
 
 /// Whether a close waits for what was sent before it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum CloseHow {
     /// Write what is queued, shut down writing, then drain what the peer still says for a second.
     Flush,
@@ -253,6 +262,7 @@ pub enum CloseHow {
 
 /// Whose doing an end is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Fault {
     /// Nobody's: the connection had served.
     Nobody,
@@ -266,6 +276,7 @@ pub enum Fault {
 
 /// Why a machine closes a connection: whose fault, and what.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Why {
     /// Whose doing.
     pub fault: Fault,
@@ -288,6 +299,7 @@ impl fmt::Display for Why {
 
 /// One change of a machine's durable state.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct StoreOp {
     /// The name: letters, digits, `-` and `.`; a driver may use it as a file's name.
     pub key: &'static str,
@@ -297,12 +309,14 @@ pub struct StoreOp {
 
 /// What a machine wants done.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Output<E> {
     /// Open a connection.
     Dial {
         /// Its name in the answer.
         ticket: Ticket,
         /// Where to.
+        #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::one"))]
         to: SocketAddr,
         /// Give up then.
         deadline: Time,
@@ -339,6 +353,7 @@ pub enum Output<E> {
         /// The socket to send from.
         port: Port,
         /// Where to.
+        #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::one"))]
         to: SocketAddr,
         /// The payload.
         payload: Bytes,

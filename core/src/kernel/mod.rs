@@ -4,6 +4,8 @@
 //!
 //! Nothing here knows a protocol, a socket or a clock.
 
+#[cfg(feature = "serde")]
+pub mod address;
 mod arena;
 mod contract;
 mod framing;

@@ -16,6 +16,7 @@ pub struct TooSlow {
 
 /// The bounds of an [`Outbox`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Backlog {
     /// Octets given to the driver and not yet flushed; one frame may exceed it alone.
     pub in_flight: usize,

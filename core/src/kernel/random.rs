@@ -1,5 +1,6 @@
 //! Random numbers from named streams of one seed.
 
+use core::fmt;
 use core::hash::{BuildHasher, Hasher};
 use core::time::Duration;
 
@@ -8,8 +9,10 @@ use rand_core::{Rng as _, SeedableRng};
 
 use super::KeyedState;
 
-/// 256 bits from which everything random in a node follows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// 256 bits from which everything random in a node follows. They are never printed: who knows them knows what the node
+/// will draw.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Seed(pub [u8; 32]);
 
 impl Seed {
@@ -27,6 +30,12 @@ impl Seed {
         let mut seed = [0; 32];
         rng.0.fill_bytes(&mut seed);
         Seed(seed)
+    }
+}
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed(..)")
     }
 }
 

@@ -9,6 +9,7 @@ use core::time::Duration;
 /// A test builds one from a number, a driver from its monotonic clock. Arithmetic saturates at both ends, so that no
 /// remote number can make it wrap.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Time(u64);
 
 impl Time {

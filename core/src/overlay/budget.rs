@@ -10,6 +10,7 @@ use crate::kernel::Time;
 
 /// So many tokens at once, and so many more each second.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Rate {
     /// What a full bucket holds.
     pub burst: u32,
@@ -104,6 +105,7 @@ impl Bucket {
 /// What a peer may do. Each burst is many times what the busiest honest neighbour was seen to use of it: when 490 nodes
 /// join within ten seconds, 585 frames and 288 kB (`examples/peaks.rs`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Budgets {
     /// Packets, payloads aside. A whole database of 16,384 records may come over a link that has just opened, each of
     /// them twice; afterwards a neighbour passes on the news of everybody.
@@ -145,6 +147,7 @@ impl Default for Budgets {
 
 /// Which budget a peer has passed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Budget {
     /// [`Budgets::frames`].
     Frames,
@@ -163,6 +166,7 @@ impl Budget {
 
 /// What was done about a peer over its budget.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Measure {
     /// It is not read from until its bucket has come up again.
     Slowed,

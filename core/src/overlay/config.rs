@@ -21,6 +21,7 @@ pub use check::{AddressFault, BOOTSTRAPS_LIMIT, CHOICES_LIMIT, ConfigError};
 
 /// How a node chooses its neighbours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum PolicyKind {
     /// Those that make its own cost of reaching everybody smallest.
     #[default]
@@ -35,6 +36,7 @@ pub enum PolicyKind {
 
 /// How often, and how long. The seed's constants are named where a field has one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Periods {
     /// Every other node is measured once in this time (PING_PERIOD).
     pub ping: Duration,
@@ -102,6 +104,7 @@ impl Periods {
 
 /// How much, each bound with its reason.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Bounds {
     /// How many may choose this node; `None` for 4k mutual, 8k directed, no bound under full mesh. It keeps hubs from
     /// carrying everybody's traffic.
@@ -142,14 +145,17 @@ impl Default for Bounds {
 
 /// An overlay node's configuration. Each field has a range; [`check`](Config::check) tells whether it is kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Config {
     /// Where everything random comes from.
     pub seed: Seed,
     /// The overlay's name.
     pub network: Network,
     /// The address that others dial; never unspecified.
+    #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::one"))]
     pub address: SocketAddr,
     /// Further addresses, told to others in the record.
+    #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::list"))]
     pub more_addresses: SmallVec<[SocketAddr; 1]>,
     /// What its datagram ports are bound to; none for one that serves every address.
     pub ports: Ports,
@@ -166,6 +172,7 @@ pub struct Config {
     /// Whether decisions wait while the view is stale.
     pub guarding: Caution,
     /// Where to ask who is there; at most [`BOOTSTRAPS_LIMIT`].
+    #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::list"))]
     pub bootstraps: Vec<SocketAddr>,
     /// How often.
     pub periods: Periods,

@@ -14,6 +14,7 @@ use crate::kernel::Why;
 
 /// What a user may ask for.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Command {
     /// Send a payload to another node's application.
     Send {
@@ -35,16 +36,17 @@ pub enum Command {
     },
     /// Ask these bootstraps from now on, in the place of those known before: their names may stand for other addresses
     /// now. One that was not known before is asked at once.
-    Bootstraps(Vec<SocketAddr>),
+    Bootstraps(#[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::list"))] Vec<SocketAddr>),
     /// Others reach this node at these addresses from now on, the first of which is in its name, and no more at those known
     /// before: its next record says so. Who listens at every address of a host goes on at another one with it.
-    Advertise(Vec<SocketAddr>),
+    Advertise(#[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::list"))] Vec<SocketAddr>),
     /// Withdraw, tell the neighbours and close every link; [`Event::Left`] follows.
     Leave,
 }
 
 /// The answer to a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Reply {
     /// On its way, with this number.
     Sent(u64),
@@ -56,6 +58,7 @@ pub enum Reply {
 
 /// Why a command was refused; nothing changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Refusal {
     /// The destination is in no record.
     #[error("no such node is known")]
@@ -83,6 +86,7 @@ pub enum Refusal {
 
 /// What a user is told unasked.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Event {
     /// The node has an identity and begins to join.
     Started {
@@ -101,6 +105,7 @@ pub enum Event {
         /// The neighbour.
         peer: NodeId,
         /// Its address.
+        #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::one"))]
         address: SocketAddr,
     },
     /// A link is gone.
@@ -165,6 +170,7 @@ pub enum Event {
     /// A peer broke a rule and lost its connection.
     Misbehaved {
         /// Its address.
+        #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::one"))]
         remote: SocketAddr,
         /// What it did.
         why: Why,
@@ -174,6 +180,7 @@ pub enum Event {
         /// Who, as far as it has said.
         peer: Option<NodeId>,
         /// Its address.
+        #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::one"))]
         address: SocketAddr,
         /// What it asks too much of.
         budget: Budget,
@@ -183,6 +190,7 @@ pub enum Event {
     /// A bootstrap told nothing, and the last time it did, or told nothing for another reason.
     BootstrapFailed {
         /// Which.
+        #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::one"))]
         address: SocketAddr,
         /// Why, and what to do about it.
         why: BootstrapError,
@@ -190,11 +198,13 @@ pub enum Event {
     /// Others know this node, and nobody has dialled or probed it: it cannot be reached at its address.
     Unreached {
         /// The address that it tells others.
+        #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::one"))]
         address: SocketAddr,
     },
     /// A peer refused what this node said, for a reason that does not occur where all is well.
     Refused {
         /// Where it is.
+        #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::one"))]
         address: SocketAddr,
         /// What it refused: `LNK` or `REG`.
         word: Word,
@@ -204,6 +214,7 @@ pub enum Event {
     /// Another node lives under this node's id.
     Impostor {
         /// Where it listens.
+        #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::one"))]
         address: SocketAddr,
     },
     /// The node is about to ask a bootstrap, for itself or for others who may be missing, or would if it knew one: where

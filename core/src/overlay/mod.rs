@@ -84,6 +84,7 @@ pub mod oracle;
 mod pace;
 mod ports;
 mod probes;
+#[cfg(feature = "record")]
 mod recording;
 pub mod routes;
 #[cfg(feature = "sim")]

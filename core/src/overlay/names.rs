@@ -6,6 +6,7 @@ use core::time::Duration;
 
 /// A node's identity, 16 octets, written as 32 hexadecimal digits. It is not an address: a node keeps it when it moves.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct NodeId(pub u128);
 
 impl fmt::Display for NodeId {

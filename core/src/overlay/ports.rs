@@ -8,7 +8,10 @@ use crate::kernel::Port;
 
 /// What a node's datagram ports are bound to, by number. Without any there is one that serves every address.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Ports(SmallVec<[SocketAddr; 1]>);
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Ports(
+    #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::list"))] SmallVec<[SocketAddr; 1]>,
+);
 
 impl Ports {
     /// The port from which a datagram to `addr` leaves: the first that serves it, or else one of its family.

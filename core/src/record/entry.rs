@@ -11,11 +11,14 @@ use core::fmt;
 use core::net::SocketAddr;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use postcard::Result as Written;
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::octets::{Pen, Reader};
+use super::Recordable;
+use super::octets::{read, take, write};
 use super::recording::Damage;
-use crate::kernel::{Closed, ConnId, DialError, How, Input, Loaded, Port, Ticket, Time};
+use crate::kernel::{Closed, ConnId, DialError, How, Input, Loaded, Port, Ticket, Time, address};
 
 /// The most octets that an entry may have; a longer input ends its recording.
 pub const LONGEST: usize = (1 << 24) - 1;
@@ -51,31 +54,24 @@ pub struct Entry<'a> {
 }
 
 /// What a machine was given. It is an [`Input`] that owns no buffer, a command, or the end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Given<'a> {
-    /// An input other than bytes of a connection; never [`Input::Received`].
-    Plain(Plain<'a>),
-    /// Bytes of a connection: those that were not there when it was given last.
-    Received {
-        /// The connection.
-        conn: ConnId,
-        /// The new ones.
-        new: &'a [u8],
-    },
-    /// A command, as [`write_command`](super::Recordable::write_command) wrote it.
-    Command(&'a [u8]),
-    /// The machine was dropped; nothing was given.
-    End,
-}
-
-/// An input that can be copied.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the fields of the inputs of the same names")]
-pub enum Plain<'a> {
+pub enum Given<'a> {
     /// [`Input::Tick`].
     Tick,
     /// [`Input::Opened`].
-    Opened { conn: ConnId, how: How, remote: SocketAddr },
+    Opened {
+        conn: ConnId,
+        how: How,
+        #[serde(with = "address::one")]
+        remote: SocketAddr,
+    },
+    /// Bytes of a connection: those that were not there when it was given last.
+    Received {
+        conn: ConnId,
+        #[serde(skip)]
+        new: &'a [u8],
+    },
     /// [`Input::Flushed`].
     Flushed { conn: ConnId, n: usize },
     /// [`Input::Closed`].
@@ -83,44 +79,92 @@ pub enum Plain<'a> {
     /// [`Input::DialFailed`].
     DialFailed { ticket: Ticket, why: DialError },
     /// [`Input::Datagram`].
-    Datagram { port: Port, from: SocketAddr, bytes: &'a [u8] },
+    Datagram {
+        port: Port,
+        #[serde(with = "address::one")]
+        from: SocketAddr,
+        #[serde(skip)]
+        bytes: &'a [u8],
+    },
     /// [`Input::Stored`].
     Stored { ticket: Ticket, ok: bool },
     /// [`Input::Loaded`].
-    Loaded { ticket: Ticket, value: Loaded<'a> },
+    Loaded {
+        ticket: Ticket,
+        #[serde(borrow)]
+        value: Loaded<'a>,
+    },
+    /// A command's octets; [`command`](Given::command) reads them.
+    Command(#[serde(skip)] &'a [u8]),
+    /// The machine was dropped; nothing was given.
+    End,
 }
 
-impl<'a> Plain<'a> {
-    /// The input.
-    pub const fn input(self) -> Input<'a> {
-        match self {
-            Plain::Tick => Input::Tick,
-            Plain::Opened { conn, how, remote } => Input::Opened { conn, how, remote },
-            Plain::Flushed { conn, n } => Input::Flushed { conn, n },
-            Plain::Closed { conn, why } => Input::Closed { conn, why },
-            Plain::DialFailed { ticket, why } => Input::DialFailed { ticket, why },
-            Plain::Datagram { port, from, bytes } => Input::Datagram { port, from, bytes },
-            Plain::Stored { ticket, ok } => Input::Stored { ticket, ok },
-            Plain::Loaded { ticket, value } => Input::Loaded { ticket, value },
+impl<'a> Given<'a> {
+    /// What is given by an input; of received bytes those after the first `left`.
+    pub(super) fn of(input: &'a Input<'_>, left: usize) -> Self {
+        match *input {
+            Input::Tick => Given::Tick,
+            Input::Opened { conn, how, remote } => Given::Opened { conn, how, remote },
+            Input::Received { conn, ref bytes } => {
+                Given::Received { conn, new: bytes.get(left..).unwrap_or_default() }
+            }
+            Input::Flushed { conn, n } => Given::Flushed { conn, n },
+            Input::Closed { conn, why } => Given::Closed { conn, why },
+            Input::DialFailed { ticket, why } => Given::DialFailed { ticket, why },
+            Input::Datagram { port, from, bytes } => Given::Datagram { port, from, bytes },
+            Input::Stored { ticket, ok } => Given::Stored { ticket, ok },
+            Input::Loaded { ticket, value } => Given::Loaded { ticket, value },
         }
     }
-}
 
-impl Given<'_> {
+    /// The input; `None` for bytes of a connection, which are given with those before them, a command, and the end.
+    pub const fn input(self) -> Option<Input<'a>> {
+        Some(match self {
+            Given::Tick => Input::Tick,
+            Given::Opened { conn, how, remote } => Input::Opened { conn, how, remote },
+            Given::Flushed { conn, n } => Input::Flushed { conn, n },
+            Given::Closed { conn, why } => Input::Closed { conn, why },
+            Given::DialFailed { ticket, why } => Input::DialFailed { ticket, why },
+            Given::Datagram { port, from, bytes } => Input::Datagram { port, from, bytes },
+            Given::Stored { ticket, ok } => Input::Stored { ticket, ok },
+            Given::Loaded { ticket, value } => Input::Loaded { ticket, value },
+            Given::Received { .. } | Given::Command(_) | Given::End => return None,
+        })
+    }
+
+    /// The command of such a machine; `None` if there is none, or its octets mean none.
+    pub fn command<M: Recordable>(&self) -> Option<M::Command> {
+        match self {
+            Given::Command(octets) => read(octets),
+            _ => None,
+        }
+    }
+
     /// Its kind in a word, for people.
     pub const fn kind(&self) -> &'static str {
         match self {
-            Given::Plain(Plain::Tick) => "tick",
-            Given::Plain(Plain::Opened { .. }) => "opened",
-            Given::Plain(Plain::Flushed { .. }) => "flushed",
-            Given::Plain(Plain::Closed { .. }) => "closed",
-            Given::Plain(Plain::DialFailed { .. }) => "dial failed",
-            Given::Plain(Plain::Datagram { .. }) => "datagram",
-            Given::Plain(Plain::Stored { .. }) => "stored",
-            Given::Plain(Plain::Loaded { .. }) => "loaded",
+            Given::Tick => "tick",
+            Given::Opened { .. } => "opened",
             Given::Received { .. } => "received",
+            Given::Flushed { .. } => "flushed",
+            Given::Closed { .. } => "closed",
+            Given::DialFailed { .. } => "dial failed",
+            Given::Datagram { .. } => "datagram",
+            Given::Stored { .. } => "stored",
+            Given::Loaded { .. } => "loaded",
             Given::Command(_) => "command",
             Given::End => "end",
+        }
+    }
+
+    /// Where the octets belong that go to the end of the entry.
+    const fn tail(&mut self) -> Option<&mut &'a [u8]> {
+        match self {
+            Given::Received { new: tail, .. }
+            | Given::Datagram { bytes: tail, .. }
+            | Given::Command(tail) => Some(tail),
+            _ => None,
         }
     }
 }
@@ -130,50 +174,44 @@ impl fmt::Display for Given<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind())?;
         match *self {
-            Given::Plain(plain) => plain.fmt(f),
-            Given::Received { conn, new } => write!(f, " {} \"{}\"", conn.0, new.escape_ascii()),
-            Given::Command(octets) => write!(f, " \"{}\"", octets.escape_ascii()),
-            Given::End => Ok(()),
-        }
-    }
-}
-
-/// What follows the kind.
-impl fmt::Display for Plain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Plain::Tick => Ok(()),
-            Plain::Opened { conn, how: How::Dialed(ticket), remote } => {
+            Given::Tick | Given::End => Ok(()),
+            Given::Opened { conn, how: How::Dialed(ticket), remote } => {
                 write!(f, " {} to {remote}, ticket {}", conn.0, ticket.0)
             }
-            Plain::Opened { conn, how: How::Accepted(port), remote } => {
+            Given::Opened { conn, how: How::Accepted(port), remote } => {
                 write!(f, " {} from {remote}, port {}", conn.0, port.0)
             }
-            Plain::Flushed { conn, n } => write!(f, " {} {n} octets", conn.0),
-            Plain::Closed { conn, why } => write!(f, " {} {why:?}", conn.0),
-            Plain::DialFailed { ticket, why } => write!(f, ", ticket {} {why:?}", ticket.0),
-            Plain::Datagram { port, from, bytes } => {
+            Given::Received { conn, new } => write!(f, " {} \"{}\"", conn.0, new.escape_ascii()),
+            Given::Flushed { conn, n } => write!(f, " {} {n} octets", conn.0),
+            Given::Closed { conn, why } => write!(f, " {} {why:?}", conn.0),
+            Given::DialFailed { ticket, why } => write!(f, ", ticket {} {why:?}", ticket.0),
+            Given::Datagram { port, from, bytes } => {
                 write!(f, " from {from}, port {} \"{}\"", port.0, bytes.escape_ascii())
             }
-            Plain::Stored { ticket, ok } => {
+            Given::Stored { ticket, ok } => {
                 write!(f, ", ticket {} {}", ticket.0, if ok { "ok" } else { "failed" })
             }
-            Plain::Loaded { ticket, value: Loaded::Value(octets) } => {
+            Given::Loaded { ticket, value: Loaded::Value(octets) } => {
                 write!(f, ", ticket {} \"{}\"", ticket.0, octets.escape_ascii())
             }
-            Plain::Loaded { ticket, value } => write!(f, ", ticket {} {value:?}", ticket.0),
+            Given::Loaded { ticket, value } => write!(f, ", ticket {} {value:?}", ticket.0),
+            Given::Command(octets) => write!(f, " \"{}\"", octets.escape_ascii()),
         }
     }
 }
 
 /// Appends a draft: an entry's own octets, which `write` writes, behind their number. The highest bit of that says that a
-/// read follows, of `read` octets. Whether it fits; if not, nothing is appended.
-pub(super) fn draft(out: &mut BytesMut, read: Option<usize>, write: impl FnOnce(&mut Pen<'_>)) -> bool {
+/// read follows, of `read` octets. Whether it was written and fits; if not, nothing is appended.
+pub(super) fn draft(
+    out: &mut BytesMut,
+    read: Option<usize>,
+    write: impl FnOnce(&mut BytesMut) -> Written<()>,
+) -> bool {
     let start = out.len();
     out.put_u32_le(0);
-    write(&mut Pen::new(out));
+    let written = write(out);
     let own = out.len() - start - LENGTH;
-    if own.saturating_add(read.unwrap_or(0)) > LONGEST {
+    if written.is_err() || own.saturating_add(read.unwrap_or(0)) > LONGEST {
         out.truncate(start);
         return false;
     }
@@ -245,169 +283,36 @@ pub(super) fn unframe<'a>(rest: &mut &'a [u8], number: u64) -> Result<&'a [u8], 
     Ok(own)
 }
 
-const TICK: u8 = 0;
-const DIALED: u8 = 1;
-const ACCEPTED: u8 = 2;
-const RECEIVED: u8 = 3;
-const FLUSHED: u8 = 4;
-const CLOSED: u8 = 5;
-const DIAL_FAILED: u8 = 6;
-const DATAGRAM: u8 = 7;
-const STORED: u8 = 8;
-const LOADED: u8 = 9;
-const COMMAND: u8 = 10;
-const END: u8 = 11;
-
-/// Writes when, and what came out before. The kind follows.
-pub(super) fn write_start(pen: &mut Pen<'_>, at: Time, before: Polled) {
-    pen.number(at.as_micros());
-    pen.number(before.outputs << 2 | u64::from(before.hash.is_some()) << 1 | u64::from(before.drained));
+/// Writes when, and what came out before. What is given follows.
+pub(super) fn write_start(out: &mut BytesMut, at: Time, before: Polled) -> Written<()> {
+    let polled = before.outputs << 2 | u64::from(before.hash.is_some()) << 1 | u64::from(before.drained);
+    write(out, &(at, polled))?;
     if before.outputs > 0 {
-        pen.number(before.octets);
+        write(out, &before.octets)?;
     }
-    if let Some(hash) = before.hash {
-        pen.plain(&hash.to_le_bytes());
-    }
+    before.hash.map_or(Ok(()), |hash| write(out, &hash.to_le_bytes()))
 }
 
-/// Writes the kind of a command; its octets follow to the end of the entry.
-pub(super) fn write_command(pen: &mut Pen<'_>) {
-    pen.octet(COMMAND);
-}
-
-/// Writes the end.
-pub(super) fn write_end(pen: &mut Pen<'_>) {
-    pen.octet(END);
-}
-
-/// Writes that octets were received; they follow to the end of the entry.
-pub(super) fn write_received(pen: &mut Pen<'_>, conn: ConnId) {
-    pen.octet(RECEIVED);
-    pen.number(conn.0);
-}
-
-/// Writes an input; of received bytes those after the first `left`.
-pub(super) fn write_input(pen: &mut Pen<'_>, input: &Input<'_>, left: usize) {
-    match input {
-        Input::Tick => pen.octet(TICK),
-        Input::Opened { conn, how, remote } => {
-            let (kind, number) = match how {
-                How::Dialed(ticket) => (DIALED, ticket.0),
-                How::Accepted(port) => (ACCEPTED, port.0.into()),
-            };
-            pen.octet(kind);
-            pen.number(conn.0);
-            pen.number(number);
-            pen.address(*remote);
-        }
-        Input::Received { conn, bytes } => {
-            write_received(pen, *conn);
-            pen.plain(bytes.get(left..).unwrap_or_default());
-        }
-        Input::Flushed { conn, n } => {
-            pen.octet(FLUSHED);
-            pen.number(conn.0);
-            pen.size(*n);
-        }
-        Input::Closed { conn, why } => {
-            pen.octet(CLOSED);
-            pen.number(conn.0);
-            pen.octet(code(&CLOSES, why));
-        }
-        Input::DialFailed { ticket, why } => {
-            pen.octet(DIAL_FAILED);
-            pen.number(ticket.0);
-            pen.octet(code(&DIAL_ERRORS, why));
-        }
-        Input::Datagram { port, from, bytes } => {
-            pen.octet(DATAGRAM);
-            pen.number(port.0.into());
-            pen.address(*from);
-            pen.plain(bytes);
-        }
-        Input::Stored { ticket, ok } => {
-            pen.octet(STORED);
-            pen.number(ticket.0);
-            pen.yes(*ok);
-        }
-        Input::Loaded { ticket, value } => {
-            pen.octet(LOADED);
-            pen.number(ticket.0);
-            match value {
-                Loaded::Absent => pen.octet(0),
-                Loaded::Failed => pen.octet(1),
-                Loaded::Value(octets) => {
-                    pen.octet(2);
-                    pen.plain(octets);
-                }
-            }
-        }
-    }
-}
-
-const CLOSES: [Closed; 3] = [Closed::ByPeer, Closed::Broken, Closed::ByUs];
-const DIAL_ERRORS: [DialError; 4] =
-    [DialError::Refused, DialError::TimedOut, DialError::Unreachable, DialError::Exhausted];
-
-/// Where a value stands among all of its kind.
-#[allow(clippy::cast_possible_truncation, reason = "there are few")]
-fn code<T: PartialEq>(all: &[T], one: &T) -> u8 {
-    all.iter().position(|other| other == one).unwrap_or_default() as u8
+/// Writes what is given. More octets of its end may follow.
+pub(super) fn write_given(out: &mut BytesMut, mut given: Given<'_>) -> Written<()> {
+    write(out, &given)?;
+    out.extend_from_slice(given.tail().map_or(&[], |tail| *tail));
+    Ok(())
 }
 
 impl<'a> Entry<'a> {
     /// Reads an entry's own octets.
-    pub(super) fn read(number: u64, own: &'a [u8]) -> Option<Self> {
-        let mut reader = Reader::new(own);
-        let at = Time::from_micros(reader.number()?);
-        let polled = reader.number()?;
+    pub(super) fn read(number: u64, mut own: &'a [u8]) -> Option<Self> {
+        let rest = &mut own;
+        let (at, polled): (_, u64) = take(rest)?;
         let outputs = polled >> 2;
-        let octets = if outputs == 0 { 0 } else { reader.number()? };
-        let hash = if polled & 2 == 0 { None } else { Some(u64::from_le_bytes(reader.array()?)) };
+        let octets = if outputs == 0 { 0 } else { take(rest)? };
+        let hash = if polled & 2 == 0 { None } else { Some(u64::from_le_bytes(take(rest)?)) };
         let before = Polled { outputs, octets, drained: polled & 1 == 1, hash };
-        let given = read_given(&mut reader)?;
-        reader.is_empty().then_some(Entry { number, at, before, given })
+        let mut given: Given<'a> = take(rest)?;
+        if let Some(tail) = given.tail() {
+            *tail = core::mem::take(rest);
+        }
+        rest.is_empty().then_some(Entry { number, at, before, given })
     }
-}
-
-fn read_given<'a>(reader: &mut Reader<'a>) -> Option<Given<'a>> {
-    let conn = |reader: &mut Reader<'a>| reader.number().map(ConnId);
-    let ticket = |reader: &mut Reader<'a>| reader.number().map(Ticket);
-    let plain = match reader.octet()? {
-        TICK => Plain::Tick,
-        DIALED => {
-            let (conn, how) = (conn(reader)?, How::Dialed(ticket(reader)?));
-            Plain::Opened { conn, how, remote: reader.address()? }
-        }
-        ACCEPTED => {
-            let (conn, how) = (conn(reader)?, How::Accepted(Port(reader.narrow()?)));
-            Plain::Opened { conn, how, remote: reader.address()? }
-        }
-        RECEIVED => return Some(Given::Received { conn: conn(reader)?, new: reader.rest() }),
-        FLUSHED => Plain::Flushed { conn: conn(reader)?, n: reader.narrow()? },
-        CLOSED => Plain::Closed { conn: conn(reader)?, why: *CLOSES.get(usize::from(reader.octet()?))? },
-        DIAL_FAILED => {
-            let ticket = ticket(reader)?;
-            Plain::DialFailed { ticket, why: *DIAL_ERRORS.get(usize::from(reader.octet()?))? }
-        }
-        DATAGRAM => {
-            let (port, from) = (Port(reader.narrow()?), reader.address()?);
-            Plain::Datagram { port, from, bytes: reader.rest() }
-        }
-        STORED => Plain::Stored { ticket: ticket(reader)?, ok: reader.yes()? },
-        LOADED => {
-            let ticket = ticket(reader)?;
-            let value = match reader.octet()? {
-                0 => Loaded::Absent,
-                1 => Loaded::Failed,
-                2 => Loaded::Value(reader.rest()),
-                _ => return None,
-            };
-            Plain::Loaded { ticket, value }
-        }
-        COMMAND => return Some(Given::Command(reader.rest())),
-        END => return Some(Given::End),
-        _ => return None,
-    };
-    Some(Given::Plain(plain))
 }

@@ -7,14 +7,14 @@
 //! differ from those of the recorded run. There are no files here: a sink is the driver's, as `egoist_mio::flight` is that of
 //! the mio driver.
 //!
-//! What is recorded must be told how to write its commands and what it is built from: [`Recordable`]. The overlay is.
+//! What is recorded says what it is built from, and what goes in beside inputs has serde's traits: [`Recordable`].
 //!
 //! ```
 //! use std::{cell::RefCell, rc::Rc};
 //! use std::convert::Infallible;
 //! use bytes::Bytes;
 //! use egoist_core::kernel::{Class, Input, Machine, Output, Port, Time, Wake};
-//! use egoist_core::record::{Pen, Piece, Reader, Recordable, Recorder, Recording, Replay};
+//! use egoist_core::record::{Piece, Recordable, Recorder, Recording, Replay};
 //!
 //! /// Answers datagrams with their number.
 //! struct Counter { n: u64, out: Vec<Output<()>> }
@@ -39,10 +39,6 @@
 //!     type Setup = u64;
 //!     type Unfit = Infallible;
 //!     fn build(n: u64) -> Result<Self, Infallible> { Ok(Counter { n, out: Vec::new() }) }
-//!     fn write_setup(n: &u64, pen: &mut Pen<'_>) { pen.number(*n) }
-//!     fn read_setup(reader: &mut Reader<'_>) -> Option<u64> { reader.number() }
-//!     fn write_command(n: &u64, pen: &mut Pen<'_>) { pen.number(*n) }
-//!     fn read_command(reader: &mut Reader<'_>) -> Option<u64> { reader.number() }
 //! }
 //!
 //! // A driver drives the recorder as it would drive the machine.
@@ -70,7 +66,7 @@
 
 mod digest;
 mod entry;
-mod octets;
+pub(crate) mod octets;
 mod recorder;
 mod recording;
 mod replay;
@@ -79,24 +75,32 @@ mod tests;
 
 use core::fmt::Debug;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::kernel::Machine;
 
 pub use digest::{Digest, Outputs};
-pub use entry::{Entry, Given, LONGEST, Plain, Polled};
-pub use octets::{Pen, Reader};
+pub use entry::{Entry, Given, LONGEST, Polled};
 pub use recorder::{PIECE, Piece, Recorder, SOONEST, Sink};
 pub use recording::{Damage, Entries, Head, Recording, later};
 pub use replay::{Difference, Refused, Replay, Step, Stop};
 
-/// A machine that can be recorded: everything that goes into it beside inputs has octets.
+/// A machine that can be recorded: what goes into it beside inputs is serialised, and what it says is hashed, as
+/// [postcard](https://docs.rs/postcard) writes it.
 ///
-/// What it is built from must be all: a machine that asks anybody else for anything cannot be replayed.
-pub trait Recordable: Machine<Event: Debug, Reply: Debug, Refusal: Debug> + Sized {
-    /// What the machine is and the version of how it is written here; a recording of another kind is refused.
+/// What it is built from must be all: a machine that asks anybody else for anything cannot be replayed. Addresses among
+/// it are exact with [`kernel::address`](crate::kernel::address). A command that refuses to be serialised ends the
+/// recording.
+pub trait Recordable:
+    Machine<Command: Serialize + DeserializeOwned, Event: Serialize, Reply: Serialize, Refusal: Serialize> + Sized
+{
+    /// What the machine is, and a number that rises when its commands, or what it is built from, have other fields than
+    /// before, or in another order: a recording of another kind is refused.
     const KIND: &'static str;
 
     /// What the machine is built from, its seed included.
-    type Setup;
+    type Setup: Serialize + DeserializeOwned;
 
     /// Why a setup is none to build a machine from.
     type Unfit: Debug;
@@ -106,16 +110,4 @@ pub trait Recordable: Machine<Event: Debug, Reply: Debug, Refusal: Debug> + Size
     /// # Errors
     /// The setup is none to build one from.
     fn build(setup: Self::Setup) -> Result<Self, Self::Unfit>;
-
-    /// Writes what it is built from.
-    fn write_setup(setup: &Self::Setup, pen: &mut Pen<'_>);
-
-    /// Reads it; `None` if the octets mean none.
-    fn read_setup(reader: &mut Reader<'_>) -> Option<Self::Setup>;
-
-    /// Writes a command.
-    fn write_command(command: &Self::Command, pen: &mut Pen<'_>);
-
-    /// Reads it; `None` if the octets mean none.
-    fn read_command(reader: &mut Reader<'_>) -> Option<Self::Command>;
 }

@@ -1,268 +1,138 @@
-//! Numbers, texts and addresses as octets: written by a [`Pen`], read back by a [`Reader`] that is total.
-
-use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
-use core::time::Duration;
+//! Values as octets, by serde and postcard: what has no name there is short, and what is read back is total.
 
 use bytes::{BufMut, BytesMut};
+use postcard::ser_flavors::Flavor;
+use postcard::{Result, serialize_with_flavor, take_from_bytes};
+use serde::{Deserialize, Serialize};
 
-/// Octets of an IPv4 and an IPv6 address, which also tell them apart.
-const V4: u8 = 4;
-const V6: u8 = 16;
-
-/// Appends values to octets. Numbers take as many octets as they need (LEB128).
-#[derive(Debug)]
-pub struct Pen<'a>(&'a mut BytesMut);
-
-impl<'a> Pen<'a> {
-    /// A pen that appends to `octets`.
-    pub fn new(octets: &'a mut BytesMut) -> Self {
-        Pen(octets)
-    }
-
-    /// One octet.
-    pub fn octet(&mut self, octet: u8) {
-        self.0.put_u8(octet);
-    }
-
-    /// A number.
-    pub fn number(&mut self, mut number: u64) {
-        while number > 0x7f {
-            self.octet(number.to_le_bytes()[0] | 0x80);
-            number >>= 7;
-        }
-        self.octet(number.to_le_bytes()[0]);
-    }
-
-    /// A count or size.
-    pub fn size(&mut self, size: usize) {
-        self.number(size as u64);
-    }
-
-    /// Octets as they are, without their number.
-    pub fn plain(&mut self, octets: &[u8]) {
-        self.0.put_slice(octets);
-    }
-
-    /// Octets and how many they are.
-    pub fn octets(&mut self, octets: &[u8]) {
-        self.size(octets.len());
-        self.plain(octets);
-    }
-
-    /// A yes or no.
-    pub fn yes(&mut self, yes: bool) {
-        self.octet(u8::from(yes));
-    }
-
-    /// A duration in whole microseconds, saturating.
-    pub fn duration(&mut self, duration: Duration) {
-        self.number(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
-    }
-
-    /// An address. Of IPv6, flow and scope are kept as well.
-    pub fn address(&mut self, address: SocketAddr) {
-        match address {
-            SocketAddr::V4(v4) => {
-                self.octet(V4);
-                self.plain(&v4.ip().octets());
-            }
-            SocketAddr::V6(v6) => {
-                self.octet(V6);
-                self.plain(&v6.ip().octets());
-                self.number(v6.flowinfo().into());
-                self.number(v6.scope_id().into());
-            }
-        }
-        self.number(address.port().into());
-    }
-
-    /// A list, item by item.
-    pub fn list<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Self, &T)) {
-        self.size(items.len());
-        for item in items {
-            write(self, item);
-        }
-    }
-
-    /// Something that may be missing.
-    pub fn option<T>(&mut self, item: Option<T>, write: impl FnOnce(&mut Self, T)) {
-        self.yes(item.is_some());
-        if let Some(item) = item {
-            write(self, item);
-        }
-    }
+/// Appends a value.
+///
+/// # Errors
+/// It refuses to be serialised; a part of it may be there.
+pub(crate) fn write<T: Serialize + ?Sized>(out: &mut BytesMut, value: &T) -> Result<()> {
+    serialize_with_flavor(value, Appending(out))
 }
 
-/// Takes values off the front of octets. Each answers `None` where they are not there or cannot be meant, whatever the
-/// octets; nothing is allocated that is not there.
-#[derive(Clone, Copy, Debug)]
-pub struct Reader<'a>(&'a [u8]);
+/// Takes a value off the front; `None` if the octets mean none, whatever they are. Nothing is allocated that they merely
+/// claim.
+pub(crate) fn take<'a, T: Deserialize<'a>>(octets: &mut &'a [u8]) -> Option<T> {
+    let (value, rest) = take_from_bytes(octets).ok()?;
+    *octets = rest;
+    Some(value)
+}
 
-impl<'a> Reader<'a> {
-    /// A reader of `octets`.
-    pub const fn new(octets: &'a [u8]) -> Self {
-        Reader(octets)
+/// Reads a value that has all of the octets.
+pub(crate) fn read<'a, T: Deserialize<'a>>(mut octets: &'a [u8]) -> Option<T> {
+    take(&mut octets).filter(|_| octets.is_empty())
+}
+
+struct Appending<'a>(&'a mut BytesMut);
+
+impl Flavor for Appending<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, octet: u8) -> Result<()> {
+        self.0.put_u8(octet);
+        Ok(())
     }
 
-    /// Whether all is read.
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    fn try_extend(&mut self, octets: &[u8]) -> Result<()> {
+        self.0.extend_from_slice(octets);
+        Ok(())
     }
 
-    /// Everything not yet read.
-    pub fn rest(&mut self) -> &'a [u8] {
-        core::mem::take(&mut self.0)
-    }
-
-    /// So many octets.
-    pub fn plain(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (head, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(head)
-    }
-
-    /// So many octets as an array.
-    pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.plain(N)?.try_into().ok()
-    }
-
-    /// One octet.
-    pub fn octet(&mut self) -> Option<u8> {
-        self.array().map(|[octet]| octet)
-    }
-
-    /// A number. It may not have more octets than 64 bits need.
-    pub fn number(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let octet = self.octet()?;
-            let bits = u64::from(octet & 0x7f);
-            if bits << shift >> shift != bits {
-                return None;
-            }
-            number |= bits << shift;
-            if octet & 0x80 == 0 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    /// A number of any narrower kind.
-    pub fn narrow<T: TryFrom<u64>>(&mut self) -> Option<T> {
-        self.number()?.try_into().ok()
-    }
-
-    /// Octets whose number goes before them.
-    pub fn octets(&mut self) -> Option<&'a [u8]> {
-        let count = self.narrow()?;
-        self.plain(count)
-    }
-
-    /// A text whose length goes before it.
-    pub fn text(&mut self) -> Option<&'a str> {
-        core::str::from_utf8(self.octets()?).ok()
-    }
-
-    /// A yes or no.
-    pub fn yes(&mut self) -> Option<bool> {
-        match self.octet()? {
-            0 => Some(false),
-            1 => Some(true),
-            _ => None,
-        }
-    }
-
-    /// A duration.
-    pub fn duration(&mut self) -> Option<Duration> {
-        self.number().map(Duration::from_micros)
-    }
-
-    /// An address.
-    pub fn address(&mut self) -> Option<SocketAddr> {
-        match self.octet()? {
-            V4 => {
-                let ip: [u8; 4] = self.array()?;
-                Some(SocketAddr::new(IpAddr::from(ip), self.narrow()?))
-            }
-            V6 => {
-                let ip: [u8; 16] = self.array()?;
-                let (flow, scope, port) = (self.narrow()?, self.narrow()?, self.narrow()?);
-                Some(core::net::SocketAddrV6::new(ip.into(), port, flow, scope).into())
-            }
-            _ => None,
-        }
-    }
-
-    /// A list; each item takes at least one octet.
-    pub fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
-        let count: usize = self.narrow()?;
-        if count > self.0.len() {
-            return None;
-        }
-        (0..count).map(|_| read(self)).collect()
-    }
-
-    /// Something that may be missing.
-    pub fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
-        if self.yes()? { read(self).map(Some) } else { Some(None) }
+    fn finalize(self) -> Result<()> {
+        Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(crate) mod tests {
+    use alloc::string::String;
+    use alloc::vec::Vec;
+    use core::fmt;
+    use core::net::SocketAddr;
+
     use proptest::prelude::*;
+    use serde::Deserializer;
+    use serde::de::{SeqAccess, Visitor};
+
+    use super::*;
+    use crate::kernel::address;
+
+    #[derive(PartialEq, Debug, Serialize, Deserialize)]
+    struct Some4 {
+        number: u64,
+        text: String,
+        #[serde(with = "address::maybe")]
+        one: Option<SocketAddr>,
+        #[serde(with = "address::list")]
+        all: Vec<SocketAddr>,
+    }
+
+    pub(crate) fn any_address() -> impl Strategy<Value = SocketAddr> {
+        let v6 = any::<(u128, u16, u32, u32)>();
+        prop_oneof![
+            any::<(u32, u16)>().prop_map(|(ip, port)| (ip.to_be_bytes(), port).into()),
+            v6.prop_map(
+                |(ip, port, flow, scope)| core::net::SocketAddrV6::new(ip.into(), port, flow, scope).into()
+            ),
+        ]
+    }
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(
+        fn what_is_written_is_read_and_no_cut_of_it(
             number: u64,
-            octets in prop::collection::vec(any::<u8>(), 0..300),
-            v4: Option<u32>,
-            host: u128,
-            port: u16,
-            missing: bool,
+            text: String,
+            one in prop::option::of(any_address()),
+            all in prop::collection::vec(any_address(), 0..9),
         ) {
-            let ip = v4.map_or(IpAddr::from(host.to_be_bytes()), |v4| IpAddr::from(v4.to_be_bytes()));
-            let address = SocketAddr::new(ip, port);
+            let value = Some4 { number, text, one, all };
             let mut out = BytesMut::new();
-            let mut pen = Pen::new(&mut out);
-            pen.number(number);
-            pen.octets(&octets);
-            pen.address(address);
-            pen.option((!missing).then_some(7), Pen::number);
-            pen.list(&octets, |pen, octet| pen.octet(*octet));
-            let mut reader = Reader::new(&out);
-            prop_assert_eq!(reader.number(), Some(number));
-            prop_assert_eq!(reader.octets(), Some(&octets[..]));
-            prop_assert_eq!(reader.address(), Some(address));
-            prop_assert_eq!(reader.option(Reader::number), Some((!missing).then_some(7)));
-            prop_assert_eq!(reader.list(Reader::octet), Some(octets));
-            prop_assert!(reader.is_empty());
+            write(&mut out, &value).unwrap();
+            prop_assert_eq!(read(&out), Some(value));
+            for cut in 0..out.len() {
+                prop_assert_eq!(read::<Some4>(&out[..cut]), None);
+            }
+            out.put_u8(0);
+            prop_assert_eq!(read::<Some4>(&out), None, "more than the value");
         }
 
         #[test]
-        fn nothing_panics_the_reader(octets in prop::collection::vec(any::<u8>(), 0..40), which in 0..6) {
-            let mut reader = Reader::new(&octets);
-            match which {
-                0 => drop(reader.number()),
-                1 => drop(reader.octets()),
-                2 => drop(reader.address()),
-                3 => drop(reader.list(Reader::octet)),
-                4 => drop(reader.option(Reader::text)),
-                _ => drop(reader.duration()),
+        fn nothing_panics_the_reader(octets in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = read::<Some4>(&octets);
+        }
+
+        #[test]
+        fn no_list_is_believed_longer_than_its_octets(claimed: u64, octets in prop::collection::vec(any::<u8>(), 0..9)) {
+            let mut out = BytesMut::new();
+            write(&mut out, &claimed).unwrap();
+            out.extend_from_slice(&octets);
+            if let Some(Hint(hint)) = read(&out) {
+                prop_assert!(hint <= octets.len(), "{hint}");
             }
         }
     }
 
-    #[test]
-    fn a_number_of_more_than_64_bits_is_none() {
-        assert_eq!(Reader::new(&[0xff; 10]).number(), None);
-        assert_eq!(Reader::new(&[0x80; 11]).number(), None);
-        let mut most = [0xff; 10];
-        most[9] = 1;
-        assert_eq!(Reader::new(&most).number(), Some(u64::MAX));
+    /// How many elements a list is said to have.
+    struct Hint(usize);
+
+    impl<'de> Deserialize<'de> for Hint {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> core::result::Result<Self, D::Error> {
+            struct List;
+            impl<'de> Visitor<'de> for List {
+                type Value = Hint;
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("a list")
+                }
+                fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> core::result::Result<Hint, A::Error> {
+                    let hint = all.size_hint().unwrap_or(0);
+                    while hint > 0 && all.next_element::<u8>()?.is_some() {}
+                    Ok(Hint(hint))
+                }
+            }
+            deserializer.deserialize_seq(List)
+        }
     }
 }

@@ -6,11 +6,14 @@ use core::mem;
 use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use postcard::Result as Written;
+use serde::Serialize;
 
+use super::Recordable;
 use super::digest::{Digest, Outputs, length};
-use super::entry::{Polled, draft, seal, write_command, write_end, write_input, write_received, write_start};
+use super::entry::{Given, Polled, draft, seal, write_given, write_start};
+use super::octets::write;
 use super::recording::write_head;
-use super::{Pen, Recordable};
 use crate::kernel::{ConnId, Input, Machine, Output, Time, Wake};
 
 /// Octets after which a piece is handed to the sink, those that it refers to included. One that holds a long input has
@@ -96,9 +99,12 @@ impl<M: Recordable, S: Sink> Recorder<M, S> {
     ///
     /// # Errors
     /// The setup is none to build a machine from; nothing is recorded.
+    ///
+    /// # Panics
+    /// The setup refuses to be serialised, or has 16 MiB.
     pub fn new(setup: M::Setup, mut sink: S) -> Result<Self, M::Unfit> {
         let outputs = sink.outputs();
-        let head = write_head(M::KIND, outputs, |pen| M::write_setup(&setup, pen));
+        let head = write_head(M::KIND, outputs, &setup);
         let machine = M::build(setup)?;
         sink.piece(Piece { first: None, octets: head.into(), reads: Vec::new() });
         Ok(Recorder { machine, tape: Tape::new(sink, outputs) })
@@ -118,7 +124,7 @@ impl<M: Recordable, S: Sink> Recorder<M, S> {
 impl<M: Recordable, S: Sink> Drop for Recorder<M, S> {
     fn drop(&mut self) {
         let at = self.tape.last;
-        self.tape.entry(at, 0, None, write_end);
+        self.tape.entry(at, 0, None, |out| write_given(out, Given::End));
         self.tape.hand_over();
     }
 }
@@ -148,12 +154,12 @@ impl<M: Recordable, S: Sink> Machine for Recorder<M, S> {
     }
 
     fn command(&mut self, now: Time, command: M::Command) -> Result<M::Reply, M::Refusal> {
-        self.tape.entry(now, 0, None, |pen| {
-            write_command(pen);
-            M::write_command(&command, pen);
+        self.tape.entry(now, 0, None, |out| {
+            write_given(out, Given::Command(&[]))?;
+            write(out, &command)
         });
         let answer = self.machine.command(now, command);
-        self.tape.answer(&answer);
+        self.tape.hash(&answer);
         answer
     }
 
@@ -192,7 +198,7 @@ struct Tape<S: Sink> {
     hashed: bool,
     /// What the machine left of connections' bytes; of those where it ever left some, until they are closed.
     left: BTreeMap<ConnId, usize>,
-    /// Whether an input was too long to be written, which ends the recording.
+    /// Whether something given could not be written or was too long, which ends the recording.
     ended: bool,
 }
 
@@ -222,7 +228,7 @@ impl<S: Sink> Tape<S> {
             Input::Datagram { bytes, .. } => (0, bytes.len()),
             _ => (0, 0),
         };
-        self.entry(now, long.saturating_sub(left), None, |pen| write_input(pen, input, left));
+        self.entry(now, long.saturating_sub(left), None, |out| write_given(out, Given::of(input, left)));
     }
 
     /// Keeps the buffer that octets were read into, and leaves another one.
@@ -234,7 +240,7 @@ impl<S: Sink> Tape<S> {
         other.resize(read.len(), 0);
         let mut taken = mem::replace(read, other);
         taken.truncate(len);
-        self.entry(now, 0, Some(taken.freeze()), |pen| write_received(pen, conn));
+        self.entry(now, 0, Some(taken.freeze()), |out| write_given(out, Given::Received { conn, new: &[] }));
     }
 
     /// Notes what the machine did not take.
@@ -247,7 +253,13 @@ impl<S: Sink> Tape<S> {
     }
 
     /// Writes an entry that has about `long` octets.
-    fn entry(&mut self, now: Time, long: usize, read: Option<Bytes>, write: impl FnOnce(&mut Pen<'_>)) {
+    fn entry(
+        &mut self,
+        now: Time,
+        long: usize,
+        read: Option<Bytes>,
+        write: impl FnOnce(&mut BytesMut) -> Written<()>,
+    ) {
         self.last = now;
         if self.ended {
             return;
@@ -256,9 +268,9 @@ impl<S: Sink> Tape<S> {
         let hash = self.digest.hash();
         let before = Polled { hash, ..mem::take(&mut self.polled) };
         self.digest.clear();
-        let fits = draft(&mut self.piece, read.as_ref().map(Bytes::len), |pen| {
-            write_start(pen, now, before);
-            write(pen);
+        let fits = draft(&mut self.piece, read.as_ref().map(Bytes::len), |out| {
+            write_start(out, now, before)?;
+            write(out)
         });
         self.weight += read.as_ref().map_or(0, Bytes::len);
         self.reads.extend(read);
@@ -292,17 +304,16 @@ impl<S: Sink> Tape<S> {
         }
     }
 
-    fn output<E: core::fmt::Debug>(&mut self, output: &Output<E>) {
+    fn output<E: Serialize>(&mut self, output: &Output<E>) {
         self.polled.outputs += 1;
         self.polled.octets += length(output);
-        if self.hashed && !self.ended {
-            self.digest.output(output);
-        }
+        self.hash(output);
     }
 
-    fn answer(&mut self, answer: &impl core::fmt::Debug) {
+    /// Adds an output, or an answer to a command.
+    fn hash(&mut self, said: &impl Serialize) {
         if self.hashed && !self.ended {
-            self.digest.answer(answer);
+            self.digest.add(said);
         }
     }
 }

@@ -1,17 +1,18 @@
 //! Reading a recording.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use bytes::BytesMut;
+use serde::Serialize;
 
-use super::Pen;
 use super::digest::Outputs;
 use super::entry::{Entry, Given, LONGEST, frame, unframe};
-use super::octets::Reader;
+use super::octets::{read, take, write};
 
 /// What a recording begins with: its kind and version.
 const MAGIC: &[u8] = b"egoist-recording ";
-const VERSION: &[u8] = b"3\n";
+const VERSION: &[u8] = b"4\n";
 
 /// The number under which the head is framed, which no entry has.
 const HEAD: u64 = u64::MAX;
@@ -23,7 +24,7 @@ pub enum Damage {
     #[error("this is no recording")]
     NotOne,
     /// Another version of this program wrote it.
-    #[error("this recording is of another version, only version 3 can be read")]
+    #[error("this recording is of another version, only version 4 can be read")]
     Version,
     /// Its beginning, which says what was recorded, is cut or altered.
     #[error("the beginning of the recording is cut or altered")]
@@ -43,7 +44,7 @@ pub enum Damage {
 }
 
 /// What a recording begins with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Head<'a> {
     /// The machine's [`KIND`](super::Recordable::KIND).
     pub kind: &'a str,
@@ -51,8 +52,17 @@ pub struct Head<'a> {
     pub version: &'a str,
     /// What it says of outputs.
     pub outputs: Outputs,
-    /// What the machine was built from.
+    /// What the machine was built from; its seed may be in there.
     pub setup: &'a [u8],
+}
+
+/// Without the setup, which may hold a secret.
+impl fmt::Debug for Head<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Head { kind, version, outputs, setup: _ } = self;
+        let mut all = f.debug_struct("Head");
+        all.field("kind", kind).field("version", version).field("outputs", outputs).finish_non_exhaustive()
+    }
 }
 
 /// Octets that begin as a recording does.
@@ -64,13 +74,10 @@ pub struct Recording<'a> {
 }
 
 /// A head: the magic and the entry that says what was recorded.
-pub(super) fn write_head(kind: &str, outputs: Outputs, setup: impl FnOnce(&mut Pen<'_>)) -> Vec<u8> {
+pub(super) fn write_head(kind: &str, outputs: Outputs, setup: &impl Serialize) -> Vec<u8> {
     let mut own = BytesMut::new();
-    let mut pen = Pen::new(&mut own);
-    pen.octets(kind.as_bytes());
-    pen.octets(env!("CARGO_PKG_VERSION").as_bytes());
-    pen.yes(outputs == Outputs::Hashed);
-    setup(&mut pen);
+    write(&mut own, &(kind, env!("CARGO_PKG_VERSION"), outputs == Outputs::Hashed, setup))
+        .expect("a setup can be serialised");
     assert!(own.len() <= LONGEST, "a machine is built from less than 16 MiB");
     let mut out = MAGIC.to_vec();
     out.extend_from_slice(VERSION);
@@ -110,11 +117,10 @@ impl<'a> Recording<'a> {
     }
 }
 
-fn read_head(own: &[u8]) -> Option<Head<'_>> {
-    let mut reader = Reader::new(own);
-    let (kind, version) = (reader.text()?, reader.text()?);
-    let outputs = if reader.yes()? { Outputs::Hashed } else { Outputs::Counted };
-    Some(Head { kind, version, outputs, setup: reader.rest() })
+fn read_head(mut own: &[u8]) -> Option<Head<'_>> {
+    let (kind, version, hashed) = take(&mut own)?;
+    let outputs = if hashed { Outputs::Hashed } else { Outputs::Counted };
+    Some(Head { kind, version, outputs, setup: own })
 }
 
 /// Stands after the head of a recording whose beginning is missing. No entry's length field looks so.
@@ -127,15 +133,14 @@ pub fn later(first: u64) -> Vec<u8> {
     if first > 0 {
         out.extend_from_slice(LATER);
         let mut own = BytesMut::new();
-        Pen::new(&mut own).number(first);
+        write(&mut own, &first).expect("a number can be serialised");
         frame(&mut out, HEAD, [&own, &[]]);
     }
     out
 }
 
 fn read_first(rest: &mut &[u8]) -> Option<u64> {
-    let mut reader = Reader::new(unframe(rest, HEAD).ok()?);
-    reader.number().filter(|_| reader.is_empty())
+    read(unframe(rest, HEAD).ok()?)
 }
 
 /// The entries of a recording. After [`Given::End`] there are no more, and after damage neither.

@@ -6,8 +6,8 @@ use bytes::BytesMut;
 
 use super::Recordable;
 use super::digest::{Digest, length};
-use super::entry::{Entry, Given, Plain, Polled};
-use super::octets::Reader;
+use super::entry::{Entry, Given, Polled};
+use super::octets::read;
 use super::recording::{Damage, Entries, Recording};
 use crate::kernel::{ConnId, Input, Output, Time};
 
@@ -101,8 +101,7 @@ impl<'a, M: Recordable> Replay<'a, M> {
         if recording.first() != 0 {
             return Err(Refused::Beginning { first: recording.first() });
         }
-        let mut reader = Reader::new(head.setup);
-        let setup = M::read_setup(&mut reader).filter(|_| reader.is_empty()).ok_or(Refused::Setup)?;
+        let setup = read(head.setup).ok_or(Refused::Setup)?;
         let mut entries = recording.entries();
         let next = entries.next();
         let machine = M::build(setup).map_err(|_| Refused::Setup)?;
@@ -152,12 +151,6 @@ impl<'a, M: Recordable> Replay<'a, M> {
     fn give(&mut self, entry: Entry<'a>) -> Result<(), Stop> {
         self.digest.clear();
         match entry.given {
-            Given::Plain(plain) => {
-                if let Plain::Closed { conn, .. } = plain {
-                    self.buffers.remove(&conn);
-                }
-                self.machine.handle(entry.at, plain.input());
-            }
             Given::Received { conn, new } => {
                 let mut bytes = self.buffers.remove(&conn).unwrap_or_default();
                 bytes.extend_from_slice(new);
@@ -167,13 +160,18 @@ impl<'a, M: Recordable> Replay<'a, M> {
                 }
             }
             Given::Command(octets) => {
-                let mut reader = Reader::new(octets);
-                let command = M::read_command(&mut reader).filter(|_| reader.is_empty());
-                let command = command.ok_or(Stop::Command { number: entry.number })?;
+                let command = read(octets).ok_or(Stop::Command { number: entry.number })?;
                 let answer = self.machine.command(entry.at, command);
-                self.digest.answer(&answer);
+                self.digest.add(&answer);
             }
-            Given::End => {}
+            given => {
+                if let Given::Closed { conn, .. } = given {
+                    self.buffers.remove(&conn);
+                }
+                if let Some(input) = given.input() {
+                    self.machine.handle(entry.at, input);
+                }
+            }
         }
         Ok(())
     }
@@ -192,7 +190,7 @@ impl<'a, M: Recordable> Replay<'a, M> {
         let (mut replayed, mut octets) = (0, 0);
         while replayed < wanted {
             let Some(output) = self.machine.poll() else { break };
-            self.digest.output(&output);
+            self.digest.add(&output);
             tell(&output);
             replayed += 1;
             octets += length(&output);

@@ -8,7 +8,7 @@ use std::thread;
 
 use bytes::Buf;
 use egoist_core::kernel::{Class, ConnId, Input, Machine, Output, Time, Wake};
-use egoist_core::record::{Pen, Reader, Recordable, Recorder};
+use egoist_core::record::{Recordable, Recorder};
 use egoist_mio::flight::Flight;
 use egoist_mio::{Driver, Setup};
 
@@ -58,20 +58,6 @@ impl Recordable for Relay {
     fn build((): ()) -> Result<Self, Infallible> {
         Ok(Relay::default())
     }
-
-    fn write_setup((): &(), _: &mut Pen<'_>) {}
-
-    fn read_setup(_: &mut Reader<'_>) -> Option<()> {
-        Some(())
-    }
-
-    fn write_command(command: &Infallible, _: &mut Pen<'_>) {
-        match *command {}
-    }
-
-    fn read_command(_: &mut Reader<'_>) -> Option<Infallible> {
-        None
-    }
 }
 
 /// Sends the messages of the connection that opened first to the one that opened second.
@@ -96,9 +82,9 @@ impl Relay {
 }
 
 impl Machine for Relay {
-    type Command = Infallible;
-    type Reply = Infallible;
-    type Refusal = Infallible;
+    type Command = ();
+    type Reply = ();
+    type Refusal = ();
     type Event = ();
 
     fn handle(&mut self, now: Time, input: Input<'_>) {
@@ -127,8 +113,8 @@ impl Machine for Relay {
         }
     }
 
-    fn command(&mut self, _: Time, command: Infallible) -> Result<Infallible, Infallible> {
-        match command {}
+    fn command(&mut self, _: Time, (): ()) -> Result<(), ()> {
+        Err(())
     }
 
     fn poll(&mut self) -> Option<Output<()>> {

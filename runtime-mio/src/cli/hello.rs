@@ -7,7 +7,9 @@ use std::time::Duration;
 use clap::{ArgMatches, Parser, Subcommand};
 use egoist_core::hello::{Command, Config, Event, Hello as Machine, PeerInfo};
 use egoist_core::kernel::Time;
+use egoist_core::record::Recorder;
 use egoist_mio::control::{Request, Responder};
+use egoist_mio::flight::Flight;
 use egoist_mio::net::MioNet;
 use egoist_mio::{Host, Key};
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,7 @@ use super::failure::{Failure, Outcome};
 use super::leave::{LeaveReport, leave};
 use super::logging::Talk;
 use super::names;
+use super::record::RecordArgs;
 use super::serve::{Ground, draw_seed};
 use super::session::Session;
 use super::settings::HostPort;
@@ -27,6 +30,9 @@ use super::table::{Side, Table};
 use super::units;
 use super::verb::Verb;
 use super::views;
+
+/// A node as it runs: its last inputs are kept.
+type Member = Recorder<Machine, Flight>;
 
 /// Run or ask a node of the hello protocol: greetings, pings and the exchange of addresses
 #[derive(Parser, Debug)]
@@ -68,6 +74,8 @@ pub(crate) struct HelloNode {
     ping_period: Duration,
     #[command(flatten)]
     state: StateArgs,
+    #[command(flatten)]
+    record: RecordArgs,
 }
 
 /// Flags of `hello peers`.
@@ -103,7 +111,7 @@ impl HelloNode {
     fn run(self, session: &mut Session<'_>) -> Outcome {
         let ground = Ground::take(&[self.listen], None, &self.state)?;
         let address = ground.address();
-        let machine = self.machine(address)?;
+        let machine = self.member(address, ground.flight(&self.record)?)?;
         let mut settled = ground.settle(machine, |_, event| heard(&event));
         let key = settled.key;
         let at_the_desk = move |host: &mut Host<MioNet>, request, responder| {
@@ -114,25 +122,25 @@ impl HelloNode {
         settled.run("hello".to_owned(), session)
     }
 
-    fn machine(&self, address: SocketAddr) -> Outcome<Machine> {
+    fn member(&self, address: SocketAddr, flight: Flight) -> Outcome<Member> {
         let config = Config {
             address: Some(address).filter(|address| !address.ip().is_unspecified()),
             bootstrap: self.peer.iter().filter_map(HostPort::address).collect(),
             ping_period: self.ping_period,
             ..Config::default()
         };
-        Machine::new(config, draw_seed()?, Time::ZERO)
+        Member::new((config, draw_seed()?, Time::ZERO), flight)
             .map_err(|e| Failure::usage(e.to_string()).at("hello node"))
     }
 }
 
 /// Greets whoever listens where a name points.
 #[derive(Clone)]
-struct Greeter(Key<Machine>);
+struct Greeter(Key<Member>);
 
 impl names::Seeker for Greeter {
     fn seeks(&self, host: &Host<MioNet>, _: Time) -> bool {
-        host.machine(self.0).peers().next().is_none()
+        host.machine(self.0).machine().peers().next().is_none()
     }
 
     fn found(&self, host: &mut Host<MioNet>, name: &str, addresses: Vec<SocketAddr>) {
@@ -146,13 +154,13 @@ impl names::Seeker for Greeter {
 
 fn answer(
     host: &mut Host<MioNet>,
-    key: Key<Machine>,
+    key: Key<Member>,
     address: SocketAddr,
     request: &Request,
     responder: Responder,
 ) {
     match request.action.as_str() {
-        "hello.peers" => responder.ok(peers(host.machine(key), host.now())),
+        "hello.peers" => responder.ok(peers(host.machine(key).machine(), host.now())),
         "hello.leave" => {
             let id = depart(host, key);
             responder.ok(LeaveReport { id, address: address.to_string() });
@@ -165,11 +173,11 @@ fn answer(
 }
 
 /// Says goodbye and ends the loop; answers the node's id.
-fn depart(host: &mut Host<MioNet>, key: Key<Machine>) -> String {
+fn depart(host: &mut Host<MioNet>, key: Key<Member>) -> String {
     // It refuses nothing but to leave twice, and ends then as well.
     let _ = host.command(key, Command::Leave);
     host.stop();
-    host.machine(key).id().to_string()
+    host.machine(key).machine().id().to_string()
 }
 
 fn peers(node: &Machine, now: Time) -> PeersReport {

@@ -7,11 +7,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Parser};
+use egoist_core::hello::Hello;
 use egoist_core::kernel::Time;
 use egoist_core::overlay::Overlay;
 use egoist_core::record::{
-    Damage, Difference, Entry, Given, Outputs, Reader, Recordable, Recording, Refused, Replay as Run, Step,
-    Stop,
+    Damage, Difference, Entry, Given, Outputs, Recordable, Recording, Refused, Replay as Run, Step, Stop,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -54,7 +54,8 @@ impl Verb for Replay {
             .map_err(|e| Failure::io("cannot read the recording", self.file.display(), &e))?;
         let recording = Recording::read(&octets).map_err(|damage| self.damaged(damage, 0))?;
         match recording.head().kind {
-            Overlay::KIND => self.replay(recording, session),
+            Overlay::KIND => self.replay::<Overlay>(recording, session),
+            Hello::KIND => self.replay::<Hello>(recording, session),
             other => Err(Failure::new(format!("this program cannot replay a recording of '{other}'"))
                 .at(self.file.display())
                 .try_this(format!("use the version {} that wrote it", recording.head().version))),
@@ -63,18 +64,18 @@ impl Verb for Replay {
 }
 
 impl Replay {
-    fn replay(&self, recording: Recording<'_>, session: &mut Session<'_>) -> Outcome {
-        match Run::<Overlay>::new(recording) {
+    fn replay<M: Shown>(&self, recording: Recording<'_>, session: &mut Session<'_>) -> Outcome {
+        match Run::<M>::new(recording) {
             Ok(run) => self.repeat(run, recording, session),
-            Err(Refused::Beginning { .. }) if self.print => self.list(recording, session),
+            Err(Refused::Beginning { .. }) if self.print => self.list::<M>(recording, session),
             Err(refused) => Err(self.refused(refused, recording)),
         }
     }
 
     /// Goes through the recording, printing where asked, and says how it ended.
-    fn repeat(
+    fn repeat<M: Shown>(
         &self,
-        mut run: Run<'_, Overlay>,
+        mut run: Run<'_, M>,
         recording: Recording<'_>,
         session: &mut Session<'_>,
     ) -> Outcome {
@@ -93,7 +94,7 @@ impl Replay {
             said.clear();
             let next = run.upcoming();
             if let Some(next) = next.filter(|_| self.print) {
-                printer.input(next.number, next.at, &next.given)?;
+                printer.input::<M>(next.number, next.at, &next.given)?;
             }
             let stepped = catch_unwind(AssertUnwindSafe(|| {
                 run.step(|output| {
@@ -118,7 +119,7 @@ impl Replay {
         if let Some(stop) = stopped {
             return Err(self.stopped(stop, report.inputs, recording));
         }
-        report.state = self.until.map(|_| state(run.machine()));
+        report.state = self.until.map(|_| run.machine().state());
         session.show(&report)
     }
 
@@ -139,14 +140,14 @@ impl Replay {
     }
 
     /// Prints the inputs of a recording whose beginning is missing.
-    fn list(&self, recording: Recording<'_>, session: &mut Session<'_>) -> Outcome {
+    fn list<M: Shown>(&self, recording: Recording<'_>, session: &mut Session<'_>) -> Outcome {
         let mut printer = Printer { out: BufWriter::new(&mut *session.out), json: session.json };
         for (listed, entry) in (0..).zip(recording.entries()) {
             let entry = entry.map_err(|damage| self.damaged(damage, listed))?;
             if self.until.is_some_and(|until| entry.number > until) {
                 break;
             }
-            printer.input(entry.number, entry.at, &entry.given)?;
+            printer.input::<M>(entry.number, entry.at, &entry.given)?;
         }
         printer.out.flush()?;
         drop(printer);
@@ -215,14 +216,27 @@ fn point(number: u64, kind: &str, at: Time) -> String {
     format!("input {number} ({kind}, at {at:?})")
 }
 
-/// What a node looks like at the end of a replay.
-fn state(node: &Overlay) -> State {
-    let status = node.status();
-    State {
-        id: status.id.map(|id| id.to_string()),
-        phase: format!("{:?}", status.phase).to_lowercase(),
-        neighbors: node.neighbors().len(),
-        nodes: node.nodes().iter().filter(|node| Some(node.id) != status.id).count(),
+/// A protocol whose runs can be shown.
+trait Shown: Recordable<Command: Debug, Event: Debug> {
+    /// What a node looks like at the end of a replay.
+    fn state(&self) -> State;
+}
+
+impl Shown for Overlay {
+    fn state(&self) -> State {
+        let status = self.status();
+        State::Overlay {
+            id: status.id.map(|id| id.to_string()),
+            phase: format!("{:?}", status.phase).to_lowercase(),
+            neighbors: self.neighbors().len(),
+            nodes: self.nodes().iter().filter(|node| Some(node.id) != status.id).count(),
+        }
+    }
+}
+
+impl Shown for Hello {
+    fn state(&self) -> State {
+        State::Hello { id: self.id().to_string(), peers: self.peers().count(), known: self.known().count() }
     }
 }
 
@@ -233,8 +247,9 @@ struct Printer<W: Write> {
 }
 
 impl<W: Write> Printer<W> {
-    fn input(&mut self, number: u64, at: Time, given: &Given<'_>) -> Outcome {
-        let what = describe(given);
+    fn input<M: Shown>(&mut self, number: u64, at: Time, given: &Given<'_>) -> Outcome {
+        let command = given.command::<M>().map(|command| format!("command {command:?}"));
+        let what = command.unwrap_or_else(|| given.to_string());
         if self.json {
             let line = json!({"input": number, "at_us": at.as_micros(), "kind": given.kind(), "what": what});
             writeln!(self.out, "{line}")?;
@@ -255,15 +270,6 @@ impl<W: Write> Printer<W> {
         }
         Ok(())
     }
-}
-
-/// What was given, a command with its fields.
-fn describe(given: &Given<'_>) -> String {
-    let command = match given {
-        Given::Command(octets) => Overlay::read_command(&mut Reader::new(octets)),
-        _ => None,
-    };
-    command.map_or_else(|| given.to_string(), |command| format!("command {command:?}"))
 }
 
 /// What a replay without a difference comes to.
@@ -288,11 +294,22 @@ struct Report {
 }
 
 #[derive(Serialize)]
-struct State {
-    id: Option<String>,
-    phase: String,
-    neighbors: usize,
-    nodes: usize,
+#[serde(untagged)]
+enum State {
+    Overlay { id: Option<String>, phase: String, neighbors: usize, nodes: usize },
+    Hello { id: String, peers: usize, known: usize },
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            State::Overlay { id, phase, neighbors, nodes } => {
+                let id = id.as_deref().unwrap_or("no id yet");
+                write!(f, "{id}, {phase}, neighbours {neighbors}, other nodes known {nodes}")
+            }
+            State::Hello { id, peers, known } => write!(f, "{id}, peers {peers}, addresses known {known}"),
+        }
+    }
 }
 
 impl Report {
@@ -330,9 +347,8 @@ impl fmt::Display for Report {
         if !self.hashed {
             write!(f, " in the numbers and lengths of outputs (their octets were not recorded)")?;
         }
-        if let Some(State { id, phase, neighbors, nodes }) = &self.state {
-            let id = id.as_deref().unwrap_or("no id yet");
-            write!(f, "\nthen: {id}, {phase}, neighbours {neighbors}, other nodes known {nodes}")?;
+        if let Some(state) = &self.state {
+            write!(f, "\nthen: {state}")?;
         } else if !self.ended {
             write!(
                 f,

@@ -102,6 +102,14 @@ impl Ground {
         self.addresses[0]
     }
 
+    /// Where the node's recorder writes to.
+    ///
+    /// # Errors
+    /// The recording cannot be begun.
+    pub(crate) fn flight(&self, record: &RecordArgs) -> Outcome<Flight> {
+        record.flight(self.home.folder.as_deref())
+    }
+
     /// Adds the machine; what it tells goes to `on_event`.
     pub(crate) fn settle<M: Machine + 'static>(
         mut self,
@@ -130,7 +138,7 @@ impl Ground {
         let network = config.network.to_string();
         let sought: Arc<AtomicU64> = Arc::default();
         let seen = Arc::clone(&sought);
-        let flight = record.flight(self.home.folder.as_deref())?;
+        let flight = self.flight(record)?;
         let alarm = flight.alarm();
         let member = Member::new(config, flight)?;
         let mut settled = self.settle(member, move |host, event| {

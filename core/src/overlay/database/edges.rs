@@ -6,6 +6,7 @@ use super::{Database, Link};
 
 /// What a link is good for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum LinkMode {
     /// Both ways, while both ends' records list it.
     #[default]

@@ -24,6 +24,7 @@ pub const MAX_INTRODUCED: usize = 15 << 20;
 
 /// The bounds of a [`Database`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Limits {
     /// How many records.
     pub records: u32,

@@ -146,6 +146,9 @@ mod plain;
 mod read;
 mod record;
 mod segment;
+
+#[cfg(feature = "serde")]
+mod serial;
 #[cfg(any(test, feature = "strategies"))]
 pub mod strategies;
 #[cfg(test)]

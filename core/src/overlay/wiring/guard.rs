@@ -69,6 +69,7 @@ impl LagEstimator {
 
 /// Whether a node looks for quiet before it decides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Caution {
     /// It waits while others rewire.
     #[default]

@@ -14,7 +14,7 @@ use crate::kernel::{
 use crate::sim::Boot;
 
 /// What a machine hears, and what it does.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
 pub(super) enum Heard {
     Started(u32),
     Opened(ConnId, How, SocketAddr),
