@@ -218,6 +218,7 @@ mod tests {
             Command::Send { to, payload: payload.clone(), way: Way::Link },
             Command::Echo { to, payload, way: Way::Datagram },
             Command::Bootstraps(vec![address]),
+            Command::Advertise(vec![address]),
             Command::Leave,
         ] {
             digest.add(&command);

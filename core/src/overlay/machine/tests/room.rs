@@ -198,7 +198,7 @@ fn reports_that_nobody_reads_cost_no_link_and_stop_nothing_else() {
 fn reports_wait_behind_a_long_answer() {
     let (mut bench, conns) = Bench::settled(|_| ());
     bench.peers.get_mut(&conns[1]).unwrap().stalled = true;
-    for _ in 0..20_000 {
+    for _ in 0..8_000 {
         bench.node.send_packet(conns[1], crate::kernel::Class::Control, &SIGN);
     }
     bench.drain();
