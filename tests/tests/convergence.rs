@@ -109,6 +109,7 @@ fn what_failed_once_holds() {
         ("outdegree", include_str!("convergence/outdegree.txt")),
         ("databases", include_str!("convergence/databases.txt")),
         ("moved", include_str!("convergence/moved.txt")),
+        ("stranded", include_str!("convergence/stranded.txt")),
     ];
     for (name, text) in scripts {
         let scenario: Scenario = text.parse().unwrap();

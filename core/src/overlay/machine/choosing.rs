@@ -45,6 +45,8 @@ pub(super) struct Choosing {
     /// How far the node looked around in this epoch.
     extent: Extent,
     pub(super) unchosen: u32,
+    /// Decisions since the last epoch for the sake of nodes that were reached no more.
+    pub(super) strandings: u32,
     /// The choices may have changed since they were told.
     pub(super) stirred: bool,
     /// The choices that the user was told of.
@@ -80,6 +82,7 @@ impl Choosing {
             measured_at: None,
             extent: Extent::Nothing,
             unchosen: 0,
+            strandings: 0,
             stirred: false,
             told: BTreeSet::new(),
         }
@@ -121,6 +124,7 @@ impl Overlay {
         let late = self.now.since(grid + period);
         self.schedule_epoch(if late.is_zero() { grid + period } else { self.now + period });
         self.choosing.refused.clear();
+        self.choosing.strandings = 0;
         self.notice_unchosen();
         let extent = core::mem::take(&mut self.choosing.extent);
         self.choosing.hysteresis.epoch_ended(extent);
@@ -216,6 +220,7 @@ impl Overlay {
         }
         if change.links {
             self.check_settled(source);
+            self.look_for_stranded();
         }
         let small = self.database.len() <= self.config.k + 1 || self.config.policy == PolicyKind::FullMesh;
         if change.first_seen && small {

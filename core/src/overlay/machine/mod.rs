@@ -26,6 +26,7 @@ mod replacements;
 mod routing;
 mod sending;
 mod starting;
+mod stranded;
 mod strangers;
 mod streams;
 mod suits;
@@ -87,6 +88,8 @@ enum Timer {
     Prepare,
     /// A lost choice is replaced.
     Repair,
+    /// Somebody may be reached no more.
+    Stranded,
     /// A suit has taken too long.
     Suit(NodeId),
     /// The link that a new one replaces can go.
@@ -128,6 +131,7 @@ impl Timer {
             Timer::Again => "again",
             Timer::Prepare => "prepare",
             Timer::Repair => "repair",
+            Timer::Stranded => "stranded",
             Timer::Suit(_) => "suit",
             Timer::Settle(_) => "settle",
             Timer::Probe(_) => "probe",
@@ -344,6 +348,7 @@ impl Overlay {
                 Timer::Again => self.decide_when_quiet(),
                 Timer::Prepare => self.prepare(),
                 Timer::Repair => self.repair(),
+                Timer::Stranded => self.reach_stranded(),
                 Timer::Suit(id) => self.suit_overdue(id),
                 Timer::Settle(id) => self.settled(id),
                 Timer::Probe(id) => self.probe_further(id),
