@@ -89,7 +89,7 @@ impl Responder {
     }
 
     /// Whether both answer the same client.
-    pub fn is_of_client_of(&self, other: &Self) -> bool {
+    pub fn shares_client_with(&self, other: &Self) -> bool {
         Weak::ptr_eq(&self.client, &other.client)
     }
 

@@ -224,7 +224,7 @@ impl Desk {
 
     fn listen(&mut self, responder: Responder) {
         self.listeners.retain(Responder::is_open);
-        if self.listeners.iter().any(|other| other.is_of_client_of(&responder)) {
+        if self.listeners.iter().any(|other| other.shares_client_with(&responder)) {
             return responder.error(codes::BUSY, "this client listens already");
         }
         self.listeners.push(responder);
