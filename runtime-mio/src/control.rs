@@ -74,13 +74,23 @@ impl Responder {
 
     /// Sends a line with an event ahead of the answer. Whether the client is still there.
     pub fn event(&self, value: impl Serialize) -> bool {
-        match serde_json::to_value(value) {
-            Ok(value) => self.say(&json!({ "id": self.id, "event": value })),
+        match serde_json::to_string(&value) {
+            Ok(value) => self.event_of(&value),
             Err(error) => {
                 tracing::warn!(%error, "an event has no JSON form");
                 self.is_open()
             }
         }
+    }
+
+    /// Sends an event whose JSON this is.
+    fn event_of(&self, json: &str) -> bool {
+        self.say(&format!("{{\"id\":{},\"event\":{json}}}", self.id))
+    }
+
+    /// Whether both answer the same client.
+    pub fn shares_client_with(&self, other: &Self) -> bool {
+        Weak::ptr_eq(&self.client, &other.client)
     }
 
     /// Whether the client is still there.
@@ -94,16 +104,23 @@ impl Responder {
 
     fn answer(&mut self, line: &Value) {
         self.answered = true;
-        self.say(line);
+        self.say(&line.to_string());
     }
 
-    fn say(&self, line: &Value) -> bool {
+    fn say(&self, line: &str) -> bool {
         let Some(client) = self.client.upgrade() else { return false };
-        let line = line.to_string();
         self.clients.make_room(line.len());
         let mut client = client.borrow_mut();
-        client.push(&line);
+        client.push(line);
         !client.is_gone()
+    }
+}
+
+/// Sends an event to all of them, written once, and drops those whose clients have gone.
+pub fn tell_all(listeners: &mut Vec<Responder>, value: impl Serialize) {
+    match serde_json::to_string(&value) {
+        Ok(json) => listeners.retain(|listener| listener.event_of(&json)),
+        Err(error) => tracing::warn!(%error, "an event has no JSON form"),
     }
 }
 

@@ -86,6 +86,24 @@ fn respond(request: &Request, responder: Responder, mut stop: impl FnMut()) {
     }
 }
 
+/// What the help says of the folder for the state is where it is.
+#[test]
+fn the_folder_of_a_state_is_called_as_the_help_says() {
+    for args in
+        [&["node"][..], &["bootstrap", "--listen", "127.0.0.1:0"], &["hello", "node", "-l", "127.0.0.1:0"]]
+    {
+        let base = tempfile::tempdir().unwrap();
+        let node = Running::start(base.path(), args);
+        let command: Vec<_> = args.iter().copied().take_while(|arg| !arg.starts_with('-')).collect();
+        let help = answer(base.path(), &[&command[..], &["--help"]].concat());
+        let by_name =
+            help.split_whitespace().collect::<Vec<_>>().join(" ").contains("the first of node, node-2");
+        let called = if by_name { "node".to_owned() } else { node.address.replace(':', "_") };
+        assert!(base.path().join("egoist").join(&called).is_dir(), "{args:?}: {called}");
+        assert_eq!(std::fs::read_dir(base.path().join("egoist")).unwrap().count(), 1, "{args:?}");
+    }
+}
+
 #[test]
 fn an_echo_that_meets_a_full_queue_is_one_of_several() {
     let dir = tempfile::tempdir().unwrap();

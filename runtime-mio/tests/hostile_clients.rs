@@ -4,8 +4,10 @@ mod program;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use program::{Running, failure, json, within};
@@ -29,6 +31,7 @@ fn memory(pid: u32) -> (u64, u64) {
 fn connect(path: &Path) -> UnixStream {
     let stream = UnixStream::connect(path).unwrap();
     stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     stream
 }
 
@@ -115,6 +118,40 @@ fn idle_clients_lock_nobody_out_and_busy_ones_are_named() {
     let (code, said) = failure(base.path(), &status);
     assert!(code == 1 && said.contains("64 clients are connected"), "{said}");
     drop((idle, busy));
+}
+
+/// As strangers take all the descriptors that they can.
+#[test]
+fn strangers_leave_descriptors_to_the_owner() {
+    let base = tempfile::tempdir().unwrap();
+    let control = base.path().join("c");
+    let script = format!("ulimit -n 64; exec {} \"$@\"", env!("CARGO_BIN_EXE_egoist"));
+    let mut shell = Command::new("sh");
+    let args =
+        ["node", "--listen", "127.0.0.1:0", "--bootstrap", "127.0.0.1:9", "--no-state", "--json", "-qq"];
+    shell.args(["-c", &script, "sh"]).args(args).arg("--control").arg(&control);
+    let node = Running::begin(shell);
+    let strangers: Vec<_> = (0..100).map(|_| TcpStream::connect(&node.address).unwrap()).collect();
+    let status = ["status", "--control", control.to_str().unwrap(), "--timeout", "2s"];
+    for _ in 0..5 {
+        assert!(json(base.path(), &status)["address"].is_string());
+    }
+    drop(strangers);
+}
+
+#[test]
+fn one_client_listens_once() {
+    let base = tempfile::tempdir().unwrap();
+    let control = base.path().join("c");
+    let _node = alone(base.path(), &control);
+    let client = say(
+        &control,
+        b"{\"id\": 1, \"do\": \"overlay.listen\"}\n{\"id\": 2, \"do\": \"overlay.listen\"}\n",
+        1,
+    );
+    let mut line = String::new();
+    BufReader::new(&client).read_line(&mut line).unwrap();
+    assert!(line.contains("\"id\":2") && line.contains("listens already"), "{line}");
 }
 
 #[test]

@@ -197,16 +197,13 @@ fn failures_are_json_whatever_the_filter() {
 fn a_filter_for_others_leaves_the_programs_own_warnings() {
     let base = tempfile::tempdir().unwrap();
     for filter in ["egoist_mio=error", ""] {
-        let (reader, writer) = std::io::pipe().unwrap();
+        let log = tempfile::NamedTempFile::new_in(base.path()).unwrap();
         let mut begin =
             command(base.path(), &["node", "--listen", "127.0.0.1:0", "--no-state", "--pace", "2"]);
-        let mut child = begin.stdout(Stdio::null()).stderr(writer).env("EGOIST_LOG", filter).spawn().unwrap();
-        drop(begin);
-        let mut said = String::new();
-        BufReader::new(reader).read_line(&mut said).unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
-        assert!(said.contains("periods are divided for an experiment"), "{filter}: {said}");
+        begin.arg("--json").stderr(log.reopen().unwrap()).env("EGOIST_LOG", filter);
+        let _node = Running::begin(begin);
+        let said = || std::fs::read_to_string(log.path()).unwrap();
+        within(END, "it warns", || said().contains("periods are divided for an experiment"));
     }
 }
 

@@ -10,7 +10,7 @@ use super::record::RecordArgs;
 use super::serve::{Ground, draw_seed};
 use super::session::Session;
 use super::settings::{Bounds, Pace, Periods, Place};
-use super::state::StateArgs;
+use super::state::{STATE_BY_ADDRESS, StateArgs};
 use super::verb::Verb;
 
 /// Run a bootstrap, which tells newcomers who is in the overlay
@@ -18,6 +18,7 @@ use super::verb::Verb;
 #[command(
     name = "bootstrap",
     mut_arg("listen", |arg| arg.default_value("127.0.0.1:61223")),
+    mut_arg("state", |arg| arg.help(STATE_BY_ADDRESS)),
     mut_arg("bootstrap", |arg| arg.help("Another bootstrap, or any node of the overlay; repeatable")),
     after_help = "Examples:
   egoist bootstrap                                      for nodes on this machine

@@ -2,8 +2,6 @@
 //! file says takes the place of the defaults, so that flags go before it and `--help` shows what holds.
 
 use std::any::TypeId;
-use std::fs;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::builder::OsStr;
@@ -16,6 +14,7 @@ use toml::de::{DeTable, DeValue};
 use super::failure::{Failure, Outcome, what_and_tip};
 use super::session::Session;
 use super::settings::{Bounds, Pace, Periods, Place, Wiring};
+use super::text;
 use super::verb::Verb;
 
 /// Octets of a configuration file.
@@ -94,7 +93,7 @@ fn sections() -> [Section; 4] {
 /// # Errors
 /// The file cannot be read, is no TOML, has a key that nothing knows or a value that its key cannot have.
 pub(crate) fn apply(program: Command, path: &Path) -> Outcome<Command> {
-    let text = read(path).map_err(|e| {
+    let text = text::read(path, LONGEST).map_err(|e| {
         Failure::io("cannot read the configuration", path.display(), &e)
             .try_this("'egoist config' prints one to begin with")
     })?;
@@ -113,18 +112,12 @@ pub(crate) fn apply(program: Command, path: &Path) -> Outcome<Command> {
 
 /// The line of the file at `path` that has `key`, as in `egoist.toml line 3`.
 pub(crate) fn line_of(path: &Path, key: &str) -> Option<String> {
-    let text = read(path).ok()?;
+    let text = text::read(path, LONGEST).ok()?;
     let root = DeTable::parse(&text).ok()?;
     let tables = root.get_ref().values().filter_map(|value| value.get_ref().as_table());
     let keys = [root.get_ref()].into_iter().chain(tables).flat_map(|table| table.keys());
     let at = keys.filter(|known| known.get_ref() == key).map(|known| known.span().start).next()?;
     Some(File { path, text: &text }.line(at))
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let read = fs::File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
-    if read as u64 > LONGEST { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(text) }
 }
 
 /// A file while it is read.
@@ -373,6 +366,7 @@ fn json_value(arg: &Arg, values: &[String]) -> Value {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::fs;
 
     /// What reading `text` as a file ends in, without its path.
     fn refused(text: &str) -> String {

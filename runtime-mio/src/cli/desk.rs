@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use egoist_core::overlay::{Command, Config, Event, NodeId, Overlay, Phase, Refusal, Reply};
-use egoist_mio::control::{Request, Responder};
+use egoist_mio::control::{Request, Responder, tell_all};
 use egoist_mio::net::MioNet;
 use egoist_mio::{Host, Key, Later};
 use serde::Deserialize;
@@ -24,7 +24,6 @@ use super::ping::Echo;
 use super::send::SendReport;
 use super::serve::Member;
 use super::status::StatusReport;
-use super::units;
 use super::views::{self, Facts};
 use super::whereabouts::Whereabouts;
 
@@ -120,7 +119,7 @@ impl Desk {
             "overlay.ping" => Self::ping(desk, key, host, request.with, responder),
             "overlay.send" => answer(responder, Self::send(key, host, request.with)),
             other => {
-                responder.error(codes::UNKNOWN_VERB, &format!("an overlay node does not know '{other}'"))
+                responder.error(codes::UNKNOWN_VERB, &format!("an overlay node does not know '{other}'"));
             }
         }
     }
@@ -158,7 +157,8 @@ impl Desk {
         }
         host.command(key, Command::Send { to, payload: Bytes::from(octets), way: with.way.into() })
             .map_err(refused)?;
-        let next_hop = hop.unwrap_or_else(units::dash);
+        // What goes to the node itself goes no further.
+        let next_hop = hop.unwrap_or_else(|| address.clone());
         let report = SendReport { id: to.to_string(), address, next_hop, octets: count };
         serde_json::to_value(report).map_err(|e| (codes::INTERNAL, e.to_string()))
     }
@@ -231,6 +231,9 @@ impl Desk {
 
     fn listen(&mut self, responder: Responder) {
         self.listeners.retain(Responder::is_open);
+        if self.listeners.iter().any(|other| other.shares_client_with(&responder)) {
+            return responder.error(codes::BUSY, "this client listens already");
+        }
         self.listeners.push(responder);
     }
 
@@ -313,7 +316,7 @@ impl Desk {
     fn delivered(&mut self, host: &Host<MioNet>, from: NodeId, payload: &Bytes) {
         let address = self.key.map(|key| views::address(host.machine(key).machine(), from));
         let arrived = Delivered { id: from.to_string(), address, payload: Payload::new(payload.to_vec()) };
-        self.listeners.retain(|listener| listener.event(&arrived));
+        tell_all(&mut self.listeners, &arrived);
     }
 
     fn echoed(&mut self, host: &mut Host<MioNet>, number: u64, from: NodeId, after: Duration) {

@@ -25,7 +25,7 @@ use super::record::RecordArgs;
 use super::serve::{Ground, draw_seed};
 use super::session::Session;
 use super::settings::HostPort;
-use super::state::StateArgs;
+use super::state::{STATE_BY_ADDRESS, StateArgs};
 use super::table::{Side, Table};
 use super::units;
 use super::verb::Verb;
@@ -62,6 +62,7 @@ pub(crate) enum HelloVerb {
 
 /// Flags of `hello node`.
 #[derive(Parser, Debug)]
+#[command(mut_arg("state", |arg| arg.help(STATE_BY_ADDRESS)))]
 pub(crate) struct HelloNode {
     /// Where to listen; port 0 takes a free one
     #[arg(short, long, value_name = "IP:PORT", default_value = "127.0.0.1:5999")]

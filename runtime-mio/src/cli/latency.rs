@@ -1,6 +1,5 @@
 //! Which delays `demo` and `sim` run on.
 
-use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,7 +10,10 @@ use egoist_core::sim::cities::{self, CITIES};
 use egoist_core::sim::{self, Matrix, MatrixError};
 
 use super::failure::{Failure, Outcome};
-use super::units;
+use super::{text, units};
+
+/// Octets of a file of delays: a matrix of some 3,000 nodes.
+const LONGEST: u64 = 64 << 20;
 
 /// Delays and nodes.
 #[derive(Args, Clone, Debug)]
@@ -81,7 +83,7 @@ impl LatencyArgs {
     /// The file cannot be read, or is no matrix.
     pub(crate) fn read(&self) -> Outcome<Matrix> {
         let Some(path) = &self.latency else { return Ok(cities::matrix()) };
-        let text = fs::read_to_string(path).map_err(|e| {
+        let text = text::read(path, LONGEST).map_err(|e| {
             Failure::io("cannot read the latencies", path.display(), &e)
                 .try_this("give --latency a text file of round-trip times, see 'egoist sim --help'")
         })?;
@@ -191,6 +193,7 @@ impl FromStr for NodeChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::path::Path;
 
     #[test]

@@ -39,6 +39,7 @@ mod stage;
 mod state;
 mod status;
 mod table;
+mod text;
 mod units;
 mod verb;
 mod views;

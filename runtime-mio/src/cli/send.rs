@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Parser};
+use egoist_core::overlay::wire::PAYLOAD_LIMIT;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
@@ -17,7 +18,7 @@ use super::units;
 use super::verb::Verb;
 
 /// The longest payload.
-const LONGEST: u64 = 65_536;
+const LONGEST: u64 = PAYLOAD_LIMIT as u64;
 
 /// Send a payload from a running node to another, over the overlay
 #[derive(Parser, Debug)]

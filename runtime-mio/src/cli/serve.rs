@@ -16,6 +16,7 @@ use egoist_mio::control::{Request, Responder};
 use egoist_mio::flight::Flight;
 use egoist_mio::net::MioNet;
 use egoist_mio::{BindError, Bound, Driver, Host, Key, Setup};
+use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 
 use super::desk::Desk;
@@ -30,6 +31,9 @@ use super::state::{self, Called, Home, StateArgs, unusable};
 
 /// How long standard output may take until a node's first line finds room in it.
 const FIRST_LINE: Duration = Duration::from_secs(1);
+
+/// Files that a node opens beside its sockets: control clients, its state, its log, the loop's own.
+const KEPT: usize = 96;
 
 /// A node as it runs: its last inputs are kept.
 pub(crate) type Member = Recorder<Overlay, Flight>;
@@ -62,6 +66,12 @@ pub(crate) fn draw_seed() -> Outcome<Seed> {
     Ok(Seed(seed))
 }
 
+/// Sockets of strangers and peers where so many files may be open: what is left is for control clients and the state.
+fn sockets_within(files: Option<u64>) -> usize {
+    let files = files.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
+    files - KEPT.min(files / 2)
+}
+
 /// Sockets bound, and the node's folder taken.
 pub(crate) struct Ground {
     driver: Driver,
@@ -85,6 +95,8 @@ impl Ground {
     ) -> Outcome<Self> {
         let first = *listen.first().ok_or_else(|| Failure::usage("a node listens somewhere"))?;
         let mut driver = Driver::new().map_err(|e| Failure::io("cannot begin an event loop", "poll", &e))?;
+        let sockets = &mut driver.limits_mut().sockets;
+        *sockets = sockets_within(getrlimit(Resource::Nofile).current).min(*sockets);
         let known = name.map(Called::Name).or((first.port() > 0).then_some(Called::Address(first)));
         let early = known.map(|called| state.take(called)).transpose()?;
         let setup = Setup { listen: listen.to_vec(), udp: listen.to_vec(), state: None };

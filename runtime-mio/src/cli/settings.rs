@@ -2,7 +2,7 @@
 //! documentation and one default for both.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -18,6 +18,15 @@ pub(crate) const BOOTSTRAP_PORT: u16 = 61_223;
 
 /// The network of nodes that listen on loopback and name none.
 const LOOPBACK_NETWORK: &str = "loopback";
+
+/// Whether a socket bound to the one address leaves none for the other.
+fn takes(one: SocketAddr, other: SocketAddr) -> bool {
+    let all = match one.ip() {
+        IpAddr::V4(ip) => ip.is_unspecified() && other.is_ipv4(),
+        IpAddr::V6(ip) => ip.is_unspecified(),
+    };
+    one.port() != 0 && one.port() == other.port() && (all || one.ip() == other.ip())
+}
 
 /// Who a node is and where it is found: the top of the configuration file.
 #[derive(Args, Clone, Debug)]
@@ -380,20 +389,19 @@ impl Place {
     /// Whether everything is there that must be.
     ///
     /// # Errors
-    /// As [`Place::network`] and [`Place::advertised`]; or both families are listened to twice.
+    /// As [`Place::network`] and [`Place::advertised`]; or an address is listened to twice.
     pub(crate) fn check(&self) -> Outcome {
         self.network()?;
         self.advertised()?;
-        let twice = |at: &&SocketAddr| {
-            let both = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), at.port());
-            at.ip() == Ipv4Addr::UNSPECIFIED && at.port() != 0 && self.listen.contains(&both)
-        };
-        match self.listen.iter().find(twice) {
-            None => Ok(()),
-            Some(at) => Err(Failure::usage(format!("[::]:{} takes IPv4 too", at.port()))
+        let twice = self.listen.iter().enumerate().find_map(|(place, at)| {
+            let mut others = self.listen.iter().enumerate().filter(|(other, _)| *other != place);
+            others.find(|(_, other)| takes(**other, *at)).map(|(_, other)| (at, other))
+        });
+        twice.map_or(Ok(()), |(at, other)| {
+            Err(Failure::usage(format!("--listen {other} takes what is sent there too"))
                 .at(format!("--listen {at}"))
-                .try_this("leave this one out")),
-        }
+                .try_this("leave this one out"))
+        })
     }
 
     /// Whether nobody beyond this host can reach the node.
@@ -523,8 +531,24 @@ mod tests {
         }
         assert_eq!(with(&["[::]:1"], "192.0.2.7:1"), None);
         assert_eq!(with(&["0.0.0.0:1", "[2001:db8::7]:1"], "[2001:db8::7]:1"), None);
-        let twice = with(&["0.0.0.0:1", "[::]:1"], "192.0.2.7:1").unwrap();
-        assert!(twice.contains("takes IPv4 too") && twice.contains("leave this one out"), "{twice}");
+        for (listen, which) in [
+            (["0.0.0.0:1", "[::]:1"], 0),
+            (["[::]:1", "127.0.0.1:1"], 1),
+            (["[::]:1", "[2001:db8::7]:1"], 1),
+            (["0.0.0.0:1", "127.0.0.1:1"], 1),
+            (["127.0.0.1:1", "127.0.0.1:1"], 0),
+        ] {
+            let why = with(&listen, "127.0.0.1:1").unwrap();
+            let (said, other) =
+                (format!(": --listen {}: leave this one out", listen[which]), listen[1 - which]);
+            assert!(
+                why.contains(&said) && why.contains(&format!("--listen {other} takes")),
+                "{listen:?}: {why}"
+            );
+        }
+        for listen in [["127.0.0.1:0", "127.0.0.1:0"], ["0.0.0.0:1", "127.0.0.1:2"]] {
+            assert_eq!(with(&listen, "127.0.0.1:1"), None, "{listen:?}");
+        }
         for zoned in ["[fe80::1%eth0]:1", "[fe80::1%2]:1", "[fe80::1]:1"] {
             let why = address(zoned).unwrap_err();
             assert!(why.contains("link-local") && why.contains("give a global one"), "{why}");

@@ -22,6 +22,9 @@ const MOST: u32 = 999;
 /// The lock holds a process id, a path and an address.
 const LONGEST_LOCK: u64 = 8192;
 
+/// The help of `--state` for nodes that are never without an address to be called after.
+pub(crate) const STATE_BY_ADDRESS: &str = "The folder for id, incarnation, lock and control socket [default: $XDG_STATE_HOME/egoist/<listen address>]";
+
 /// Where a node keeps its state.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "State")]

@@ -177,7 +177,7 @@ fn route(node: &Overlay, view: &RouteView) -> RouteRow {
 
 /// The path to a node, if one leads there.
 pub(crate) fn path(node: &Overlay, to: NodeId) -> Option<PathReport> {
-    let view = node.path(to)?;
+    let Some(view) = node.path(to) else { return path_to_unrecorded(node, to) };
     let hops = view.hops.windows(2).map(|pair| {
         let ((_, before), (id, total)) = (pair[0], pair[1]);
         Hop {
@@ -195,6 +195,15 @@ pub(crate) fn path(node: &Overlay, to: NodeId) -> Option<PathReport> {
         hops: hops.collect(),
         direct_ms: direct.map(|cost| us(cost.micros().into())),
     })
+}
+
+/// The path to a neighbour that is in no record, as a bootstrap is: its link, once that is measured.
+fn path_to_unrecorded(node: &Overlay, to: NodeId) -> Option<PathReport> {
+    let unrecorded = node.database().get(to).is_none();
+    let neighbor = node.neighbors().into_iter().find(|neighbor| unrecorded && neighbor.id == to)?;
+    let (id, address, cost_ms) = (to.to_string(), neighbor.address.to_string(), ms(neighbor.rtt?));
+    let hop = Hop { id: id.clone(), address: address.clone(), link_ms: cost_ms, total_ms: cost_ms };
+    Some(PathReport { id, address, cost_ms, hops: vec![hop], direct_ms: None })
 }
 
 /// The node that listens at an address. While a node that lost its state is there under its old id as well, that is the

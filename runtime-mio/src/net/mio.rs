@@ -17,6 +17,9 @@ use super::{Listener, Net, Poller, Ready, Stream, Token, Udp, WakeUp};
 /// What a datagram socket holds for us, in octets: at 768 for each small datagram on Linux, which doubles what it is asked
 /// for, as many as are read in a turn.
 const DATAGRAM_BUFFER: usize = 384 << 10;
+/// Octets that the system takes beyond what it has on its way: what it holds, no later frame can pass, however urgent.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT: u32 = 128 << 10;
 /// How many sockets one poll reports; more are reported by the next.
 const BATCH: usize = 1024;
 /// How many connections the operating system holds until they are accepted.
@@ -206,7 +209,10 @@ impl Stream for TcpStream {
         // Without anything to acknowledge, the system asks whether the peer still knows of the connection.
         socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(quiet).with_interval(quiet / 4))?;
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        socket.set_tcp_user_timeout(Some(patience))?;
+        {
+            socket.set_tcp_user_timeout(Some(patience))?;
+            socket.set_tcp_notsent_lowat(UNSENT)?;
+        }
         Ok(())
     }
 }
@@ -280,6 +286,21 @@ mod tests {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Urgent frames wait behind what the system holds.
+    #[test]
+    fn the_system_holds_little_for_a_peer_that_reads_nothing() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (_peer, _) = listener.accept().unwrap();
+        stream.prepare(Duration::from_secs(8)).unwrap();
+        let (piece, mut taken) = ([0; 16 << 10], 0);
+        while let Ok(n) = Write::write(&mut stream, &piece) {
+            taken += n;
+        }
+        // What its buffer takes is on its way.
+        assert!(taken < 512 << 10, "{taken} octets");
     }
 
     #[test]

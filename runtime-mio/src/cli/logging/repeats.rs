@@ -1,5 +1,6 @@
 //! Events of a kind and host that come again and again are said a few times, then as "n more".
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -19,8 +20,15 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Octets of a host that is no address.
 const HOST: usize = 64;
 
-/// Fields that say which host an event is about, the best first.
-const HOSTS: [&str; 4] = ["remote", "address", "addr", "peer"];
+/// Fields that say whom an event is about, the best first: the host, as far as it is known, for what a peer can bring
+/// about as often as it likes and under any id.
+const HOSTS: [&str; 5] = ["remote", "address", "addr", "bootstrap", "peer"];
+
+/// Likewise for news of links, of which a node has as many as there are places: peers may share a host.
+const PEERS: [&str; 5] = ["peer", "remote", "address", "addr", "bootstrap"];
+
+/// The level of what is no more than news.
+const NEWS: u8 = 2;
 
 /// Passes events on, those of warnings and news as often as a [`Limiter`] lets.
 #[derive(Clone, Debug)]
@@ -29,11 +37,13 @@ pub(crate) struct Repeats {
     wake: SyncSender<()>,
 }
 
-/// What is one kind: its level, what it says, and the host it is about.
+/// What is one kind: its level, what it says and why, and the host it is about.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Kind {
     level: u8,
     what: String,
+    /// As much of the reason as tells it from others.
+    why: Option<String>,
     host: Option<String>,
 }
 
@@ -58,7 +68,7 @@ impl Repeats {
         if limiter.is_idle() {
             let _ = self.wake.try_send(());
         }
-        limiter.admit(Instant::now(), kind, |kind| Kind { host: None, ..kind.clone() })
+        limiter.admit(Instant::now(), kind, |kind| Kind { host: None, why: None, ..kind.clone() })
     }
 }
 
@@ -90,8 +100,9 @@ fn lock(limiter: &Mutex<Limiter<Kind>>) -> MutexGuard<'_, Limiter<Kind>> {
 }
 
 fn say(over: Vec<(Kind, u64)>) {
-    for (Kind { level, what, host }, more) in over {
+    for (Kind { level, what, why, host }, more) in over {
         let host = host.as_deref().unwrap_or("several");
+        let what = why.map_or(what.clone(), |why| format!("{what}: {why}"));
         match level {
             0 => tracing::error!(more, host, "{more} more: {what}"),
             1 => tracing::warn!(more, host, "{more} more: {what}"),
@@ -105,12 +116,11 @@ impl Kind {
         let level = match *event.metadata().level() {
             Level::ERROR => 0,
             Level::WARN => 1,
-            _ => 2,
+            _ => NEWS,
         };
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let host = fields.hosts.into_iter().flatten().next();
-        Kind { level, what: fields.what, host: host.map(|host| host_of(&host)) }
+        fields.kind(level)
     }
 }
 
@@ -120,19 +130,30 @@ fn host_of(text: &str) -> String {
     ip.map_or_else(|| text.chars().take(HOST).collect(), |ip| ip.to_canonical().to_string())
 }
 
-/// What an event says, and the fields that may name a host.
+/// What an event says, why, and the fields that may name a host.
 #[derive(Default)]
 struct Fields {
     what: String,
-    hosts: [Option<String>; HOSTS.len()],
+    why: Option<String>,
+    hosts: BTreeMap<&'static str, String>,
+}
+
+impl Fields {
+    fn kind(mut self, level: u8) -> Kind {
+        let order = if level < NEWS { &HOSTS } else { &PEERS };
+        let host = order.iter().find_map(|name| self.hosts.remove(name)).map(|host| host_of(&host));
+        let why = self.why.map(|why| why.chars().take(HOST).collect());
+        Kind { level, what: self.what, why, host }
+    }
 }
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            self.what = format!("{value:?}");
-        } else if let Some(place) = HOSTS.iter().position(|name| *name == field.name()) {
-            self.hosts[place] = Some(format!("{value:?}"));
+        match field.name() {
+            "message" => self.what = format!("{value:?}"),
+            "why" => self.why = Some(format!("{value:?}")),
+            name if HOSTS.contains(&name) => _ = self.hosts.insert(name, format!("{value:?}")),
+            _ => {}
         }
     }
 }
@@ -140,6 +161,23 @@ impl Visit for Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn kind(level: u8, why: &str, hosts: &[(&'static str, &str)]) -> Kind {
+        let hosts = hosts.iter().map(|(name, host)| (*name, (*host).to_owned())).collect();
+        Fields { what: "x".to_owned(), why: Some(why.to_owned()), hosts }.kind(level)
+    }
+
+    #[test]
+    fn what_differs_for_its_reader_is_of_different_kinds() {
+        let (one, other) = (("peer", "0a"), ("peer", "0b"));
+        let at = ("address", "192.0.2.7:1");
+        assert_ne!(kind(NEWS, "", &[one, at]), kind(NEWS, "", &[other, at]), "links to two peers of a host");
+        assert_eq!(kind(1, "", &[one, at]), kind(1, "", &[other, at]), "a host under two ids");
+        assert_ne!(kind(1, "a", &[at]), kind(1, "b", &[at]), "two reasons");
+        let bootstraps = ["192.0.2.1:1", "192.0.2.2:1"].map(|at| kind(1, "", &[("bootstrap", at)]));
+        assert_ne!(bootstraps[0], bootstraps[1]);
+        assert_eq!(kind(1, &"x".repeat(900), &[]).why.unwrap().len(), HOST);
+    }
 
     #[test]
     fn ports_make_no_other_host() {
