@@ -203,22 +203,26 @@ impl Overlay {
             if self.links.contains_key(&id) || self.database.get(id).is_some_and(Entry::is_absent) {
                 continue;
             }
-            let Some(to) = self.addresses_of(id).first() else { continue };
+            let Some(to) = self.addresses_of(id).first() else {
+                self.measure_no_more(id);
+                continue;
+            };
             if self.policing.measures(self.now, to) {
                 self.probe(id);
             }
         }
     }
 
-    /// Asks `id` for an answer, over UDP, or over TCP where datagrams got none.
+    /// Asks `id` for an answer, over UDP, or over TCP where datagrams got none. Who can be asked nowhere gives none.
     pub(super) fn probe(&mut self, id: NodeId) {
         if self.probes.is_waiting(id) {
             return;
         }
         let addresses = self.addresses_of(id);
         self.probes.begin(id, addresses);
-        if let Some(to) = self.probes.next_address(id) {
-            self.probe_at(id, to);
+        match self.probes.next_address(id) {
+            Some(to) => self.probe_at(id, to),
+            None => self.unreached(id),
         }
     }
 
@@ -232,8 +236,17 @@ impl Overlay {
         }
     }
 
-    /// No answer of its own yet: the next of its addresses is asked as well, unless its host is asked enough.
-    pub(super) fn probe_further(&mut self, id: NodeId) {
+    /// No answer of its own yet: the next of its addresses is asked as well. Where there was none to ask and the others
+    /// have failed, the attempt is over.
+    pub(super) fn probe_on(&mut self, id: NodeId) {
+        self.probe_further(id);
+        if self.probes.in_vain(id) {
+            self.probe_failed(id);
+        }
+    }
+
+    /// Asks at the next address whose host is not asked enough.
+    fn probe_further(&mut self, id: NodeId) {
         while let Some(to) = self.probes.next_address(id) {
             if self.policing.measures(self.now, to) {
                 return self.probe_at(id, to);
@@ -286,10 +299,21 @@ impl Overlay {
         }
     }
 
-    /// The way to `id` is measured no more.
+    /// The way to `id` is measured no more, and nobody waits for its answer.
     pub(super) fn measure_no_more(&mut self, id: NodeId) {
         self.probes.forget(id);
+        self.timers.cancel(Timer::Probe(id));
         self.call_ended(id, Purpose::Probe);
+        self.forming.given_up(id);
+        self.healing.given_up(id);
+    }
+
+    /// `id` is one less of those who are remembered or linked with: if nothing says any more where it lives, the way to it
+    /// is measured no more.
+    pub(super) fn forget_if_unknown(&mut self, id: NodeId) {
+        if !self.links.contains_key(&id) && self.addresses_of(id).is_empty() {
+            self.measure_no_more(id);
+        }
     }
 
     fn tcp_probes(&self) -> usize {

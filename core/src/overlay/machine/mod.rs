@@ -339,7 +339,7 @@ impl Overlay {
                 Timer::Repair => self.repair(),
                 Timer::Suit(id) => self.suit_overdue(id),
                 Timer::Settle(id) => self.settled(id),
-                Timer::Probe(id) => self.probe_further(id),
+                Timer::Probe(id) => self.probe_on(id),
                 Timer::Call(id, purpose) => self.call_next(id, purpose),
                 Timer::Remove(id) => self.remove_silent(id),
                 Timer::Guest(id) => self.guest_over(id),
