@@ -16,9 +16,6 @@ use crate::kernel::Time;
 /// four seconds.
 const FRESH_PER_PULSE: usize = 32;
 
-/// For so long nobody is chosen to whom full-size packets get lost.
-const NARROW: Duration = Duration::from_secs(60);
-
 /// What is known of the way to one node.
 #[derive(Clone, Debug)]
 pub(super) struct Measured {
@@ -82,8 +79,6 @@ pub(super) struct Probes {
     order: VecDeque<(Time, Token)>,
     cursor: Option<NodeId>,
     owed: u64,
-    /// Those on the way to whom full-size packets get lost, and when that was found out.
-    narrow: BTreeMap<NodeId, Time>,
 }
 
 impl Probes {
@@ -94,21 +89,6 @@ impl Probes {
             entry.insert(Measured::new(now, self.learnt));
             self.fresh.insert(self.learnt, id);
         }
-    }
-
-    /// The way to a node does not carry full-size packets.
-    pub(super) fn narrow(&mut self, now: Time, id: NodeId) {
-        self.narrow.insert(id, now);
-    }
-
-    /// Whether the way to a node did not carry full-size packets lately.
-    pub(super) fn is_narrow(&self, id: NodeId) -> bool {
-        self.narrow.contains_key(&id)
-    }
-
-    /// A way that was narrow may be wider by now.
-    pub(super) fn widen(&mut self, now: Time) {
-        self.narrow.retain(|_, found| now.since(*found) < NARROW);
     }
 
     /// The way to a node is of no interest any more.

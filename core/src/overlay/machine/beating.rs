@@ -31,10 +31,10 @@ impl Overlay {
             self.watch_silence(id);
         }
         self.expire_probes();
-        self.probes.widen(self.now);
         self.look_for_room();
         if self.is_running() {
             self.probe_due();
+            self.probe_narrow();
         }
     }
 
@@ -129,7 +129,7 @@ impl Overlay {
     fn watch_passage(&mut self, id: NodeId, beat: &Beat) {
         let Some(link) = self.links.get_mut(&id) else { return };
         if link.width.told(self.now, beat) {
-            self.probes.narrow(self.now, id);
+            self.narrow.found(self.now, id, link.endpoint);
             return self.abandon(id, "it does not carry full-size packets");
         }
         if !link.live() || beat.hears != Hears::Datagrams {
@@ -204,12 +204,23 @@ impl Overlay {
                 continue;
             }
             let Some(to) = self.addresses_of(id).first() else {
-                self.measure_no_more(id);
+                self.forget_if_unknown(id);
                 continue;
             };
             if self.policing.measures(self.now, to) {
                 self.probe(id);
             }
+        }
+    }
+
+    /// Sends full-size probes where they got lost, or where the node has answered small ones since.
+    fn probe_narrow(&mut self) {
+        for (id, found_at) in self.narrow.due(self.now) {
+            let (token, class) = (self.token(), Class::Urgent);
+            self.narrow.asked(id, token);
+            let to = self.probes.get(id).and_then(|peer| peer.at).unwrap_or(found_at);
+            let payload = wire::emit_padded_ping(&Ping::new(token, id), DATAGRAM);
+            self.out.push_back(Output::Datagram { port: UDP, to, payload, class });
         }
     }
 
@@ -229,7 +240,7 @@ impl Overlay {
     fn probe_at(&mut self, id: NodeId, to: SocketAddr) {
         let token = self.token();
         self.probes.sent(self.now, id, token, to);
-        let (payload, class) = (wire::emit_ping(&Ping { token, id }), Class::Urgent);
+        let (payload, class) = (wire::emit_ping(&Ping::new(token, id)), Class::Urgent);
         self.out.push_back(Output::Datagram { port: UDP, to, payload, class });
         if self.probes.has_more(id) {
             self.timers.set(Timer::Probe(id), self.now + STAGGER);
@@ -255,6 +266,9 @@ impl Overlay {
     }
 
     pub(super) fn pong(&mut self, pong: &Pong) {
+        if self.narrow.answered(pong) {
+            return;
+        }
         let when = if self.is_late() { Heard::Late } else { Heard::InTime };
         match self.probes.answered(self.now, pong, when) {
             Answer::Meant(id) => {
@@ -302,6 +316,7 @@ impl Overlay {
     /// The way to `id` is measured no more, and nobody waits for its answer.
     pub(super) fn measure_no_more(&mut self, id: NodeId) {
         self.probes.forget(id);
+        self.narrow.forget(id);
         self.timers.cancel(Timer::Probe(id));
         self.call_ended(id, Purpose::Probe);
         self.forming.given_up(id);
@@ -309,9 +324,10 @@ impl Overlay {
     }
 
     /// `id` is one less of those who are remembered or linked with: if nothing says any more where it lives, the way to it
-    /// is measured no more.
+    /// is measured no more. A narrow one stays so as long as there is room for it.
     pub(super) fn forget_if_unknown(&mut self, id: NodeId) {
-        if !self.links.contains_key(&id) && self.addresses_of(id).is_empty() {
+        let known = self.links.contains_key(&id) || self.narrow.has(id);
+        if !known && self.addresses_of(id).is_empty() {
             self.measure_no_more(id);
         }
     }

@@ -140,7 +140,7 @@ impl Overlay {
             && !self.links.contains_key(&id)
             && !self.choosing.courts(id)
             && !self.choosing.refused.contains(&id)
-            && !self.probes.is_narrow(id)
+            && !self.narrow.has(id)
             && !self.forming.sounded.contains(&id)
             && !self.has_left(id)
     }

@@ -41,6 +41,7 @@ use super::event::{Command, Event, Refusal, Reply};
 use super::flood::{Duplicates, OlderReplies};
 use super::link::Link;
 use super::names::{NodeId, Token};
+use super::narrow::Narrow;
 use super::pace::Pace;
 use super::probes::Probes;
 use crate::kernel::{ConnId, Input, Machine, Output, Port, Rng, Streams, Ticket, Time, Timers, Wake};
@@ -213,6 +214,7 @@ pub struct Overlay {
     older: OlderReplies,
     origin: Origin,
     probes: Probes,
+    narrow: Narrow,
     choosing: Choosing,
     joining: Joining,
     forming: Forming,
@@ -262,6 +264,7 @@ impl Overlay {
             older: OlderReplies::new(streams.keyed("older")),
             origin: Origin::default(),
             probes: Probes::default(),
+            narrow: Narrow::default(),
             choosing: Choosing::new(&config),
             joining: Joining::default(),
             forming: Forming::default(),
