@@ -151,7 +151,7 @@ fn drop_a_duplicate(bencher: Bencher<'_, '_>) {
 fn answer_a_probe(bencher: Bencher<'_, '_>) {
     let mut bench = Bench::new();
     let from = name(1).addr;
-    let ping = emit_ping(&Ping { token: Token(0x0123_4567_89ab_cdef), id: NodeId(0) });
+    let ping = emit_ping(&Ping::new(Token(0x0123_4567_89ab_cdef), NodeId(0)));
     bencher.counter(ItemsCount::new(1u32)).bench_local(|| {
         bench.node.handle(bench.now, Input::Datagram { port: Port(0), from, bytes: &ping });
         bench.drain()

@@ -143,7 +143,8 @@ fn head(rng: &mut Rng) -> DataHead {
 }
 
 fn ping(rng: &mut Rng) -> Ping {
-    Ping { token: token(rng), id: id(rng) }
+    let padding = if rng.percent(20) { 1_000 } else { 0 };
+    Ping { padding, ..Ping::new(token(rng), id(rng)) }
 }
 
 fn pong(rng: &mut Rng) -> Pong {

@@ -78,6 +78,7 @@ mod lawful;
 pub mod link;
 mod machine;
 mod names;
+mod narrow;
 mod notices;
 #[cfg(feature = "sim")]
 pub mod oracle;

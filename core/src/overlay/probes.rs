@@ -16,9 +16,6 @@ use crate::kernel::Time;
 /// four seconds.
 const FRESH_PER_PULSE: usize = 32;
 
-/// For so long nobody is chosen to whom full-size packets get lost.
-const NARROW: Duration = Duration::from_secs(60);
-
 /// What is known of the way to one node.
 #[derive(Clone, Debug)]
 pub(super) struct Measured {
@@ -32,12 +29,20 @@ pub(super) struct Measured {
     pub failed: u32,
     /// Which of its addresses answered last.
     pub at: Option<SocketAddr>,
-    attempt: Attempt<Token>,
+    /// To get an answer, until it came or there is none.
+    attempt: Option<Attempt<Token>>,
+    /// Its place among those who are measured soon.
+    fresh: Option<u64>,
 }
 
 impl Measured {
-    fn new(now: Time) -> Self {
-        Measured { rtt: None, heard: now, answered: None, failed: 0, at: None, attempt: Attempt::default() }
+    fn new(now: Time, fresh: u64) -> Self {
+        let fresh = Some(fresh);
+        Measured { rtt: None, heard: now, answered: None, failed: 0, at: None, attempt: None, fresh }
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.attempt.as_ref().is_some_and(|attempt| !attempt.is_over())
     }
 
     /// The cost of a link to it; `None` while unmeasured, or when it answers no more.
@@ -67,42 +72,30 @@ pub(super) enum Answer {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Probes {
     peers: BTreeMap<NodeId, Measured>,
-    fresh: VecDeque<NodeId>,
+    /// Those who are measured soon, in the order in which they were heard of.
+    fresh: BTreeMap<u64, NodeId>,
+    learnt: u64,
     waiting: BTreeMap<Token, Waiting>,
     order: VecDeque<(Time, Token)>,
     cursor: Option<NodeId>,
     owed: u64,
-    /// Those on the way to whom full-size packets get lost, and when that was found out.
-    narrow: BTreeMap<NodeId, Time>,
 }
 
 impl Probes {
     /// A node was heard of: it is measured soon.
     pub(super) fn learn(&mut self, now: Time, id: NodeId) {
         if let alloc::collections::btree_map::Entry::Vacant(entry) = self.peers.entry(id) {
-            entry.insert(Measured::new(now));
-            self.fresh.push_back(id);
+            self.learnt += 1;
+            entry.insert(Measured::new(now, self.learnt));
+            self.fresh.insert(self.learnt, id);
         }
     }
 
-    /// The way to a node does not carry full-size packets.
-    pub(super) fn narrow(&mut self, now: Time, id: NodeId) {
-        self.narrow.insert(id, now);
-    }
-
-    /// Whether the way to a node did not carry full-size packets lately.
-    pub(super) fn is_narrow(&self, id: NodeId) -> bool {
-        self.narrow.contains_key(&id)
-    }
-
-    /// A way that was narrow may be wider by now.
-    pub(super) fn widen(&mut self, now: Time) {
-        self.narrow.retain(|_, found| now.since(*found) < NARROW);
-    }
-
-    /// A node is gone from the database.
+    /// The way to a node is of no interest any more.
     pub(super) fn forget(&mut self, id: NodeId) {
-        self.peers.remove(&id);
+        if let Some(place) = self.peers.remove(&id).and_then(|peer| peer.fresh) {
+            self.fresh.remove(&place);
+        }
     }
 
     /// What is known of the way to `id`.
@@ -115,11 +108,12 @@ impl Probes {
     pub(super) fn due(&mut self, pulse: Duration, period: Duration) -> Vec<NodeId> {
         let mut due: Vec<NodeId> = Vec::new();
         while due.len() < FRESH_PER_PULSE
-            && let Some(id) = self.fresh.pop_front()
+            && let Some((_, id)) = self.fresh.pop_first()
         {
-            if self.peers.contains_key(&id) {
-                due.push(id);
+            if let Some(peer) = self.peers.get_mut(&id) {
+                peer.fresh = None;
             }
+            due.push(id);
         }
         let period = u64::try_from(period.as_micros()).unwrap_or(u64::MAX).max(1);
         let pulse = u64::try_from(pulse.as_micros()).unwrap_or(u64::MAX);
@@ -142,24 +136,24 @@ impl Probes {
     /// An attempt to get an answer of `id` at one of these begins.
     pub(super) fn begin(&mut self, id: NodeId, addresses: Addresses) {
         if let Some(peer) = self.peers.get_mut(&id) {
-            peer.attempt = Attempt::new(addresses);
+            peer.attempt = Some(Attempt::new(addresses));
         }
     }
 
     /// Where `id` is to be probed next in this attempt.
     pub(super) fn next_address(&mut self, id: NodeId) -> Option<SocketAddr> {
-        self.peers.get_mut(&id)?.attempt.take_next()
+        self.peers.get_mut(&id)?.attempt.as_mut()?.take_next()
     }
 
     /// Whether this attempt has an address left.
     pub(super) fn has_more(&self, id: NodeId) -> bool {
-        self.peers.get(&id).is_some_and(|peer| peer.attempt.has_more())
+        self.peers.get(&id).and_then(|peer| peer.attempt.as_ref()).is_some_and(Attempt::has_more)
     }
 
     /// A probe with `token` goes to `id` at one of its addresses.
     pub(super) fn sent(&mut self, now: Time, id: NodeId, token: Token, to: SocketAddr) {
         if let Some(peer) = self.peers.get_mut(&id) {
-            peer.attempt.begun(token, to);
+            peer.attempt.get_or_insert_default().begun(token, to);
             self.waiting.insert(token, Waiting { id, sent: now });
             self.order.push_back((now, token));
         }
@@ -167,7 +161,7 @@ impl Probes {
 
     /// Whether an attempt to get an answer of `id` is under way.
     pub(super) fn is_waiting(&self, id: NodeId) -> bool {
-        self.peers.get(&id).is_some_and(|peer| !peer.attempt.is_over())
+        self.peers.get(&id).is_some_and(Measured::is_waiting)
     }
 
     /// An answer came, from wherever. With that of who was meant the attempt is over, and what else it had under way is
@@ -175,13 +169,14 @@ impl Probes {
     pub(super) fn answered(&mut self, now: Time, pong: &Pong, when: Heard) -> Answer {
         let Some(Waiting { id, sent }) = self.waiting.remove(&pong.token) else { return Answer::Stray };
         let Some(peer) = self.peers.get_mut(&id) else { return Answer::Stray };
+        let Some(attempt) = &mut peer.attempt else { return Answer::Stray };
         if pong.id != id {
-            let Some(at) = peer.attempt.failed(pong.token) else { return Answer::Stray };
+            let Some(at) = attempt.failed(pong.token) else { return Answer::Stray };
             peer.at = peer.at.filter(|known| *known != at);
             return Answer::Another(id);
         }
-        let Some((at, others)) = peer.attempt.answered(pong.token) else { return Answer::Stray };
-        peer.attempt.end();
+        let Some((at, others)) = attempt.answered(pong.token) else { return Answer::Stray };
+        peer.attempt = None;
         for other in others {
             self.waiting.remove(&other);
         }
@@ -196,11 +191,12 @@ impl Probes {
         Answer::Meant(id)
     }
 
-    /// Counts the attempt to get an answer of `id` as one in vain if it is over; whether it is.
+    /// Counts the attempt to get an answer of `id`, once, as one in vain if it is over without one; whether it is.
     pub(super) fn in_vain(&mut self, id: NodeId) -> bool {
-        let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.attempt.is_over()) else { return false };
-        peer.failed = peer.failed.saturating_add(1);
-        true
+        let Some(peer) = self.peers.get_mut(&id) else { return false };
+        let over = peer.attempt.take_if(|attempt| attempt.is_over()).is_some();
+        peer.failed = peer.failed.saturating_add(u32::from(over));
+        over
     }
 
     /// A link to `id` measured the way, and heard it last at `at`: as good as an answer then.
@@ -231,7 +227,7 @@ impl Probes {
             if let Some(Waiting { id, .. }) = self.waiting.remove(&token)
                 && let Some(peer) = self.peers.get_mut(&id)
             {
-                peer.attempt.failed(token);
+                peer.attempt.as_mut().and_then(|attempt| attempt.failed(token));
                 failed.extend(Some(id).filter(|id| self.in_vain(*id)));
             }
         }
@@ -365,6 +361,18 @@ mod tests {
         assert_eq!((peer.failed, peer.answered, peer.at, peer.rtt), (1, None, None, None));
         assert_eq!(probes.expire(Time::from_secs(3), timeout), [], "it has failed already");
         assert_eq!(answered(&mut probes, 9, 2, id), Answer::Stray, "the token is used");
+    }
+
+    #[test]
+    fn who_comes_and_goes_waits_once_to_be_measured() {
+        let mut probes = Probes::default();
+        for _ in 0..1_000 {
+            probes.learn(Time::ZERO, NodeId(7));
+            probes.forget(NodeId(7));
+        }
+        probes.learn(Time::ZERO, NodeId(7));
+        assert_eq!(probes.fresh.len(), 1);
+        assert_eq!(probes.due(Duration::ZERO, Duration::from_secs(35)), [NodeId(7)]);
     }
 
     #[test]

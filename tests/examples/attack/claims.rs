@@ -106,7 +106,7 @@ impl Attack {
             }
             Attack::Hashes => upt(EVIL, sequence, &[n, 1]).emit(),
             Attack::Asks => Packet::Ask(Ask { range: None, have: Have::default() }).emit(),
-            Attack::Pings => Packet::Ping(Ping { token: Token(sequence.into()), id: NodeId(1) }).emit(),
+            Attack::Pings => Packet::Ping(Ping::new(Token(sequence.into()), NodeId(1))).emit(),
             Attack::Pieces => {
                 let chunk = Bytes::from(vec![b'x'; 8_000]);
                 Packet::Seg(Segment::new(sequence, 1, 2, chunk).expect("a piece")).emit()

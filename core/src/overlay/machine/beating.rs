@@ -31,10 +31,10 @@ impl Overlay {
             self.watch_silence(id);
         }
         self.expire_probes();
-        self.probes.widen(self.now);
         self.look_for_room();
         if self.is_running() {
             self.probe_due();
+            self.probe_narrow();
         }
     }
 
@@ -131,7 +131,7 @@ impl Overlay {
     fn watch_passage(&mut self, id: NodeId, beat: &Beat) {
         let Some(link) = self.links.get_mut(&id) else { return };
         if link.width.told(self.now, beat) {
-            self.probes.narrow(self.now, id);
+            self.narrow.found(self.now, id, link.endpoint);
             return self.abandon(id, "it does not carry full-size packets");
         }
         if !link.live() || beat.hears != Hears::Datagrams {
@@ -206,37 +206,61 @@ impl Overlay {
             if self.links.contains_key(&id) || self.database.get(id).is_some_and(Entry::is_absent) {
                 continue;
             }
-            let Some(to) = self.addresses_of(id).first() else { continue };
+            let Some(to) = self.addresses_of(id).first() else {
+                self.forget_if_unknown(id);
+                continue;
+            };
             if self.policing.measures(self.now, to) {
                 self.probe(id);
             }
         }
     }
 
-    /// Asks `id` for an answer, over UDP, or over TCP where datagrams got none.
+    /// Sends full-size probes where they got lost, or where the node has answered small ones since.
+    fn probe_narrow(&mut self) {
+        for (id, found_at) in self.narrow.due(self.now) {
+            let (token, class) = (self.token(), Class::Urgent);
+            self.narrow.asked(id, token);
+            let to = self.probes.get(id).and_then(|peer| peer.at).unwrap_or(found_at);
+            let payload = wire::emit_padded_ping(&Ping::new(token, id), DATAGRAM);
+            self.out.push_back(Output::Datagram { port: UDP, to, payload, class });
+        }
+    }
+
+    /// Asks `id` for an answer, over UDP, or over TCP where datagrams got none. Who can be asked nowhere gives none.
     pub(super) fn probe(&mut self, id: NodeId) {
         if self.probes.is_waiting(id) {
             return;
         }
         let addresses = self.addresses_of(id);
         self.probes.begin(id, addresses);
-        if let Some(to) = self.probes.next_address(id) {
-            self.probe_at(id, to);
+        match self.probes.next_address(id) {
+            Some(to) => self.probe_at(id, to),
+            None => self.unreached(id),
         }
     }
 
     fn probe_at(&mut self, id: NodeId, to: SocketAddr) {
         let token = self.token();
         self.probes.sent(self.now, id, token, to);
-        let (payload, class) = (wire::emit_ping(&Ping { token, id }), Class::Urgent);
+        let (payload, class) = (wire::emit_ping(&Ping::new(token, id)), Class::Urgent);
         self.out.push_back(Output::Datagram { port: UDP, to, payload, class });
         if self.probes.has_more(id) {
             self.timers.set(Timer::Probe(id), self.now + STAGGER);
         }
     }
 
-    /// No answer of its own yet: the next of its addresses is asked as well, unless its host is asked enough.
-    pub(super) fn probe_further(&mut self, id: NodeId) {
+    /// No answer of its own yet: the next of its addresses is asked as well. Where there was none to ask and the others
+    /// have failed, the attempt is over.
+    pub(super) fn probe_on(&mut self, id: NodeId) {
+        self.probe_further(id);
+        if self.probes.in_vain(id) {
+            self.probe_failed(id);
+        }
+    }
+
+    /// Asks at the next address whose host is not asked enough.
+    fn probe_further(&mut self, id: NodeId) {
         while let Some(to) = self.probes.next_address(id) {
             if self.policing.measures(self.now, to) {
                 return self.probe_at(id, to);
@@ -245,6 +269,9 @@ impl Overlay {
     }
 
     pub(super) fn pong(&mut self, pong: &Pong) {
+        if self.narrow.answered(pong) {
+            return;
+        }
         let when = if self.is_late() { Heard::Late } else { Heard::InTime };
         match self.probes.answered(self.now, pong, when) {
             Answer::Meant(id) => {
@@ -289,10 +316,23 @@ impl Overlay {
         }
     }
 
-    /// The way to `id` is measured no more.
+    /// The way to `id` is measured no more, and nobody waits for its answer.
     pub(super) fn measure_no_more(&mut self, id: NodeId) {
         self.probes.forget(id);
+        self.narrow.forget(id);
+        self.timers.cancel(Timer::Probe(id));
         self.call_ended(id, Purpose::Probe);
+        self.forming.given_up(id);
+        self.healing.given_up(id);
+    }
+
+    /// `id` is one less of those who are remembered or linked with: if nothing says any more where it lives, the way to it
+    /// is measured no more. A narrow one stays so as long as there is room for it.
+    pub(super) fn forget_if_unknown(&mut self, id: NodeId) {
+        let known = self.links.contains_key(&id) || self.narrow.has(id);
+        if !known && self.addresses_of(id).is_empty() {
+            self.measure_no_more(id);
+        }
     }
 
     fn tcp_probes(&self) -> usize {

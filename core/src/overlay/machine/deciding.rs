@@ -242,7 +242,7 @@ impl Overlay {
                 entry.free() != Some(0)
                     && !dead
                     && !self.choosing.refused.contains(&entry.id())
-                    && !self.probes.is_narrow(entry.id())
+                    && !self.narrow.has(entry.id())
             }
         }
     }

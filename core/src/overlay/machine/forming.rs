@@ -40,6 +40,11 @@ impl Forming {
         self.wave.min(SOUNDED.saturating_sub(self.sounded.len()))
     }
 
+    /// One who was asked is not waited for any more.
+    pub(super) fn given_up(&mut self, id: NodeId) {
+        self.sounded.remove(&id);
+    }
+
     /// Nobody more is wanted: answers that still come are measurements and no more.
     fn rest(&mut self) {
         *self = Forming::default();
@@ -60,7 +65,9 @@ impl Overlay {
             return self.measure_or_look_again();
         }
         let wave = self.forming.next_wave(places);
-        let asked: Vec<NodeId> = self.strangers_by_name().into_iter().take(wave).collect();
+        let strangers = self.strangers_by_name().into_iter();
+        let asked: Vec<NodeId> =
+            strangers.filter(|id| !self.addresses_of(*id).is_empty()).take(wave).collect();
         let more = !asked.is_empty();
         for id in asked {
             self.sound(id);
@@ -133,7 +140,7 @@ impl Overlay {
             && !self.links.contains_key(&id)
             && !self.choosing.courts(id)
             && !self.choosing.refused.contains(&id)
-            && !self.probes.is_narrow(id)
+            && !self.narrow.has(id)
             && !self.forming.sounded.contains(&id)
             && !self.has_left(id)
     }

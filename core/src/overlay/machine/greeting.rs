@@ -63,7 +63,7 @@ impl Overlay {
         if self.config.is_watcher() {
             return Err(Reason::Bootstrap);
         }
-        if self.probes.is_narrow(id) {
+        if self.narrow.has(id) {
             return Err(Reason::Narrow);
         }
         if self.open_link_stays(id, greeting) {

@@ -128,6 +128,7 @@ impl Overlay {
             let longest = self.healing.peers.iter().max_by_key(|(_, peer)| peer.silent).map(|(id, _)| *id);
             if let Some(id) = longest {
                 self.healing.peers.remove(&id);
+                self.forget_if_unknown(id);
             }
         }
     }

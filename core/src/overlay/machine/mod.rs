@@ -44,6 +44,7 @@ use super::event::{Command, Event, Refusal, Reply};
 use super::flood::{Duplicates, OlderReplies};
 use super::link::Link;
 use super::names::{NodeId, Token};
+use super::narrow::Narrow;
 use super::pace::Pace;
 use super::probes::Probes;
 use crate::kernel::{ConnId, Input, Machine, Output, Port, Rng, Streams, Ticket, Time, Timers, Wake};
@@ -221,6 +222,7 @@ pub struct Overlay {
     older: OlderReplies,
     origin: Origin,
     probes: Probes,
+    narrow: Narrow,
     choosing: Choosing,
     joining: Joining,
     forming: Forming,
@@ -272,6 +274,7 @@ impl Overlay {
             older: OlderReplies::new(streams.keyed("older")),
             origin: Origin::default(),
             probes: Probes::default(),
+            narrow: Narrow::default(),
             choosing: Choosing::new(&config),
             joining: Joining::default(),
             forming: Forming::default(),
@@ -351,7 +354,7 @@ impl Overlay {
                 Timer::Stranded => self.reach_stranded(),
                 Timer::Suit(id) => self.suit_overdue(id),
                 Timer::Settle(id) => self.settled(id),
-                Timer::Probe(id) => self.probe_further(id),
+                Timer::Probe(id) => self.probe_on(id),
                 Timer::Call(id, purpose) => self.call_next(id, purpose),
                 Timer::Remove(id) => self.remove_silent(id),
                 Timer::Guest(id) => self.guest_over(id),

@@ -112,6 +112,7 @@ impl Overlay {
         if let Some(at) = link.beats.heard_at() {
             self.probes.heard(at, id, link.rtt.filter(|_| link.live()));
         }
+        self.forget_if_unknown(id);
         for timer in [Timer::Silence(id), Timer::Remove(id), Timer::Guest(id)] {
             self.timers.cancel(timer);
         }

@@ -217,7 +217,7 @@ impl Overlay {
                 self.connected(conn, Kind::Probe, remote);
                 let token = self.token();
                 self.probes.sent(self.now, id, token, remote);
-                self.send_packet(conn, Class::Urgent, &Packet::Ping(Ping { token, id }));
+                self.send_packet(conn, Class::Urgent, &Packet::Ping(Ping::new(token, id)));
             }
             Dial::Abandoned => {
                 self.connected(conn, Kind::Closing, remote);

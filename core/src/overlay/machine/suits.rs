@@ -62,7 +62,7 @@ impl Overlay {
 
     /// Begins a suit as `role`.
     pub(super) fn court_as(&mut self, id: NodeId, role: Role, replaces: Option<NodeId>) {
-        if self.choosing.courts(id) || self.probes.is_narrow(id) {
+        if self.choosing.courts(id) || self.narrow.has(id) {
             return;
         }
         let fresh =

@@ -103,6 +103,12 @@ pub fn emit_ping(ping: &Ping) -> Bytes {
     Packet::Ping(*ping).emit()
 }
 
+/// PING with CRLF, padded to so many octets in all, as far as it is shorter.
+pub fn emit_padded_ping(ping: &Ping, octets: usize) -> Bytes {
+    let short = emit_ping(&Ping { padding: 0, ..*ping }).len();
+    emit_ping(&Ping { padding: padding(short, octets), ..*ping })
+}
+
 /// PONG with CRLF.
 pub fn emit_pong(pong: &Pong) -> Bytes {
     Packet::Pong(*pong).emit()
@@ -116,8 +122,20 @@ pub fn emit_beat(beat: &Beat) -> Bytes {
 /// HB with CRLF, padded to so many octets in all, as far as it is shorter.
 pub fn emit_padded_beat(beat: &Beat, octets: usize) -> Bytes {
     let short = emit_beat(&Beat { padding: 0, ..*beat }).len();
-    let padding = octets.saturating_sub(short + 1).min(limits::PADDING_LIMIT.into());
-    emit_beat(&Beat { padding: u16::try_from(padding).unwrap_or(limits::PADDING_LIMIT), ..*beat })
+    emit_beat(&Beat { padding: padding(short, octets), ..*beat })
+}
+
+/// The padding that makes a packet of `short` octets one of so many.
+fn padding(short: usize, octets: usize) -> u16 {
+    let padding = u16::try_from(octets.saturating_sub(short + 1));
+    padding.unwrap_or(limits::PADDING_LIMIT).min(limits::PADDING_LIMIT)
+}
+
+fn put_padding(out: &mut impl BufMut, padding: u16) {
+    if padding > 0 {
+        out.put_u8(b'@');
+        out.put_bytes(b'.', padding.into());
+    }
 }
 
 /// DAT: its line, the payload, and the CRLF after each. The length written is that of `payload`.
@@ -340,6 +358,7 @@ impl Put for Ping {
         self.token.put(out);
         out.put_u8(b'@');
         self.id.put(out);
+        put_padding(out, self.padding);
     }
 }
 
@@ -368,10 +387,7 @@ impl Put for Beat {
         if let Some(read) = self.read {
             put_number(out, read);
         }
-        if self.padding > 0 {
-            out.put_u8(b'@');
-            out.put_bytes(b'.', self.padding.into());
-        }
+        put_padding(out, self.padding);
     }
 }
 

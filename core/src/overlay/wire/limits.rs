@@ -87,7 +87,7 @@ pub const OTHER_LIMIT: usize = 256;
 pub const NAME_LIMIT: usize = 16;
 /// The most octets of a reason.
 pub const REASON_LIMIT: usize = 64;
-/// The most octets of padding in a heartbeat: as long as the largest datagram between neighbours.
+/// The most octets of padding in a heartbeat or a probe: as long as the largest datagram between neighbours.
 pub const PADDING_LIMIT: u16 = 1_200;
 /// The most octets of a network's name.
 pub const NETWORK_LIMIT: usize = 32;

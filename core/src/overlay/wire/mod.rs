@@ -39,7 +39,7 @@
 //! seg        = "SEG@" number "@" index "@" count "@" chunk       ; index below count
 //! sum        = "SUM@" [ range "@" ] number "@" 32HEX             ; how many records, and their digest
 //! ask        = "ASK@" [ range "@" ] [ have *( "|" have ) ]       ; ids ascending, at most NODES_LIMIT
-//! ping       = "PING@" token "@" id             ; who is meant
+//! ping       = "PING@" token "@" id [ "@" padding ]              ; who is meant
 //! pong       = "PONG@" token "@" id             ; the token of the PING, and who answers
 //! hb         = "HB@" token "@" long "@" long "@" long            ; number from 1, last heard, microseconds held
 //!              "@" hears "@" long "@" [ long ] [ "@" padding ]   ; last heard padded, octets of the link read
@@ -160,7 +160,8 @@ pub use body::Links;
 pub use bounded::{Bounded, Full};
 pub use datagram::{Datagram, read_datagram};
 pub use emit::{
-    data_size, emit_beat, emit_data, emit_datagram, emit_padded_beat, emit_ping, emit_pong, put_data, set_ttl,
+    data_size, emit_beat, emit_data, emit_datagram, emit_padded_beat, emit_padded_ping, emit_ping, emit_pong,
+    put_data, set_ttl,
 };
 pub use error::WireError;
 pub use limits::*;

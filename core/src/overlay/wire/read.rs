@@ -191,7 +191,8 @@ fn opt_range(text: &[u8]) -> Read<'_, Option<Range>> {
 
 /// The fields of PING.
 pub(super) fn ping(text: &[u8]) -> Read<'_, Ping> {
-    (field(token), field(id)).map(|(token, id)| Ping { token, id }).parse(text)
+    let (text, (token, id, padding)) = (field(token), field(id), opt(field(padding))).parse(text)?;
+    Ok((text, Ping { token, id, padding: padding.unwrap_or(0) }))
 }
 
 /// The fields of PONG.

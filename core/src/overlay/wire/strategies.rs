@@ -224,7 +224,7 @@ pub fn asks() -> impl Strategy<Value = Ask> {
 
 /// A probe.
 pub fn pings() -> impl Strategy<Value = Ping> {
-    (tokens(), ids()).prop_map(|(token, id)| Ping { token, id })
+    (tokens(), ids(), 0..=PADDING_LIMIT).prop_map(|(token, id, padding)| Ping { token, id, padding })
 }
 
 /// The answer to one.

@@ -588,7 +588,12 @@ fn the_seeds_fields_are_where_they_were() {
 fn small_ones_are_written_as_the_grammar_has_them() {
     let token = Token(0xab);
     let (meant, answers) = (NodeId(1), NodeId(2));
-    assert_eq!(emit_ping(&Ping { token, id: meant }), format!("PING@00000000000000ab@{}\r\n", id(1)));
+    let ping = Ping::new(token, meant);
+    assert_eq!(emit_ping(&ping), format!("PING@00000000000000ab@{}\r\n", id(1)));
+    let padded = emit_ping(&Ping { padding: 3, ..ping });
+    assert_eq!(padded, format!("PING@00000000000000ab@{}@...\r\n", id(1)));
+    let lengths = [1, 57, 58, 1_200, 9_000].map(|octets| emit_padded_ping(&ping, octets).len());
+    assert_eq!(lengths, [56, 56, 58, 1_200, 57 + usize::from(PADDING_LIMIT)]);
     assert_eq!(emit_pong(&Pong { token, id: answers }), format!("PONG@00000000000000ab@{}\r\n", id(2)));
     assert_eq!(
         emit_beat(&Beat { held: 20, ..Beat::first(token, 1) }),

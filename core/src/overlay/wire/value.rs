@@ -277,6 +277,15 @@ pub struct Ping {
     /// Whose answer is wanted; who knows an address alone gives any. It makes a question as long as its answer, so that
     /// nobody answers with more than was sent.
     pub id: NodeId,
+    /// Octets of padding, at most [`PADDING_LIMIT`](super::PADDING_LIMIT): whether full-size packets get through.
+    pub padding: u16,
+}
+
+impl Ping {
+    /// A small one.
+    pub const fn new(token: Token, id: NodeId) -> Self {
+        Ping { token, id, padding: 0 }
+    }
 }
 
 /// PONG: the answer to a PING.

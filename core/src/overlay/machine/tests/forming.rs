@@ -64,3 +64,67 @@ fn those_who_answer_too_late_are_not_dialled() {
         "the next wave answers at once, and only so many are dialled as are wanted"
     );
 }
+
+/// A record of `id` at `addr`, which links with 50, or has left.
+fn record_at(bench: &mut Bench, conn: ConnId, id: u128, addr: SocketAddr, left: bool) {
+    bench.sequence += 1;
+    let links = [50].map(|other| Listed {
+        id: NodeId(other),
+        cost: Cost::from_micros(10_000),
+        role: ListedRole::Both,
+        attributes: LinkAttributes::default(),
+    });
+    let attributes = Attributes { life: Some(1_800), left, ..Attributes::default() };
+    let links = Links::first(links.into_iter().filter(|_| !left));
+    let key = Key { incarnation: 1, sequence: bench.sequence };
+    let name = NodeName { addr, id: Some(NodeId(id)) };
+    bench.say(conn, &Packet::Upt(Upt::originate(key, name, 0, &Body::of(Update { attributes, links }))));
+}
+
+/// How long it takes until `ALIVE` is dialled.
+fn until_dialled(bench: &mut Bench) -> Duration {
+    let from = bench.now;
+    while !bench.dialled().contains(&ALIVE) && bench.now.since(from) < Duration::from_secs(9) {
+        bench.pass(Duration::from_millis(100));
+    }
+    bench.now.since(from)
+}
+
+#[test]
+fn who_cannot_be_dialled_keeps_nobody_from_being_asked() {
+    let mut bench = Bench::with(|config| config.periods.ping_timeout = Duration::from_secs(10));
+    let conn = bench.accept(50, Role::Chooser);
+    let nowhere = [
+        "0.0.0.0:0",
+        "10.0.0.1:0",
+        "0.0.0.0:7950",
+        "255.255.255.255:7950",
+        "224.0.0.1:7950",
+        "[::]:7950",
+        "[ff02::1]:7950",
+    ];
+    for id in 0..3_000 {
+        let addr = nowhere[usize::try_from(id).unwrap() % nowhere.len()].parse().unwrap();
+        record_at(&mut bench, conn, 200 + id, addr, false);
+    }
+    record_at(&mut bench, conn, ALIVE, address(ALIVE), false);
+    let took = until_dialled(&mut bench);
+    assert!(took <= Duration::from_secs(1), "{took:?}");
+    bench.pass(Duration::from_secs(40));
+    assert!(bench.asked.iter().all(|to| to.ip().is_loopback()), "nothing is sent to groups");
+}
+
+#[test]
+fn who_leaves_while_asked_keeps_nobody_from_being_asked() {
+    let mut bench = Bench::with(|config| config.periods.ping_timeout = Duration::from_secs(10));
+    bench.silent = (200..600).collect();
+    let conn = bench.accept(50, Role::Chooser);
+    (200..600).for_each(|id| record_at(&mut bench, conn, id, address(id), false));
+    bench.pass(Duration::from_secs(4));
+    let asked = bench.asked.iter().collect::<BTreeSet<_>>().len();
+    assert!(asked > 256, "no more can be asked: {asked}");
+    (200..600).for_each(|id| record_at(&mut bench, conn, id, address(id), true));
+    record_at(&mut bench, conn, ALIVE, address(ALIVE), false);
+    let took = until_dialled(&mut bench);
+    assert!(took <= Duration::from_secs(1), "{took:?}");
+}

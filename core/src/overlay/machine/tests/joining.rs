@@ -304,11 +304,11 @@ fn a_node_that_nobody_reaches_at_its_address_says_so_once() {
     assert_eq!(count(&bench), 0, "there is time for two rounds of probes");
     bench.pass(Duration::from_secs(60));
     assert!(count(&bench) == 1 && bench.node.status().unreached);
-    bench.datagram(2, &Packet::Ping(Ping { token: Token(7), id: NodeId(ME) }));
+    bench.datagram(2, &Packet::Ping(Ping::new(Token(7), NodeId(ME))));
     assert!(!bench.node.status().unreached);
 
     let mut bench = guest_of_one();
-    bench.datagram(2, &Packet::Ping(Ping { token: Token(7), id: NodeId(ME) }));
+    bench.datagram(2, &Packet::Ping(Ping::new(Token(7), NodeId(ME))));
     bench.pass(Duration::from_secs(120));
     assert_eq!(count(&bench), 0, "it was probed");
 }

@@ -97,6 +97,23 @@ fn a_day_of_comers_and_goers_leaves_nothing_behind() {
     assert!(node.timers.len() < 40, "{}", node.timers.len());
 }
 
+/// One host greets as always another, and stays for a moment.
+#[test]
+fn greetings_alone_leave_nobody_to_be_measured() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    let strangers = 200..3_200;
+    for id in strangers.clone() {
+        let conn = bench.accept(id, Role::Chooser);
+        assert!(bench.node.links.contains_key(&NodeId(id)));
+        bench.hang_up(conn);
+        if id % 50 == 0 {
+            bench.pass(Duration::from_millis(250));
+        }
+    }
+    let measured = strangers.filter(|id| bench.node.probes.get(NodeId(*id)).is_some()).count();
+    assert!(measured <= bench.node.config.bounds.remembered, "{measured}");
+}
+
 #[test]
 fn a_watcher_whom_everybody_refused_asks_again() {
     let mut bench = Bench::with(|config| *config = config.clone().watching());

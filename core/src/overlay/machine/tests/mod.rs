@@ -97,7 +97,7 @@ struct Bench {
     events: Vec<Event>,
     /// These answer neither beats nor probes.
     silent: BTreeSet<u128>,
-    /// These hear no padded beat.
+    /// These hear no padded beat and no padded probe.
     narrow: BTreeSet<u128>,
     /// Who lives at an address, if not the node that it has its number of.
     lives: BTreeMap<u128, u128>,
@@ -105,6 +105,8 @@ struct Bench {
     probes: usize,
     /// Where it sent them.
     asked: Vec<SocketAddr>,
+    /// Where it sent padded ones.
+    asked_padded: Vec<SocketAddr>,
     sequence: u32,
     /// Whom the node remembers of an earlier life, as its state has them.
     remembered: String,
@@ -137,6 +139,7 @@ impl Bench {
             lives: BTreeMap::new(),
             probes: 0,
             asked: Vec::new(),
+            asked_padded: Vec::new(),
             sequence: 0,
             remembered,
         };
@@ -198,14 +201,19 @@ impl Bench {
 
     fn hear_datagram(&mut self, to: SocketAddr, payload: &[u8]) {
         let id = u128::from(to.port() - 7_000);
-        if matches!(wire::read_datagram(payload), Ok(Datagram::Ping(_))) {
-            self.probes += 1;
-            self.asked.push(to);
+        match wire::read_datagram(payload) {
+            Ok(Datagram::Ping(Ping { padding: 0, .. })) => {
+                self.probes += 1;
+                self.asked.push(to);
+            }
+            Ok(Datagram::Ping(_)) => self.asked_padded.push(to),
+            _ => {}
         }
         if self.silent.contains(&id) {
             return;
         }
         match wire::read_datagram(payload).unwrap() {
+            Datagram::Ping(Ping { padding: 1.., .. }) if self.narrow.contains(&id) => {}
             Datagram::Ping(Ping { token, .. }) => {
                 let who = NodeId(self.lives.get(&id).copied().unwrap_or(id));
                 self.datagram(id, &Packet::Pong(Pong { token, id: who }));

@@ -27,7 +27,7 @@ fn flood(bench: &mut Bench, conn: ConnId, frames: usize, packet: impl Fn(usize) 
 }
 
 fn ping(n: usize) -> Packet {
-    Packet::Ping(Ping { token: Token(n as u64), id: NodeId(ME) })
+    Packet::Ping(Ping::new(Token(n as u64), NodeId(ME)))
 }
 
 fn tight(config: &mut Config) {

@@ -84,16 +84,66 @@ fn who_says_that_it_hears_nothing_is_no_neighbour() {
     assert!(!neighbor(&bench, 1).suspected, "it hears again");
 }
 
-#[test]
-fn a_link_on_which_padded_beats_get_lost_is_given_up_and_not_chosen_for_a_minute() {
+/// A settled node to one of whose choices, 1, full-size packets get lost.
+fn with_narrow_way() -> Bench {
     let (mut bench, conns) = Bench::settled(|_| ());
     bench.pass(Duration::from_secs(70));
     bench.narrow.insert(1);
     bench.pass(Duration::from_secs(61));
     assert!(bench.peers[&conns[0]].closed && bench.node.neighbors().iter().all(|n| n.id != NodeId(1)));
+    bench
+}
+
+/// Whether 1 is refused as a neighbour, for this reason.
+fn is_refused(bench: &mut Bench) -> bool {
     let conn = bench.accept(1, Role::Chooser);
     let refused = |p: &Packet| matches!(p, Packet::Nack(n) if n.reason == Some(Reason::Narrow));
-    assert_eq!(bench.said(conn, refused), 1);
+    let refused = bench.said(conn, refused) == 1;
+    assert_eq!(bench.node.links.contains_key(&NodeId(1)), !refused);
+    refused
+}
+
+#[test]
+fn a_link_on_which_padded_beats_get_lost_is_given_up_until_a_padded_probe_is_answered() {
+    let mut bench = with_narrow_way();
+    bench.node.court(NodeId(1), None);
+    assert!(is_refused(&mut bench) && !bench.node.choosing.courts(NodeId(1)));
+    let small = bench.asked.iter().filter(|to| **to == address(1)).count();
+    bench.pass(Duration::from_secs(300));
+    assert!(is_refused(&mut bench), "five minutes change nothing by themselves");
+    assert_eq!(bench.asked_padded, [address(1); 5], "once a minute");
+    let answered = bench.asked.iter().filter(|to| **to == address(1)).count() - small;
+    assert!(answered > 5, "small ones are answered: {answered}");
+    bench.narrow.clear();
+    bench.pass(Duration::from_secs(61));
+    assert!(!is_refused(&mut bench));
+    assert_eq!(bench.asked_padded.len(), 6);
+    bench.pass(Duration::from_secs(120));
+    assert_eq!(bench.asked_padded.len(), 6, "nobody asks any more");
+}
+
+#[test]
+fn anothers_answer_to_a_padded_probe_makes_no_way_wide() {
+    let mut bench = with_narrow_way();
+    bench.narrow.clear();
+    bench.lives.insert(1, 77);
+    bench.pass(Duration::from_secs(121));
+    assert_eq!(bench.asked_padded.len(), 2);
+    assert!(is_refused(&mut bench));
+    bench.lives.clear();
+    bench.pass(Duration::from_secs(61));
+    assert!(!is_refused(&mut bench));
+}
+
+#[test]
+fn a_narrow_way_is_forgotten_with_the_record_that_it_leads_to() {
+    let mut bench = with_narrow_way();
+    let conn = *bench.peers.iter().find(|(_, peer)| peer.id == 2).unwrap().0;
+    let key = Key { incarnation: 2, sequence: 1 };
+    let attributes = Attributes { life: Some(1_800), left: true, ..Attributes::default() };
+    let body = Body::of(Update { attributes, links: Links::default() });
+    bench.say(conn, &Packet::Upt(Upt::originate(key, name(1), 0, &body)));
+    assert!(!is_refused(&mut bench), "whoever comes back under this id is looked at anew");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Suits: whom the node asks for a link, how long it waits, and who comes next.
 
 use super::*;
+use crate::overlay::budget::Rate;
 use crate::overlay::database::LinkMode;
 
 const PATIENCE: Duration = Duration::from_secs(16);
@@ -134,7 +135,14 @@ fn with_directed_links_the_other_end_lists_only_who_chose_it() {
 
 /// A node that has just heard of 9, whose record gives these addresses.
 fn heard_of_at(addrs: &[u128]) -> Bench {
-    let (mut bench, conns) = Bench::settled(|config| config.links = LinkMode::Directed);
+    heard_of_with(addrs, |_| ())
+}
+
+fn heard_of_with(addrs: &[u128], change: impl FnOnce(&mut Config)) -> Bench {
+    let (mut bench, conns) = Bench::settled(|config| {
+        config.links = LinkMode::Directed;
+        change(config);
+    });
     let node = NodeName { addr: address(addrs[0]), id: Some(NodeId(9)) };
     let attributes = Attributes {
         addrs: MoreAddresses::first(addrs[1..].iter().map(|id| address(*id))),
@@ -253,6 +261,20 @@ fn over_tcp_too_the_next_address_is_tried_where_somebody_else_answers() {
     assert_eq!(bench.dialled()[0], 91, "for a link now");
     assert!(bench.node.dials_suit(NodeId(9)));
     assert_eq!(bench.node.probes.get(NodeId(9)).unwrap().failed, 0);
+}
+
+#[test]
+fn an_attempt_ends_where_the_rest_of_its_addresses_is_asked_enough() {
+    let mut bench = heard_of_with(&[90, 91], |config| {
+        config.periods.ping_timeout = Duration::from_millis(10);
+        config.bounds.budgets.probes = Rate { burst: 1, per_second: 1 };
+    });
+    bench.silent.extend([90, 91]);
+    bench.node.court(NodeId(9), None);
+    bench.drain();
+    while bench.node.policing.measures(bench.now, address(91)) {}
+    bench.pass(Duration::from_millis(500));
+    assert!(bench.dialled().contains(&90), "no datagram was answered");
 }
 
 #[test]
