@@ -79,8 +79,9 @@ impl Overlay {
     fn act_if_worth_it(&mut self, view: &View, choice: &Choice) {
         self.counters.decisions += 1;
         let kept = self.chosen().count();
-        if choice.worth_it(self.choosing.hysteresis.eps_ppm()) || kept != view.current.len() {
-            let chosen = self.ids(&choice.links);
+        let worth = choice.worth(self.choosing.hysteresis.eps_ppm());
+        if worth.is_some() || kept != view.current.len() {
+            let chosen = self.ids(worth.unwrap_or(&choice.filled));
             self.rewire(&chosen);
         }
         self.close_bridges();
@@ -126,8 +127,8 @@ impl Overlay {
         let graph = core::mem::take(&mut self.choosing.graph);
         let choice = self.choosing.policy.choose(&view.problem(&graph, 1), &mut self.random.wiring);
         self.choosing.graph = graph;
-        let better = choice.worth_it(self.choosing.hysteresis.eps_ppm());
-        if let Some(&id) = self.ids(&choice.links).first().filter(|id| better && **id != replaces) {
+        let Some(worth) = choice.worth(self.choosing.hysteresis.eps_ppm()) else { return };
+        if let Some(&id) = self.ids(worth).first().filter(|id| **id != replaces) {
             self.court(id, Some(replaces));
         }
     }
