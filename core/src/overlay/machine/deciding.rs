@@ -12,7 +12,7 @@ use crate::overlay::graph::Graph;
 use crate::overlay::link::{Link, Mine};
 use crate::overlay::names::{Cost, NodeId};
 use crate::overlay::probes::Measured;
-use crate::overlay::wire::Reason;
+use crate::overlay::wire::{LINKS_LIMIT, Reason};
 use crate::overlay::wiring::{Choice, Problem};
 
 /// A node without an effective edge counts only while an answer of its is at most this old.
@@ -108,7 +108,7 @@ impl Overlay {
         self.counters.decisions += 1;
         let mut silent = self.silent_choices();
         for id in self.ids(&choice.links) {
-            self.court(id, silent.pop());
+            self.court_if_room(id, silent.pop());
         }
         if choice.links.len() < missing {
             self.again_in(self.config.periods.ping_timeout);
@@ -129,14 +129,21 @@ impl Overlay {
         self.choosing.graph = graph;
         let Some(worth) = choice.worth(self.choosing.hysteresis.eps_ppm()) else { return };
         if let Some(&id) = self.ids(worth).first().filter(|id| **id != replaces) {
-            self.court(id, Some(replaces));
+            self.court_if_room(id, Some(replaces));
+        }
+    }
+
+    /// Courts `id`, unless the record has no room for one more link.
+    fn court_if_room(&mut self, id: NodeId, replaces: Option<NodeId>) {
+        if self.has_room_for(id) {
+            self.court(id, replaces);
         }
     }
 
     /// k, or everybody: with at most k others the search is off, and under full mesh it never is on.
     fn wanted(&self, view: &View) -> usize {
         match self.config.policy {
-            PolicyKind::FullMesh => view.others(),
+            PolicyKind::FullMesh => view.others().min(LINKS_LIMIT),
             _ => self.config.k,
         }
     }
@@ -150,7 +157,7 @@ impl Overlay {
         removed.sort_by_key(|id| self.links.get(id).is_some_and(Link::live));
         let surplus: Ids = removed.drain(added.len().min(removed.len())..).collect();
         for (at, id) in added.iter().enumerate() {
-            self.court(*id, removed.get(at).copied());
+            self.court_if_room(*id, removed.get(at).copied());
         }
         for id in surplus {
             self.give_up(id);

@@ -99,7 +99,7 @@ impl Overlay {
     pub(super) fn healed(&mut self, id: NodeId) {
         // By now its record may have come another way, with links that lead to it.
         let lost = self.healing.asked.remove(&id) && !self.links.contains_key(&id) && !self.has_edge(id);
-        if lost && self.is_running() {
+        if lost && self.is_running() && self.has_room_for(id) {
             let role = if self.config.is_watcher() { Role::Watcher } else { Role::Guest };
             self.court_as(id, role, None);
         }
