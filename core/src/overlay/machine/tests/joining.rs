@@ -312,3 +312,27 @@ fn a_node_that_nobody_reaches_at_its_address_says_so_once() {
     bench.pass(Duration::from_secs(120));
     assert_eq!(count(&bench), 0, "it was probed");
 }
+
+#[test]
+fn who_has_many_to_find_asks_a_bootstrap_no_less_often() {
+    let lost = 200..320;
+    let lines = lost.clone().map(|id| format!("{} 60\n", name(id)));
+    let mut bench =
+        Bench::remembering(lines.collect(), |config| config.bootstraps = vec![address(BOOTSTRAP)]);
+    bench.silent = lost.collect();
+    bench.refuse_dial(BOOTSTRAP);
+    bench.events.clear();
+    let asked = (0..100).filter(|_| {
+        bench.node.heal();
+        bench.drain();
+        let asked = bench.dialled().contains(&BOOTSTRAP);
+        if asked {
+            bench.refuse_dial(BOOTSTRAP);
+        }
+        asked
+    });
+    assert_eq!(asked.count(), 100);
+    assert_eq!(bench.events.iter().filter(|event| matches!(event, Event::Seeking)).count(), 100);
+    let probed = bench.asked.iter().collect::<BTreeSet<_>>().len();
+    assert!(probed >= 100, "each time another: {probed}");
+}
