@@ -9,6 +9,7 @@ use core::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::config::AddressFault;
 use super::wire::ADDRESSES_LIMIT;
 
 /// From one address of a peer to the next, while none has answered.
@@ -23,7 +24,7 @@ pub struct Addresses(SmallVec<[SocketAddr; 2]>);
 impl Addresses {
     /// Adds one behind the others, unless it is there, cannot be dialled, or there are as many as may be.
     pub fn add(&mut self, addr: SocketAddr) {
-        let dialled = !addr.ip().is_unspecified() && addr.port() != 0;
+        let dialled = AddressFault::of(addr).is_none();
         if dialled && self.0.len() < MOST && !self.0.contains(&addr) {
             self.0.push(addr);
         }
@@ -146,8 +147,9 @@ mod tests {
 
     #[test]
     fn addresses_are_there_once_and_bounded() {
-        let unspecified = SocketAddr::from(([0, 0, 0, 0], 9));
-        let addresses: Addresses = [at(3), at(1), at(3), at(0), unspecified].into_iter().collect();
+        let bad = ["0.0.0.0:9", "224.0.0.1:9", "255.255.255.255:9", "[::ffff:0.0.0.0]:9"];
+        let bad = bad.map(|text| text.parse().unwrap());
+        let addresses: Addresses = [at(3), at(1), at(3), at(0)].into_iter().chain(bad).collect();
         assert_eq!((ports(&addresses), addresses.first()), ([3, 1].into(), Some(at(3))));
         let many: Addresses = (1..100).map(at).collect();
         assert_eq!(ports(&many).len(), MOST);

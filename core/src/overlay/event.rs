@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::bootstraps::BootstrapError;
 use super::budget::{Budget, Measure};
+use super::config::AddressFault;
 use super::names::NodeId;
 use super::wire::{Reason, Way, Word};
 use crate::kernel::Why;
@@ -34,7 +35,8 @@ pub enum Command {
         way: Way,
     },
     /// Ask these bootstraps from now on, in the place of those known before: their names may stand for other addresses
-    /// now. One that was not known before is asked at once.
+    /// now. One that was not known before is asked at once, and one given twice is known once. At most
+    /// [`BOOTSTRAPS_LIMIT`](super::BOOTSTRAPS_LIMIT), all of them [to be dialled](AddressFault).
     Bootstraps(Vec<SocketAddr>),
     /// Withdraw, tell the neighbours and close every link; [`Event::Left`] follows.
     Leave,
@@ -73,6 +75,12 @@ pub enum Refusal {
     /// The node has not started yet, or has left.
     #[error("the node is not running")]
     NotRunning,
+    /// An address that nobody can dial: see [`AddressFault`].
+    #[error("no host can be dialled there: {0}")]
+    Undialable(AddressFault),
+    /// More bootstraps than [`BOOTSTRAPS_LIMIT`](super::BOOTSTRAPS_LIMIT).
+    #[error("a node does not know so many bootstraps")]
+    TooMany,
 }
 
 /// What a user is told unasked.

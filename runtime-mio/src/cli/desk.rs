@@ -309,6 +309,8 @@ fn refused(refusal: Refusal) -> Refused {
         Refusal::Busy => "busy",
         Refusal::Watching => codes::WATCHING,
         Refusal::NotRunning => "not-running",
+        Refusal::Undialable(_) => "undialable",
+        Refusal::TooMany => "too-many",
     };
     (code, refusal.to_string())
 }

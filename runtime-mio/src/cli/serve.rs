@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use egoist_core::kernel::{Machine, Seed, Time};
-use egoist_core::overlay::{Command, Config, Event, Overlay};
+use egoist_core::overlay::{AddressFault, BOOTSTRAPS_LIMIT, Command, Config, Event, Overlay, Refusal};
 use egoist_core::record::Recorder;
 use egoist_mio::control::{Request, Responder};
 use egoist_mio::flight::Flight;
@@ -266,11 +266,22 @@ impl names::Seeker for Newcomer {
     }
 
     fn found(&self, host: &mut Host<MioNet>, name: &str, addresses: Vec<SocketAddr>) {
+        let (dialable, others): (Vec<_>, Vec<_>) =
+            addresses.into_iter().partition(|address| AddressFault::of(*address).is_none());
+        if let Some(address) = others.first() {
+            tracing::warn!(name, %address, "a name stands for an address that nobody can dial");
+        }
+        if dialable.is_empty() {
+            return;
+        }
         let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        named.insert(name.to_owned(), addresses);
-        let all = self.known.iter().chain(named.values().flatten()).copied().collect();
-        // One who is leaving needs them no more.
-        let _ = host.command(self.key, Command::Bootstraps(all));
+        named.insert(name.to_owned(), dialable);
+        let all = self.known.iter().chain(named.values().flatten()).copied();
+        match host.command(self.key, Command::Bootstraps(all.take(BOOTSTRAPS_LIMIT).collect())) {
+            // One who is leaving needs them no more.
+            Ok(_) | Err(Refusal::NotRunning) => {}
+            Err(refusal) => tracing::warn!(name, "what a name stands for is not taken: {refusal}"),
+        }
     }
 }
 

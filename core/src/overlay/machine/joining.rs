@@ -1,6 +1,6 @@
 //! Coming in: bootstraps asked until somebody answers, and the names that they tell.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -12,6 +12,7 @@ use super::{Overlay, Timer};
 use crate::kernel::{Class, CloseHow, ConnId, Time};
 use crate::overlay::addresses::Addresses;
 use crate::overlay::bootstraps::{BootstrapError, Outcomes};
+use crate::overlay::config::{AddressFault, BOOTSTRAPS_LIMIT};
 use crate::overlay::database::Entry;
 use crate::overlay::event::{Event, Refusal, Reply};
 use crate::overlay::names::NodeId;
@@ -157,6 +158,13 @@ impl Overlay {
         self.learn_names(names);
         if self.has_company() {
             self.joining.tries = 0;
+        let addresses = distinct(addresses);
+        if let Some(fault) = addresses.iter().find_map(|address| AddressFault::of(*address)) {
+            return Err(Refusal::Undialable(fault));
+        }
+        if addresses.len() > BOOTSTRAPS_LIMIT {
+            return Err(Refusal::TooMany);
+        }
             return self.heal_named(names);
         }
         self.choosing.refused.clear();
@@ -235,6 +243,13 @@ impl Overlay {
             let heard = self.joining.names.get(&id).into_iter().chain(self.remembered_contact(id));
             all = heard.flat_map(Contact::addrs).collect();
         }
+/// The same addresses in the same order, each once.
+pub(super) fn distinct(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let mut seen = BTreeSet::new();
+    addresses.retain(|address| seen.insert(*address));
+    addresses
+}
+
         if let Some(at) = self.probes.get(id).and_then(|peer| peer.at) {
             all.prefer(at);
         }

@@ -50,7 +50,7 @@ use choosing::Choosing;
 use forming::Forming;
 use forwarding::Forwarding;
 use healing::Healing;
-use joining::Joining;
+use joining::{Joining, distinct};
 use membership::Membership;
 use originating::Origin;
 use policing::Policing;
@@ -236,6 +236,7 @@ impl Overlay {
         let streams = Streams::new(config.seed);
         let mut node = Overlay {
             now: Time::ZERO,
+        config.bootstraps = distinct(config.bootstraps);
             life: Life::default(),
             out: VecDeque::new(),
             timers: Timers::new(),
