@@ -185,6 +185,9 @@ impl Overlay {
             Packet::Lnk(greeting) => self.answered(conn, to, token, greeting),
             Packet::Nack(nack) => {
                 self.hang_up(conn, CloseHow::Flush, refused_for(nack.reason.as_ref()));
+                if to.id == self.id() {
+                    return self.challenge_refused(to.addr, &nack);
+                }
                 self.told_refusal(to.addr, &nack);
                 if nack.reason != Some(Reason::Crossing) {
                     self.learn_names(&nack.nodes);

@@ -64,6 +64,7 @@ impl Overlay {
             self.choosing.refused.clear();
         }
         self.check_reached();
+        self.doubt_twin();
         self.healing.turn = self.healing.turn.wrapping_add(1);
         let lost = self.lost();
         if let Some(&id) = lost.get(self.healing.turn % lost.len().max(1)) {

@@ -16,7 +16,7 @@ use crate::overlay::config::{AddressFault, BOOTSTRAPS_LIMIT};
 use crate::overlay::database::Entry;
 use crate::overlay::event::{Event, Refusal, Reply};
 use crate::overlay::names::NodeId;
-use crate::overlay::wire::{Contact, Others, Packet, Registration, Role};
+use crate::overlay::wire::{Contact, Others, Packet, Registration};
 
 /// Names remembered that are in no record yet; more than one answer of a bootstrap holds.
 const NAMES: usize = 1_024;
@@ -39,8 +39,6 @@ pub(super) struct Joining {
     /// The bootstrap that is being asked.
     asking: Option<SocketAddr>,
     pub(super) outcomes: Outcomes,
-    /// Where another node lives under this node's id.
-    pub(super) twin: Option<SocketAddr>,
     /// A bootstrap that nobody knew before waits to be asked.
     moved: bool,
 }
@@ -143,28 +141,11 @@ impl Overlay {
         }
     }
 
-    /// Where this node's own id is named at another address it is greeted: if a node lives there under it, that says so.
-    fn challenge_twins(&mut self, names: &[Contact]) {
-        let me = self.me().map(|me| me.id);
-        let mut names = names.iter().map(|contact| contact.name);
-        let twin = names.find(|name| name.id == me && !self.is_mine(name.addr));
-        if let Some(to) = twin {
-            self.dial(Dial::Link { to, role: Role::Watcher }, to.addr);
-        }
-    }
-
     /// The bootstrap named those who are there.
     fn named(&mut self, names: &[Contact]) {
         self.learn_names(names);
         if self.has_company() {
             self.joining.tries = 0;
-        let addresses = distinct(addresses);
-        if let Some(fault) = addresses.iter().find_map(|address| AddressFault::of(*address)) {
-            return Err(Refusal::Undialable(fault));
-        }
-        if addresses.len() > BOOTSTRAPS_LIMIT {
-            return Err(Refusal::TooMany);
-        }
             return self.heal_named(names);
         }
         self.choosing.refused.clear();
@@ -176,6 +157,13 @@ impl Overlay {
     pub(super) fn bootstraps_moved(&mut self, addresses: Vec<SocketAddr>) -> Result<Reply, Refusal> {
         if matches!(self.life, Life::Leaving(_) | Life::Parting(_) | Life::Over(_)) {
             return Err(Refusal::NotRunning);
+        }
+        let addresses = distinct(addresses);
+        if let Some(fault) = addresses.iter().find_map(|address| AddressFault::of(*address)) {
+            return Err(Refusal::Undialable(fault));
+        }
+        if addresses.len() > BOOTSTRAPS_LIMIT {
+            return Err(Refusal::TooMany);
         }
         let moved = addresses.iter().position(|addr| !self.config.bootstraps.contains(addr));
         self.joining.outcomes.keep(&addresses);
@@ -243,13 +231,6 @@ impl Overlay {
             let heard = self.joining.names.get(&id).into_iter().chain(self.remembered_contact(id));
             all = heard.flat_map(Contact::addrs).collect();
         }
-/// The same addresses in the same order, each once.
-pub(super) fn distinct(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
-    let mut seen = BTreeSet::new();
-    addresses.retain(|address| seen.insert(*address));
-    addresses
-}
-
         if let Some(at) = self.probes.get(id).and_then(|peer| peer.at) {
             all.prefer(at);
         }
@@ -260,6 +241,13 @@ pub(super) fn distinct(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     pub(super) fn forget_name(&mut self, id: NodeId) {
         self.joining.names.remove(&id);
     }
+}
+
+/// The same addresses in the same order, each once.
+pub(super) fn distinct(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let mut seen = BTreeSet::new();
+    addresses.retain(|address| seen.insert(*address));
+    addresses
 }
 
 #[cfg(test)]

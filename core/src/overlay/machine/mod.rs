@@ -29,6 +29,7 @@ mod streams;
 mod suits;
 #[cfg(test)]
 mod tests;
+mod twins;
 
 pub use query::{BootstrapView, NeighborView, NodeView, PathView, Phase, RouteView, StatusView};
 
@@ -60,6 +61,7 @@ use sending::{Order, Sending};
 use starting::Life;
 use strangers::Strangers;
 use streams::{Conn, Dial};
+use twins::Twins;
 
 /// A node woken later than it asked by more than this takes as much off everybody's silence.
 const LATE: Duration = Duration::from_millis(50);
@@ -215,6 +217,7 @@ pub struct Overlay {
     probes: Probes,
     choosing: Choosing,
     joining: Joining,
+    twins: Twins,
     forming: Forming,
     healing: Healing,
     routing: Routing,
@@ -231,12 +234,12 @@ impl Overlay {
     ///
     /// # Errors
     /// The configuration is none that a node can live by.
-    pub fn new(config: Config) -> Result<Self, ConfigError> {
+    pub fn new(mut config: Config) -> Result<Self, ConfigError> {
         config.check()?;
+        config.bootstraps = distinct(config.bootstraps);
         let streams = Streams::new(config.seed);
         let mut node = Overlay {
             now: Time::ZERO,
-        config.bootstraps = distinct(config.bootstraps);
             life: Life::default(),
             out: VecDeque::new(),
             timers: Timers::new(),
@@ -265,6 +268,7 @@ impl Overlay {
             probes: Probes::default(),
             choosing: Choosing::new(&config),
             joining: Joining::default(),
+            twins: Twins::default(),
             forming: Forming::default(),
             healing: Healing::default(),
             routing: Routing::default(),

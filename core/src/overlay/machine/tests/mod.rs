@@ -21,6 +21,7 @@ mod silence;
 mod starting;
 mod suits;
 mod traffic;
+mod twins;
 mod views;
 mod ways;
 
