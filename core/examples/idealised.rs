@@ -193,11 +193,11 @@ impl<'a> Overlay<'a> {
             grain: 0,
         };
         let choice = policy.choose(&problem, &mut self.rng);
-        let rewires = choice.worth_it(0);
-        if rewires {
-            self.chosen[me as usize] = choice.links.to_vec();
+        let worth = choice.worth(0);
+        if let Some(links) = worth {
+            self.chosen[me as usize] = links.to_vec();
         }
-        rewires
+        worth.is_some()
     }
 
     fn graph(&mut self) -> Graph {

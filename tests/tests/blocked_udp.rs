@@ -1,6 +1,9 @@
 //! An overlay whose datagrams all vanish: links carry the heartbeats, and short connections measure.
 
-use egoist_core::kernel::Seed;
+use std::time::Duration;
+
+use egoist_core::kernel::{Seed, Time};
+use egoist_core::overlay::Event;
 use egoist_core::overlay::experiment::{Experiment, Plan};
 use egoist_core::overlay::link::Carrier;
 use egoist_core::sim::cities;
@@ -29,4 +32,22 @@ fn without_datagrams_the_overlay_forms_on_tcp_alone() {
         let unmeasured = member.routes().iter().filter(|route| route.direct.is_none()).count();
         assert_eq!(unmeasured, 0, "node {node} measured everybody");
     }
+}
+
+#[test]
+fn seldom_beats_on_links_alone_keep_them() {
+    let cities = cities::matrix();
+    let rows = cities.draw(6, Seed::from_u64(3)).expect("six cities");
+    let matrix = cities.select(&rows).expect("they are there");
+    let mut plan = plan();
+    plan.node.periods.heartbeat = Duration::from_secs(5);
+    let mut experiment = Experiment::new(plan, &matrix).expect("a configuration");
+    experiment.world().set_loss(1_000_000);
+    let mut suspected = 0;
+    experiment.world().run_until(Time::from_secs(300), |_, _, event| {
+        suspected += usize::from(matches!(event, Event::Suspected { .. }));
+    });
+    let carried = experiment.members().flat_map(|(_, member)| member.neighbors());
+    assert!(carried.filter(|neighbor| neighbor.carrier == Carrier::Tcp).count() >= 12);
+    assert_eq!(suspected, 0);
 }

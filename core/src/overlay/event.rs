@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::bootstraps::BootstrapError;
 use super::budget::{Budget, Measure};
+use super::config::AddressFault;
 use super::names::NodeId;
 use super::wire::{Reason, Way, Word};
 use crate::kernel::Why;
@@ -35,10 +36,12 @@ pub enum Command {
         way: Way,
     },
     /// Ask these bootstraps from now on, in the place of those known before: their names may stand for other addresses
-    /// now. One that was not known before is asked at once.
+    /// now. One that was not known before is asked at once, and one given twice is known once. At most
+    /// [`BOOTSTRAPS_LIMIT`](super::BOOTSTRAPS_LIMIT), all of them [to be dialled](AddressFault).
     Bootstraps(#[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::list"))] Vec<SocketAddr>),
     /// Others reach this node at these addresses from now on, the first of which is in its name, and no more at those known
-    /// before: its next record says so. Who listens at every address of a host goes on at another one with it.
+    /// before: its next record says so. Who listens at every address of a host goes on at another one with it. At least one
+    /// and at most [`ADDRESSES_LIMIT`](super::wire::ADDRESSES_LIMIT) more, all of them [to be dialled](AddressFault).
     Advertise(#[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::list"))] Vec<SocketAddr>),
     /// Withdraw, tell the neighbours and close every link; [`Event::Left`] follows.
     Leave,
@@ -76,12 +79,18 @@ pub enum Refusal {
     /// [`Event::Room`] follows when it does.
     #[error("the way towards it takes no more now")]
     Busy,
-    /// There is no address, there are too many, or one is none that others can dial.
-    #[error("others cannot dial a node there")]
-    Undialled,
+    /// A node is reached at one address at least.
+    #[error("a node is reached at one address at least")]
+    Nowhere,
     /// The node has not started yet, or has left.
     #[error("the node is not running")]
     NotRunning,
+    /// An address that nobody can dial: see [`AddressFault`].
+    #[error("no host can be dialled there: {0}")]
+    Undialable(AddressFault),
+    /// More addresses than the command takes.
+    #[error("there are more addresses than a node keeps")]
+    TooMany,
 }
 
 /// What a user is told unasked.

@@ -361,7 +361,7 @@ fn refused(refusal: Refusal) -> Refused {
         Refusal::TooLong => codes::TOO_LONG,
         Refusal::Busy => codes::BUSY,
         Refusal::Watching => codes::WATCHING,
-        Refusal::Undialled => codes::BAD_REQUEST,
+        Refusal::Nowhere | Refusal::Undialable(_) | Refusal::TooMany => codes::BAD_REQUEST,
         Refusal::NotRunning => codes::NOT_RUNNING,
     };
     (code, refusal.to_string())

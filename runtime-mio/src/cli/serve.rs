@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use egoist_core::kernel::{Machine, Seed, Time};
-use egoist_core::overlay::{Command, Config, Event, Overlay};
+use egoist_core::overlay::{AddressFault, BOOTSTRAPS_LIMIT, Command, Config, Event, Overlay, Refusal};
 use egoist_core::record::Recorder;
 use egoist_mio::control::{Request, Responder};
 use egoist_mio::flight::Flight;
@@ -280,9 +280,22 @@ impl names::Seeker for Newcomer {
     }
 
     fn found(&self, host: &mut Host<MioNet>, name: &str, addresses: Vec<SocketAddr>) {
-        self.named.found(name, addresses);
-        // One who is leaving needs them no more.
-        let _ = host.command(self.key, Command::Bootstraps(self.named.addresses()));
+        let (dialable, others): (Vec<_>, Vec<_>) =
+            addresses.into_iter().partition(|address| AddressFault::of(*address).is_none());
+        if let Some(address) = others.first() {
+            tracing::warn!(name, %address, "a name stands for an address that nobody can dial");
+        }
+        if dialable.is_empty() {
+            return;
+        }
+        self.named.found(name, dialable);
+        let mut addresses = self.named.addresses();
+        addresses.truncate(BOOTSTRAPS_LIMIT);
+        match host.command(self.key, Command::Bootstraps(addresses)) {
+            // One who is leaving needs them no more.
+            Ok(_) | Err(Refusal::NotRunning) => {}
+            Err(refusal) => tracing::warn!(name, "what a name stands for is not taken: {refusal}"),
+        }
     }
 
     fn unknown(&self, name: &str, why: &str) {

@@ -117,6 +117,7 @@ impl ConfigError {
 
 /// Why nobody can dial an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum AddressFault {
     /// `0.0.0.0` or `::`.
     #[error("an unspecified address is no place")]
@@ -133,9 +134,9 @@ pub enum AddressFault {
 }
 
 impl AddressFault {
-    /// What is wrong with `address`, if anything.
+    /// What is wrong with `address`, if anything. An IPv4 address is the same when it is written as one of IPv6.
     pub fn of(address: SocketAddr) -> Option<Self> {
-        match address.ip() {
+        match address.ip().to_canonical() {
             ip if ip.is_unspecified() => Some(AddressFault::Unspecified),
             ip if ip.is_multicast() => Some(AddressFault::Multicast),
             IpAddr::V4(Ipv4Addr::BROADCAST) => Some(AddressFault::Broadcast),

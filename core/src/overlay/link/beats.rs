@@ -218,7 +218,7 @@ impl Beats {
 
     /// When the link is to be suspected if nothing is heard before.
     pub fn deadline(&self, rtt: Option<&Smoothed>) -> Time {
-        let answered = |asked| asked + SUSPECT_AT_MOST + rtt.map_or(Duration::ZERO, Smoothed::mean);
+        let answered = |asked| asked + self.suspected_after() + rtt.map_or(Duration::ZERO, Smoothed::mean);
         let heard = self.heard_until(rtt);
         self.asked.map_or(heard, |asked| heard.min(answered(asked)))
     }
@@ -226,18 +226,28 @@ impl Beats {
     fn heard_until(&self, rtt: Option<&Smoothed>) -> Time {
         match (self.carrier, self.datagrams.at, self.heard_at()) {
             (Carrier::Udp, Some(at), _) => at + self.patience(rtt),
-            (Carrier::Tcp, _, Some(at)) => at + BLOCKED,
+            (Carrier::Tcp, _, Some(at)) => at + self.blocked(),
             (_, _, at) => at.unwrap_or(self.started) + self.blocked_after(rtt),
         }
     }
 
     fn patience(&self, rtt: Option<&Smoothed>) -> Duration {
         let slack = rtt.map_or(Duration::ZERO, |r| r.mean() + r.deviation() * 4);
-        (self.period * MISSED + slack).min(SUSPECT_AT_MOST.max(self.period * MISSED))
+        (self.period * MISSED + slack).min(self.suspected_after())
+    }
+
+    /// [`SUSPECT_AT_MOST`], where beats are not further apart than that.
+    fn suspected_after(&self) -> Duration {
+        SUSPECT_AT_MOST.max(self.period * MISSED)
+    }
+
+    /// [`BLOCKED`], where beats are not further apart than that: after those missed the link takes the next.
+    fn blocked(&self) -> Duration {
+        BLOCKED.max(self.period * (MISSED + 2))
     }
 
     fn blocked_after(&self, rtt: Option<&Smoothed>) -> Duration {
-        rtt.map_or(BLOCKED, |r| BLOCKED.max(r.mean() * 4))
+        rtt.map_or(self.blocked(), |r| self.blocked().max(r.mean() * 4))
     }
 
     /// The deadline has passed: goes on with the beats that the link carries, if they come, or is silent from now on.
@@ -292,7 +302,7 @@ impl Beats {
     pub fn fresh_udp(&self, now: Time) -> bool {
         self.peer == Hears::Datagrams
             && !self.suspected()
-            && self.datagrams.at.is_some_and(|at| now.since(at) < SUSPECT_AT_MOST)
+            && self.datagrams.at.is_some_and(|at| now.since(at) < self.suspected_after())
     }
 
     /// Whether the peer is suspected: it is not heard, or says that it hears nothing.

@@ -8,9 +8,10 @@ use super::Overlay;
 use super::reached::Reached;
 use super::starting::Life;
 use crate::kernel::{Fault, Why};
-use crate::overlay::config::Config;
+use crate::overlay::config::{AddressFault, Config};
 use crate::overlay::event::{Refusal, Reply};
 use crate::overlay::names::NodeId;
+use crate::overlay::wire::ADDRESSES_LIMIT;
 
 /// What does not move with the node has fallen silent by then.
 const SETTLED: Duration = Duration::from_secs(5);
@@ -21,9 +22,14 @@ impl Overlay {
         if matches!(self.life, Life::Leaving(_) | Life::Parting(_) | Life::Over(_)) {
             return Err(Refusal::NotRunning);
         }
-        let (first, more) = addresses.split_first().ok_or(Refusal::Undialled)?;
+        let (first, more) = addresses.split_first().ok_or(Refusal::Nowhere)?;
+        if let Some(fault) = addresses.iter().find_map(|address| AddressFault::of(*address)) {
+            return Err(Refusal::Undialable(fault));
+        }
+        if more.len() > ADDRESSES_LIMIT {
+            return Err(Refusal::TooMany);
+        }
         let config = Config { address: *first, more_addresses: more.into(), ..self.config.clone() };
-        config.check().map_err(|_| Refusal::Undialled)?;
         if !self.addresses().eq(addresses.iter().copied()) {
             self.config = config;
             self.reached = Reached::default();
@@ -54,7 +60,7 @@ mod tests {
     use super::*;
     use crate::kernel::{Input, Loaded, Machine, Output, Seed, Time};
     use crate::overlay::event::Command;
-    use crate::overlay::wire::{ADDRESSES_LIMIT, Network};
+    use crate::overlay::wire::Network;
 
     fn at(port: u16) -> SocketAddr {
         SocketAddr::from(([192, 0, 2, 1], port))
@@ -87,8 +93,13 @@ mod tests {
             assert_eq!(told(&node), (before.0 + sequences, addresses), "once for each change");
         }
         let many = (1..=2 + u16::try_from(ADDRESSES_LIMIT).unwrap()).map(at).collect();
-        for addresses in [vec![], vec![at(0)], vec![at(4), "0.0.0.0:9".parse().unwrap()], many] {
-            assert_eq!(node.command(Time::ZERO, Command::Advertise(addresses)), Err(Refusal::Undialled));
+        for (addresses, refusal) in [
+            (vec![], Refusal::Nowhere),
+            (vec![at(0)], Refusal::Undialable(AddressFault::NoPort)),
+            (vec![at(4), "0.0.0.0:9".parse().unwrap()], Refusal::Undialable(AddressFault::Unspecified)),
+            (many, Refusal::TooMany),
+        ] {
+            assert_eq!(node.command(Time::ZERO, Command::Advertise(addresses)), Err(refusal));
         }
         assert!(node.addresses().eq([at(2), at(3)]));
         assert_eq!(node.command(Time::ZERO, Command::Leave), Ok(Reply::Leaving));

@@ -12,7 +12,7 @@ use crate::overlay::graph::Graph;
 use crate::overlay::link::{Link, Mine};
 use crate::overlay::names::{Cost, NodeId};
 use crate::overlay::probes::Measured;
-use crate::overlay::wire::Reason;
+use crate::overlay::wire::{LINKS_LIMIT, Reason};
 use crate::overlay::wiring::{Choice, Problem};
 
 /// A node without an effective edge counts only while an answer of its is at most this old.
@@ -79,8 +79,9 @@ impl Overlay {
     fn act_if_worth_it(&mut self, view: &View, choice: &Choice) {
         self.counters.decisions += 1;
         let kept = self.chosen().count();
-        if choice.worth_it(self.choosing.hysteresis.eps_ppm()) || kept != view.current.len() {
-            let chosen = self.ids(&choice.links);
+        let worth = choice.worth(self.choosing.hysteresis.eps_ppm());
+        if worth.is_some() || kept != view.current.len() {
+            let chosen = self.ids(worth.unwrap_or(&choice.filled));
             self.rewire(&chosen);
         }
         self.close_bridges();
@@ -107,7 +108,7 @@ impl Overlay {
         self.counters.decisions += 1;
         let mut silent = self.silent_choices();
         for id in self.ids(&choice.links) {
-            self.court(id, silent.pop());
+            self.court_if_room(id, silent.pop());
         }
         if choice.links.len() < missing {
             self.again_in(self.config.periods.ping_timeout);
@@ -126,16 +127,23 @@ impl Overlay {
         let graph = core::mem::take(&mut self.choosing.graph);
         let choice = self.choosing.policy.choose(&view.problem(&graph, 1), &mut self.random.wiring);
         self.choosing.graph = graph;
-        let better = choice.worth_it(self.choosing.hysteresis.eps_ppm());
-        if let Some(&id) = self.ids(&choice.links).first().filter(|id| better && **id != replaces) {
-            self.court(id, Some(replaces));
+        let Some(worth) = choice.worth(self.choosing.hysteresis.eps_ppm()) else { return };
+        if let Some(&id) = self.ids(worth).first().filter(|id| **id != replaces) {
+            self.court_if_room(id, Some(replaces));
+        }
+    }
+
+    /// Courts `id`, unless the record has no room for one more link.
+    fn court_if_room(&mut self, id: NodeId, replaces: Option<NodeId>) {
+        if self.has_room_for(id) {
+            self.court(id, replaces);
         }
     }
 
     /// k, or everybody: with at most k others the search is off, and under full mesh it never is on.
     fn wanted(&self, view: &View) -> usize {
         match self.config.policy {
-            PolicyKind::FullMesh => view.others(),
+            PolicyKind::FullMesh => view.others().min(LINKS_LIMIT),
             _ => self.config.k,
         }
     }
@@ -149,7 +157,7 @@ impl Overlay {
         removed.sort_by_key(|id| self.links.get(id).is_some_and(Link::live));
         let surplus: Ids = removed.drain(added.len().min(removed.len())..).collect();
         for (at, id) in added.iter().enumerate() {
-            self.court(*id, removed.get(at).copied());
+            self.court_if_room(*id, removed.get(at).copied());
         }
         for id in surplus {
             self.give_up(id);

@@ -96,7 +96,7 @@ impl Overlay {
             }
             None => Mine::No,
         };
-        match self.admission(greeting.role) {
+        match self.admission(id, greeting.role) {
             Ok(theirs) => {
                 let token = self.token();
                 let crossed = self.choosing.courts(id);
@@ -116,8 +116,8 @@ impl Overlay {
         }
     }
 
-    /// What one who greets as `role` becomes to us.
-    fn admission(&self, role: Role) -> Result<Theirs, Reason> {
+    /// What `id`, who greets as `role`, becomes to us.
+    fn admission(&self, id: NodeId, role: Role) -> Result<Theirs, Reason> {
         match role {
             Role::Chosen => Err(Reason::Role),
             Role::Watcher => {
@@ -128,7 +128,8 @@ impl Overlay {
                     Err(Reason::Watchers)
                 }
             }
-            Role::Chooser | Role::Guest if self.free_slots() != Some(0) => Ok(Theirs::Chosen),
+            Role::Chooser | Role::Guest if !self.has_room_for(id) => Err(Reason::Full),
+            Role::Chooser | Role::Guest if self.slots_below_cap() != Some(0) => Ok(Theirs::Chosen),
             Role::Chooser => Err(Reason::Full),
             Role::Guest => {
                 let guests = self.links.values().filter(|l| matches!(l.theirs, Theirs::Guest { .. })).count();
@@ -144,9 +145,24 @@ impl Overlay {
 
     /// How many more may choose this node; `None` for any number.
     pub(super) fn free_slots(&self) -> Option<usize> {
-        if self.links.len() >= LINKS_LIMIT {
-            return Some(0);
-        }
+        if self.listed_beside(None) >= LINKS_LIMIT { Some(0) } else { self.slots_below_cap() }
+    }
+
+    /// Whether this node's record has room for a link to `id`.
+    pub(super) fn has_room_for(&self, id: NodeId) -> bool {
+        self.listed_beside(Some(id)) < LINKS_LIMIT
+    }
+
+    /// How many links this node's record lists or may come to list, one aside: those that an end chose, and those under
+    /// way.
+    fn listed_beside(&self, aside: Option<NodeId>) -> usize {
+        let chosen = |id: &NodeId| self.links.get(id).is_some_and(|link| !link.idle());
+        let there = self.links.keys().filter(|id| chosen(id));
+        let courted = self.choosing.suits.keys().filter(|id| !chosen(id));
+        there.chain(courted).filter(|id| Some(**id) != aside).count()
+    }
+
+    fn slots_below_cap(&self) -> Option<usize> {
         let taken = self.links.values().filter(|l| l.theirs == Theirs::Chosen).count();
         self.config.in_degree_cap().map(|cap| cap.saturating_sub(taken))
     }
@@ -169,6 +185,9 @@ impl Overlay {
             Packet::Lnk(greeting) => self.answered(conn, to, token, greeting),
             Packet::Nack(nack) => {
                 self.hang_up(conn, CloseHow::Flush, refused_for(nack.reason.as_ref()));
+                if to.id == self.id() {
+                    return self.challenge_refused(to.addr, &nack);
+                }
                 self.told_refusal(to.addr, &nack);
                 if nack.reason != Some(Reason::Crossing) {
                     self.learn_names(&nack.nodes);
@@ -270,7 +289,7 @@ impl Overlay {
             }
             return;
         }
-        match self.admission(greeting.role) {
+        match self.admission(id, greeting.role) {
             Ok(theirs) => {
                 let mine = link.mine;
                 let (role, token) =

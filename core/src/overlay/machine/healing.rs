@@ -1,4 +1,4 @@
-//! Finding back: every few seconds one who is absent, remembered, or a bootstrap is tried, for ever.
+//! Finding back: every few seconds one who is absent or remembered is tried, and a few nodes ask a bootstrap, for ever.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
@@ -64,16 +64,17 @@ impl Overlay {
             self.choosing.refused.clear();
         }
         self.check_reached();
+        self.doubt_twin();
         self.healing.turn = self.healing.turn.wrapping_add(1);
         let lost = self.lost();
-        match lost.get(self.healing.turn % (lost.len() + 1)) {
-            Some(&id) => {
-                self.healing.asked.insert(id);
-                self.probes.learn(self.now, id);
-                self.probe(id);
-            }
-            None if self.asks_bootstrap() => self.join(),
-            None => {}
+        if let Some(&id) = lost.get(self.healing.turn % lost.len().max(1)) {
+            self.healing.asked.insert(id);
+            self.probes.learn(self.now, id);
+            self.probe(id);
+        }
+        // However many are lost: where all have moved, a bootstrap alone knows the way.
+        if self.asks_bootstrap() {
+            self.join();
         }
         if self.config.is_watcher() {
             self.form();
@@ -99,7 +100,7 @@ impl Overlay {
     pub(super) fn healed(&mut self, id: NodeId) {
         // By now its record may have come another way, with links that lead to it.
         let lost = self.healing.asked.remove(&id) && !self.links.contains_key(&id) && !self.has_edge(id);
-        if lost && self.is_running() {
+        if lost && self.is_running() && self.has_room_for(id) {
             let role = if self.config.is_watcher() { Role::Watcher } else { Role::Guest };
             self.court_as(id, role, None);
         }

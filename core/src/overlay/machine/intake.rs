@@ -109,9 +109,7 @@ impl Overlay {
 
     /// A record under this node's id: from before a loss of its state, or by somebody else.
     fn own_record_heard(&mut self, upt: &Upt) {
-        if upt.source.addr != self.config.address {
-            self.twin_found(upt.source.addr);
-        }
+        self.challenge(upt.source.addr);
         match self.origin.superseded_by(upt.key) {
             Superseded::Below => {}
             Superseded::Sequence => self.origin.again(),

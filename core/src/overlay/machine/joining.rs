@@ -1,6 +1,6 @@
 //! Coming in: bootstraps asked until somebody answers, and the names that they tell.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -12,10 +12,11 @@ use super::{Overlay, Timer};
 use crate::kernel::{Class, CloseHow, ConnId, Time};
 use crate::overlay::addresses::Addresses;
 use crate::overlay::bootstraps::{BootstrapError, Outcomes};
+use crate::overlay::config::{AddressFault, BOOTSTRAPS_LIMIT};
 use crate::overlay::database::Entry;
 use crate::overlay::event::{Event, Refusal, Reply};
 use crate::overlay::names::NodeId;
-use crate::overlay::wire::{Contact, Others, Packet, Registration, Role};
+use crate::overlay::wire::{Contact, Others, Packet, Registration};
 
 /// Names remembered that are in no record yet; more than one answer of a bootstrap holds.
 const NAMES: usize = 1_024;
@@ -38,8 +39,6 @@ pub(super) struct Joining {
     /// The bootstrap that is being asked.
     asking: Option<SocketAddr>,
     pub(super) outcomes: Outcomes,
-    /// Where another node lives under this node's id.
-    pub(super) twin: Option<SocketAddr>,
     /// A bootstrap that nobody knew before waits to be asked.
     moved: bool,
 }
@@ -142,16 +141,6 @@ impl Overlay {
         }
     }
 
-    /// Where this node's own id is named at another address it is greeted: if a node lives there under it, that says so.
-    fn challenge_twins(&mut self, names: &[Contact]) {
-        let me = self.me().map(|me| me.id);
-        let mut names = names.iter().map(|contact| contact.name);
-        let twin = names.find(|name| name.id == me && !self.is_mine(name.addr));
-        if let Some(to) = twin {
-            self.dial(Dial::Link { to, role: Role::Watcher }, to.addr);
-        }
-    }
-
     /// The bootstrap named those who are there.
     fn named(&mut self, names: &[Contact]) {
         self.learn_names(names);
@@ -168,6 +157,13 @@ impl Overlay {
     pub(super) fn bootstraps_moved(&mut self, addresses: Vec<SocketAddr>) -> Result<Reply, Refusal> {
         if matches!(self.life, Life::Leaving(_) | Life::Parting(_) | Life::Over(_)) {
             return Err(Refusal::NotRunning);
+        }
+        let addresses = distinct(addresses);
+        if let Some(fault) = addresses.iter().find_map(|address| AddressFault::of(*address)) {
+            return Err(Refusal::Undialable(fault));
+        }
+        if addresses.len() > BOOTSTRAPS_LIMIT {
+            return Err(Refusal::TooMany);
         }
         let moved = addresses.iter().position(|addr| !self.config.bootstraps.contains(addr));
         self.joining.outcomes.keep(&addresses);
@@ -245,6 +241,13 @@ impl Overlay {
     pub(super) fn forget_name(&mut self, id: NodeId) {
         self.joining.names.remove(&id);
     }
+}
+
+/// The same addresses in the same order, each once.
+pub(super) fn distinct(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let mut seen = BTreeSet::new();
+    addresses.retain(|address| seen.insert(*address));
+    addresses
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ mod streams;
 mod suits;
 #[cfg(test)]
 mod tests;
+mod twins;
 
 pub use query::{BootstrapView, NeighborView, NodeView, PathView, Phase, RouteView, StatusView};
 
@@ -54,7 +55,7 @@ use choosing::Choosing;
 use forming::Forming;
 use forwarding::Forwarding;
 use healing::Healing;
-use joining::Joining;
+use joining::{Joining, distinct};
 use membership::Membership;
 use originating::Origin;
 use policing::Policing;
@@ -64,6 +65,7 @@ use sending::{Order, Sending};
 use starting::Life;
 use strangers::Strangers;
 use streams::{Conn, Dial};
+use twins::Twins;
 
 /// A node woken later than it asked by more than this takes as much off everybody's silence.
 const LATE: Duration = Duration::from_millis(50);
@@ -225,6 +227,7 @@ pub struct Overlay {
     narrow: Narrow,
     choosing: Choosing,
     joining: Joining,
+    twins: Twins,
     forming: Forming,
     healing: Healing,
     routing: Routing,
@@ -243,8 +246,9 @@ impl Overlay {
     ///
     /// # Errors
     /// The configuration is none that a node can live by.
-    pub fn new(config: Config) -> Result<Self, ConfigError> {
+    pub fn new(mut config: Config) -> Result<Self, ConfigError> {
         config.check()?;
+        config.bootstraps = distinct(config.bootstraps);
         let streams = Streams::new(config.seed);
         let mut node = Overlay {
             now: Time::ZERO,
@@ -277,6 +281,7 @@ impl Overlay {
             narrow: Narrow::default(),
             choosing: Choosing::new(&config),
             joining: Joining::default(),
+            twins: Twins::default(),
             forming: Forming::default(),
             healing: Healing::default(),
             routing: Routing::default(),

@@ -9,7 +9,9 @@ use crate::kernel::{Class, ConnId, Time};
 use crate::overlay::flood::{Lifetime, Origination, Sequence, Superseded, Urgency};
 use crate::overlay::link::Mine;
 use crate::overlay::names::{Cost, Key, NodeId};
-use crate::overlay::wire::{Attributes, Body, LinkAttributes, Links, Listed, ListedRole, Update, Upt};
+use crate::overlay::wire::{
+    Attributes, Body, LINKS_LIMIT, LinkAttributes, Links, Listed, ListedRole, Update, Upt,
+};
 
 /// What a record says, but for how long it lives.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -164,7 +166,7 @@ impl Overlay {
             let attributes = LinkAttributes { bye, ..LinkAttributes::default() };
             Some(Listed { id: link.peer, cost, role, attributes })
         });
-        let links = links.collect();
+        let links = links.take(LINKS_LIMIT).collect();
         let free = self.free_slots().map(|free| u32::try_from(free).unwrap_or(u32::MAX));
         Statement { free, links }
     }

@@ -158,7 +158,7 @@ impl Overlay {
         StatusView {
             id: self.id(),
             unreached: self.reached.nobody_came(),
-            twin: self.joining.twin,
+            twin: self.twins.address(),
             key: self.origin.key(),
             address: self.config.address,
             phase: self.phase(),

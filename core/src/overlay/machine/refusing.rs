@@ -79,12 +79,6 @@ impl Overlay {
         Some(Reason::Twin)
     }
 
-    /// Another node lives under this node's id.
-    pub(super) fn twin_found(&mut self, address: SocketAddr) {
-        self.joining.twin = Some(address);
-        self.emit(Event::Impostor { address });
-    }
-
     /// Why a newcomer is told nothing.
     pub(super) fn inadmissible(&mut self, registration: &Registration) -> Option<Reason> {
         if registration.network.as_ref() != Some(&self.config.network) {

@@ -26,25 +26,51 @@ impl BestResponse {
         Self::default()
     }
 
-    /// Prepares the residual distances and begins with the present choices; answers their sum of weights and number.
-    fn start(&mut self, problem: &Problem<'_>) -> (i64, usize) {
+    /// Prepares the residual distances and begins with the present choices.
+    fn start(&mut self, problem: &Problem<'_>) -> Present {
         self.residual.fill(problem);
         let hops = self.residual.hops();
         self.medians
             .start(&self.residual, problem.held().filter_map(|w| hops.iter().position(|&hop| hop == w)));
-        self.medians.first_hops(&self.residual, &mut self.before);
-        (self.medians.sum(), self.medians.chosen().len())
+        Present { value: self.value(), held: self.medians.chosen().len() }
     }
 
-    fn finish(&mut self, problem: &Problem<'_>, (current, held): (i64, usize)) -> Choice {
+    /// There are as many as there are to be: what follows is swaps.
+    fn fill(&mut self) -> (Links, Value) {
+        self.medians.first_hops(&self.residual, &mut self.before);
+        (self.links(), self.value())
+    }
+
+    fn finish(&mut self, problem: &Problem<'_>, present: &Present, filled: (Links, Value)) -> Choice {
         self.medians.first_hops(&self.residual, &mut self.after);
         let moved = self.before.iter().zip(&self.after).filter(|(before, after)| before != after);
         let noise = moved.map(|(before, after)| problem.noise(*before, *after)).sum();
+        Choice {
+            links: self.links(),
+            value: self.value(),
+            current: present.value,
+            held: present.held,
+            filled: filled.0,
+            unswapped: filled.1,
+            noise,
+        }
+    }
+
+    fn links(&self) -> Links {
         let mut links: Links = self.medians.chosen().iter().map(|&row| self.residual.hops()[row]).collect();
         links.sort_unstable();
-        let value = Value::of_weights(self.medians.sum());
-        Choice { links, value, current: Value::of_weights(current), held, noise }
+        links
     }
+
+    fn value(&self) -> Value {
+        Value::of_weights(self.medians.sum())
+    }
+}
+
+/// The present choices that stand.
+struct Present {
+    value: Value,
+    held: usize,
 }
 
 impl Policy for BestResponse {
@@ -58,18 +84,23 @@ impl Policy for BestResponse {
             self.medians.drop_worst(&self.residual);
         }
         while self.medians.chosen().len() < problem.k && self.medians.add_best(&self.residual) {}
+        let filled = self.fill();
         self.medians.descend(&self.residual);
-        self.finish(problem, present)
+        self.finish(problem, &present, filled)
     }
 
     /// The best single change: a link given up if there are too many, added if there are too few, otherwise swapped.
     fn choose_one_link(&mut self, problem: &Problem<'_>, _: &mut Rng) -> Choice {
         let present = self.start(problem);
-        match present.1 {
+        match present.held {
             held if held > problem.k => self.medians.drop_worst(&self.residual),
             held if held < problem.k => _ = self.medians.add_best(&self.residual),
-            _ => _ = self.medians.swap_best(&self.residual),
+            _ => {}
         }
-        self.finish(problem, present)
+        let filled = self.fill();
+        if present.held == problem.k {
+            self.medians.swap_best(&self.residual);
+        }
+        self.finish(problem, &present, filled)
     }
 }

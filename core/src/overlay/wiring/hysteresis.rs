@@ -36,7 +36,7 @@ impl Hysteresis {
         self.halves = self.halves.saturating_add(extent as u32);
     }
 
-    /// The share in millionths to ask for now, for [`Choice::worth_it`](super::Choice::worth_it).
+    /// The share in millionths to ask for now, for [`Choice::worth`](super::Choice::worth).
     pub fn eps_ppm(&self) -> u32 {
         if self.halves < 2 * SETTLING_EPOCHS { 0 } else { self.eps_ppm }
     }

@@ -2,7 +2,7 @@
 //!
 //! A [`Policy`] looks at a [`Problem`], what a node knows when it decides, and answers with a [`Choice`].
 //! [`BestResponse`] makes the node's own cost of reaching everybody smallest; the others are what it is compared with. A
-//! choice is acted on if it is [worth it](Choice::worth_it) under the present [`Hysteresis`], and when the [`QuietGuard`]
+//! choice is acted on as far as it is [worth it](Choice::worth) under the present [`Hysteresis`], and when the [`QuietGuard`]
 //! says that the view is not stale.
 //!
 //! Nodes are dense indices as in [`graph`](super::graph); ties go to the lowest.
@@ -62,27 +62,38 @@ pub struct Choice {
     pub current: Value,
     /// How many of the present ones stand.
     pub held: usize,
-    /// A gain of so many microseconds may be none: what the delays that it rests on are known to, over all destinations
-    /// that are to be reached over another first hop.
+    /// The present ones that stand, with free places filled and what is above `k` given up, ascending: what there is to
+    /// have before one is swapped for another.
+    pub filled: Links,
+    /// What it costs with these.
+    pub unswapped: Value,
+    /// A gain by swaps of so many microseconds may be none: what the delays that it rests on are known to, over all
+    /// destinations that are to be reached over another first hop.
     pub noise: u64,
 }
 
 impl Choice {
-    /// Whether to act on it, under a hysteresis of `eps_ppm` millionths.
+    /// The neighbours to have from now on, under a hysteresis of `eps_ppm` millionths; `None` to stay as it is.
     ///
-    /// A free slot is always worth filling (and one too many worth giving up), and fewer unreachable nodes always win;
-    /// otherwise the delay has to fall below `1 - eps` of what it is, and by more than the [noise](Self::noise).
-    pub fn worth_it(&self, eps_ppm: u32) -> bool {
-        if self.links.len() != self.held {
-            return true;
+    /// A free slot is always worth filling (and one too many worth giving up). Whether others are swapped beside that is
+    /// another question: fewer unreachable nodes always win; otherwise the delay has to fall below `1 - eps` of what it
+    /// is without, and by more than the [noise](Self::noise).
+    pub fn worth(&self, eps_ppm: u32) -> Option<&Links> {
+        if self.swaps_are_worth_it(eps_ppm) {
+            Some(&self.links)
+        } else {
+            (self.filled.len() != self.held).then_some(&self.filled)
         }
-        if self.value.unreachable != self.current.unreachable {
-            return self.value < self.current;
+    }
+
+    fn swaps_are_worth_it(&self, eps_ppm: u32) -> bool {
+        if self.value.unreachable != self.unswapped.unreachable {
+            return self.value < self.unswapped;
         }
         let kept = 1_000_000u32.saturating_sub(eps_ppm);
         let enough =
-            u128::from(self.value.total) * 1_000_000 < u128::from(self.current.total) * u128::from(kept);
-        enough && self.value.total.saturating_add(self.noise) < self.current.total
+            u128::from(self.value.total) * 1_000_000 < u128::from(self.unswapped.total) * u128::from(kept);
+        enough && self.value.total.saturating_add(self.noise) < self.unswapped.total
     }
 }
 

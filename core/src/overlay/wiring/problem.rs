@@ -62,7 +62,10 @@ impl<'a> Problem<'a> {
         links.sort_unstable();
         let held: Links = self.held().collect();
         let (value, current) = (evaluator.value(self, &links), evaluator.value(self, &held));
-        Choice { links, value, current, held: held.len(), noise: 0 }
+        let held_ones = held.len();
+        let (filled, unswapped) =
+            if links.len() == held_ones { (held, current) } else { (links.clone(), value) };
+        Choice { links, value, current, held: held_ones, filled, unswapped, noise: 0 }
     }
 
     /// How far the delay to a destination over `before`, less that over `after`, may be off.

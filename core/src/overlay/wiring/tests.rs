@@ -142,6 +142,11 @@ proptest! {
             prop_assert!(choice.links.is_sorted_by(|a, b| a < b), "{}", policy.name());
             prop_assert_eq!(choice.held, held.len());
             prop_assert_eq!(choice.current, Evaluator::new().value(&problem, &held));
+            prop_assert_eq!(choice.unswapped, Evaluator::new().value(&problem, &choice.filled));
+            prop_assert!(choice.filled.is_sorted_by(|a, b| a < b), "{}", policy.name());
+            let (fewer, more) = if held.len() > k { (&choice.filled[..], &held[..]) } else { (&held[..], &choice.filled[..]) };
+            let keeps = ["k-closest", "k-regular"].contains(&policy.name()) || fewer.iter().all(|w| more.contains(w));
+            prop_assert!(keeps, "{} swaps before it has filled", policy.name());
             prop_assert_eq!(choice.value, Evaluator::new().value(&problem, &choice.links));
         }
     }
@@ -230,7 +235,7 @@ fn reachability_comes_before_delay() {
     assert_eq!(choice.links.as_slice(), [1, 3]);
     assert_eq!(choice.current, Value { unreachable: 1, total: 25 });
     assert_eq!(choice.value, Value { unreachable: 0, total: 55 });
-    assert!(choice.worth_it(1_000_000), "no hysteresis keeps a node unreachable");
+    assert_eq!(choice.worth(1_000_000), Some(&choice.links), "no hysteresis keeps a node unreachable");
 }
 
 #[test]
@@ -291,14 +296,18 @@ fn random_neighbours_are_kept_and_filled_up() {
 #[test]
 fn hysteresis_applies_to_delay_alone() {
     let value = |unreachable, total| Value { unreachable, total };
-    let choice =
-        |value, current| Choice { links: Links::from_slice(&[1]), value, current, held: 1, noise: 0 };
-    assert!(choice(value(0, 989), value(0, 1_000)).worth_it(10_000));
-    assert!(!choice(value(0, 990), value(0, 1_000)).worth_it(10_000));
-    assert!(choice(value(0, 999), value(0, 1_000)).worth_it(0));
-    assert!(!choice(value(0, 1_000), value(0, 1_000)).worth_it(0));
-    assert!(choice(value(1, 5_000), value(2, 1_000)).worth_it(10_000));
-    assert!(!choice(value(2, 1), value(1, 1_000)).worth_it(0), "never more unreachable");
+    let [links, filled] = [1, 2].map(|link| Links::from_slice(&[link]));
+    let swaps = |value, unswapped, eps_ppm| {
+        let (links, filled) = (links.clone(), filled.clone());
+        let choice = Choice { links, value, current: unswapped, held: 1, filled, unswapped, noise: 0 };
+        choice.worth(eps_ppm).is_some_and(|worth| worth[..] == [1])
+    };
+    assert!(swaps(value(0, 989), value(0, 1_000), 10_000));
+    assert!(!swaps(value(0, 990), value(0, 1_000), 10_000));
+    assert!(swaps(value(0, 999), value(0, 1_000), 0));
+    assert!(!swaps(value(0, 1_000), value(0, 1_000), 0));
+    assert!(swaps(value(1, 5_000), value(2, 1_000), 10_000));
+    assert!(!swaps(value(2, 1), value(1, 1_000), 0), "never more unreachable");
 }
 
 #[test]
@@ -311,7 +320,7 @@ fn a_gain_counts_above_what_the_delays_are_known_to() {
         let problem = Problem { grain, ..case.problem() };
         let choice = BestResponse::new().choose(&problem, &mut rng());
         assert_eq!((choice.links.as_slice(), choice.value.total, choice.current.total), (&[2][..], 155, 210));
-        (choice.noise, choice.worth_it(0))
+        (choice.noise, choice.worth(0).is_some())
     };
     assert_eq!(noise(&case, 0), (0, true));
     assert_eq!(noise(&case, 18), (54, true), "all three destinations");
@@ -328,7 +337,24 @@ fn a_free_slot_is_filled_whatever_it_gains() {
     case.current = vec![1, 3];
     let choice = BestResponse::new().choose(&case.problem(), &mut rng());
     assert_eq!((choice.links.as_slice(), choice.value), (&[1, 2, 3][..], choice.current));
-    assert!(choice.worth_it(10_000));
+    assert_eq!(choice.worth(10_000), Some(&choice.links));
+}
+
+#[test]
+fn beside_a_slot_that_is_filled_others_are_swapped_only_if_that_is_worth_it() {
+    // Node 1 is held (10) and 3 (30, far from all) fills the free place; 2 in the place of 1 would gain a seventh.
+    let mut case = small(2);
+    case.graph = graph(5, true, &[(1, 4, 100), (2, 4, 80)]);
+    case.delay = [0, 10, 11, 30, 0].map(|d| (d > 0).then(|| Cost::from_micros(d))).to_vec();
+    case.candidate = vec![true, true, true, true, false];
+    case.destination = vec![true, false, false, true, true];
+    case.current = vec![1];
+    let choice = BestResponse::new().choose(&case.problem(), &mut rng());
+    for (eps, links) in [(0, &choice.links), (500_000, &choice.filled)] {
+        assert_eq!(choice.worth(eps), Some(links));
+    }
+    assert_eq!((choice.filled.as_slice(), choice.unswapped.total), (&[1, 3][..], 140));
+    assert_eq!((choice.links.as_slice(), choice.value.total), (&[2, 3][..], 121));
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use super::*;
 use crate::kernel::DialError;
 use crate::overlay::bootstraps::BootstrapError;
-use crate::overlay::event::Command;
+use crate::overlay::config::AddressFault;
+use crate::overlay::event::{Command, Refusal};
 use crate::overlay::wire::Registration;
 
 const BOOTSTRAP: u128 = 900;
@@ -311,4 +312,54 @@ fn a_node_that_nobody_reaches_at_its_address_says_so_once() {
     bench.datagram(2, &Packet::Ping(Ping::new(Token(7), NodeId(ME))));
     bench.pass(Duration::from_secs(120));
     assert_eq!(count(&bench), 0, "it was probed");
+}
+
+#[test]
+fn who_has_many_to_find_asks_a_bootstrap_no_less_often() {
+    let lost = 200..320;
+    let lines = lost.clone().map(|id| format!("{} 60\n", name(id)));
+    let mut bench =
+        Bench::remembering(lines.collect(), |config| config.bootstraps = vec![address(BOOTSTRAP)]);
+    bench.silent = lost.collect();
+    bench.refuse_dial(BOOTSTRAP);
+    bench.events.clear();
+    let asked = (0..100).filter(|_| {
+        bench.node.heal();
+        bench.drain();
+        let asked = bench.dialled().contains(&BOOTSTRAP);
+        if asked {
+            bench.refuse_dial(BOOTSTRAP);
+        }
+        asked
+    });
+    assert_eq!(asked.count(), 100);
+    assert_eq!(bench.events.iter().filter(|event| matches!(event, Event::Seeking)).count(), 100);
+    let probed = bench.asked.iter().collect::<BTreeSet<_>>().len();
+    assert!(probed >= 100, "each time another: {probed}");
+}
+
+#[test]
+fn bootstraps_that_nobody_can_dial_are_refused_and_one_is_known_once() {
+    let mut bench = bench();
+    let mut told = |addresses: Vec<SocketAddr>| {
+        bench.node.command(bench.now, Command::Bootstraps(addresses)).map(|_| bench.node.bootstraps().len())
+    };
+    let good = address(901);
+    for (bad, fault) in [
+        ("0.0.0.0:7", AddressFault::Unspecified),
+        ("192.0.2.1:0", AddressFault::NoPort),
+        ("224.0.0.1:7", AddressFault::Multicast),
+        ("[::ffff:0.0.0.0]:7", AddressFault::Unspecified),
+        ("[::ffff:224.0.0.1]:7", AddressFault::Multicast),
+        ("[::ffff:255.255.255.255]:7", AddressFault::Broadcast),
+    ] {
+        let told = told(vec![good, bad.parse().unwrap()]);
+        assert_eq!(told, Err(Refusal::Undialable(fault)), "{bad}");
+    }
+    let many = |count: u128| (0..count).map(address);
+    assert_eq!(told(many(257).collect()), Err(Refusal::TooMany));
+    assert_eq!(told(many(256).chain(many(256)).collect()), Ok(256));
+    assert_eq!(told(vec![good, good]), Ok(1));
+    let bench = Bench::with(|config| config.bootstraps = vec![good, good]);
+    assert_eq!(bench.node.bootstraps().len(), 1);
 }

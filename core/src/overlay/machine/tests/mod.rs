@@ -22,6 +22,7 @@ mod silence;
 mod starting;
 mod suits;
 mod traffic;
+mod twins;
 mod views;
 mod ways;
 

@@ -1,9 +1,10 @@
 //! The node's own record: what it says, and when.
 
 use super::*;
+use crate::overlay::config::PolicyKind;
 use crate::overlay::database::LinkMode;
 use crate::overlay::event::Command;
-use crate::overlay::wire::Upt;
+use crate::overlay::wire::{LINKS_LIMIT, Upt};
 
 /// The node's own records as a peer heard them.
 fn told(bench: &Bench, conn: ConnId) -> Vec<&Upt> {
@@ -108,4 +109,38 @@ fn the_last_record_lists_nobody_and_a_watcher_has_none() {
     watcher.node.command(watcher.now, Command::Leave).unwrap();
     watcher.drain();
     assert_eq!(told(&watcher, conn).len(), 0);
+}
+
+#[test]
+fn nobody_has_more_links_than_a_record_lists() {
+    let mut bench = Bench::with(|config| config.policy = PolicyKind::FullMesh);
+    let choosers: Vec<ConnId> =
+        (0..LINKS_LIMIT as u128 - 4).map(|id| bench.accept(1_000 + id, Role::Chooser)).collect();
+    for id in 3_000..3_010 {
+        bench.record(choosers[0], id, &[(1_000, ListedRole::Both)], 8);
+    }
+    while bench.dialled().len() < 2 {
+        bench.pass(Duration::from_secs(1));
+    }
+    let last_places = [4_000, 4_001].map(|id| bench.accept(id, Role::Chooser));
+    let late = [4_002, 4_003, 4_004].map(|id| bench.accept(id, Role::Guest));
+    assert!(last_places.iter().all(|conn| !bench.closed(*conn)));
+    assert!(late.iter().all(|conn| bench.closed(*conn) && bench.said(*conn, is_nack) == 1));
+    for _ in 0..10 {
+        for id in bench.dialled() {
+            bench.answer(id);
+        }
+        bench.pass(Duration::from_secs(1));
+    }
+    assert_eq!(bench.chosen().len(), 2, "who is courted had a place already");
+    bench.tear_down(last_places[0]);
+    bench.pass(Duration::from_secs(60));
+    for id in bench.dialled() {
+        bench.answer(id);
+    }
+    bench.pass(Duration::from_secs(5));
+    assert_eq!(bench.chosen().len(), 3);
+    let record = bench.node.database().get(NodeId(ME)).unwrap();
+    assert_eq!((record.links().len(), record.free()), (LINKS_LIMIT, Some(0)));
+    assert_eq!(bench.node.neighbors().len(), LINKS_LIMIT);
 }
