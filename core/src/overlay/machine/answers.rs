@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+use super::Overlay;
 use super::streams::{no_fault, peer_fault};
-use super::{Overlay, UDP};
-use crate::kernel::{Class, CloseHow, ConnId, Output, Time};
+use crate::kernel::{Class, CloseHow, ConnId, Output, Port, Time};
 use crate::overlay::database::Entry;
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::{
@@ -97,7 +97,7 @@ impl Overlay {
         there.map(|entry| record(entry, self.now)).collect()
     }
 
-    pub(super) fn datagram(&mut self, from: SocketAddr, bytes: &[u8]) {
+    pub(super) fn datagram(&mut self, port: Port, from: SocketAddr, bytes: &[u8]) {
         if self.me().is_none() {
             return;
         }
@@ -113,7 +113,7 @@ impl Overlay {
                 }
                 self.reached.came();
                 let payload = wire::emit_pong(token);
-                self.out.push_back(Output::Datagram { port: UDP, to: from, payload, class: Class::Urgent });
+                self.out.push_back(Output::Datagram { port, to: from, payload, class: Class::Urgent });
             }
             Ok(Datagram::Pong(token)) => self.pong(token),
             Ok(Datagram::Dat(token, head, payload)) => {
