@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+use super::Overlay;
 use super::streams::{no_fault, peer_fault};
-use super::{Overlay, UDP};
-use crate::kernel::{Class, CloseHow, ConnId, Output, Time};
+use crate::kernel::{Class, CloseHow, ConnId, Output, Port, Time};
 use crate::overlay::database::Entry;
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::{
@@ -106,7 +106,7 @@ impl Overlay {
         self.me().map(|me| Pong { token: ping.token, id: me.id })
     }
 
-    pub(super) fn datagram(&mut self, from: SocketAddr, bytes: &[u8]) {
+    pub(super) fn datagram(&mut self, port: Port, from: SocketAddr, bytes: &[u8]) {
         if self.me().is_none() {
             return;
         }
@@ -123,7 +123,7 @@ impl Overlay {
                 self.reached.came();
                 if let Some(pong) = self.answer_to(&ping) {
                     let (payload, class) = (wire::emit_pong(&pong), Class::Urgent);
-                    self.out.push_back(Output::Datagram { port: UDP, to: from, payload, class });
+                    self.out.push_back(Output::Datagram { port, to: from, payload, class });
                 }
             }
             Ok(Datagram::Pong(pong)) => self.pong(&pong),

@@ -339,7 +339,7 @@ impl Overlay {
             Input::Flushed { conn, n } => self.flushed(conn, n),
             Input::Closed { conn, why } => self.closed(conn, why),
             Input::DialFailed { ticket, why } => self.dial_failed(ticket, why),
-            Input::Datagram { from, bytes, .. } => self.datagram(from, bytes),
+            Input::Datagram { port, from, bytes } => self.datagram(port, from, bytes),
             Input::Stored { ticket, ok } => self.stored(ticket, ok),
             Input::Loaded { ticket, value } => self.loaded(ticket, value),
         }
@@ -396,8 +396,8 @@ impl Overlay {
     }
 }
 
-/// What datagrams are queued for: from which port each leaves depends on where it goes.
-const UDP: Port = Port(0);
+/// What datagrams are queued for that leave from the port that serves where they go.
+const UDP: Port = Port(u16::MAX);
 
 impl Machine for Overlay {
     type Command = Command;
@@ -427,7 +427,9 @@ impl Machine for Overlay {
 
     fn poll(&mut self) -> Option<Output<Event>> {
         let mut output = self.out.pop_front();
-        if let Some(Output::Datagram { port, to, .. }) = &mut output {
+        if let Some(Output::Datagram { port, to, .. }) = &mut output
+            && *port == UDP
+        {
             *port = self.config.ports.to(*to);
         }
         output

@@ -185,3 +185,17 @@ fn a_stranger_has_to_say_something_in_time() {
     bench.pass(Duration::from_millis(200));
     assert!(bench.closed(stranger));
 }
+
+#[test]
+fn a_probe_is_answered_from_the_port_that_was_asked() {
+    let bound = ["127.0.0.1:1", "127.0.0.2:1"].map(|addr| addr.parse().unwrap());
+    let mut bench = Bench::with(|config| config.ports = bound.into_iter().collect());
+    for port in [Port(1), Port(0)] {
+        let bytes = &Packet::Ping(Ping { token: Token(7), id: NodeId(1), padding: 0 }).emit()[..];
+        bench.node.handle(bench.now, Input::Datagram { port, from: address(50), bytes });
+        let answers: Vec<Port> = core::iter::from_fn(|| bench.node.poll())
+            .filter_map(|output| if let Output::Datagram { port, .. } = output { Some(port) } else { None })
+            .collect();
+        assert_eq!(answers, [port]);
+    }
+}
