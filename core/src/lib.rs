@@ -114,14 +114,19 @@
 //! - **A connection whose other end is gone ends within a stated time**, even if datagrams still come through: the loop of
 //!   `egoist-mio` gives a peer up that acknowledges nothing for 20 s.
 //! - **What was flushed is reported.** Without [`Input::Flushed`](kernel::Input::Flushed) a machine soon sends no more.
+//! - **Once reading is off, nothing is handed over** of that connection: what was read already waits in its buffer.
+//!
+//! [`Checked`](kernel::Checked) is a machine around another that holds a driver to its part: it panics with a sentence
+//! when one of these is broken. While you write a loop of your own, give it one of those.
 //!
 //! `LAWS.md` beside this crate's manifest numbers those that are the machine's; `sim::laws` holds any machine to them.
 //!
 //! # Test your own machine, your own event loop
 //!
-//! What the machines here are tested with is there for yours (features `sim` and `strategies`, as development
-//! dependencies):
+//! What the machines and loops here are tested with is there for yours (but for the first in the features `sim` and
+//! `strategies`, as development dependencies):
 //!
+//! - **The driver, checked.** [`Checked::new(machine)`](kernel::Checked) in place of a machine, wherever one is driven.
 //! - **The laws.** Say what peers and users may do (`sim::laws::Lawful`), and `sim::laws::laws` holds the machine to the
 //!   contract over scripts made up from numbers; a broken law names itself and the number.
 //! - **The world.** A `sim::World` runs many of them in simulated time, on any delays, and whatever goes wrong in it goes

@@ -9,11 +9,12 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use egoist_core::kernel::{Class, Closed, ConnId, How, Input, Machine, Output, Port, Time, Wake};
+use egoist_core::kernel::{Checked, Class, Closed, ConnId, How, Input, Machine, Output, Port, Time, Wake};
 
 fn main() -> io::Result<()> {
     let (stream, _) = TcpListener::bind("127.0.0.1:7000")?.accept()?;
-    drive(&mut Echo::default(), stream, |event| println!("{event}"))
+    // While a loop is being written, `Checked` says what it does wrong: it panics with a sentence.
+    drive(&mut Checked::new(Echo::default()), stream, |event| println!("{event}"))
 }
 
 /// Drives any machine on one accepted connection until that is closed. What such a loop cannot do (dials, datagrams,

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use egoist_core::kernel::{
-    CloseHow, Closed, ConnId, DialError, How, Input, Loaded, Machine, Output, Port, Seed, Ticket, Time,
+    Checked, CloseHow, Closed, ConnId, DialError, How, Input, Loaded, Machine, Output, Port, Seed, Ticket,
+    Time,
 };
 use egoist_core::overlay::wire::Network;
 use egoist_core::overlay::{Config, Overlay};
@@ -41,10 +42,12 @@ async fn main() -> io::Result<()> {
     getrandom::fill(&mut seed).map_err(io::Error::other)?;
     let network = Network::new("loopback").map_err(io::Error::other)?;
     let config = Config { bootstraps: args.collect(), ..Config::new(Seed(seed), network, listen) };
-    let tell = |node: &Overlay, event: &_| {
+    let tell = |node: &Checked<Overlay>, event: &_| {
+        let node = node.machine();
         println!("{event:?}; neighbours {}, reachable {}", node.neighbors().len(), node.status().reachable);
     };
-    let node = Overlay::new(config).map_err(io::Error::other)?;
+    // While a loop is being written, `Checked` says what it does wrong: it panics with a sentence.
+    let node = Checked::new(Overlay::new(config).map_err(io::Error::other)?);
     Loop::new(node, listen).await?.run(tell).await
 }
 

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::BytesMut;
 use egoist_core::kernel::{ConnId, Input, Machine, Output, Time, Wake};
@@ -14,15 +15,37 @@ use crate::net::Net;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct MachineId(pub(crate) usize);
 
-/// Which machine of a driver, and its kind: the way to ask and command it.
+/// Which of all drivers of this process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct DriverId(usize);
+
+impl DriverId {
+    /// One that no other driver has.
+    pub(crate) fn unique() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        DriverId(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Which machine of which driver, and its kind: the way to ask and command it.
 pub struct Key<M> {
-    pub(crate) id: MachineId,
+    driver: DriverId,
+    id: MachineId,
     kind: PhantomData<fn() -> M>,
 }
 
 impl<M> Key<M> {
-    pub(crate) const fn new(id: MachineId) -> Self {
-        Key { id, kind: PhantomData }
+    pub(crate) const fn new(driver: DriverId, id: MachineId) -> Self {
+        Key { driver, id, kind: PhantomData }
+    }
+
+    /// Which machine of this driver it is.
+    ///
+    /// # Panics
+    /// The key is another driver's.
+    pub(crate) fn at(self, driver: DriverId) -> MachineId {
+        assert!(self.driver == driver, "{self:?} is that of another driver's machine");
+        self.id
     }
 
     /// The same without the kind.

@@ -11,7 +11,7 @@ use egoist_core::kernel::{Input, Loaded, Machine, Output, StoreOp, Ticket, Time,
 use crate::connection::Connection;
 use crate::datagram::{DatagramSocket, Outgoing};
 use crate::dialer::Dial;
-use crate::erase::{Erased, EventSink, Key, MachineId, Sink, Slot};
+use crate::erase::{DriverId, Erased, EventSink, Key, MachineId, Sink, Slot};
 use crate::handle::{Handle, Shared};
 use crate::listener::{Bound, ListenSocket};
 use crate::net::{MioNet, Net, Ready, Token};
@@ -25,6 +25,7 @@ pub(crate) const READ_BUDGET: usize = 64 << 10;
 
 /// What a [`Driver`](crate::Driver) holds. Closures are given it to ask and command machines, to start and stop things.
 pub struct Host<N: Net = MioNet> {
+    id: DriverId,
     pub(crate) net: N,
     pub(crate) now: Time,
     pub(crate) limits: Limits,
@@ -137,6 +138,7 @@ impl<N: Net> Host<N> {
     pub(crate) fn new(net: N, limits: Limits) -> Self {
         let shared = Arc::new(Shared::new(net.waker()));
         Host {
+            id: DriverId::unique(),
             now: net.now(),
             net,
             limits,
@@ -170,7 +172,7 @@ impl<N: Net> Host<N> {
         F: FnMut(&mut Host<N>, M::Event) + 'static,
     {
         let id = MachineId(self.stations.len());
-        let key = Key::new(id);
+        let key = Key::new(self.id, id);
         let (listeners, datagrams) = self.settle_in(id, bound.listeners, bound.datagrams);
         self.stations.push(Station {
             machine: Box::new(Slot::new(machine)),
@@ -191,8 +193,8 @@ impl<N: Net> Host<N> {
     /// # Panics
     /// If the key is another driver's.
     pub fn machine<M: Machine + 'static>(&self, key: Key<M>) -> &M {
-        let slot = self.stations[key.id.0].machine.as_any().downcast_ref::<Slot<M>>();
-        &slot.expect("a key fits the driver that gave it").machine
+        let slot = self.stations[key.at(self.id).0].machine.as_any().downcast_ref::<Slot<M>>();
+        &slot.expect("a key is of its machine's kind").machine
     }
 
     /// Asks the machine to do something. What it does about it follows in this turn, after the closure that asked.
@@ -210,24 +212,33 @@ impl<N: Net> Host<N> {
         self.refresh();
         let now = self.now;
         let reply = self.slot_mut(key).machine.command(now, command);
-        self.touch(key.id);
+        self.touch(key.at(self.id));
         reply
     }
 
     /// The address of the machine's first listener, or else of its first datagram socket.
+    ///
+    /// # Panics
+    /// If the key is another driver's.
     pub fn local_addr<M>(&self, key: Key<M>) -> Option<SocketAddr> {
-        let station = &self.stations[key.id.0];
+        let station = &self.stations[key.at(self.id).0];
         station.listeners.first().copied().or_else(|| station.datagrams.first().map(|(addr, _)| *addr))
     }
 
     /// The addresses of the machine's listeners, by [`Port`](egoist_core::kernel::Port).
+    ///
+    /// # Panics
+    /// If the key is another driver's.
     pub fn listeners<M>(&self, key: Key<M>) -> &[SocketAddr] {
-        &self.stations[key.id.0].listeners
+        &self.stations[key.at(self.id).0].listeners
     }
 
     /// Why the machine's state could not be read or written, if that was so the last time: it was told.
+    ///
+    /// # Panics
+    /// If the key is another driver's.
     pub fn state_error<M>(&self, key: Key<M>) -> Option<&StateError> {
-        self.stations[key.id.0].trouble.as_ref()
+        self.stations[key.at(self.id).0].trouble.as_ref()
     }
 
     /// The time since the driver began, as the machines are told it.
@@ -284,8 +295,8 @@ impl<N: Net> Host<N> {
     }
 
     pub(crate) fn slot_mut<M: Machine + 'static>(&mut self, key: Key<M>) -> &mut Slot<M> {
-        let slot = self.stations[key.id.0].machine.as_any_mut().downcast_mut();
-        slot.expect("a key fits the driver that gave it")
+        let slot = self.stations[key.at(self.id).0].machine.as_any_mut().downcast_mut();
+        slot.expect("a key is of its machine's kind")
     }
 
     /// Reads the clock.

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use egoist_core::kernel::Port;
+use egoist_core::kernel::{Checked, Port};
 use egoist_mio::control::Responder;
 use egoist_mio::{Driver, Handle, Setup};
 use machines::{Echo, Puppet, Seen};
@@ -24,7 +24,7 @@ fn serve(path: &Path) -> Driver {
     let mut driver = Driver::new().unwrap();
     let setup = Setup { udp: vec!["127.0.0.1:0".parse().unwrap()], ..Setup::default() };
     let bound = driver.bind(&setup).unwrap();
-    let echo = driver.add(bound, Echo::default(), |_, _| ());
+    let echo = driver.add(bound, Checked::new(Echo::default()), |_, _| ());
     let kept = Rc::new(RefCell::new(Vec::<Responder>::new()));
     let handler =
         move |host: &mut egoist_mio::Host, request: egoist_mio::control::Request, answer: Responder| {
@@ -214,7 +214,7 @@ fn the_first_signal_is_a_wish_and_the_second_is_an_end() {
     let setup = Setup { udp: vec!["127.0.0.1:0".parse().unwrap()], ..Setup::default() };
     let bound = driver.bind(&setup).unwrap();
     let to = bound.udp()[0];
-    let puppet = driver.add(bound, Puppet::default(), |host, (_, seen)| {
+    let puppet = driver.add(bound, Checked::new(Puppet::default()), |host, (_, seen)| {
         assert!(matches!(seen, Seen::Datagram(Port(0), _, _)));
         host.after(Duration::from_millis(1), |_| raise());
     });
@@ -232,7 +232,7 @@ fn the_first_signal_is_a_wish_and_the_second_is_an_end() {
     driver.cancel(cancelled);
     driver.after(Duration::from_millis(1), |_| raise());
     driver.run().unwrap();
-    assert_eq!(driver.machine(puppet).seen.len(), 1);
+    assert_eq!(driver.machine(puppet).machine().seen.len(), 1);
 }
 
 fn raise() {

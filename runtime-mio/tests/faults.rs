@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use egoist_core::kernel::{
-    Class, CloseHow, Closed, DialError, Output, Port, Rng, Seed, Streams, Ticket, Time,
+    Checked, Class, CloseHow, Closed, DialError, Output, Port, Rng, Seed, Streams, Ticket, Time,
 };
 use egoist_mio::net::mock::{Faults, MockNet};
 use egoist_mio::{Driver, Key, Setup};
@@ -36,16 +36,16 @@ fn faults(rng: &mut Rng) -> Faults {
 }
 
 /// An echo, a puppet beside it, and where the echo is.
-fn world(seed: u64, faults: Faults) -> (MockDriver, Key<Echo>, Key<Puppet>, SocketAddr) {
+fn world(seed: u64, faults: Faults) -> (MockDriver, Key<Checked<Echo>>, Key<Checked<Puppet>>, SocketAddr) {
     let mut driver = Driver::on(MockNet::new(seed, faults));
     let local: SocketAddr = "127.0.0.1:0".parse().unwrap();
     let setup = Setup { listen: vec![local], udp: vec![local], state: None };
     let bound = driver.bind(&setup).unwrap();
     let to = bound.listeners()[0];
     assert_eq!(bound.udp(), [to], "one port for both");
-    let echo = driver.add(bound, Echo::default(), |_, _| ());
+    let echo = driver.add(bound, Checked::new(Echo::default()), |_, _| ());
     let bound = driver.bind(&setup).unwrap();
-    let puppet = driver.add(bound, Puppet::default(), |_, _| ());
+    let puppet = driver.add(bound, Checked::new(Puppet::default()), |_, _| ());
     (driver, echo, puppet, to)
 }
 
@@ -70,8 +70,8 @@ fn conversation(rng: &mut Rng) -> Vec<u8> {
     said
 }
 
-fn settled(driver: &MockDriver, puppet: Key<Puppet>) -> bool {
-    (0..DIALS).all(|ticket| outcomes(driver.machine(puppet), ticket) > 0)
+fn settled(driver: &MockDriver, puppet: Key<Checked<Puppet>>) -> bool {
+    (0..DIALS).all(|ticket| outcomes(driver.machine(puppet).machine(), ticket) > 0)
 }
 
 fn outcomes(puppet: &Puppet, ticket: u64) -> usize {
@@ -80,7 +80,12 @@ fn outcomes(puppet: &Puppet, ticket: u64) -> usize {
 }
 
 /// Dials, says something on every connection that opens, and returns what, once all of it has ended.
-fn talk(driver: &mut MockDriver, puppet: Key<Puppet>, to: SocketAddr, seed: u64) -> Vec<(u64, Vec<u8>)> {
+fn talk(
+    driver: &mut MockDriver,
+    puppet: Key<Checked<Puppet>>,
+    to: SocketAddr,
+    seed: u64,
+) -> Vec<(u64, Vec<u8>)> {
     let mut rng = Streams::new(Seed::from_u64(seed)).named("talk");
     for ticket in 0..DIALS {
         driver.command(puppet, dial(ticket, to, Time::from_secs(1_000_000))).unwrap();
@@ -94,7 +99,7 @@ fn talk(driver: &mut MockDriver, puppet: Key<Puppet>, to: SocketAddr, seed: u64)
     turn_until(driver, seed, |d| settled(d, puppet));
     let mut said = Vec::new();
     for ticket in 0..DIALS {
-        if let Some(conn) = driver.machine(puppet).dialed(ticket) {
+        if let Some(conn) = driver.machine(puppet).machine().dialed(ticket) {
             let words = conversation(&mut rng);
             for piece in words.chunks(1 + rng.index(2_000)) {
                 driver.command(puppet, send(conn, piece.to_vec())).unwrap();
@@ -106,7 +111,7 @@ fn talk(driver: &mut MockDriver, puppet: Key<Puppet>, to: SocketAddr, seed: u64)
         }
     }
     turn_until(driver, seed, |d| {
-        let puppet = d.machine(puppet);
+        let puppet = d.machine(puppet).machine();
         said.iter().all(|(ticket, _)| puppet.closed(puppet.dialed(*ticket).unwrap()).is_some())
     });
     said
@@ -118,7 +123,7 @@ fn every_octet_arrives_once_and_everything_ends_once() {
         let mut rng = Streams::new(Seed::from_u64(seed)).named("faults");
         let (mut driver, _, puppet, to) = world(seed, faults(&mut rng));
         let said = talk(&mut driver, puppet, to, seed);
-        let seen = driver.machine(puppet);
+        let seen = driver.machine(puppet).machine();
         for (ticket, words) in &said {
             let conn = seen.dialed(*ticket).unwrap();
             assert!(seen.received(conn) == *words, "seed {seed}: not what was said");
@@ -133,7 +138,7 @@ fn every_octet_arrives_once_and_everything_ends_once() {
         }
         turn_until(&mut driver, seed, |d| {
             let datagram = |s: &&Seen| matches!(s, Seen::Datagram(..));
-            d.machine(puppet).seen.iter().filter(datagram).count() == DATAGRAMS
+            d.machine(puppet).machine().seen.iter().filter(datagram).count() == DATAGRAMS
         });
         turn_until(&mut driver, seed, |d| d.sockets() == 4);
     }
@@ -146,7 +151,7 @@ fn a_connection_that_breaks_ends_once_and_loses_only_its_tail() {
         let mut rng = Streams::new(Seed::from_u64(seed)).named("faults");
         let (mut driver, _, puppet, to) = world(seed, Faults { reset: 300, ..faults(&mut rng) });
         let said = talk(&mut driver, puppet, to, seed);
-        let seen = driver.machine(puppet);
+        let seen = driver.machine(puppet).machine();
         for (ticket, words) in &said {
             let conn = seen.dialed(*ticket).unwrap();
             assert!(words.starts_with(&seen.received(conn)), "seed {seed}: not what was said");
@@ -162,8 +167,8 @@ fn a_dial_that_nobody_answers_times_out_at_its_deadline() {
     let (mut driver, _, puppet, _) = world(1, Faults::default());
     let deadline = Time::from_secs(7);
     driver.command(puppet, dial(9, "192.0.2.1:1".parse().unwrap(), deadline)).unwrap();
-    turn_until(&mut driver, 1, |d| !d.machine(puppet).seen.is_empty());
-    assert_eq!(driver.machine(puppet).seen, [Seen::DialFailed(Ticket(9), DialError::TimedOut)]);
+    turn_until(&mut driver, 1, |d| !d.machine(puppet).machine().seen.is_empty());
+    assert_eq!(driver.machine(puppet).machine().seen, [Seen::DialFailed(Ticket(9), DialError::TimedOut)]);
     assert!(driver.now() >= deadline && driver.now() < deadline + Duration::from_millis(1));
     assert_eq!(driver.sockets(), 4);
 }
@@ -172,19 +177,19 @@ fn a_dial_that_nobody_answers_times_out_at_its_deadline() {
 fn a_closed_peer_that_never_ends_is_given_up_after_a_second() {
     let (mut driver, _, puppet, to) = world(1, Faults::default());
     driver.command(puppet, dial(1, to, Time::from_secs(5))).unwrap();
-    turn_until(&mut driver, 1, |d| d.machine(puppet).dialed(1).is_some());
-    let conn = driver.machine(puppet).dialed(1).unwrap();
+    turn_until(&mut driver, 1, |d| d.machine(puppet).machine().dialed(1).is_some());
+    let conn = driver.machine(puppet).machine().dialed(1).unwrap();
     // The far end of the dial is a puppet too, which does not close by itself.
     let far =
         driver.bind(&Setup { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Setup::default() }).unwrap();
     let at = far.listeners()[0];
-    let far = driver.add(far, Puppet::default(), |_, _| ());
+    let far = driver.add(far, Checked::new(Puppet::default()), |_, _| ());
     driver.command(far, dial(2, to, Time::from_secs(5))).unwrap();
     driver.command(puppet, dial(3, at, Time::from_secs(5))).unwrap();
-    turn_until(&mut driver, 1, |d| d.machine(puppet).dialed(3).is_some());
-    let quiet = driver.machine(puppet).dialed(3).unwrap();
-    turn_until(&mut driver, 1, |d| d.machine(far).seen.len() == 2);
-    let far_conn = driver.machine(far).seen.iter().find_map(|seen| match seen {
+    turn_until(&mut driver, 1, |d| d.machine(puppet).machine().dialed(3).is_some());
+    let quiet = driver.machine(puppet).machine().dialed(3).unwrap();
+    turn_until(&mut driver, 1, |d| d.machine(far).machine().seen.len() == 2);
+    let far_conn = driver.machine(far).machine().seen.iter().find_map(|seen| match seen {
         Seen::Opened(conn, egoist_core::kernel::How::Accepted(_), _) => Some(*conn),
         _ => None,
     });
@@ -193,8 +198,8 @@ fn a_closed_peer_that_never_ends_is_given_up_after_a_second() {
     let began = driver.now();
     driver.command(puppet, close(quiet, CloseHow::Flush)).unwrap();
     driver.command(puppet, close(conn, CloseHow::Abort)).unwrap();
-    turn_until(&mut driver, 1, |d| d.machine(puppet).closed(quiet).is_some());
-    assert_eq!(driver.machine(puppet).closed(quiet), Some(Closed::ByUs));
+    turn_until(&mut driver, 1, |d| d.machine(puppet).machine().closed(quiet).is_some());
+    assert_eq!(driver.machine(puppet).machine().closed(quiet), Some(Closed::ByUs));
     let took = driver.now().since(began);
     assert!(took >= Duration::from_secs(1) && took < Duration::from_millis(1_100), "{took:?}");
 }

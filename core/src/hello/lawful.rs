@@ -112,4 +112,9 @@ mod tests {
     fn hello_keeps_every_law() {
         crate::sim::laws::laws::<Hello>(1_000);
     }
+
+    #[test]
+    fn the_laws_scripts_are_a_right_driver() {
+        crate::sim::laws::laws::<crate::kernel::Checked<Hello>>(300);
+    }
 }

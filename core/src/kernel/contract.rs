@@ -45,7 +45,11 @@ pub struct Port(pub u16);
 /// - `now` never goes back; bytes that have arrived are handed over before the time that has passed.
 /// - Exactly one [`Input::Closed`] for each connection, a machine's own [`Output::Close`] included, and exactly one
 ///   [`Input::Opened`] or [`Input::DialFailed`] for each ticket.
-/// - When reading is turned on again the buffer is presented again, even if nothing arrived.
+/// - Once it has taken [`Output::Reading`] off it hands over nothing of that connection; when reading is turned on again
+///   the buffer is presented again, even if nothing arrived.
+/// - Answers, ends and ticks come within stated times: [`Patience`](super::Patience).
+///
+/// [`Checked`](super::Checked) holds a driver to that.
 pub trait Machine {
     /// What a user may ask for.
     type Command;

@@ -1,12 +1,13 @@
-//! What every protocol stands on: [`Time`], [`Timers`], random [`Streams`], the [`Machine`] contract, framing, the
-//! bounded [`SeenCache`] and the per-connection [`Outbox`] with the
-//! [`Arena`] that its frames are written in.
+//! What every protocol stands on: [`Time`], [`Timers`], random [`Streams`], the [`Machine`] contract, [`Checked`] which
+//! holds a driver to it, framing, the bounded [`SeenCache`] and the per-connection [`Outbox`] with the [`Arena`] that its
+//! frames are written in.
 //!
 //! Nothing here knows a protocol, a socket or a clock.
 
 #[cfg(feature = "serde")]
 pub mod address;
 mod arena;
+mod checked;
 mod contract;
 mod framing;
 mod keyed;
@@ -17,6 +18,7 @@ mod time;
 mod timers;
 
 pub use arena::Arena;
+pub use checked::{Checked, Patience};
 pub use contract::{
     Class, CloseHow, Closed, ConnId, DialError, Fault, How, Input, Loaded, Machine, Output, Port, StoreOp,
     Ticket, Wake, Why,

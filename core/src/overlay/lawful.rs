@@ -274,7 +274,7 @@ mod tests {
     use alloc::string::String;
 
     use super::*;
-    use crate::kernel::{Seed, Streams};
+    use crate::kernel::{Checked, Seed, Streams};
     use crate::sim::laws::laws;
 
     /// How often each word was said first in a line of what `what` makes, in 4,000 times.
@@ -293,6 +293,11 @@ mod tests {
     #[test]
     fn an_overlay_node_keeps_the_laws() {
         laws::<Overlay>(2_000);
+    }
+
+    #[test]
+    fn the_laws_scripts_are_a_right_driver() {
+        laws::<Checked<Overlay>>(300);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 mod bench;
 #[cfg(test)]
 mod broken;
+mod checked;
 mod script;
 mod trace;
 
