@@ -1,4 +1,5 @@
-//! Where nodes are when that is not where their names say: behind a translator, or moved elsewhere.
+//! Where nodes are when that is not where their names say: behind a translator, or moved elsewhere, which leaves the
+//! translator behind until they come home.
 
 use alloc::collections::BTreeMap;
 use core::net::SocketAddr;
@@ -58,9 +59,9 @@ impl Abodes {
     pub(super) fn source(&self, node: usize, port: Port) -> Option<SocketAddr> {
         match self.of(node) {
             Abode { moved: Some(Sockets::Bound), .. } => None,
-            Abode { translated: true, .. } => Some(net::translated(node, port)),
             Abode { moved: Some(Sockets::Any), .. } => Some(net::elsewhere(node, port.0 + net::BASE_PORT)),
-            Abode { .. } => Some(net::address_of(node, port)),
+            Abode { translated: true, moved: None } => Some(net::translated(node, port)),
+            Abode { translated: false, moved: None } => Some(net::address_of(node, port)),
         }
     }
 
@@ -77,7 +78,7 @@ impl Abodes {
         let abode = self.of(node);
         match at {
             At::Home => abode.moved.is_none(),
-            At::Translated => abode.translated,
+            At::Translated => abode.translated && abode.moved.is_none(),
             At::Elsewhere => abode.moved.is_some(),
         }
     }

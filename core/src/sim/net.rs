@@ -166,6 +166,8 @@ pub(super) fn translated(node: usize, port: Port) -> SocketAddr {
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 struct Trouble {
     cut: bool,
+    /// Cut by what ends by itself.
+    interrupted: bool,
     loss_per_million: Option<u32>,
     blocked: bool,
     narrow: Option<usize>,
@@ -175,7 +177,7 @@ impl Trouble {
     /// What keeps a datagram of so many octets from arriving.
     fn stops_datagram(self, octets: usize) -> Option<Kind> {
         match self {
-            Trouble { cut: true, .. } => Some(Kind::Cut),
+            Trouble { cut: true, .. } | Trouble { interrupted: true, .. } => Some(Kind::Cut),
             Trouble { blocked: true, .. } => Some(Kind::Blocked),
             Trouble { narrow: Some(most), .. } if octets > most => Some(Kind::Narrow),
             Trouble { .. } => None,
@@ -276,11 +278,15 @@ impl Network {
     }
 
     pub(super) fn is_cut(&self, from: usize, to: usize) -> bool {
-        !self.trouble.is_empty() && self.trouble.get(&(from, to)).is_some_and(|t| t.cut)
+        !self.trouble.is_empty() && self.trouble.get(&(from, to)).is_some_and(|t| t.cut || t.interrupted)
     }
 
     pub(super) fn set_cut(&mut self, from: usize, to: usize, cut: bool) {
         self.change(from, to, |t| t.cut = cut);
+    }
+
+    pub(super) fn set_interrupted(&mut self, from: usize, to: usize, interrupted: bool) {
+        self.change(from, to, |t| t.interrupted = interrupted);
     }
 
     /// Datagrams alone vanish on a way, or no more.
