@@ -86,7 +86,7 @@ pub enum Action {
         /// What is longer vanishes.
         octets: usize,
     },
-    /// [`World::set_translated`].
+    /// [`World::translate`]: said twice of a node, its translator begins anew.
     Translate {
         /// Whom.
         node: usize,
@@ -316,7 +316,7 @@ pub fn recover<M: Machine>(world: &mut World<M>) {
     for node in 0..world.len() {
         world.calm(node);
         world.come_home(node);
-        world.set_translated(node, false);
+        world.translate_no_more(node);
         match world.condition(node) {
             Condition::Down | Condition::Halted => world.restart(node, Restart::Keeping),
             Condition::Frozen => world.thaw(node),
@@ -397,7 +397,7 @@ impl<M: Machine> Agenda<M> {
             Action::Halt { node } => world.halt(node),
             Action::Restart { node, how } => world.restart(node, how),
             Action::Sever { a, b } => world.sever(a, b),
-            Action::Translate { node } => world.set_translated(node, true),
+            Action::Translate { node } => world.translate(node),
             Action::Loss { per_million } => world.set_loss(per_million),
             Action::Bursts { bursts } => world.set_bursts(Some(bursts)),
             Action::Duplicates { per_million } => world.set_duplicates(per_million),

@@ -95,9 +95,9 @@ fn a_host_gives_up_what_does_not_get_through_and_a_reset_does() {
 #[test]
 fn a_translator_shows_another_address_and_lets_answers_in() {
     let mut pair = Pair::new(Config::default());
-    pair.world.set_translated(0, true);
+    pair.world.translate(0);
     pair.tell(0, datagram(address(1), 1));
-    let shown = translated(0, Port(0));
+    let shown = translated(0, Port(0), 0);
     assert_eq!(pair.pass(1_000_000), [(THERE, 1, hears(shown, 1))]);
     for to in [shown, address(0), elsewhere(0, BASE_PORT)] {
         pair.tell(1, datagram(to, 2));
@@ -250,10 +250,10 @@ fn a_host_that_sends_what_is_too_long_gives_up_however_often_a_cut_ends() {
 #[test]
 fn who_moves_leaves_the_translator_behind() {
     let mut pair = Pair::new(Config::default());
-    pair.world.set_translated(0, true);
+    pair.world.translate(0);
     pair.world.move_away(0, Sockets::Any);
     pair.tell(0, datagram(address(1), 1));
-    let (shown, new) = (translated(0, Port(0)), elsewhere(0, BASE_PORT));
+    let (shown, new) = (translated(0, Port(0), 0), elsewhere(0, BASE_PORT));
     assert_eq!(pair.pass(1_000_000), [(THERE, 1, hears(new, 1))]);
     for (octets, to) in [(2, shown), (3, new)] {
         pair.tell(1, datagram(to, octets));
@@ -262,4 +262,37 @@ fn who_moves_leaves_the_translator_behind() {
     pair.world.come_home(0);
     pair.tell(0, datagram(address(1), 4));
     assert_eq!(pair.pass(1_000_000), [(THERE, 1, hears(shown, 4))], "it is still there");
+}
+
+#[test]
+fn a_translator_that_begins_anew_shows_other_ports_and_has_forgotten_what_was_dialled() {
+    let mut pair = Pair::new(Config { patience: Duration::from_secs(5), ..Config::default() });
+    let (a, _) = pair.connect();
+    pair.world.translate(0);
+    pair.tell(1, Do::Dial(address(0), Time::MAX));
+    let heard = pair.pass(1_000_000);
+    let Some((_, _, Heard::Opened(c, ..))) = heard.iter().find(|(_, node, _)| *node == 1) else {
+        panic!("{heard:?}");
+    };
+    let c = *c;
+    pair.world.translate(0);
+    pair.tell(0, datagram(address(1), 1));
+    pair.tell(0, Do::Send(a, b"lost".to_vec()));
+    pair.tell(1, Do::Send(c, b"goes".to_vec()));
+    let heard = pair.pass(10_000_000);
+    let [old, new] = [0, 1].map(|turn| translated(0, Port(0), turn));
+    assert!(heard.contains(&(THERE, 1, hears(new, 1))), "{heard:?}");
+    assert!(heard.contains(&(5_000_000, 0, Heard::Closed(a, Closed::Broken))), "{heard:?}");
+    let goes = |h: &Heard| matches!(h, Heard::Received(_, octets) if octets == b"goes");
+    assert!(heard.iter().any(|(_, node, h)| *node == 0 && goes(h)), "{heard:?}");
+    for (octets, to) in [(2, old), (3, new)] {
+        pair.tell(1, datagram(to, octets));
+    }
+    assert_eq!(pair.pass(1_000_000), [(BACK, 0, hears(address(1), 3))]);
+    for turn in 2..16 {
+        pair.world.translate(0);
+        pair.tell(0, datagram(address(1), 1));
+        let from = translated(0, Port(0), turn % 15);
+        assert_eq!(pair.pass(1_000_000), [(THERE, 1, hears(from, 1))]);
+    }
 }

@@ -61,11 +61,21 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// From now on a translator stands before a node, or none any more: its datagrams and the connections that it dials come
-    /// from an address that is not its name's, its datagrams from a port that is not its own. Answers that go there reach
-    /// it, and so does what is sent to its name.
-    pub fn set_translated(&mut self, node: usize, translated: bool) {
-        self.net.abodes.set_translated(node, translated);
+    /// From now on a translator stands before a node: its datagrams and the connections that it dials come from an address
+    /// that is not its name's, its datagrams from a port that is not its own; it shows the first 1,000. Answers that go there
+    /// reach it, and so does what is sent to its name. One that stands there already begins anew: it shows datagrams at
+    /// ports other than before, and what the node had dialled is mute, as after [`sever`](World::sever).
+    pub fn translate(&mut self, node: usize) {
+        let anew = self.net.abodes.is_translated(node);
+        self.net.abodes.translate(node);
+        if anew {
+            self.forget_connections(|[dialler, _]| dialler == node);
+        }
+    }
+
+    /// From now on no translator stands before a node.
+    pub fn translate_no_more(&mut self, node: usize) {
+        self.net.abodes.translate_no_more(node);
     }
 
     /// A node's address changes under it, as when a laptop comes into another network: the one of its name is nobody's, and
