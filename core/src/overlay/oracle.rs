@@ -205,6 +205,14 @@ pub enum Difference {
         /// To here.
         to: usize,
     },
+    /// A payload arrived, and its sender was told that it was lost.
+    #[error("a payload from node {from} arrived at node {to}, and its sender was told that it was lost")]
+    ToldAndArrived {
+        /// From here.
+        from: usize,
+        /// To here.
+        to: usize,
+    },
     /// News goes around without an end.
     #[error("{frames} frames within a second: news goes around without an end")]
     Storm {

@@ -1,4 +1,5 @@
-//! Where nodes are when that is not where their names say: behind a translator, or moved elsewhere.
+//! Where nodes are when that is not where their names say: behind a translator, or moved elsewhere, which leaves the
+//! translator behind until they come home.
 
 use alloc::collections::BTreeMap;
 use core::net::SocketAddr;
@@ -17,7 +18,8 @@ pub enum Sockets {
 
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 struct Abode {
-    translated: bool,
+    /// How often the translator has begun anew.
+    translated: Option<u16>,
     moved: Option<Sockets>,
 }
 
@@ -38,8 +40,14 @@ impl Abodes {
         }
     }
 
-    pub(super) fn set_translated(&mut self, node: usize, translated: bool) {
-        self.change(node, |abode| abode.translated = translated);
+    pub(super) fn translate(&mut self, node: usize) {
+        self.change(node, |abode| {
+            abode.translated = Some(abode.translated.map_or(0, |turn| (turn + 1) % net::TURNS));
+        });
+    }
+
+    pub(super) fn translate_no_more(&mut self, node: usize) {
+        self.change(node, |abode| abode.translated = None);
     }
 
     pub(super) fn set_moved(&mut self, node: usize, moved: Option<Sockets>) {
@@ -47,7 +55,7 @@ impl Abodes {
     }
 
     pub(super) fn is_translated(&self, node: usize) -> bool {
-        self.of(node).translated
+        matches!(self.of(node), Abode { translated: Some(_), moved: None })
     }
 
     pub(super) fn is_moved(&self, node: usize) -> bool {
@@ -58,16 +66,18 @@ impl Abodes {
     pub(super) fn source(&self, node: usize, port: Port) -> Option<SocketAddr> {
         match self.of(node) {
             Abode { moved: Some(Sockets::Bound), .. } => None,
-            Abode { translated: true, .. } => Some(net::translated(node, port)),
             Abode { moved: Some(Sockets::Any), .. } => Some(net::elsewhere(node, port.0 + net::BASE_PORT)),
-            Abode { .. } => Some(net::address_of(node, port)),
+            Abode { translated: Some(turn), moved: None } => {
+                (port.0 < net::SHOWN).then(|| net::translated(node, port, turn))
+            }
+            Abode { translated: None, moved: None } => Some(net::address_of(node, port)),
         }
     }
 
     /// From where a connection comes that a node dials.
     pub(super) fn dials_from(&self, node: usize, number: u16) -> SocketAddr {
         match self.of(node) {
-            Abode { translated: false, moved: None } => SocketAddr::new(net::ip(node), number),
+            Abode { translated: None, moved: None } => SocketAddr::new(net::ip(node), number),
             Abode { .. } => net::elsewhere(node, number),
         }
     }
@@ -77,7 +87,7 @@ impl Abodes {
         let abode = self.of(node);
         match at {
             At::Home => abode.moved.is_none(),
-            At::Translated => abode.translated,
+            At::Translated(turn) => abode.translated == Some(turn) && abode.moved.is_none(),
             At::Elsewhere => abode.moved.is_some(),
         }
     }

@@ -59,7 +59,7 @@ pub enum Action {
         /// The other.
         b: usize,
     },
-    /// [`World::partition`], healed after a time.
+    /// [`World::partition`], and [`World::resume`] after a time.
     Partition {
         /// Who is on one side.
         island: Island,
@@ -86,12 +86,12 @@ pub enum Action {
         /// What is longer vanishes.
         octets: usize,
     },
-    /// [`World::set_translated`].
+    /// [`World::translate`]: said twice of a node, its translator begins anew.
     Translate {
         /// Whom.
         node: usize,
     },
-    /// [`World::move_away`], and [`World::come_home`] after a time.
+    /// [`World::move_away`], and [`World::come_home`] after a time; of two at once the later counts.
     Move {
         /// Whom.
         node: usize,
@@ -100,13 +100,13 @@ pub enum Action {
         /// For how long.
         time: Duration,
     },
-    /// Both ways between two nodes are cut and healed again and again.
+    /// [`World::interrupt`] and [`World::resume`], both ways between two nodes, again and again.
     Flap {
         /// One end.
         a: usize,
         /// The other.
         b: usize,
-        /// For how long it is cut, and then healed.
+        /// For how long they are interrupted, and then not.
         every: Duration,
         /// How often.
         times: u8,
@@ -140,7 +140,7 @@ pub enum Action {
         /// How much later at the most.
         by: Duration,
     },
-    /// [`World::set_reading_rate`], ended after a time.
+    /// [`World::set_reading_rate`], ended after a time; of two at once the later counts.
     Slow {
         /// Who.
         node: usize,
@@ -316,7 +316,7 @@ pub fn recover<M: Machine>(world: &mut World<M>) {
     for node in 0..world.len() {
         world.calm(node);
         world.come_home(node);
-        world.set_translated(node, false);
+        world.translate_no_more(node);
         match world.condition(node) {
             Condition::Down | Condition::Halted => world.restart(node, Restart::Keeping),
             Condition::Frozen => world.thaw(node),
@@ -334,13 +334,32 @@ pub struct Agenda<M: Machine> {
 
 /// What an action leads to later.
 enum Later {
-    Cut { a: usize, b: usize },
-    Heal { a: usize, b: usize },
+    Interrupt(Flap),
+    Resume(Flap),
     Unite { island: Island },
     Read { node: usize },
     ComeHome { node: usize },
     Off { node: usize },
     On { node: usize },
+}
+
+/// What is left of ways that come and go.
+#[derive(Clone, Copy)]
+struct Flap {
+    ends: [usize; 2],
+    every: Duration,
+    times: u8,
+}
+
+impl Later {
+    /// Whether ways between two nodes are to stay interrupted until this happens.
+    fn parts(&self, a: usize, b: usize) -> bool {
+        match self {
+            Later::Resume(flap) => flap.ends == [a, b] || flap.ends == [b, a],
+            Later::Unite { island } => island.has(a) != island.has(b),
+            _ => false,
+        }
+    }
 }
 
 impl<M: Machine> Agenda<M> {
@@ -362,7 +381,7 @@ impl<M: Machine> Agenda<M> {
         {
             let ((at, _), later) = entry.remove_entry();
             world.run_until(at, &mut sink);
-            happen(world, &later);
+            self.happen(world, &later);
         }
         world.run_until(end, sink);
     }
@@ -378,7 +397,7 @@ impl<M: Machine> Agenda<M> {
             Action::Halt { node } => world.halt(node),
             Action::Restart { node, how } => world.restart(node, how),
             Action::Sever { a, b } => world.sever(a, b),
-            Action::Translate { node } => world.set_translated(node, true),
+            Action::Translate { node } => world.translate(node),
             Action::Loss { per_million } => world.set_loss(per_million),
             Action::Bursts { bursts } => world.set_bursts(Some(bursts)),
             Action::Duplicates { per_million } => world.set_duplicates(per_million),
@@ -406,6 +425,7 @@ impl<M: Machine> Agenda<M> {
             }
             Action::Move { node, sockets, time } => {
                 world.move_away(node, sockets);
+                self.due.retain(|_, later| !matches!(later, Later::ComeHome { node: of } if *of == node));
                 self.later(now + time, Later::ComeHome { node });
             }
             Action::Heal { a, b } => heal(world, a, b),
@@ -414,13 +434,13 @@ impl<M: Machine> Agenda<M> {
                 self.later(now + time, Later::Unite { island });
             }
             Action::Flap { a, b, every, times } => {
-                for time in 0..u32::from(times) {
-                    self.later(now + every * (2 * time), Later::Cut { a, b });
-                    self.later(now + every * (2 * time + 1), Later::Heal { a, b });
+                if times > 0 {
+                    self.later(now, Later::Interrupt(Flap { ends: [a, b], every, times }));
                 }
             }
             Action::Slow { node, octets, time } => {
                 world.set_reading_rate(node, Some(octets));
+                self.due.retain(|_, later| !matches!(later, Later::Read { node: of } if *of == node));
                 self.later(now + time, Later::Read { node });
             }
             Action::Hubs { count } => {
@@ -455,39 +475,56 @@ impl<M: Machine> Agenda<M> {
         self.number += 1;
         self.due.insert((at, self.number), what);
     }
+
+    fn happen(&mut self, world: &mut World<M>, later: &Later) {
+        match *later {
+            Later::Interrupt(flap) => self.interrupt(world, flap),
+            Later::Resume(flap) => {
+                self.resume(world, flap.ends);
+                if flap.times > 0 {
+                    self.later(world.now() + flap.every, Later::Interrupt(flap));
+                }
+            }
+            Later::Unite { island } => {
+                let (inside, outside): (Vec<usize>, Vec<usize>) =
+                    (0..world.len()).partition(|node| island.has(*node));
+                for (a, b) in inside.iter().flat_map(|a| outside.iter().map(move |b| (*a, *b))) {
+                    self.resume(world, [a, b]);
+                }
+            }
+            Later::Read { node } => world.set_reading_rate(node, None),
+            Later::ComeHome { node } => world.come_home(node),
+            Later::Off { node } => kill_for(world, node, Kind::Churn),
+            Later::On { node } if world.condition(node) == Condition::Down => {
+                world.note(Kind::Churn);
+                world.restart(node, Restart::Keeping);
+            }
+            Later::On { .. } => {}
+        }
+    }
+
+    fn interrupt(&mut self, world: &mut World<M>, flap: Flap) {
+        let [a, b] = flap.ends;
+        let runs = |node| world.condition(node) == Condition::Running;
+        if a != b && runs(a) && runs(b) {
+            world.note(Kind::Flap);
+        }
+        world.interrupt(a, b);
+        world.interrupt(b, a);
+        self.later(world.now() + flap.every, Later::Resume(Flap { times: flap.times - 1, ..flap }));
+    }
+
+    /// Both ways carry again, unless something else on the agenda goes on to part their ends.
+    fn resume(&self, world: &mut World<M>, [a, b]: [usize; 2]) {
+        if !self.due.values().any(|later| later.parts(a, b)) {
+            world.resume(a, b);
+            world.resume(b, a);
+        }
+    }
 }
 
 /// Nobody comes or goes faster by a trace.
 const SHORTEST: Duration = Duration::from_millis(100);
-
-fn happen<M: Machine>(world: &mut World<M>, later: &Later) {
-    match *later {
-        Later::Cut { a, b } => {
-            let runs = |node| world.condition(node) == Condition::Running;
-            if a != b && runs(a) && runs(b) {
-                world.note(Kind::Flap);
-            }
-            world.cut(a, b);
-            world.cut(b, a);
-        }
-        Later::Heal { a, b } => heal(world, a, b),
-        Later::Unite { island } => {
-            let (inside, outside): (Vec<usize>, Vec<usize>) =
-                (0..world.len()).partition(|node| island.has(*node));
-            for (a, b) in inside.iter().flat_map(|a| outside.iter().map(move |b| (*a, *b))) {
-                heal(world, a, b);
-            }
-        }
-        Later::Read { node } => world.set_reading_rate(node, None),
-        Later::ComeHome { node } => world.come_home(node),
-        Later::Off { node } => kill_for(world, node, Kind::Churn),
-        Later::On { node } if world.condition(node) == Condition::Down => {
-            world.note(Kind::Churn);
-            world.restart(node, Restart::Keeping);
-        }
-        Later::On { .. } => {}
-    }
-}
 
 fn kill_for<M: Machine>(world: &mut World<M>, node: usize, kind: Kind) {
     if world.machine(node).is_some() {

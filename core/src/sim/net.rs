@@ -93,6 +93,10 @@ const BASE_IP: u32 = 0x0a00_0001;
 const NODES: u32 = 1 << 24;
 /// The first port of every node as a translator shows it.
 const TRANSLATED_PORT: u16 = 17_000;
+/// How many ports of a node a translator shows.
+pub(super) const SHOWN: u16 = 1_000;
+/// How often it can begin anew until ports come again.
+pub(super) const TURNS: u16 = 15;
 
 /// Where a node's `Port(0)` is: 10.0.0.1 for the first, and so on.
 ///
@@ -116,8 +120,8 @@ pub fn address_of(node: usize, port: Port) -> SocketAddr {
 pub(super) enum At {
     /// The one of its name, in 10.0.0.0/8.
     Home,
-    /// One in 11.0.0.0/8, where a translator shows its datagrams.
-    Translated,
+    /// One in 11.0.0.0/8, where a translator that has begun anew so often shows its datagrams.
+    Translated(u16),
     /// The same, at a port of its own: where it is once it has moved.
     Elsewhere,
 }
@@ -137,7 +141,10 @@ pub(super) fn place(addr: SocketAddr) -> Option<(usize, At, Option<Port>)> {
     };
     let (base, at) = match block {
         0 => (BASE_PORT, At::Home),
-        1 if (TRANSLATED_PORT..EPHEMERAL.start).contains(&addr.port()) => (TRANSLATED_PORT, At::Translated),
+        1 if (TRANSLATED_PORT..EPHEMERAL.start).contains(&addr.port()) => {
+            let turn = (addr.port() - TRANSLATED_PORT) / SHOWN;
+            (TRANSLATED_PORT + turn * SHOWN, At::Translated(turn))
+        }
         1 => (BASE_PORT, At::Elsewhere),
         _ => return None,
     };
@@ -157,15 +164,17 @@ pub fn elsewhere(node: usize, number_of_port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::from(BASE_IP + NODES + number(node))), number_of_port)
 }
 
-/// Where a translator shows the datagrams of one of a node's ports.
-pub(super) fn translated(node: usize, port: Port) -> SocketAddr {
-    elsewhere(node, TRANSLATED_PORT + port.0)
+/// Where a translator that has begun anew so often shows the datagrams of one of a node's ports.
+pub(super) fn translated(node: usize, port: Port, turn: u16) -> SocketAddr {
+    elsewhere(node, TRANSLATED_PORT + turn * SHOWN + port.0)
 }
 
 /// What is wrong with the way from one node to another.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 struct Trouble {
     cut: bool,
+    /// Cut by what ends by itself.
+    interrupted: bool,
     loss_per_million: Option<u32>,
     blocked: bool,
     narrow: Option<usize>,
@@ -175,7 +184,7 @@ impl Trouble {
     /// What keeps a datagram of so many octets from arriving.
     fn stops_datagram(self, octets: usize) -> Option<Kind> {
         match self {
-            Trouble { cut: true, .. } => Some(Kind::Cut),
+            Trouble { cut: true, .. } | Trouble { interrupted: true, .. } => Some(Kind::Cut),
             Trouble { blocked: true, .. } => Some(Kind::Blocked),
             Trouble { narrow: Some(most), .. } if octets > most => Some(Kind::Narrow),
             Trouble { .. } => None,
@@ -276,11 +285,15 @@ impl Network {
     }
 
     pub(super) fn is_cut(&self, from: usize, to: usize) -> bool {
-        !self.trouble.is_empty() && self.trouble.get(&(from, to)).is_some_and(|t| t.cut)
+        !self.trouble.is_empty() && self.trouble.get(&(from, to)).is_some_and(|t| t.cut || t.interrupted)
     }
 
     pub(super) fn set_cut(&mut self, from: usize, to: usize, cut: bool) {
         self.change(from, to, |t| t.cut = cut);
+    }
+
+    pub(super) fn set_interrupted(&mut self, from: usize, to: usize, interrupted: bool) {
+        self.change(from, to, |t| t.interrupted = interrupted);
     }
 
     /// Datagrams alone vanish on a way, or no more.

@@ -91,8 +91,8 @@ pub(super) struct End {
     /// Something from here met a dead host, which will say so if it comes back.
     pub(super) lost: bool,
     pub(super) rst_sent: bool,
-    /// Its host waits in vain for an answer and will give up.
-    pub(super) unanswered: bool,
+    /// Since when its host waits in vain for an answer.
+    pub(super) unanswered: Option<Time>,
 }
 
 impl End {
@@ -111,7 +111,7 @@ impl End {
             stalled: None,
             lost: false,
             rst_sent: false,
-            unanswered: false,
+            unanswered: None,
         }
     }
 

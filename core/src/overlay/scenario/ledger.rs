@@ -1,4 +1,4 @@
-//! What became of payloads: each arrives once or its sender is told, as long as no link fails meanwhile.
+//! What became of payloads: each arrives once or its sender is told, as long as no link fails meanwhile, and never both.
 
 use alloc::collections::BTreeMap;
 use core::time::Duration;
@@ -9,20 +9,29 @@ use crate::kernel::{Fault, Time};
 use crate::overlay::event::Event;
 use crate::overlay::oracle::Difference;
 
-/// A payload has arrived, or its sender knows better, after this.
+/// A payload has arrived, or its sender knows better, after this. What is told or arrives later is not looked at.
 const TIME: Duration = Duration::from_secs(5);
 /// What payloads begin with that are kept account of.
 const HEAD: &[u8] = b"ledger";
+
+/// What is known of a payload.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fate {
+    UnderWay,
+    /// Its sender was told that it was lost.
+    Told,
+    Arrived,
+}
 
 /// A payload that was taken.
 #[derive(Debug)]
 struct Sent {
     from: usize,
     to: usize,
-    /// Its number at its sender.
-    number: u64,
+    /// Its number at its sender, while that process lives.
+    number: Option<u64>,
     at: Time,
-    arrived: bool,
+    fate: Fate,
 }
 
 /// Payloads sent over links.
@@ -32,7 +41,8 @@ pub(super) struct Ledger {
     sent: BTreeMap<u64, Sent>,
     /// When a link failed last.
     failed: Time,
-    twice: Option<Difference>,
+    /// What was wrong first.
+    wrong: Option<Difference>,
 }
 
 impl Ledger {
@@ -46,7 +56,8 @@ impl Ledger {
 
     /// It was taken.
     pub(super) fn sent(&mut self, now: Time, from: usize, to: usize, number: u64) {
-        self.sent.insert(self.next, Sent { from, to, number, at: now, arrived: false });
+        let sent = Sent { from, to, number: Some(number), at: now, fate: Fate::UnderWay };
+        self.sent.insert(self.next, sent);
         self.next += 1;
     }
 
@@ -64,15 +75,13 @@ impl Ledger {
     pub(super) fn hear(&mut self, now: Time, node: usize, event: &Event) {
         match event {
             Event::Delivered { payload, .. } => self.arrived(payload),
-            Event::Undelivered { number, .. } => {
-                self.sent.retain(|_, sent| sent.from != node || sent.number != *number || sent.arrived);
-            }
+            Event::Undelivered { number, .. } => self.told(node, *number),
             // What ends in good order takes nothing with it.
             Event::LinkDown { why, .. } if why.fault == Fault::Nobody => {}
             Event::LinkDown { .. } | Event::Suspected { .. } => self.disturbed(now),
             Event::Started { .. } => {
                 self.disturbed(now);
-                self.sent.retain(|_, sent| sent.from != node);
+                self.sent.values_mut().filter(|sent| sent.from == node).for_each(|sent| sent.number = None);
             }
             _ => {}
         }
@@ -81,25 +90,41 @@ impl Ledger {
     fn arrived(&mut self, payload: &[u8]) {
         let Some(serial) = payload.strip_prefix(HEAD).and_then(<[u8]>::first_chunk) else { return };
         let Some(sent) = self.sent.get_mut(&u64::from_be_bytes(*serial)) else { return };
-        if sent.arrived {
-            self.twice = Some(Difference::Twice { from: sent.from, to: sent.to });
+        let Sent { from, to, .. } = *sent;
+        match core::mem::replace(&mut sent.fate, Fate::Arrived) {
+            Fate::UnderWay => {}
+            Fate::Told => _ = self.wrong.get_or_insert(Difference::ToldAndArrived { from, to }),
+            Fate::Arrived => _ = self.wrong.get_or_insert(Difference::Twice { from, to }),
         }
-        sent.arrived = true;
+    }
+
+    /// A node is told that its payload with this number was lost.
+    fn told(&mut self, node: usize, number: u64) {
+        let of_it = |sent: &&mut Sent| sent.from == node && sent.number == Some(number);
+        let Some(sent) = self.sent.values_mut().find(of_it) else { return };
+        match sent.fate {
+            Fate::UnderWay => sent.fate = Fate::Told,
+            Fate::Told => {}
+            Fate::Arrived => {
+                let (from, to) = (sent.from, sent.to);
+                self.wrong.get_or_insert(Difference::ToldAndArrived { from, to });
+            }
+        }
     }
 
     /// Closes the account of what was sent long enough ago.
     ///
     /// # Errors
-    /// A payload came twice, or neither arrived nor was said to be lost.
+    /// A payload came twice, or arrived and was said to be lost, or neither.
     pub(super) fn settle(&mut self, now: Time) -> Result<(), Difference> {
-        if let Some(twice) = self.twice.take() {
-            return Err(twice);
+        if let Some(wrong) = self.wrong.take() {
+            return Err(wrong);
         }
         while let Some(entry) = self.sent.first_entry()
             && now.since(entry.get().at) >= TIME
         {
-            let Sent { from, to, at, arrived, .. } = entry.remove();
-            if !arrived && self.failed < at {
+            let Sent { from, to, at, fate, .. } = entry.remove();
+            if fate == Fate::UnderWay && self.failed < at {
                 return Err(Difference::Vanished { from, to });
             }
         }
@@ -146,6 +171,37 @@ mod tests {
         ledger.hear(at(11), 4, &arrival);
         ledger.hear(at(12), 4, &arrival);
         assert_eq!(ledger.settle(at(12)), Err(Difference::Twice { from: 3, to: 4 }));
+    }
+
+    #[test]
+    fn what_is_told_and_arrives_is_not_in_order_whichever_comes_first() {
+        let told = Event::Undelivered { number: 7, to: NodeId(1), why: "busy" };
+        let both = Err(Difference::ToldAndArrived { from: 3, to: 4 });
+        for first in [3, 4] {
+            let (mut ledger, arrival) = one();
+            for node in [first, 7 - first] {
+                ledger.hear(at(11), node, if node == 3 { &told } else { &arrival });
+            }
+            assert_eq!(ledger.settle(at(11)), both, "node {first} hears of it first");
+        }
+        let (mut ledger, arrival) = one();
+        ledger.hear(at(11), 3, &told);
+        ledger.hear(at(11), 3, &told);
+        assert_eq!(ledger.settle(at(15)), Ok(()));
+        ledger.hear(at(16), 4, &arrival);
+        assert_eq!(ledger.settle(at(16)), Ok(()), "the account is closed");
+    }
+
+    #[test]
+    fn who_starts_again_is_told_nothing_of_what_it_sent_before() {
+        let (mut ledger, arrival) = one();
+        let event = Event::Started { id: NodeId(3), incarnation: 2 };
+        ledger.hear(at(11), 3, &event);
+        ledger.hear(at(11), 3, &Event::Undelivered { number: 7, to: NodeId(1), why: "busy" });
+        ledger.hear(at(11), 4, &arrival);
+        assert_eq!(ledger.settle(at(11)), Ok(()));
+        ledger.hear(at(11), 4, &arrival);
+        assert_eq!(ledger.settle(at(11)), Err(Difference::Twice { from: 3, to: 4 }));
     }
 
     #[test]

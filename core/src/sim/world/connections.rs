@@ -81,12 +81,22 @@ impl<M: Machine> World<M> {
             for side in Side::BOTH {
                 let Some(c) = self.conns.get_mut(key) else { continue };
                 if c.node(side) == from && c.node(side.other()) == to {
-                    c.end_mut(side).stalled = None;
-                    for segment in mem::take(&mut c.end_mut(side).held) {
-                        self.transmit(key, side, segment);
-                    }
+                    self.release(key, side);
                 }
             }
+        }
+    }
+
+    fn release(&mut self, key: Key, side: Side) {
+        let Some(c) = self.conns.get_mut(key) else { return };
+        let stalled = c.end_mut(side).stalled.take();
+        for segment in mem::take(&mut c.end_mut(side).held) {
+            self.transmit(key, side, segment);
+        }
+        let Some(c) = self.conns.get_mut(key) else { return };
+        if c.end(side).stalled.is_some() && stalled.is_some() {
+            // Nothing of it was answered meanwhile.
+            c.end_mut(side).stalled = stalled;
         }
     }
 

@@ -6,10 +6,10 @@ use core::time::Duration;
 use super::super::abode::Sockets;
 use super::super::slab::Key;
 use super::super::tally::Kind;
-use super::super::tcp::{EndState, Segment, Side};
+use super::super::tcp::{End, EndState, Segment, Side};
 use super::super::weather::Bursts;
 use super::{Condition, Event, World};
-use crate::kernel::Machine;
+use crate::kernel::{Machine, Time};
 
 /// Faults of the network.
 impl<M: Machine> World<M> {
@@ -33,9 +33,22 @@ impl<M: Machine> World<M> {
         self.net.set_narrow(from, to, Some(octets));
     }
 
+    /// Cuts the way from one node to another, in this direction only, until it is resumed or healed.
+    pub fn interrupt(&mut self, from: usize, to: usize) {
+        self.net.set_interrupted(from, to, true);
+    }
+
+    /// Ends what [`interrupt`](World::interrupt) began, and nothing else that stands on a way; what connections held goes now,
+    /// as far as it passes.
+    pub fn resume(&mut self, from: usize, to: usize) {
+        self.net.set_interrupted(from, to, false);
+        self.release_held(from, to);
+    }
+
     /// Ends the cut of a way, and whatever else swallows packets there; what connections held goes now.
     pub fn heal(&mut self, from: usize, to: usize) {
         self.net.set_cut(from, to, false);
+        self.net.set_interrupted(from, to, false);
         self.net.set_blocked(from, to, false);
         self.net.set_narrow(from, to, None);
         self.release_held(from, to);
@@ -48,11 +61,21 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// From now on a translator stands before a node, or none any more: its datagrams and the connections that it dials come
-    /// from an address that is not its name's, its datagrams from a port that is not its own. Answers that go there reach
-    /// it, and so does what is sent to its name.
-    pub fn set_translated(&mut self, node: usize, translated: bool) {
-        self.net.abodes.set_translated(node, translated);
+    /// From now on a translator stands before a node: its datagrams and the connections that it dials come from an address
+    /// that is not its name's, its datagrams from a port that is not its own; it shows the first 1,000. Answers that go there
+    /// reach it, and so does what is sent to its name. One that stands there already begins anew: it shows datagrams at
+    /// ports other than before, and what the node had dialled is mute, as after [`sever`](World::sever).
+    pub fn translate(&mut self, node: usize) {
+        let anew = self.net.abodes.is_translated(node);
+        self.net.abodes.translate(node);
+        if anew {
+            self.forget_connections(|[dialler, _]| dialler == node);
+        }
+    }
+
+    /// From now on no translator stands before a node.
+    pub fn translate_no_more(&mut self, node: usize) {
+        self.net.abodes.translate_no_more(node);
     }
 
     /// A node's address changes under it, as when a laptop comes into another network: the one of its name is nobody's, and
@@ -86,7 +109,7 @@ impl<M: Machine> World<M> {
         self.net.set_link_loss(from, to, per_million);
     }
 
-    /// Cuts all ways between the nodes of a set and the others, both ways.
+    /// [Interrupts](World::interrupt) all ways between the nodes of a set and the others, both ways.
     pub fn partition(&mut self, island: impl Fn(usize) -> bool) {
         let runs = |node: &usize| self.nodes[*node].condition == Condition::Running;
         let (inside, outside): (Vec<usize>, Vec<usize>) = (0..self.len()).partition(|node| island(*node));
@@ -94,8 +117,8 @@ impl<M: Machine> World<M> {
             self.tally.count(Kind::Partition);
         }
         for (a, b) in inside.iter().flat_map(|a| outside.iter().map(move |b| (*a, *b))) {
-            self.cut(a, b);
-            self.cut(b, a);
+            self.interrupt(a, b);
+            self.interrupt(b, a);
         }
     }
 
@@ -159,7 +182,8 @@ impl<M: Machine> World<M> {
                 c.end_mut(Side::Acceptor).leave();
                 self.forget(key);
             }
-            Segment::Data(_) if !core::mem::replace(&mut c.end_mut(from).unanswered, true) => {
+            Segment::Data(_) if c.end(from).unanswered.is_none() => {
+                c.end_mut(from).unanswered = Some(self.now);
                 self.at(self.now + patience, Event::GiveUp { conn: key, side: from });
             }
             _ => {}
@@ -170,8 +194,9 @@ impl<M: Machine> World<M> {
     pub(super) fn gave_up(&mut self, key: Key, side: Side) {
         let (now, patience) = (self.now, self.config.patience);
         let in_vain = self.conns.get(key).is_some_and(|c| {
-            let stalled = c.end(side).stalled.is_some_and(|since| since + patience <= now);
-            c.end(side).state == EndState::Open && (c.severed || stalled)
+            let End { state, stalled, unanswered, .. } = c.end(side);
+            let long_ago = |since: &Option<Time>| since.is_some_and(|since| since + patience <= now);
+            *state == EndState::Open && (long_ago(stalled) || long_ago(unanswered))
         });
         if in_vain {
             self.ended(key, side, crate::kernel::Closed::Broken);
