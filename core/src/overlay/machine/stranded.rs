@@ -37,9 +37,9 @@ impl Overlay {
     fn strands_somebody(&mut self) -> bool {
         self.know_routes();
         let (Some(me), Some(tree)) = (self.me(), self.standing_tree()) else { return false };
-        let lost = (0..).zip(self.database.entries()).filter(|(dense, entry)| {
-            entry.id() != me.id && entry.is_present() && tree.first_hop(*dense).is_none()
-        });
-        lost.into_iter().any(|(_, entry)| self.has_edge(entry.id()))
+        let mut others = (0..).zip(self.database.entries()).filter(|(_, entry)| entry.id() != me.id);
+        others.any(|(dense, entry)| {
+            entry.is_present() && tree.first_hop(dense).is_none() && self.has_edge(entry.id())
+        })
     }
 }
