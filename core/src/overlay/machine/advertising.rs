@@ -8,7 +8,7 @@ use super::Overlay;
 use super::reached::Reached;
 use super::starting::Life;
 use crate::kernel::{Fault, Why};
-use crate::overlay::config::{AddressFault, Config};
+use crate::overlay::config::AddressFault;
 use crate::overlay::event::{Refusal, Reply};
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::ADDRESSES_LIMIT;
@@ -19,19 +19,10 @@ const SETTLED: Duration = Duration::from_secs(5);
 impl Overlay {
     /// Others reach this node at `addresses` from now on. Links that still carry something stay.
     pub(super) fn advertise(&mut self, addresses: &[SocketAddr]) -> Result<Reply, Refusal> {
-        if matches!(self.life, Life::Leaving(_) | Life::Parting(_) | Life::Over(_)) {
-            return Err(Refusal::NotRunning);
-        }
+        self.takes(addresses, 1 + ADDRESSES_LIMIT)?;
         let (first, more) = addresses.split_first().ok_or(Refusal::Nowhere)?;
-        if let Some(fault) = addresses.iter().find_map(|address| AddressFault::of(*address)) {
-            return Err(Refusal::Undialable(fault));
-        }
-        if more.len() > ADDRESSES_LIMIT {
-            return Err(Refusal::TooMany);
-        }
-        let config = Config { address: *first, more_addresses: more.into(), ..self.config.clone() };
         if !self.addresses().eq(addresses.iter().copied()) {
-            self.config = config;
+            (self.config.address, self.config.more_addresses) = (*first, more.into());
             self.reached = Reached::default();
             self.origin.again();
             self.advertised = Some(self.now);
@@ -40,6 +31,18 @@ impl Overlay {
             silent.into_iter().for_each(|id| self.left_behind(id));
         }
         Ok(Reply::Noted)
+    }
+
+    /// Whether a user may give this node these addresses, at most `most`, to know or to tell.
+    pub(super) fn takes(&self, addresses: &[SocketAddr], most: usize) -> Result<(), Refusal> {
+        if matches!(self.life, Life::Leaving(_) | Life::Parting(_) | Life::Over(_)) {
+            return Err(Refusal::NotRunning);
+        }
+        match addresses.iter().find_map(|address| AddressFault::of(*address)) {
+            Some(fault) => Err(Refusal::Undialable(fault)),
+            None if addresses.len() > most => Err(Refusal::TooMany),
+            None => Ok(()),
+        }
     }
 
     /// A neighbour is suspected. Where this node's address has changed just before, the connection is bound to one that is
@@ -59,6 +62,7 @@ mod tests {
 
     use super::*;
     use crate::kernel::{Input, Loaded, Machine, Output, Seed, Time};
+    use crate::overlay::config::Config;
     use crate::overlay::event::Command;
     use crate::overlay::wire::Network;
 

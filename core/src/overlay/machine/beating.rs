@@ -219,9 +219,12 @@ impl Overlay {
     /// Sends full-size probes where they got lost, or where the node has answered small ones since.
     fn probe_narrow(&mut self) {
         for (id, found_at) in self.narrow.due(self.now) {
+            let to = self.probes.get(id).and_then(|peer| peer.at).unwrap_or(found_at);
+            if !self.policing.measures(self.now, to) {
+                continue;
+            }
             let (token, class) = (self.token(), Class::Urgent);
             self.narrow.asked(id, token);
-            let to = self.probes.get(id).and_then(|peer| peer.at).unwrap_or(found_at);
             let payload = wire::emit_padded_ping(&Ping::new(token, id), DATAGRAM);
             self.out.push_back(Output::Datagram { port: UDP, to, payload, class });
         }

@@ -6,13 +6,12 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::refusing::refused_for;
-use super::starting::Life;
 use super::streams::{Dial, no_fault, peer_fault};
 use super::{Overlay, Timer};
 use crate::kernel::{Class, CloseHow, ConnId, Time};
 use crate::overlay::addresses::Addresses;
 use crate::overlay::bootstraps::{BootstrapError, Outcomes};
-use crate::overlay::config::{AddressFault, BOOTSTRAPS_LIMIT};
+use crate::overlay::config::BOOTSTRAPS_LIMIT;
 use crate::overlay::database::Entry;
 use crate::overlay::event::{Event, Refusal, Reply};
 use crate::overlay::names::NodeId;
@@ -155,16 +154,8 @@ impl Overlay {
 
     /// The bootstraps are found elsewhere from now on. Nothing is said before the state is durable.
     pub(super) fn bootstraps_moved(&mut self, addresses: Vec<SocketAddr>) -> Result<Reply, Refusal> {
-        if matches!(self.life, Life::Leaving(_) | Life::Parting(_) | Life::Over(_)) {
-            return Err(Refusal::NotRunning);
-        }
         let addresses = distinct(addresses);
-        if let Some(fault) = addresses.iter().find_map(|address| AddressFault::of(*address)) {
-            return Err(Refusal::Undialable(fault));
-        }
-        if addresses.len() > BOOTSTRAPS_LIMIT {
-            return Err(Refusal::TooMany);
-        }
+        self.takes(&addresses, BOOTSTRAPS_LIMIT)?;
         let moved = addresses.iter().position(|addr| !self.config.bootstraps.contains(addr));
         self.joining.outcomes.keep(&addresses);
         self.config.bootstraps = addresses;

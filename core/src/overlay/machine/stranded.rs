@@ -27,8 +27,8 @@ impl Overlay {
         if !self.is_running() || !measured || !self.strands_somebody() {
             return;
         }
-        self.choosing.strandings += 1;
         if self.choosing.suits.is_empty() {
+            self.choosing.strandings += 1;
             self.decide_one_link();
         }
         self.look_for_stranded();
