@@ -7,9 +7,6 @@ use std::time::{Duration, Instant};
 /// From the first of a kind until the number of the others is said.
 pub(crate) const PERIOD: Duration = Duration::from_secs(10);
 
-/// How many of a kind are said in a period.
-pub(crate) const SAID: u32 = 5;
-
 /// Kinds that are told apart in a period, so that nobody who makes up new ones makes much be said.
 pub(crate) const KINDS: usize = 256;
 
@@ -31,12 +28,12 @@ impl<K: Ord> Limiter<K> {
         Limiter { kinds: BTreeMap::new() }
     }
 
-    /// Whether one of this kind is to be said now. Where too many kinds are counted it is one of the kind `wider`.
-    pub(crate) fn admit(&mut self, now: Instant, kind: K, wider: impl FnOnce(&K) -> K) -> bool {
+    /// Whether one of this kind, of which at most `most` are said in a period, is to be said now. Where too many kinds are counted it is one of the kind `wider`.
+    pub(crate) fn admit(&mut self, now: Instant, kind: K, most: u32, wider: impl FnOnce(&K) -> K) -> bool {
         let full = self.kinds.len() >= KINDS && !self.kinds.contains_key(&kind);
         let kind = if full { wider(&kind) } else { kind };
         let tally = self.kinds.entry(kind).or_insert(Tally { since: now, said: 0, held: 0 });
-        let admitted = tally.said < SAID;
+        let admitted = tally.said < most;
         tally.said += u32::from(admitted);
         tally.held += u64::from(!admitted);
         admitted
@@ -72,7 +69,7 @@ mod tests {
 
     /// How many of `times` are said, all at once.
     fn said(limiter: &mut Limiter<(u32, u32)>, now: Instant, kind: (u32, u32), times: u32) -> usize {
-        (0..times).filter(|_| limiter.admit(now, kind, |kind| (kind.0, 0))).count()
+        (0..times).filter(|_| limiter.admit(now, kind, 5, |kind| (kind.0, 0))).count()
     }
 
     #[test]

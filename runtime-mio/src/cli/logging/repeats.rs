@@ -20,15 +20,21 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Octets of a host that is no address.
 const HOST: usize = 64;
 
-/// Fields that say whom an event is about, the best first: the host, as far as it is known, for what a peer can bring
-/// about as often as it likes and under any id.
-const HOSTS: [&str; 5] = ["remote", "address", "addr", "bootstrap", "peer"];
+/// Fields that say which host an event is about, the best first.
+const HOSTS: [&str; 4] = ["remote", "address", "addr", "bootstrap"];
 
-/// Likewise for news of links, of which a node has as many as there are places: peers may share a host.
-const PEERS: [&str; 5] = ["peer", "remote", "address", "addr", "bootstrap"];
+/// Says whom a warning is about that names no host. News is not told apart by it: a stranger can bring a link about, and end
+/// it, as often as it likes and under any id.
+const PEER: &str = "peer";
 
 /// The level of what is no more than news.
 const NEWS: u8 = 2;
+
+/// How many warnings of a kind are said in a period.
+pub(crate) const SAID: u32 = 5;
+
+/// ... and how much news: many peers may share a host, and start together.
+pub(crate) const NEWS_SAID: u32 = 32;
 
 /// Passes events on, those of warnings and news as often as a [`Limiter`] lets.
 #[derive(Clone, Debug)]
@@ -68,7 +74,8 @@ impl Repeats {
         if limiter.is_idle() {
             let _ = self.wake.try_send(());
         }
-        limiter.admit(Instant::now(), kind, |kind| Kind { host: None, why: None, ..kind.clone() })
+        let most = if kind.level < NEWS { SAID } else { NEWS_SAID };
+        limiter.admit(Instant::now(), kind, most, |kind| Kind { host: None, why: None, ..kind.clone() })
     }
 }
 
@@ -140,8 +147,9 @@ struct Fields {
 
 impl Fields {
     fn kind(mut self, level: u8) -> Kind {
-        let order = if level < NEWS { &HOSTS } else { &PEERS };
-        let host = order.iter().find_map(|name| self.hosts.remove(name)).map(|host| host_of(&host));
+        let peer = Some(&PEER).filter(|_| level < NEWS);
+        let host =
+            HOSTS.iter().chain(peer).find_map(|name| self.hosts.remove(name)).map(|host| host_of(&host));
         let why = self.why.map(|why| why.chars().take(HOST).collect());
         Kind { level, what: self.what, why, host }
     }
@@ -152,7 +160,9 @@ impl Visit for Fields {
         match field.name() {
             "message" => self.what = format!("{value:?}"),
             "why" => self.why = Some(format!("{value:?}")),
-            name if HOSTS.contains(&name) => _ = self.hosts.insert(name, format!("{value:?}")),
+            name if name == PEER || HOSTS.contains(&name) => {
+                _ = self.hosts.insert(name, format!("{value:?}"));
+            }
             _ => {}
         }
     }
@@ -171,8 +181,11 @@ mod tests {
     fn what_differs_for_its_reader_is_of_different_kinds() {
         let (one, other) = (("peer", "0a"), ("peer", "0b"));
         let at = ("address", "192.0.2.7:1");
-        assert_ne!(kind(NEWS, "", &[one, at]), kind(NEWS, "", &[other, at]), "links to two peers of a host");
-        assert_eq!(kind(1, "", &[one, at]), kind(1, "", &[other, at]), "a host under two ids");
+        for level in [1, NEWS] {
+            assert_eq!(kind(level, "", &[one, at]), kind(level, "", &[other, at]), "a host under two ids");
+        }
+        assert_ne!(kind(1, "", &[one]), kind(1, "", &[other]), "two neighbours that are silent");
+        assert_eq!(kind(NEWS, "", &[one]), kind(NEWS, "", &[other]), "links that end");
         assert_ne!(kind(1, "a", &[at]), kind(1, "b", &[at]), "two reasons");
         let bootstraps = ["192.0.2.1:1", "192.0.2.2:1"].map(|at| kind(1, "", &[("bootstrap", at)]));
         assert_ne!(bootstraps[0], bootstraps[1]);
