@@ -25,7 +25,7 @@ mod signals;
 mod slab;
 mod source;
 mod station;
-mod store;
+pub mod store;
 mod wall;
 
 pub use driver::Driver;
@@ -36,4 +36,4 @@ pub use listener::{BindError, Bound, Setup};
 pub use presence::{Presence, source_towards};
 pub use resolver::{Resolve, SystemResolver};
 pub use shim::{Peer, Shim};
-pub use store::{StateError, check_state};
+pub use store::{State, StateError};

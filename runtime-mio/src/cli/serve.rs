@@ -17,7 +17,7 @@ use egoist_core::record::Recorder;
 use egoist_mio::control::{Request, Responder};
 use egoist_mio::flight::Flight;
 use egoist_mio::net::MioNet;
-use egoist_mio::{BindError, Bound, Driver, Host, Key, Setup};
+use egoist_mio::{BindError, Bound, Driver, Host, Key, Setup, State};
 use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 
@@ -107,7 +107,7 @@ impl Ground {
         let address = addresses.first().copied().unwrap_or(first);
         let mut home = early.map_or_else(|| state.take(Called::Address(address)), Ok)?;
         home.found_at(address)?;
-        let bound = bound.with_state(home.folder.clone());
+        let bound = bound.with_state(home.folder.clone().map_or(State::Memory, State::File));
         Ok(Ground { driver, bound, home, addresses })
     }
 

@@ -144,14 +144,15 @@ impl Overlay {
                 self.life = Life::Running(me);
                 self.origin.again();
             }
-            _ => {}
+            _ => self.peers_stored(ticket, result),
         }
     }
 
     /// Keeps the remembered peers for the next start. A failure costs only memory of others, so nobody waits for it.
-    pub(super) fn store_peers(&mut self, octets: Bytes) {
+    pub(super) fn store_peers(&mut self, octets: Bytes) -> Ticket {
         let ticket = self.ticket();
         self.store(ticket, PEERS, octets);
+        ticket
     }
 
     fn begin(&mut self, me: Me) {
