@@ -1,5 +1,6 @@
 //! The node: connections, dials and time.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -11,9 +12,10 @@ use super::config::{Config, ConfigError};
 use super::interface::{Command, Counters, Event, Refusal, Reply};
 use super::message::NodeId;
 use super::peer::{Conn, PeerInfo};
+use super::talk::{self, Talk};
 use super::watch::{Absent, Due, Watch};
 use crate::kernel::{
-    Class, CloseHow, Closed, ConnId, DialError, Fault, How, Input, Machine, Output, Rng, Seed, Streams,
+    Class, CloseHow, Closed, ConnId, DialError, Fault, How, Input, Machine, Output, Rng, Streams,
     Ticket, Time, Wake, Why,
 };
 
@@ -30,11 +32,11 @@ const BROKEN: Why = Why { fault: Fault::Network, what: "the connection broke" };
 #[derive(Debug)]
 pub struct Hello {
     pub(super) config: Config,
-    pub(super) id: NodeId,
+    pub(super) talk: Box<dyn Talk>,
     pub(super) watch: Watch,
     pub(super) conns: BTreeMap<ConnId, Conn>,
-    /// Peers that have said hello.
-    pub(super) peers: BTreeMap<NodeId, ConnId>,
+    /// How many of the connections have said hello.
+    pub(super) up: usize,
     pub(super) book: Book,
     pub(super) counters: Counters,
     /// How many of the connections were dialled and have not said hello.
@@ -47,25 +49,24 @@ pub struct Hello {
 }
 
 impl Hello {
-    /// A node whose id, and all else that is random in it, follows from `seed`. It wants to dial its bootstraps at once.
+    /// A node that wants to dial its bootstraps at once.
     ///
     /// # Errors
     /// The configuration is one that no node can run with.
-    pub fn new(config: Config, seed: Seed, now: Time) -> Result<Self, ConfigError> {
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
-        let streams = Streams::new(seed);
         let mut node = Hello {
-            id: NodeId::draw(&mut streams.named("hello id")),
-            watch: Watch::new(config.oversleep, now),
+            talk: talk::of(&config),
+            watch: Watch::new(config.oversleep, config.start),
             conns: BTreeMap::new(),
-            peers: BTreeMap::new(),
+            up: 0,
             book: Book::new(config.max_known, config.give_up_after),
             counters: Counters::default(),
             dialed_greeting: 0,
             outputs: VecDeque::new(),
             dials: BTreeMap::new(),
             next_ticket: 0,
-            retry: streams.named("hello retry"),
+            retry: Streams::new(config.seed).named("hello retry"),
             left: false,
             config,
         };
@@ -79,13 +80,14 @@ impl Hello {
     }
 
     /// What this node calls itself.
-    pub const fn id(&self) -> &NodeId {
-        &self.id
+    pub fn id(&self) -> &NodeId {
+        self.talk.id()
     }
 
     /// Whom it has met, in the order in which the connections opened.
     pub fn peers(&self) -> impl Iterator<Item = PeerInfo> {
-        self.conns.iter().filter_map(|(conn, open)| open.info(*conn))
+        let (now, period) = (self.watch.now(), self.config.ping_period);
+        self.conns.iter().filter_map(move |(conn, open)| open.info(*conn, now, period))
     }
 
     /// The addresses that it knows, in order.
@@ -159,7 +161,7 @@ impl Hello {
             return self.refuse(conn, NO_ROOM);
         }
         self.dialed_greeting += usize::from(dialed.is_some());
-        self.conns.insert(conn, Conn::new(remote, dialed, self.config.backlog));
+        self.conns.insert(conn, Conn::new(remote, dialed, self.config.dialect.max_line(), self.config.backlog));
         self.watch.expect(Absent::Hello(conn), self.config.hello_timeout);
         if dialed.is_some() {
             self.say_hello(conn);
@@ -167,8 +169,8 @@ impl Hello {
     }
 
     fn has_room_to_accept(&self) -> bool {
-        let greeting = self.conns.len() - self.peers.len() - self.dialed_greeting;
-        self.peers.len() < self.config.max_peers && greeting < self.config.max_greeting
+        let greeting = self.conns.len() - self.up - self.dialed_greeting;
+        self.up < self.config.max_peers && greeting < self.config.max_greeting
     }
 
     fn refuse(&mut self, conn: ConnId, why: Why) {
@@ -217,7 +219,7 @@ impl Hello {
     fn pump(&mut self, conn: ConnId) {
         let Some(open) = self.conns.get_mut(&conn) else { return };
         while let Some((class, frame)) = open.outbox.pop() {
-            self.outputs.push_back(Output::Send { conn, frame, class, solo: false });
+            self.outputs.push_back(Output::Send { conn, frame, class, solo: self.config.dialect.solo() });
         }
     }
 
@@ -239,7 +241,7 @@ impl Hello {
     fn gone(&mut self, conn: ConnId, open: Conn, why: Why) {
         self.watch.forget(conn);
         if let Some(peer) = open.peer {
-            self.peers.remove(&peer.id);
+            self.up -= 1;
             self.event(Event::PeerDown { conn, id: peer.id, why });
         } else if open.dialed.is_some() {
             self.dialed_greeting -= 1;
@@ -261,16 +263,20 @@ impl Hello {
         while !self.left && self.has_room_to_dial() {
             let Some(known) = self.book.take_ready() else { return };
             let addr = known.addr;
-            match known.id.clone().filter(|id| self.peers.contains_key(id)) {
+            match known.id.clone().filter(|id| self.is_peer(id)) {
                 Some(id) => self.already_connected(addr, &id),
                 None => self.dial(addr),
             }
         }
     }
 
+    fn is_peer(&self, id: &NodeId) -> bool {
+        self.conns.values().any(|open| open.peer.as_ref().is_some_and(|peer| peer.id == *id))
+    }
+
     fn has_room_to_dial(&self) -> bool {
         let dialing = self.dialing();
-        dialing < self.config.max_dials && self.peers.len() + dialing < self.config.want_peers
+        dialing < self.config.max_dials && self.up + dialing < self.config.want_peers
     }
 
     /// Dials, and dialled connections without hello.
@@ -325,7 +331,7 @@ impl Hello {
         if self.is_connected(addr) {
             return Err(Refusal::Already);
         }
-        let room = self.dialing() < self.config.max_dials && self.peers.len() < self.config.max_peers;
+        let room = self.dialing() < self.config.max_dials && self.up < self.config.max_peers;
         if !room || !self.book.dial_now(addr) {
             return Err(Refusal::NoRoom);
         }
@@ -336,14 +342,14 @@ impl Hello {
 
     fn is_connected(&self, addr: SocketAddr) -> bool {
         self.book.get(addr).is_some_and(|known| {
-            let up = known.id.as_ref().is_some_and(|id| self.peers.contains_key(id));
+            let up = known.id.as_ref().is_some_and(|id| self.is_peer(id));
             up || matches!(known.phase, Phase::Dialing | Phase::Up)
         })
     }
 
     fn leave(&mut self) -> Reply {
         self.left = true;
-        let peers = self.peers.len();
+        let peers = self.up;
         while let Some((&conn, _)) = self.conns.first_key_value() {
             self.close(conn, CloseHow::Flush, LEFT);
         }
@@ -379,8 +385,15 @@ impl Hello {
         if !self.watch.expects(Absent::Pong(conn)) {
             self.watch.expect(Absent::Pong(conn), self.patience());
         }
-        self.watch.schedule(Due::Ping(conn), self.config.ping_period);
-        self.say_ping(conn);
+        let ping = self.talk.ping();
+        self.send(conn, Class::Urgent, ping);
+        self.ping_later(conn);
+    }
+
+    pub(super) fn ping_later(&mut self, conn: ConnId) {
+        if self.conns.contains_key(&conn) {
+            self.watch.schedule(Due::Ping(conn), self.config.ping_period);
+        }
     }
 
     /// How long a peer may owe its pong.

@@ -47,8 +47,8 @@
 //! use egoist_core::hello::{Config, Hello};
 //! use egoist_core::kernel::{Input, Machine, Output, Seed, Time};
 //!
-//! let config = Config { bootstrap: vec!["127.0.0.1:5999".parse().unwrap()], ..Config::default() };
-//! let mut node = Hello::new(config, Seed::from_u64(7), Time::ZERO).unwrap();
+//! let bootstrap = vec!["127.0.0.1:5999".parse().unwrap()];
+//! let mut node = Hello::new(Config { bootstrap, ..Config::article(Seed::from_u64(7)) }).unwrap();
 //! let mut now = Time::ZERO;
 //! let mut dialled = 0;
 //! for _ in 0..3 {
@@ -69,23 +69,27 @@
 //! ```
 
 mod addresses;
+pub mod article;
 mod config;
+mod heard;
 mod interface;
 #[cfg(feature = "sim")]
 mod lawful;
 mod machine;
 mod message;
+pub mod ncpoc;
 mod peer;
 #[cfg(feature = "record")]
 mod recording;
+mod rows;
 mod talk;
 #[cfg(test)]
 mod tests;
 mod watch;
 
 pub use addresses::{Known, Phase};
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, Dialect};
 pub use interface::{Command, Counters, Event, Refusal, Reply};
 pub use machine::Hello;
-pub use message::{MAX_LINE, MAX_ROWS, Malformed, Message, NodeId, Row};
+pub use message::{Malformed, Message, NodeId, Row};
 pub use peer::PeerInfo;

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::message::{MAX_LINE, NodeId};
+use super::message::NodeId;
 use crate::kernel::{Backlog, ConnId, LineScanner, Outbox, Terminator, Time};
 
 /// An open connection.
@@ -21,12 +21,12 @@ pub(super) struct Conn {
 }
 
 impl Conn {
-    pub(super) fn new(remote: SocketAddr, dialed: Option<SocketAddr>, backlog: Backlog) -> Self {
-        let scanner = LineScanner::new(Terminator::Lf, MAX_LINE);
+    pub(super) fn new(remote: SocketAddr, dialed: Option<SocketAddr>, max_line: usize, backlog: Backlog) -> Self {
+        let scanner = LineScanner::new(Terminator::Lf, max_line);
         Conn { remote, dialed, scanner, outbox: Outbox::new(backlog), peer: None }
     }
 
-    pub(super) fn info(&self, conn: ConnId) -> Option<PeerInfo> {
+    pub(super) fn info(&self, conn: ConnId, now: Time, period: Duration) -> Option<PeerInfo> {
         let peer = self.peer.as_ref()?;
         Some(PeerInfo {
             conn,
@@ -35,7 +35,9 @@ impl Conn {
             address: peer.address,
             dialed: self.dialed.is_some(),
             since: peer.since,
+            heard: peer.heard,
             rtt: peer.rtt,
+            late: peer.is_late(now, period),
         })
     }
 }
@@ -46,15 +48,16 @@ pub(super) struct Peer {
     pub(super) id: NodeId,
     /// Where it listens: where we dialled it, or what it says.
     pub(super) address: Option<SocketAddr>,
-    pub(super) since: Time,
-    pub(super) rtt: Option<Duration>,
+    since: Time,
+    heard: Time,
+    rtt: Option<Duration>,
     /// When the pings were sent that have no pong yet, oldest first.
     unanswered: SmallVec<[Time; 4]>,
 }
 
 impl Peer {
     pub(super) fn new(id: NodeId, address: Option<SocketAddr>, since: Time) -> Self {
-        Peer { id, address, since, rtt: None, unanswered: SmallVec::new() }
+        Peer { id, address, since, heard: since, rtt: None, unanswered: SmallVec::new() }
     }
 
     /// A ping goes out; of more than `most` without a pong the oldest is forgotten.
@@ -70,6 +73,7 @@ impl Peer {
         let asked = !self.unanswered.is_empty();
         if asked {
             self.rtt = Some(now.since(self.unanswered.remove(0)));
+            self.heard = now;
         }
         asked
     }
@@ -80,7 +84,7 @@ impl Peer {
     }
 
     /// Whether a pong is missing for longer than `period`.
-    pub(super) fn is_late(&self, now: Time, period: Duration) -> bool {
+    fn is_late(&self, now: Time, period: Duration) -> bool {
         self.unanswered.first().is_some_and(|sent| now.since(*sent) > period)
     }
 }
@@ -100,6 +104,10 @@ pub struct PeerInfo {
     pub dialed: bool,
     /// When it said hello.
     pub since: Time,
+    /// When it said hello, or answered a ping last.
+    pub heard: Time,
     /// The last round trip, from ping to pong.
     pub rtt: Option<Duration>,
+    /// Whether it owes a pong for longer than a ping period.
+    pub late: bool,
 }

@@ -20,7 +20,7 @@ fn addr(n: u16) -> SocketAddr {
 
 fn config(own: u16, bootstrap: &[u16]) -> Config {
     let bootstrap = bootstrap.iter().map(|n| addr(*n)).collect();
-    Config { address: Some(addr(own)), bootstrap, ..Config::default() }
+    Config { address: Some(addr(own)), bootstrap, ..Config::article(Seed::from_u64(1)) }
 }
 
 /// One node, driven by hand.
@@ -36,7 +36,7 @@ struct Bench {
 
 impl Bench {
     fn new(config: Config) -> Self {
-        let node = Hello::new(config, Seed::from_u64(1), Time::ZERO).unwrap();
+        let node = Hello::new(config).unwrap();
         let (events, dials, closed) = Default::default();
         let mut bench =
             Bench { node, now: Time::ZERO, conns: 0, events, dials, said: BTreeMap::new(), closed };
@@ -240,7 +240,7 @@ fn everything_is_bounded() {
     b.say(conns[0], &format!("{{\"msgtype\":\"addr\",\"peers\":[{}]}}\n", rows.join(",")));
     assert_eq!((b.node.known().count(), b.dials.len()), (5, 2));
     assert_eq!(b.node.command(b.now, Command::Connect { addr: addr(300) }), Err(Refusal::NoRoom));
-    b.say(conns[1], &"x".repeat(MAX_LINE + 1));
+    b.say(conns[1], &"x".repeat(article::MAX_LINE + 1));
     assert_eq!(b.closed[2].1, "sent a line above the limit");
 }
 
@@ -291,10 +291,10 @@ fn impossible_configurations_are_refused() {
         Config { ping_period: zero, ..ok.clone() },
         Config { retry_min: Duration::from_secs(301), ..ok.clone() },
         Config { max_dials: 0, ..ok.clone() },
-        Config { max_rows: MAX_ROWS + 1, ..ok },
+        Config { max_rows: article::MAX_ROWS + 1, ..ok },
     ];
     for config in bad {
-        assert!(Hello::new(config, Seed::from_u64(1), Time::ZERO).is_err());
+        assert!(Hello::new(config).is_err());
     }
 }
 
@@ -308,7 +308,7 @@ struct Network {
 
 impl Network {
     fn new(configs: Vec<Config>) -> Self {
-        let node = |(n, config)| Hello::new(config, Seed::from_u64(n), Time::ZERO).unwrap();
+        let node = |(n, config)| Hello::new(Config { seed: Seed::from_u64(n), ..config }).unwrap();
         let nodes = (0u64..).zip(configs).map(node).collect();
         Network { nodes, ends: BTreeMap::new(), queue: VecDeque::new(), next: 0 }
     }
