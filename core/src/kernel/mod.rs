@@ -8,10 +8,14 @@
 pub mod address;
 mod arena;
 mod checked;
+mod conns;
 mod contract;
+mod deadlines;
 mod framing;
 mod keyed;
 mod outbox;
+mod outputs;
+mod pacing;
 mod random;
 mod seen;
 mod time;
@@ -19,13 +23,17 @@ mod timers;
 
 pub use arena::Arena;
 pub use checked::{Checked, Patience};
+pub use conns::{Conn, Conns, Ended, News, Opening, Origin, Plain, Seal};
 pub use contract::{
     Class, CloseHow, Closed, ConnId, DialError, Fault, How, Input, Loaded, Machine, Output, Port, StoreOp,
     Ticket, Wake, Why,
 };
+pub use deadlines::{Awaits, Deadline, Deadlines, Slack};
 pub use framing::{Line, LineScanner, LineTooLong, NoTerminator, Payload, Terminator};
 pub use keyed::KeyedState;
 pub use outbox::{Backlog, Outbox, TooSlow};
+pub use outputs::Outputs;
+pub use pacing::{Gap, Pacing};
 pub use random::{Rng, Seed, Streams};
 pub use seen::SeenCache;
 pub use time::Time;
