@@ -3,13 +3,12 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use super::addresses::{canonical, dialable};
-use super::interface::Event;
+use super::addresses::canonical;
+use super::interface::{Event, PeerInfo};
 use super::machine::{Hello, NO_ROOM};
 use super::message::{Message, NodeId, Row};
-use super::peer::{Peer, PeerInfo};
+use super::peer::{Due, peers};
 use super::talk::{Again, Pings};
-use super::watch::Absent;
 use crate::kernel::{Class, CloseHow, ConnId, Fault, Why};
 
 const ITSELF: Why = Why { fault: Fault::Nobody, what: "met itself" };
@@ -18,8 +17,8 @@ const TWICE: Why = Why { fault: Fault::Nobody, what: "connected twice" };
 impl Hello {
     /// A line arrived.
     pub(super) fn heard(&mut self, conn: ConnId, line: &[u8]) {
-        let Some(open) = self.conns.get(&conn) else { return };
-        match (self.talk.read(line), open.peer.is_some()) {
+        let Some(open) = self.conns.get(conn) else { return };
+        match (self.talk.read(line), open.state.peer.is_some()) {
             (Err(malformed), _) => self.misbehaved(conn, malformed.what()),
             (Ok(Message::Unknown), _) => self.counters.unknown += 1,
             (Ok(Message::Hello { id }), false) => self.heard_hello(conn, id),
@@ -32,20 +31,17 @@ impl Hello {
     }
 
     fn heard_hello(&mut self, conn: ConnId, id: NodeId) {
-        let Some(open) = self.conns.get(&conn) else { return };
-        let dialed = open.dialed;
+        let Some(dialed) = self.conns.get(conn).map(|open| open.origin().dialed().copied()) else { return };
         if id == *self.id() {
             return self.met_itself(conn, dialed);
         }
         let old = self.peers().find(|peer| peer.id == id);
-        if let Some(old) = old {
-            match self.talk.again(&old, dialed.is_some()) {
-                Again::KeepOld => return self.met_again(conn, dialed, &id),
-                Again::KeepNew => self.close(old.conn, CloseHow::Flush, TWICE),
-                Again::KeepBoth => {}
-            }
+        match old.map(|old| (old.conn, self.talk.again(old, dialed.is_some()))) {
+            Some((_, Again::KeepOld)) => return self.met_again(conn, dialed, &id),
+            Some((old, Again::KeepNew)) => self.close(old, CloseHow::Flush, TWICE),
+            Some((_, Again::KeepBoth)) | None => {}
         }
-        if self.up >= self.config.max_peers {
+        if self.peers().count() >= self.config.max_peers {
             return self.close(conn, CloseHow::Flush, NO_ROOM);
         }
         if dialed.is_none() {
@@ -56,8 +52,8 @@ impl Hello {
 
     fn met_itself(&mut self, conn: ConnId, dialed: Option<SocketAddr>) {
         if let Some(addr) = dialed {
-            self.book.is_own(addr);
-            self.event(Event::SelfFound { addr });
+            self.book.met_itself(addr);
+            self.out.event(Event::SelfFound { addr });
         }
         self.close(conn, CloseHow::Abort, ITSELF);
     }
@@ -65,35 +61,36 @@ impl Hello {
     /// A second connection that is not wanted; who dialled it is told whom it met.
     fn met_again(&mut self, conn: ConnId, dialed: Option<SocketAddr>, id: &NodeId) {
         match dialed {
-            Some(addr) => self.already_connected(addr, id),
+            Some(addr) => self.book.is_connected(&self.config, addr, id),
             None => self.say_hello(conn),
         }
         self.close(conn, CloseHow::Flush, TWICE);
     }
 
     fn up(&mut self, conn: ConnId, id: NodeId) {
-        let now = self.watch.now();
-        let Some(open) = self.conns.get_mut(&conn) else { return };
-        let (remote, dialed) = (open.remote, open.dialed);
-        open.peer = Some(Peer::new(id.clone(), dialed, now));
-        self.watch.came(Absent::Hello(conn));
-        self.up += 1;
+        let now = self.deadlines.now();
+        let Some(open) = self.conns.get_mut(conn) else { return };
+        let (remote, dialed) = (open.remote(), open.origin().dialed().copied());
+        open.state.peer = Some(PeerInfo::new(conn, id.clone(), open, now));
+        self.deadlines.cancel(Due::Hello(conn));
         if let Some(addr) = dialed {
-            self.dialed_greeting -= 1;
             self.book.is_up(addr, &id);
         }
-        self.event(Event::PeerUp { conn, id, remote, dialed: dialed.is_some() });
+        self.out.event(Event::PeerUp { conn, id, remote, dialed: dialed.is_some() });
         self.introduce(conn, dialed.is_some());
     }
 
     fn introduce(&mut self, conn: ConnId, dialed: bool) {
-        let peers: Vec<PeerInfo> = self.peers().collect();
-        for frame in self.talk.introduction(conn, dialed, &peers) {
+        let all: Vec<&PeerInfo> = peers(&self.conns).collect();
+        for frame in self.talk.introduction(conn, dialed, &all) {
             self.send(conn, Class::Control, frame);
+        }
+        if self.conns.get(conn).is_none() {
+            return;
         }
         match self.talk.pings(dialed) {
             Pings::AtOnce => self.ping(conn),
-            Pings::Later => self.ping_later(conn),
+            Pings::Later => self.deadlines.after(Due::Ping(conn), self.config.ping_period),
             Pings::Never => {}
         }
     }
@@ -104,40 +101,42 @@ impl Hello {
     }
 
     fn heard_pong(&mut self, conn: ConnId) {
-        let (now, patience) = (self.watch.now(), self.patience());
-        let Some(open) = self.conns.get_mut(&conn) else { return };
-        let dialed = open.dialed;
-        let Some(peer) = open.peer.as_mut() else { return };
-        if !peer.ponged(now) {
+        let now = self.deadlines.now();
+        let Some(open) = self.conns.get_mut(conn) else { return };
+        let dialed = open.origin().dialed().copied();
+        if open.state.peer.as_mut().and_then(|peer| peer.ponged(now)).is_none() {
             self.counters.unasked_pongs += 1;
             return;
         }
-        if peer.owes() {
-            self.watch.expect(Absent::Pong(conn), patience);
-        } else {
-            self.watch.came(Absent::Pong(conn));
-        }
+        self.deadlines.cancel(Due::Pong(conn));
         if let Some(addr) = dialed {
             self.book.proved(addr);
+        }
+    }
+
+    fn heard_getaddr(&mut self, conn: ConnId) {
+        let all: Vec<&PeerInfo> = peers(&self.conns).collect();
+        if let Some(answer) = self.talk.whom_i_know(conn, &all) {
+            self.send(conn, Class::Control, answer);
         }
     }
 
     fn heard_addr(&mut self, conn: ConnId, rows: &[Row]) {
         for row in rows.iter().take(self.config.max_rows) {
             let addr = canonical(row.addr);
-            if !dialable(addr) || self.is_own(addr) || row.id.as_ref() == Some(self.id()) {
+            if row.id.as_ref() == Some(self.id()) || !self.book.is_foreign(&self.config, addr) {
                 continue;
             }
-            self.note_address(conn, addr, row.id.as_ref());
-            if self.book.learn(addr, row.id.clone()) {
-                self.event(Event::AddressLearned { addr, id: row.id.clone() });
+            if self.book.learn(&self.config, addr, row.id.clone()) {
+                self.out.event(Event::AddressLearned { addr, id: row.id.clone() });
             }
+            self.note_address(conn, addr, row.id.as_ref());
         }
     }
 
     /// A peer that says its own id says where it listens.
     fn note_address(&mut self, conn: ConnId, addr: SocketAddr, id: Option<&NodeId>) {
-        let peer = self.conns.get_mut(&conn).and_then(|open| open.peer.as_mut());
+        let peer = self.conns.get_mut(conn).and_then(|open| open.state.peer.as_mut());
         if let Some(peer) = peer.filter(|peer| Some(&peer.id) == id) {
             peer.address.get_or_insert(addr);
         }
@@ -148,10 +147,16 @@ impl Hello {
         self.send(conn, Class::Urgent, hello);
     }
 
-    fn heard_getaddr(&mut self, conn: ConnId) {
-        let peers: Vec<PeerInfo> = self.peers().collect();
-        if let Some(answer) = self.talk.whom_i_know(conn, &peers) {
-            self.send(conn, Class::Control, answer);
+    /// Pings, and will again.
+    pub(super) fn ping(&mut self, conn: ConnId) {
+        let (now, period) = (self.deadlines.now(), self.config.ping_period);
+        let Some(peer) = self.conns.get_mut(conn).and_then(|open| open.state.peer.as_mut()) else { return };
+        if peer.asked.is_none() {
+            self.deadlines.after(Due::Pong(conn), period.saturating_mul(self.config.missed_pongs));
         }
+        peer.pinged(now);
+        self.deadlines.after(Due::Ping(conn), period);
+        let ping = self.talk.ping();
+        self.send(conn, Class::Urgent, ping);
     }
 }

@@ -85,11 +85,9 @@ mod rows;
 mod talk;
 #[cfg(test)]
 mod tests;
-mod watch;
 
 pub use addresses::{Known, Phase};
 pub use config::{Config, ConfigError, Dialect};
-pub use interface::{Command, Counters, Event, Refusal, Reply};
+pub use interface::{Command, Counters, Event, PeerInfo, Refusal, Reply};
 pub use machine::Hello;
 pub use message::{Malformed, Message, NodeId, Row};
-pub use peer::PeerInfo;

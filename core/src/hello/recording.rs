@@ -40,7 +40,9 @@ mod tests {
                 shelf.borrow_mut().push(Rc::clone(&tape));
                 let address = Some(address(boot.node));
                 let bootstrap = Vec::from([self::address(0)]);
-                let config = Config { address, bootstrap, start: boot.now, ..dialect(boot.seed) };
+                let ping_period = Duration::from_secs(60);
+                let config =
+                    Config { address, bootstrap, ping_period, start: boot.now, ..dialect(boot.seed) };
                 let sink = move |piece: Piece| piece.seal(&mut tape.borrow_mut());
                 Recorder::<Hello, _>::new(config, sink).unwrap()
             });

@@ -111,7 +111,9 @@ mod tests {
     fn rows_are_skipped_for_their_text_and_refused_for_their_shape() {
         let skipped = r#"[["localhost:1","a"],"x",["1.2.3.4:5",""],["1.2.3.4:5","a b"],["a","b"],["a"]]"#;
         assert_eq!(rows(skipped).unwrap(), []);
-        for text in ["5", "[5]", "[[]]", "[[5]]", r#"[["1.2.3.4:5",5]]"#, "null", "{}", r#"["1.2.3.4:5",[5]]"#] {
+        for text in
+            ["5", "[5]", "[[]]", "[[5]]", r#"[["1.2.3.4:5",5]]"#, "null", "{}", r#"["1.2.3.4:5",[5]]"#]
+        {
             assert!(rows(text).is_err(), "{text}");
         }
     }

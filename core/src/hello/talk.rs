@@ -8,8 +8,8 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::config::{Config, Dialect};
+use super::interface::PeerInfo;
 use super::message::{Malformed, Message, NodeId};
-use super::peer::PeerInfo;
 use super::{article, ncpoc};
 use crate::kernel::{ConnId, Streams, Time};
 
@@ -31,10 +31,10 @@ pub(super) trait Talk: Debug + Send {
     fn pings(&self, dialed: bool) -> Pings;
 
     /// What is said to a peer that has just said hello, which is among the peers already.
-    fn introduction(&mut self, conn: ConnId, dialed: bool, peers: &[PeerInfo]) -> Vec<Bytes>;
+    fn introduction(&mut self, conn: ConnId, dialed: bool, peers: &[&PeerInfo]) -> Vec<Bytes>;
 
     /// The answer to getaddr, if there is one.
-    fn whom_i_know(&mut self, asker: ConnId, peers: &[PeerInfo]) -> Option<Bytes>;
+    fn whom_i_know(&mut self, asker: ConnId, peers: &[&PeerInfo]) -> Option<Bytes>;
 
     /// Which connection stays when a peer that is connected says hello on another one.
     fn again(&self, old: &PeerInfo, new_is_dialed: bool) -> Again;

@@ -1,5 +1,7 @@
 //! Nodes wired to each other and to hand-written peers.
 
+mod ncpoc;
+
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::string::String;
@@ -354,6 +356,12 @@ impl Network {
             _ => {}
         }
     }
+}
+
+#[test]
+fn each_dialect_has_its_ports() {
+    assert_eq!(Dialect::Article.ports(), [5999, 5998, 5997]);
+    assert_eq!(Dialect::Ncpoc.ports(), [5008, 5007, 5006, 5005]);
 }
 
 #[test]

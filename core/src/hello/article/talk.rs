@@ -6,8 +6,8 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 
+use super::super::interface::PeerInfo;
 use super::super::message::{Malformed, Message, NodeId, Row};
-use super::super::peer::PeerInfo;
 use super::super::talk::{self, Again, Pings};
 use super::wire;
 use crate::kernel::{ConnId, Rng, Streams};
@@ -60,14 +60,14 @@ impl talk::Talk for Talk {
     }
 
     /// Where this node listens, and getaddr.
-    fn introduction(&mut self, _: ConnId, _: bool, _: &[PeerInfo]) -> Vec<Bytes> {
+    fn introduction(&mut self, _: ConnId, _: bool, _: &[&PeerInfo]) -> Vec<Bytes> {
         let mine = self.address.map(|addr| Row { addr, id: Some(self.id.clone()) });
         let mine = mine.map(|row| wire::write(&Message::Addr { peers: [row].into() }));
         mine.into_iter().chain([wire::write(&Message::GetAddr)]).collect()
     }
 
     /// Every other peer that owes no pong for long and listens somewhere.
-    fn whom_i_know(&mut self, asker: ConnId, peers: &[PeerInfo]) -> Option<Bytes> {
+    fn whom_i_know(&mut self, asker: ConnId, peers: &[&PeerInfo]) -> Option<Bytes> {
         let others = peers.iter().filter(|peer| peer.conn != asker && !peer.late);
         let peers = others
             .filter_map(|peer| Some(Row { addr: peer.address?, id: Some(peer.id.clone()) }))

@@ -7,8 +7,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::super::interface::PeerInfo;
 use super::super::message::{Malformed, Message, NodeId};
-use super::super::peer::PeerInfo;
 use super::super::talk::{self, Again, Pings};
 use super::wire::{self, Kind, Node};
 use crate::kernel::{ConnId, Rng, Streams, Time};
@@ -80,11 +80,11 @@ impl talk::Talk for Talk {
 
     /// Who accepted tells whom it is connected with: the newcomer first, whose row is always sent, then those who can be
     /// dialled.
-    fn introduction(&mut self, conn: ConnId, dialed: bool, peers: &[PeerInfo]) -> Vec<Bytes> {
+    fn introduction(&mut self, conn: ConnId, dialed: bool, peers: &[&PeerInfo]) -> Vec<Bytes> {
         if dialed {
             return Vec::new();
         }
-        let mut peers: Vec<&PeerInfo> = peers.iter().collect();
+        let mut peers = peers.to_vec();
         peers.sort_by_key(|peer| (peer.conn != conn, !peer.dialed));
         let nonce = self.nonce();
         let nodes = peers.into_iter().map(|peer| self.node(peer));
@@ -92,7 +92,7 @@ impl talk::Talk for Talk {
     }
 
     /// Nobody answers getaddr here.
-    fn whom_i_know(&mut self, _: ConnId, _: &[PeerInfo]) -> Option<Bytes> {
+    fn whom_i_know(&mut self, _: ConnId, _: &[&PeerInfo]) -> Option<Bytes> {
         None
     }
 

@@ -236,7 +236,7 @@ mod tests {
         let text = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535";
         let long = Node { id: named(&"x".repeat(64)), addr: text.parse().unwrap(), ..node(Kind::Speaker) };
         let id = named("b28b3a6ae2");
-        for (node, rows) in [(node(Kind::Listener), 11), (long, 4)] {
+        for (node, rows) in [(node(Kind::Listener), 13), (long, 5)] {
             let line = write_addr(&id, NONCE, core::iter::repeat_n(node, 1_000));
             assert!(line.len() <= MAX_SENT && line.len() + write_hello(&id, NONCE).len() <= 1_208);
             let text = core::str::from_utf8(&line).unwrap();
@@ -248,8 +248,7 @@ mod tests {
 
     #[test]
     fn a_thousand_rows_are_heard() {
-        let rows: Vec<String> =
-            (0..1_024).map(|_| format!("{}", node(Kind::Speaker))).collect();
+        let rows: Vec<String> = (0..1_024).map(|_| format!("{}", node(Kind::Speaker))).collect();
         let says = format!("\"nodes\": [{}], ", rows.join(", "));
         let line = line("addr", &named("b28b3a6ae2"), NONCE, &says);
         assert!((16_385..MAX_LINE).contains(&line.len()), "{}", line.len());
@@ -282,6 +281,15 @@ mod tests {
             assert_eq!(read(signed(&data).as_bytes()), Err(Malformed::NoRows), "{data}");
         }
         assert_eq!(read(signed("{\"nodeid\": \"b28b3a6ae2\"}").as_bytes()), Err(Malformed::NoRows));
+    }
+
+    #[test]
+    fn keys_of_the_envelope_come_in_any_order() {
+        let data = "{\"nonce\": \"00\", \"nodeid\": \"b28b3a6ae2\"}";
+        let sign = checksum(&named("b28b3a6ae2"), data);
+        let line =
+            format!("{{\"sign\": \"{sign}\", \"more\": [1], \"data\": {data}, \"msgtype\": \"pong\"}}");
+        assert_eq!(read(line.as_bytes()), Ok(Message::Pong));
     }
 
     #[test]
