@@ -201,7 +201,7 @@ mod tests {
     /// Even ones wait for others.
     impl Deadline for u8 {
         fn awaits(&self) -> Awaits {
-            if self % 2 == 0 { Awaits::Others } else { Awaits::Nobody }
+            if self & 1 == 0 { Awaits::Others } else { Awaits::Nobody }
         }
 
         fn name(&self) -> &'static str {
