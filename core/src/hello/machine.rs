@@ -84,6 +84,9 @@ impl Machine for Hello {
     type Event = Event;
 
     fn handle(&mut self, now: Time, input: Input<'_>) {
+        if self.left {
+            return;
+        }
         self.advance(now);
         match self.conns.handle(now, &mut self.out, input) {
             Some(News::Opened(opening)) => self.opened(opening),
@@ -94,15 +97,18 @@ impl Machine for Hello {
                 self.book.failed(&self.config, addr);
             }
             Some(News::Other(Input::Tick)) => self.tick(),
+            Some(News::Other(Input::WallTime { unix })) => self.talk.clock(now, unix),
             Some(News::Flushed(_) | News::Other(_)) | None => {}
         }
         self.dial_ready();
     }
 
     fn command(&mut self, now: Time, command: Command) -> Result<Reply, Refusal> {
+        if self.left {
+            return Err(Refusal::HasLeft);
+        }
         self.advance(now);
         match command {
-            _ if self.left => Err(Refusal::HasLeft),
             Command::Connect { addr } => self.connect(canonical(addr)),
             Command::Leave => Ok(self.leave()),
         }
@@ -121,9 +127,8 @@ impl Machine for Hello {
 impl Hello {
     fn opened(&mut self, opening: Opening<SocketAddr>) {
         let dialed = opening.origin().dialed().is_some();
-        if self.left || !dialed && !self.has_room_to_accept() {
-            let why = if self.left { LEFT } else { NO_ROOM };
-            return self.conns.refuse(&mut self.out, opening, why);
+        if !dialed && !self.has_room_to_accept() {
+            return self.conns.refuse(&mut self.out, opening, NO_ROOM);
         }
         let scanner = LineScanner::new(Terminator::Lf, self.config.dialect.max_line());
         let conn = self.conns.keep(opening, Side { scanner, peer: None });
@@ -212,12 +217,13 @@ impl Hello {
     }
 
     fn leave(&mut self) -> Reply {
-        self.left = true;
         let peers = self.peers().count();
-        for conn in self.conns.ids().collect::<Vec<_>>() {
-            self.close(conn, CloseHow::Flush, LEFT);
+        for ended in self.conns.close_all(&mut self.out, LEFT) {
+            self.gone(ended);
         }
         self.book.clear();
+        self.left = true;
+        self.out.push(Output::Done);
         Reply::Left { peers }
     }
 }

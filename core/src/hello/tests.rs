@@ -269,17 +269,18 @@ fn what_is_no_message_ends_the_connection() {
 }
 
 #[test]
-fn a_node_that_left_stays_away() {
+fn a_node_that_left_says_no_more() {
     let mut b = Bench::new(config(1, &[2]));
-    let conn = b.accept();
+    let (conn, _) = (b.accept(), b.accept());
     b.hello(conn, "peer");
+    b.heard(conn);
     assert_eq!(b.node.command(b.now, Command::Leave), Ok(Reply::Left { peers: 1 }));
-    b.drain();
-    let (ticket, _) = b.dials.pop().unwrap();
-    b.open(How::Dialed(ticket));
+    let outputs: Vec<_> = core::iter::from_fn(|| b.node.poll()).collect();
+    let closes = outputs.iter().filter(|output| matches!(output, Output::Close { .. })).count();
+    assert_eq!((closes, outputs.last()), (2, Some(&Output::Done)));
+    b.say(conn, PING);
     b.accept();
-    assert_eq!(b.closed.len(), 3);
-    assert_eq!(b.node.poll_timeout(), None);
+    assert_eq!((b.node.poll(), b.node.poll_timeout()), (None, None));
     assert_eq!(b.node.command(b.now, Command::Leave), Err(Refusal::HasLeft));
 }
 

@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::{Class, Output, Port, StoreOp, Ticket, Time};
+use super::{Class, Output, Port, StoreOp, Ticket, Time, Until};
 
 /// The queue behind [`Machine::poll`](super::Machine::poll), and the counter of its tickets: no ticket is given twice.
 ///
@@ -83,14 +83,14 @@ impl<E> Outputs<E> {
     }
 
     /// Makes changes durable, all or none.
-    pub fn store(&mut self, ops: Vec<StoreOp>) -> Ticket {
+    pub fn store(&mut self, ops: Vec<StoreOp>, until: Until) -> Ticket {
         let ticket = self.ticket();
-        self.push(Output::Store { ticket, ops });
+        self.push(Output::Store { ticket, ops, until });
         ticket
     }
 
     /// Reads back a key.
-    pub fn load(&mut self, key: &'static str) -> Ticket {
+    pub fn load(&mut self, key: Bytes) -> Ticket {
         let ticket = self.ticket();
         self.push(Output::Load { ticket, key });
         ticket
@@ -117,12 +117,12 @@ mod tests {
                         model.push(Output::Dial { ticket, to, deadline: Time::ZERO });
                     }
                     2 => {
-                        prop_assert_eq!(out.store(Vec::new()), ticket);
-                        model.push(Output::Store { ticket, ops: Vec::new() });
+                        prop_assert_eq!(out.store(Vec::new(), Until::Written), ticket);
+                        model.push(Output::Store { ticket, ops: Vec::new(), until: Until::Written });
                     }
                     3 => {
-                        prop_assert_eq!(out.load("key"), ticket);
-                        model.push(Output::Load { ticket, key: "key" });
+                        prop_assert_eq!(out.load(Bytes::from_static(b"key")), ticket);
+                        model.push(Output::Load { ticket, key: Bytes::from_static(b"key") });
                     }
                     4 => {
                         let (port, payload, class) = (Port(3), Bytes::from_static(b"x"), Class::Bulk);
