@@ -229,7 +229,7 @@ pub enum Closed {
 
 /// Why a dial came to nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum DialError {
     /// Somebody is there and does not listen.
     Refused,
@@ -266,7 +266,7 @@ pub enum CloseHow {
 
 /// Whose doing an end is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
 pub enum Fault {
     /// Nobody's: the connection had served.
     Nobody,

@@ -13,6 +13,8 @@ mod framing;
 mod keyed;
 mod outbox;
 mod random;
+#[cfg(feature = "serde")]
+pub mod readable;
 mod seen;
 mod time;
 mod timers;

@@ -95,7 +95,7 @@ pub enum Refusal {
 
 /// What a user is told unasked.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Event {
     /// The node has an identity and begins to join.
     Started {
@@ -147,6 +147,7 @@ pub enum Event {
         /// Who sent it.
         from: NodeId,
         /// What.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::kernel::readable::octets"))]
         payload: Bytes,
     },
     /// An echo came back.
@@ -156,8 +157,13 @@ pub enum Event {
         /// By whom.
         from: NodeId,
         /// How long it took.
+        #[cfg_attr(
+            feature = "serde",
+            serde(rename = "after_ms", serialize_with = "crate::kernel::readable::millis")
+        )]
         after: Duration,
         /// What came back.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::kernel::readable::octets"))]
         payload: Bytes,
     },
     /// A payload of ours did not arrive.
