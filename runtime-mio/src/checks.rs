@@ -88,11 +88,17 @@ fn tables() -> [Table; 2] {
     [
         Table {
             name: None,
-            keys: vec![Key::new("network", Takes::One, text), Key::new("listen", Takes::Many, parses::<SocketAddr>)],
+            keys: vec![
+                Key::new("network", Takes::One, text),
+                Key::new("listen", Takes::Many, parses::<SocketAddr>),
+            ],
         },
         Table {
             name: Some("bounds".to_owned()),
-            keys: vec![Key::new("records", Takes::One, parses::<u32>), Key::new("shares", Takes::Many, parses::<f64>)],
+            keys: vec![
+                Key::new("records", Takes::One, parses::<u32>),
+                Key::new("shares", Takes::Many, parses::<f64>),
+            ],
         },
     ]
 }

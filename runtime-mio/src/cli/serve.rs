@@ -95,7 +95,7 @@ impl Ground {
         *sockets = sockets_within(getrlimit(Resource::Nofile).current).min(*sockets);
         let known = name.map(Called::Name).or((first.port() > 0).then_some(Called::Address(first)));
         let early = known.map(|called| state.take(called)).transpose()?;
-        let setup = Setup { listen: listen.to_vec(), udp: listen.to_vec(), state: None };
+        let setup = Setup { listen: listen.to_vec(), udp: listen.to_vec(), ..Setup::default() };
         let bound = driver.bind(&setup).map_err(|error| unbound(&error))?;
         let addresses = bound.listeners();
         let address = addresses.first().copied().unwrap_or(first);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use egoist_core::hello::{Command, Event, Hello};
-use egoist_core::kernel::{DialError, Time};
+use egoist_core::kernel::Time;
 use egoist_mio::control::Responder;
 use serde_json::Value;
 
@@ -81,22 +81,13 @@ impl Protocol for Desk {
             Event::SelfFound { addr } => format!("Connected to myself at {addr}"),
             Event::AddressLearned { addr, id: Some(id) } => format!("Address learned: {addr}, of {id}"),
             Event::AddressLearned { addr, id: None } => format!("Address learned: {addr}"),
-            Event::DialFailed { addr, why } => format!("No connection to {addr}: {}", failed(*why)),
+            Event::DialFailed { addr, why } => format!("No connection to {addr}: {why}"),
             Event::Misbehaved { remote, what, .. } => format!("A peer broke a rule: {remote} {what}"),
         }
     }
 
     fn state(node: &Hello) -> Replayed {
         Replayed::new(node)
-    }
-}
-
-const fn failed(why: DialError) -> &'static str {
-    match why {
-        DialError::Refused => "nobody listens there",
-        DialError::TimedOut => "no answer in time",
-        DialError::Unreachable => "it cannot be reached",
-        DialError::Exhausted => "this host has no room for another connection",
     }
 }
 

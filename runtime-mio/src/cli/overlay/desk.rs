@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use egoist_core::kernel::Time;
-use egoist_core::overlay::{self, Command, Config, Event, NodeId, Overlay, Phase, Reply};
+use egoist_core::overlay::{self, Command, Config, Event, Loss, NodeId, Overlay, Phase, Reply};
 use egoist_mio::control::{Refusal, Responder, codes};
 use serde_json::Value;
 
@@ -117,7 +117,7 @@ impl Protocol for Desk {
         events::log(&event);
         match event {
             Event::Started { id, .. } => self.id = Some(id),
-            Event::Fatal { what } => return Life::Lost(what.to_string()),
+            Event::Fatal { error } => return Life::Lost(error.to_string()),
             Event::Left => return Life::Over,
             Event::Delivered { from, payload } => self.delivered(node, from, &payload),
             Event::Echoed { number, from, after, .. } => self.echoed(node, number, from, after),
@@ -222,9 +222,9 @@ impl Desk {
         }
     }
 
-    fn undelivered(&self, node: &mut Node<'_>, number: u64, why: &'static str) {
+    fn undelivered(&self, node: &mut Node<'_>, number: u64, why: Loss) {
         if let Some(echo) = self.echoes.settle(node.host, number) {
-            echo.responder.refuse(Refusal::new(why, format!("on its way: {why}")));
+            echo.responder.refuse(Refusal::new(code_of(why), format!("on its way: {why}")));
         }
     }
 }
@@ -267,6 +267,15 @@ fn refused(refusal: &overlay::Refusal) -> Refusal {
         NotRunning => codes::NOT_RUNNING,
     };
     Refusal::new(code, refusal.to_string())
+}
+
+/// What programs are told of a payload that was lost.
+const fn code_of(loss: Loss) -> &'static str {
+    match loss {
+        Loss::Unreachable => codes::UNREACHABLE,
+        Loss::Expired => codes::EXPIRED,
+        Loss::Busy => codes::BUSY,
+    }
 }
 
 /// Why no way leads to somebody known.

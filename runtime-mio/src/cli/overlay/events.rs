@@ -42,7 +42,7 @@ pub(crate) fn log(event: &Event) {
 pub(crate) fn line(event: &Event) -> String {
     match event {
         Event::Started { id, incarnation } => format!("started as {id}, for the {incarnation}. time"),
-        Event::Fatal { what } => format!("cannot go on: {what}"),
+        Event::Fatal { error } => format!("cannot go on: {error}"),
         Event::LinkUp { peer, address } => format!("link up: {address} {}", short(*peer)),
         Event::LinkDown { peer, why } => format!("link down: {}: {why}", short(*peer)),
         Event::Suspected { peer } => format!("suspected: {}, it is silent", short(*peer)),
