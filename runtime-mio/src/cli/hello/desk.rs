@@ -91,11 +91,80 @@ impl Protocol for Desk {
     }
 }
 
+/// Logs an event: what is said is the same for all of a kind, so that their number can be limited.
 fn log(event: &Event) {
-    let line = Desk::line(event);
     match event {
-        Event::PeerUp { .. } | Event::PeerDown { .. } | Event::SelfFound { .. } => tracing::info!("{line}"),
-        Event::AddressLearned { .. } | Event::DialFailed { .. } => tracing::debug!("{line}"),
-        Event::Misbehaved { .. } => tracing::warn!("{line}"),
+        Event::PeerUp { id, remote, dialed: false, .. } => {
+            tracing::info!(%remote, %id, "Connection from a peer")
+        }
+        Event::PeerUp { id, remote, dialed: true, .. } => {
+            tracing::info!(%remote, %id, "Connection to a peer")
+        }
+        Event::PeerDown { id, why, .. } => tracing::info!(%id, %why, "Disconnected"),
+        Event::SelfFound { addr } => tracing::info!(%addr, "Connected to myself"),
+        Event::AddressLearned { addr, .. } => tracing::debug!(%addr, "address learned"),
+        Event::DialFailed { addr, why } => tracing::debug!(%addr, %why, "dial failed"),
+        Event::Misbehaved { remote, what, .. } => tracing::warn!(%remote, what, "a peer broke a rule"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::monitor::Told;
+    use super::*;
+    use egoist_core::hello::NodeId;
+    use egoist_core::kernel::{ConnId, DialError, Fault, Why};
+    use serde_json::json;
+
+    #[test]
+    fn events_have_names_that_stay_and_lines_for_people() {
+        let (conn, id) = (ConnId(3), NodeId::new("a1").unwrap());
+        let (remote, addr) = ("127.0.0.1:58790".parse().unwrap(), "127.0.0.1:5999".parse().unwrap());
+        let why = Why { fault: Fault::Network, what: "answered no ping" };
+        let fault = json!({"fault": "network", "what": "answered no ping"});
+        for (event, name, fields, line) in [
+            (
+                Event::PeerUp { conn, id: id.clone(), remote, dialed: false },
+                "peer_up",
+                json!({"conn": 3, "id": "a1", "remote": "127.0.0.1:58790", "dialed": false}),
+                "Connection from 127.0.0.1:58790: a1",
+            ),
+            (
+                Event::PeerDown { conn, id: id.clone(), why },
+                "peer_down",
+                json!({"conn": 3, "id": "a1", "why": fault}),
+                "a1 disconnected: the network's fault: answered no ping",
+            ),
+            (
+                Event::AddressLearned { addr, id: None },
+                "address_learned",
+                json!({"addr": "127.0.0.1:5999", "id": null}),
+                "Address learned: 127.0.0.1:5999",
+            ),
+            (
+                Event::DialFailed { addr, why: DialError::TimedOut },
+                "dial_failed",
+                json!({"addr": "127.0.0.1:5999", "why": "timed_out"}),
+                "No connection to 127.0.0.1:5999: no answer came in time",
+            ),
+            (
+                Event::SelfFound { addr },
+                "self_found",
+                json!({"addr": "127.0.0.1:5999"}),
+                "Connected to myself at 127.0.0.1:5999",
+            ),
+            (
+                Event::Misbehaved { conn, remote, what: "said nonsense" },
+                "misbehaved",
+                json!({"conn": 3, "remote": "127.0.0.1:58790", "what": "said nonsense"}),
+                "A peer broke a rule: 127.0.0.1:58790 said nonsense",
+            ),
+        ] {
+            let told = Told::new(NAME, Time::from_micros(1_500_000), Desk::line(&event), &event).unwrap();
+            assert_eq!(told.to_string(), format!("     1.500 s  {line}"));
+            let mut expected = json!({"at_s": 1.5, "protocol": "hello", "event": name, "text": line});
+            expected.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            assert_eq!(serde_json::to_value(told).unwrap(), expected);
+        }
     }
 }

@@ -80,3 +80,138 @@ fn list(ids: &[NodeId]) -> String {
     let all: Vec<_> = ids.iter().map(|id| short(*id)).collect();
     if all.is_empty() { "nobody".to_owned() } else { all.join(" ") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::monitor::Told;
+    use super::super::NAME;
+    use super::*;
+    use bytes::Bytes;
+    use egoist_core::kernel::{Fault, Time, Why};
+    use egoist_core::overlay::wire::{Reason, Way, Word};
+    use egoist_core::overlay::{BootstrapError, Budget, FatalError, Loss, Measure};
+    use serde_json::json;
+    use std::time::Duration;
+
+    #[test]
+    fn events_have_names_that_stay_and_lines_for_people() {
+        let (id, other) = (NodeId(0xab << 120), NodeId(0xcd << 120 | 1));
+        let (ab, cd) = ("ab000000000000000000000000000000", "cd000000000000000000000000000001");
+        let (at, text) = ("192.0.2.7:1".parse().unwrap(), "192.0.2.7:1");
+        let payload = Bytes::from_static(b"hi\xff");
+        let why = Why { fault: Fault::Peer, what: "said nonsense" };
+        let fault = json!({"fault": "peer", "what": "said nonsense"});
+        let fatal = FatalError::StateDamaged;
+        for (event, name, fields, line) in [
+            (
+                Event::Started { id, incarnation: 2 },
+                "started",
+                json!({"id": ab, "incarnation": 2}),
+                "started as ab000000000000000000000000000000, for the 2. time",
+            ),
+            (
+                Event::Fatal { error: fatal },
+                "fatal",
+                json!({"error": "state_damaged"}),
+                "cannot go on: the node's state is damaged: remove it to start as a new node",
+            ),
+            (
+                Event::LinkUp { peer: id, address: at },
+                "link_up",
+                json!({"peer": ab, "address": text}),
+                "link up: 192.0.2.7:1 ab000000",
+            ),
+            (
+                Event::LinkDown { peer: id, why },
+                "link_down",
+                json!({"peer": ab, "why": fault}),
+                "link down: ab000000: the peer's fault: said nonsense",
+            ),
+            (
+                Event::Suspected { peer: id },
+                "suspected",
+                json!({"peer": ab}),
+                "suspected: ab000000, it is silent",
+            ),
+            (Event::Recovered { peer: id }, "recovered", json!({"peer": ab}), "recovered: ab000000"),
+            (
+                Event::Rewired { added: vec![id, other], removed: vec![] },
+                "rewired",
+                json!({"added": [ab, cd], "removed": []}),
+                "rewired: chosen now ab000000 cd000000, no longer nobody",
+            ),
+            (
+                Event::Delivered { from: id, payload: payload.clone() },
+                "delivered",
+                json!({"from": ab, "payload": "6869ff"}),
+                "payload from ab000000: 3 B",
+            ),
+            (
+                Event::Echoed { number: 7, from: id, after: Duration::from_micros(1_500), payload },
+                "echoed",
+                json!({"number": 7, "from": ab, "after_ms": 1.5, "payload": "6869ff"}),
+                "echo from ab000000 after 1.50 ms",
+            ),
+            (
+                Event::Undelivered { number: 7, to: id, why: Loss::Busy },
+                "undelivered",
+                json!({"number": 7, "to": ab, "why": "busy"}),
+                "payload to ab000000 lost: busy",
+            ),
+            (
+                Event::Room { to: id, way: Way::Datagram },
+                "room",
+                json!({"to": ab, "way": "datagram"}),
+                "there is room again towards ab000000",
+            ),
+            (
+                Event::Misbehaved { remote: at, why },
+                "misbehaved",
+                json!({"remote": text, "why": fault}),
+                "a peer broke a rule: 192.0.2.7:1: the peer's fault: said nonsense",
+            ),
+            (
+                Event::OverBudget { peer: None, address: at, budget: Budget::Frames, done: Measure::Slowed },
+                "over_budget",
+                json!({"peer": null, "address": text, "budget": "frames", "done": "slowed"}),
+                "a peer asks too much: 192.0.2.7:1: frames, it is slowed",
+            ),
+            (
+                Event::BootstrapFailed { address: at, why: BootstrapError::Refused(Reason::Busy) },
+                "bootstrap_failed",
+                json!({"address": text, "why": {"refused": "busy"}}),
+                "cannot join by 192.0.2.7:1: WHY: wait, it is asked again; or name another bootstrap",
+            ),
+            (
+                Event::Unreached { address: at },
+                "unreached",
+                json!({"address": text}),
+                "nobody reaches this node at 192.0.2.7:1",
+            ),
+            (
+                Event::Refused { address: at, word: Word::new("LNK").unwrap(), reason: Reason::Busy },
+                "refused",
+                json!({"address": text, "word": "LNK", "reason": "busy"}),
+                "refused by 192.0.2.7:1: LNK: busy",
+            ),
+            (
+                Event::Impostor { address: at },
+                "impostor",
+                json!({"address": text}),
+                "another node lives under this node's id at 192.0.2.7:1",
+            ),
+            (Event::Seeking, "seeking", json!({}), "looking for others"),
+            (Event::Left, "left", json!({}), "left"),
+        ] {
+            let told = Told::new(NAME, Time::from_micros(1_500_000), super::line(&event), &event).unwrap();
+            let line = match &event {
+                Event::BootstrapFailed { why, .. } => line.replace("WHY", &why.to_string()),
+                _ => line.to_owned(),
+            };
+            assert_eq!(told.to_string(), format!("     1.500 s  {line}"));
+            let mut expected = json!({"at_s": 1.5, "protocol": "overlay", "event": name, "text": line});
+            expected.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            assert_eq!(serde_json::to_value(told).unwrap(), expected);
+        }
+    }
+}
