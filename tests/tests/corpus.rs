@@ -46,6 +46,16 @@ fn overlay_actions() {
 }
 
 #[test]
+fn control_request() {
+    replay("control_request", egoist_mio::checks::control_request);
+}
+
+#[test]
+fn configuration() {
+    replay("configuration", egoist_mio::checks::configuration);
+}
+
+#[test]
 fn overlay_actions_has_every_fault() {
     let scenarios: Vec<Scenario> =
         corpus("overlay_actions").iter().map(|(_, octets)| Scenario::decoded(octets)).collect();
