@@ -56,6 +56,11 @@ fn configuration() {
 }
 
 #[test]
+fn hello() {
+    replay("hello", egoist_core::hello::checks::node);
+}
+
+#[test]
 fn overlay_actions_has_every_fault() {
     let scenarios: Vec<Scenario> =
         corpus("overlay_actions").iter().map(|(_, octets)| Scenario::decoded(octets)).collect();

@@ -20,11 +20,11 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The ports that its program tries on its own host at start, in this order.
+    /// The ports that its program tries on its own host at start, beginning with the usual one.
     pub const fn ports(self) -> &'static [u16] {
         match self {
             Dialect::Article => &[5999, 5998, 5997],
-            Dialect::Ncpoc => &[5008, 5007, 5006, 5005],
+            Dialect::Ncpoc => &[5005, 5006, 5007, 5008],
         }
     }
 

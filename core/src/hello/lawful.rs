@@ -33,7 +33,7 @@ fn row(rng: &mut Rng) -> Row {
     Row { addr: addr(rng), id: rng.percent(70).then(|| id(rng)) }
 }
 
-fn message(rng: &mut Rng) -> Message {
+pub(super) fn message(rng: &mut Rng) -> Message {
     match rng.below(20) {
         0..2 => Message::Hello { id: id(rng) },
         2..7 => Message::Ping,
@@ -45,7 +45,7 @@ fn message(rng: &mut Rng) -> Message {
 }
 
 /// What a message is in a dialect.
-fn line(message: &Message, dialect: Dialect, rng: &mut Rng) -> Bytes {
+pub(super) fn line(message: &Message, dialect: Dialect, rng: &mut Rng) -> Bytes {
     let (sender, nonce) = (id(rng), alloc::format!("{:064x}", rng.u64()));
     match (dialect, message) {
         (Dialect::Article, message) => article::write(message),

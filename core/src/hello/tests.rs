@@ -362,7 +362,7 @@ impl Network {
 #[test]
 fn each_dialect_has_its_ports() {
     assert_eq!(Dialect::Article.ports(), [5999, 5998, 5997]);
-    assert_eq!(Dialect::Ncpoc.ports(), [5008, 5007, 5006, 5005]);
+    assert_eq!(Dialect::Ncpoc.ports(), [5005, 5006, 5007, 5008]);
 }
 
 #[test]
