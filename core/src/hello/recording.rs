@@ -53,7 +53,7 @@ mod tests {
         let actions = faults::draw(&mut Streams::new(Seed::from_u64(2)).named("faults"), severity, 12);
         faults::play(&mut world, &actions, |_, _, _| ());
         faults::recover(&mut world);
-        world.run_until(world.now() + Duration::from_secs(300), |_, _, _| ());
+        world.run_until(world.now() + Duration::from_secs(1_200), |_, _, _| ());
         for node in 0..NODES {
             let _ = world.command(node, Command::Leave);
         }

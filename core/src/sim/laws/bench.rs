@@ -90,6 +90,10 @@ impl<M: Lawful> Bench<M> {
     /// Does what a step says, as far as a driver in this state would; its bytes split at random if there is a `split`.
     pub(super) fn apply(&mut self, step: &Step<M::Command>, split: Option<&mut Rng>) {
         self.now = step.at;
+        // A machine that has ended is told nothing; it may have been drained later when the script was composed.
+        if self.done && !matches!(step.act, Act::Command(_)) {
+            return;
+        }
         match &step.act {
             Act::Tick => self.give(step.at, Input::Tick),
             Act::Opened { conn, how, remote } => {
