@@ -141,7 +141,7 @@
 //! # #[cfg(feature = "sim")] {
 //! use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 //! use bytes::Bytes;
-//! use egoist_core::kernel::{Class, Input, Machine, Output, Port, Rng, Seed, Streams, Time, Timers, Wake};
+//! use egoist_core::kernel::{Class, How, Input, Machine, Output, Port, Rng, Seed, Streams, Time, Timers, Wake};
 //! use egoist_core::sim::{Config, Trace, World, address, faults, laws};
 //!
 //! /// Says something to one peer each second, and tells the user how often it was spoken to.
@@ -192,8 +192,8 @@
 //! // The laws.
 //! impl laws::Lawful for Beacon {
 //!     fn specimen(_: u64) -> Self { Beacon::new(Time::ZERO, address(1)) }
-//!     fn stream(rng: &mut Rng) -> Vec<u8> { vec![7; rng.index(9)] }
-//!     fn datagram(_: &mut Rng) -> Option<Vec<u8>> { Some(b"here".to_vec()) }
+//!     fn stream(_: How, rng: &mut Rng) -> Vec<u8> { vec![7; rng.index(9)] }
+//!     fn datagram(_: Port, _: &mut Rng) -> Option<Vec<u8>> { Some(b"here".to_vec()) }
 //!     fn command(rng: &mut Rng) -> Option<SocketAddr> { Some(address(rng.index(3))) }
 //! }
 //! laws::laws::<Beacon>(20);
