@@ -2,7 +2,7 @@
 //!
 //! A [`World`] runs any [`Machine`](crate::kernel::Machine) on an emulated network: delays from a [`Matrix`] (measured
 //! ones, or the built-in [`cities`]) and jitter. Everything follows from one seed, so that a run can be repeated to the
-//! byte. It knows no protocol.
+//! byte. It knows no protocol, and has nodes of several in it where its machines are [`AnyMachine`]s.
 //!
 //! What can go wrong, each from the seed, free while unused, and counted in a [`Tally`] when it took effect:
 //!
@@ -66,6 +66,7 @@ mod counters;
 pub mod faults;
 pub mod laws;
 mod matrix;
+mod mixed;
 mod net;
 mod queue;
 mod slab;
@@ -82,6 +83,7 @@ mod world;
 pub use abode::Sockets;
 pub use counters::Counters;
 pub use matrix::{Matrix, MatrixError, Sites, Unit};
+pub use mixed::{AnyEvent, AnyMachine, NodeKey};
 pub use net::{BASE_PORT, Delays, Jitter, address, address_of, elsewhere, node_at};
 pub use tally::{Kind, Tally};
 pub use trace::Trace;
