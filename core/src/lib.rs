@@ -132,6 +132,10 @@
 //! - **The world.** A `sim::World` runs many of them in simulated time, on any delays, and whatever goes wrong in it goes
 //!   wrong from a seed: `sim::faults::draw` makes up faults, `sim::faults::play` has them happen. With proptest,
 //!   `sim::strategies::actions` draws and shrinks them, and `overlay::wire::strategies` packets.
+//! - **Several protocols.** In a `sim::World` of `sim::AnyMachine`s each node runs a protocol of its own, and keys with
+//!   their types ask and command them.
+//! - **Scenarios.** Say what a node is made from and what must hold (`sim::scenario::Protocol`), and a
+//!   `sim::scenario::Script` runs, is read and written as text, and is made smaller when it fails.
 //! - **The hash.** `sim::Trace` is one number for all that a world did: a refactoring may not change it.
 //! - **The recorder.** An event loop of your own drives a `record::Recorder` as it drives the machine. A
 //!   `record::Replay` without a difference shows that nothing but its inputs went into the machine, and repeats on the

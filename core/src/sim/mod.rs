@@ -18,7 +18,8 @@
 //! | drivers | oversleep; wake before it is time |
 //! | several at once | those with most connections killed; nodes that come and go by traces |
 //!
-//! [`faults`] makes a small language of them, which a seed, proptest and a fuzzer speak alike.
+//! [`faults`] makes a small language of them, which a seed, proptest and a fuzzer speak alike. [`scenario`] has them happen to
+//! nodes of any protocol that says what must hold afterwards, and makes what fails smaller.
 //! [`laws`] holds a machine to the contract on which such a driver relies.
 //!
 //! ```
@@ -69,6 +70,7 @@ mod matrix;
 mod mixed;
 mod net;
 mod queue;
+pub mod scenario;
 mod slab;
 #[cfg(any(test, feature = "strategies"))]
 pub mod strategies;
