@@ -12,7 +12,9 @@ mod contract;
 mod framing;
 mod keyed;
 mod outbox;
+mod page;
 mod random;
+mod scope;
 mod seen;
 mod time;
 mod timers;
@@ -20,13 +22,15 @@ mod timers;
 pub use arena::Arena;
 pub use checked::{Checked, Patience};
 pub use contract::{
-    Class, CloseHow, Closed, ConnId, DialError, Fault, How, Input, Loaded, Machine, Output, Port, StoreOp,
-    Ticket, Wake, Why,
+    Class, CloseHow, Closed, ConnId, DialError, Fault, How, Input, Loaded, Machine, Output, Port, Scanned,
+    StoreError, StoreOp, Ticket, Until, Wake, Why,
 };
 pub use framing::{Line, LineScanner, LineTooLong, NoTerminator, Payload, Terminator};
 pub use keyed::KeyedState;
 pub use outbox::{Backlog, Outbox, TooSlow};
+pub use page::{Entries, Page, scan};
 pub use random::{Rng, Seed, Streams};
+pub use scope::Scope;
 pub use seen::SeenCache;
 pub use time::Time;
 pub use timers::Timers;

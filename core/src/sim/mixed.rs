@@ -202,7 +202,7 @@ impl<M: Machine<Event: Serialize> + 'static> Erased for M {
 
     fn poll(&mut self) -> Option<Output<AnyEvent>> {
         let output = Machine::poll(self)?;
-        Some(told(output, |event| AnyEvent(Box::new(Event::<M>(event)))))
+        Some(output.map_event(|event| AnyEvent(Box::new(Event::<M>(event)))))
     }
 
     fn poll_timeout(&self) -> Option<Wake> {
@@ -215,19 +215,6 @@ impl<M: Machine<Event: Serialize> + 'static> Erased for M {
 
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
-    }
-}
-
-fn told<A, B>(output: Output<A>, map: impl FnOnce(A) -> B) -> Output<B> {
-    match output {
-        Output::Event(event) => Output::Event(map(event)),
-        Output::Dial { ticket, to, deadline } => Output::Dial { ticket, to, deadline },
-        Output::Send { conn, frame, class, solo } => Output::Send { conn, frame, class, solo },
-        Output::Reading { conn, on } => Output::Reading { conn, on },
-        Output::Close { conn, how, why } => Output::Close { conn, how, why },
-        Output::Datagram { port, to, payload, class } => Output::Datagram { port, to, payload, class },
-        Output::Store { ticket, ops } => Output::Store { ticket, ops },
-        Output::Load { ticket, key } => Output::Load { ticket, key },
     }
 }
 
