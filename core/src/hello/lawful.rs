@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::message::{Message, NodeId, Row};
 use super::ncpoc::{Kind, Node};
 use super::{Command, Config, Dialect, Hello, article, ncpoc};
-use crate::kernel::{Backlog, Rng, Seed};
+use crate::kernel::{Backlog, How, Port, Rng, Seed};
 use crate::sim::laws::Lawful;
 
 /// Specimens have one of so few ids, so that peers meet their own. Every other one speaks ncpoc.
@@ -105,7 +105,7 @@ impl Lawful for Hello {
         Hello::new(config).expect("nothing in it is zero")
     }
 
-    fn stream(rng: &mut Rng) -> Vec<u8> {
+    fn stream(_: How, rng: &mut Rng) -> Vec<u8> {
         let dialect = if rng.percent(50) { Dialect::Article } else { Dialect::Ncpoc };
         let mut bytes = Vec::new();
         if rng.percent(90) {
@@ -122,7 +122,7 @@ impl Lawful for Hello {
         bytes
     }
 
-    fn datagram(rng: &mut Rng) -> Option<Vec<u8>> {
+    fn datagram(_: Port, rng: &mut Rng) -> Option<Vec<u8>> {
         Some(article::write(&message(rng)).to_vec())
     }
 

@@ -75,6 +75,11 @@ impl Hello {
     pub const fn counters(&self) -> Counters {
         self.counters
     }
+
+    /// Whether it has been told to leave.
+    pub const fn has_left(&self) -> bool {
+        self.left
+    }
 }
 
 impl Machine for Hello {

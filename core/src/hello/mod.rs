@@ -75,6 +75,8 @@ mod peer;
 #[cfg(feature = "record")]
 mod recording;
 mod rows;
+#[cfg(feature = "sim")]
+pub mod scenario;
 mod talk;
 #[cfg(test)]
 mod tests;
