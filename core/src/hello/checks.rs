@@ -40,8 +40,9 @@ pub fn node(octets: &[u8]) {
         driver.drain();
     }
     drop(driver);
-    let recording = Recording::read(&tape.borrow()).map(Replay::<Hello>::new);
-    let mut replay = recording.expect("it was just written").expect("it was built before");
+    let tape = tape.borrow();
+    let recording = Recording::read(&tape).expect("it was just written");
+    let mut replay = Replay::<Hello>::new(recording).expect("it was built before");
     while replay.step(|_| ()).expect("the same again").is_some() {}
 }
 

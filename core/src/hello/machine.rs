@@ -13,8 +13,8 @@ use super::message::NodeId;
 use super::peer::{Due, Side, peers};
 use super::talk::{self, Talk};
 use crate::kernel::{
-    Class, CloseHow, Conn, ConnId, Conns, Deadlines, Ended, Fault, Gap, Input, LineScanner, Machine, News,
-    Opening, Output, Outputs, Slack, Terminator, Time, Wake, Why,
+    Class, CloseHow, ConnId, Conns, Deadlines, Ended, Fault, Gap, Input, LineScanner, Machine, News, Opening,
+    Output, Outputs, Slack, Terminator, Time, Wake, Why,
 };
 
 pub(super) const NO_ROOM: Why = Why { fault: Fault::Own, what: "no room for another peer" };
@@ -147,10 +147,9 @@ impl Hello {
     }
 
     fn has_room_to_accept(&self) -> bool {
-        let is_silent =
-            |open: &Conn<Side, SocketAddr>| open.state.peer.is_none() && open.origin().dialed().is_none();
-        let silent = self.conns.iter().filter(|(_, open)| is_silent(open)).count();
-        silent < self.config.max_greeting && self.peers().count() < self.config.max_peers
+        let strangers = self.conns.iter().filter(|(_, open)| open.state.peer.is_none());
+        let accepted = strangers.filter(|(_, open)| open.origin().dialed().is_none()).count();
+        accepted < self.config.max_greeting && self.peers().count() < self.config.max_peers
     }
 
     fn received(&mut self, conn: ConnId, bytes: &mut BytesMut) {

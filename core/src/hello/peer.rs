@@ -19,10 +19,7 @@ pub(super) enum Due {
 
 impl Deadline for Due {
     fn awaits(&self) -> Awaits {
-        match self {
-            Due::Hello(_) | Due::Pong(_) => Awaits::Others,
-            Due::Ping(_) => Awaits::Nobody,
-        }
+        if matches!(self, Due::Ping(_)) { Awaits::Nobody } else { Awaits::Others }
     }
 
     fn name(&self) -> &'static str {
