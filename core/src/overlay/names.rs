@@ -37,6 +37,7 @@ impl FromStr for NodeId {
 /// A record's freshness: the incarnation (how often its node has started), then the sequence within it. Compared in
 /// that order, strictly greater wins; nothing wraps.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Key {
     /// Counter of starts, from 1.
     pub incarnation: u32,
@@ -59,6 +60,7 @@ impl fmt::Debug for Key {
 /// What a link costs: its smoothed round trip in microseconds, from 1 to [`Cost::MAX`]. Unmeasured is `None`, never a
 /// huge number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Cost(u32);
 
 impl Cost {
@@ -92,6 +94,7 @@ impl Cost {
 
 /// What a node draws for one link or one probe, so that only who was told it can answer: 16 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Token(pub u64);
 
 impl fmt::Display for Token {
