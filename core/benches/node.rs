@@ -61,7 +61,7 @@ impl Bench {
                     self.node.handle(self.now, Input::Loaded { ticket, value: Loaded::Absent });
                 }
                 Output::Store { ticket, .. } => {
-                    self.node.handle(self.now, Input::Stored { ticket, ok: true });
+                    self.node.handle(self.now, Input::Stored { ticket, result: Ok(()) });
                 }
                 _ => {}
             }

@@ -26,7 +26,7 @@
 //! use egoist_core::overlay::{Config, Event, Overlay, Phase, wire::Network};
 //!
 //! // What a real driver has instead: files, and sockets.
-//! let mut files: BTreeMap<&str, Bytes> = BTreeMap::new();
+//! let mut files: BTreeMap<Bytes, Bytes> = BTreeMap::new();
 //! let (mut dials, mut answers, mut started) = (0, Vec::new(), None);
 //! let mut arrives = Some((Time::from_secs(5), &b"PING@00000000000000aa@00000000000000000000000000000007\r\n"[..]));
 //!
@@ -44,17 +44,17 @@
 //!     while let Some(output) = node.poll() {
 //!         match output {
 //!             Output::Load { ticket, key } => {
-//!                 let value = files.get(key).map_or(Loaded::Absent, |octets| Loaded::Value(octets));
+//!                 let value = files.get(&key).map_or(Loaded::Absent, |octets| Loaded::Value(octets));
 //!                 node.handle(now, Input::Loaded { ticket, value });
 //!             }
-//!             Output::Store { ticket, ops } => {
+//!             Output::Store { ticket, ops, .. } => {
 //!                 for op in ops {
 //!                     match op.value {
 //!                         Some(octets) => files.insert(op.key, octets),
-//!                         None => files.remove(op.key),
+//!                         None => files.remove(&op.key),
 //!                     };
 //!                 }
-//!                 node.handle(now, Input::Stored { ticket, ok: true });
+//!                 node.handle(now, Input::Stored { ticket, result: Ok(()) });
 //!             }
 //!             Output::Dial { ticket, .. } => {
 //!                 dials += 1;

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use egoist_core::kernel::{
-    Checked, CloseHow, Closed, ConnId, DialError, How, Input, Loaded, Machine, Output, Port, Seed, Ticket,
-    Time,
+    Checked, CloseHow, Closed, ConnId, DialError, How, Input, Loaded, Machine, Output, Page, Port, Seed,
+    Ticket, Time, scan,
 };
 use egoist_core::overlay::wire::Network;
 use egoist_core::overlay::{Config, Overlay};
@@ -82,7 +82,7 @@ struct Loop<M: Machine> {
     links: HashMap<ConnId, Link>,
     opened: u64,
     /// State: in memory alone. A real driver has it durable before it answers.
-    state: BTreeMap<&'static str, Bytes>,
+    state: BTreeMap<Bytes, Bytes>,
     news: Receiver<News>,
     post: Sender<News>,
 }
@@ -172,21 +172,25 @@ impl<M: Machine> Loop<M> {
             Output::Reading { conn, on } => self.set_reading(conn, on),
             Output::Close { conn, how, .. } => self.close(conn, how),
             Output::Datagram { to, payload, .. } => _ = self.socket.try_send_to(&payload, to),
-            Output::Store { ticket, ops } => {
+            Output::Store { ticket, ops, until: _ } => {
                 for op in ops {
                     match op.value {
                         Some(value) => drop(self.state.insert(op.key, value)),
-                        None => drop(self.state.remove(op.key)),
+                        None => drop(self.state.remove(&op.key)),
                     }
                 }
-                self.tell(Input::Stored { ticket, ok: true });
+                self.tell(Input::Stored { ticket, result: Ok(()) });
             }
             Output::Load { ticket, key } => {
-                let value = self.state.get(key).cloned();
+                let value = self.state.get(&key).cloned();
                 let value = value.as_deref().map_or(Loaded::Absent, Loaded::Value);
                 self.tell(Input::Loaded { ticket, value });
             }
-            Output::Event(_) => {}
+            Output::Scan { ticket, prefix, after } => {
+                let page = Page::of(scan(&self.state, &prefix, after.as_ref()));
+                self.tell(Input::Scanned { ticket, page: page.scanned() });
+            }
+            Output::Event(_) | Output::Done => {}
         }
     }
 

@@ -144,6 +144,11 @@ impl<N: Net> Connection<N> {
         }
     }
 
+    /// Whether it is that machine's, which has not closed it.
+    pub(crate) fn is_left_open_by(&self, machine: MachineId) -> bool {
+        self.machine == machine && !self.closing()
+    }
+
     const fn closing(&self) -> bool {
         matches!(self.phase, Phase::Flushing | Phase::Draining)
     }
@@ -245,9 +250,9 @@ impl<N: Net> Host<N> {
     fn hand_over(&mut self, token: Token, len: usize) {
         let Some(Socket::Connection(conn)) = self.sockets.get_mut(token) else { return };
         let (id, bytes) = (conn.machine, &mut conn.buffer);
-        let machine = &mut self.stations[id.0].machine;
+        bytes.extend_from_slice(&self.scratch[..len]);
         let begun = self.net.now();
-        machine.arrived(self.now, ConnId(token.0), bytes, &mut self.scratch, len);
+        self.stations[id.0].hear(self.now, Input::Received { conn: ConnId(token.0), bytes });
         conn.quantum.adapt(len, self.net.now().since(begun));
         if conn.buffer.is_empty() {
             conn.buffer = BytesMut::new();
@@ -259,7 +264,7 @@ impl<N: Net> Host<N> {
     fn present(&mut self, token: Token) {
         let Some(Socket::Connection(conn)) = self.sockets.get_mut(token) else { return };
         let (id, bytes) = (conn.machine, &mut conn.buffer);
-        self.stations[id.0].machine.handle(self.now, Input::Received { conn: ConnId(token.0), bytes });
+        self.stations[id.0].hear(self.now, Input::Received { conn: ConnId(token.0), bytes });
         if conn.buffer.is_empty() {
             conn.buffer = BytesMut::new();
         }

@@ -78,6 +78,10 @@ impl<N: Net> DatagramSocket<N> {
         DatagramSocket { socket, machine, port, waiting, can_write: true, listed: true, unflushed: false }
     }
 
+    pub(crate) const fn machine(&self) -> MachineId {
+        self.machine
+    }
+
     /// Sends what is queued as far as the socket takes it.
     fn write(&mut self) {
         while self.can_write {
@@ -117,12 +121,12 @@ impl<N: Net> Host<N> {
     pub(crate) fn read_datagrams(&mut self, token: Token) {
         let Some(Socket::Datagrams(socket)) = self.sockets.get_mut(token) else { return };
         let (id, port) = (socket.machine, socket.port);
-        let machine = &mut self.stations[id.0].machine;
+        let station = &mut self.stations[id.0];
         let mut blocked = false;
         for _ in 0..READS {
             match socket.socket.recv_from(&mut self.scratch) {
                 Ok((len, from)) => {
-                    machine.handle(self.now, Input::Datagram { port, from, bytes: &self.scratch[..len] });
+                    station.hear(self.now, Input::Datagram { port, from, bytes: &self.scratch[..len] });
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     blocked = true;

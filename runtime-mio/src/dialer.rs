@@ -31,6 +31,10 @@ enum Verdict {
 }
 
 impl<N: Net> Dial<N> {
+    pub(crate) const fn machine(&self) -> MachineId {
+        self.machine
+    }
+
     /// Writable says only that it was decided; the pending error, then the peer's address, say how.
     fn verdict(&mut self) -> Verdict {
         let Some(stream) = &mut self.stream else { return Verdict::Undecided };
@@ -136,15 +140,22 @@ impl<N: Net> Host<N> {
 
     /// Gives a dial up and tells its machine.
     pub(crate) fn dial_failed(&mut self, token: Token, why: DialError) {
-        let Some(Socket::Dial(_)) = self.sockets.get(token) else { return };
-        let Some(Socket::Dial(dial)) = self.sockets.remove(token) else { return };
+        if let Some(Dial { machine, ticket, .. }) = self.take_dial(token) {
+            self.tell(machine, Input::DialFailed { ticket, why });
+        }
+    }
+
+    /// Gives a dial up.
+    pub(crate) fn take_dial(&mut self, token: Token) -> Option<Dial<N>> {
+        let Some(Socket::Dial(_)) = self.sockets.get(token) else { return None };
+        let Some(Socket::Dial(dial)) = self.sockets.remove(token) else { return None };
         for alarm in [Alarm::DialDeadline(token), Alarm::Connect(token)] {
             self.timers.cancel(alarm);
         }
         if let Some(local) = dial.local {
             self.own_addresses.remove(&local);
         }
-        self.tell(dial.machine, Input::DialFailed { ticket: dial.ticket, why });
+        Some(dial)
     }
 
     /// Who is at an address: a machine of this driver, by its listeners, its sockets and the dials it made, or somebody

@@ -40,12 +40,13 @@ impl<N: Net> Driver<N> {
         Driver { host: Host::new(net, Limits::default()), polled: Vec::new() }
     }
 
-    /// Turns until [`Host::stop`] or [`Handle::stop`](crate::Handle::stop).
+    /// Turns until [`Host::stop`] or [`Handle::stop`](crate::Handle::stop), or until every machine that was added has
+    /// [ended](egoist_core::kernel::Output::Done) and all that they said last is written.
     ///
     /// # Errors
     /// The poller failed.
     pub fn run(&mut self) -> io::Result<()> {
-        while !self.host.stopping {
+        while !self.host.stopping && !self.host.all_have_ended() {
             self.turn(None)?;
         }
         self.host.settle();
@@ -68,6 +69,7 @@ impl<N: Net> Driver<N> {
         }
         self.host.receive();
         self.host.fire();
+        self.host.tell_wall_time();
         self.host.serve_sources();
         self.host.run_posted();
         self.host.settle();
@@ -181,6 +183,7 @@ impl<N: Net> Host<N> {
                 Alarm::DialDeadline(token) => self.dial_failed(token, DialError::TimedOut),
                 Alarm::Linger(token) => self.linger_over(token),
                 Alarm::Accept => self.resume_accepting(),
+                Alarm::WallTime => self.wall_said = None,
                 Alarm::Job(id) => {
                     if let Some(job) = self.jobs.remove(&id) {
                         job(self);

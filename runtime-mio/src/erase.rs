@@ -5,8 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::BytesMut;
-use egoist_core::kernel::{ConnId, Input, Machine, Output, Time, Wake};
+use egoist_core::kernel::{Input, Machine, Output, Time, Wake};
 
 use crate::host::Host;
 use crate::net::Net;
@@ -74,11 +73,11 @@ pub(crate) struct Held;
 /// A [`Machine`] without its types.
 pub(crate) trait Erased {
     fn handle(&mut self, now: Time, input: Input<'_>);
-    fn arrived(&mut self, now: Time, conn: ConnId, bytes: &mut BytesMut, read: &mut BytesMut, len: usize);
     fn poll(&mut self) -> Option<Output<Held>>;
     fn poll_timeout(&self) -> Option<Wake>;
     fn as_any(&self) -> &dyn Any;
     fn as_any_mut(&mut self) -> &mut dyn Any;
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
 /// A machine and the event that it told last.
@@ -98,24 +97,12 @@ impl<M: Machine + 'static> Erased for Slot<M> {
         self.machine.handle(now, input);
     }
 
-    fn arrived(&mut self, now: Time, conn: ConnId, bytes: &mut BytesMut, read: &mut BytesMut, len: usize) {
-        self.machine.arrived(now, conn, bytes, read, len);
-    }
-
     fn poll(&mut self) -> Option<Output<Held>> {
-        Some(match self.machine.poll()? {
-            Output::Event(event) => {
-                self.event = Some(event);
-                Output::Event(Held)
-            }
-            Output::Dial { ticket, to, deadline } => Output::Dial { ticket, to, deadline },
-            Output::Send { conn, frame, class, solo } => Output::Send { conn, frame, class, solo },
-            Output::Reading { conn, on } => Output::Reading { conn, on },
-            Output::Close { conn, how, why } => Output::Close { conn, how, why },
-            Output::Datagram { port, to, payload, class } => Output::Datagram { port, to, payload, class },
-            Output::Store { ticket, ops } => Output::Store { ticket, ops },
-            Output::Load { ticket, key } => Output::Load { ticket, key },
-        })
+        let output = self.machine.poll()?;
+        Some(output.map_event(|event| {
+            self.event = Some(event);
+            Held
+        }))
     }
 
     fn poll_timeout(&self) -> Option<Wake> {
@@ -127,6 +114,10 @@ impl<M: Machine + 'static> Erased for Slot<M> {
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
     }
 }

@@ -131,10 +131,6 @@ impl Sink for Flight {
     fn spare(&mut self) -> Option<BytesMut> {
         self.ring.lent.spare()
     }
-
-    fn spare_read(&mut self) -> Option<BytesMut> {
-        self.ring.reads.spare()
-    }
 }
 
 impl Drop for Flight {
@@ -161,9 +157,8 @@ struct Ring {
     head: Bytes,
     pieces: VecDeque<Piece>,
     octets: usize,
-    /// Buffers of pieces, and those that octets were received in.
+    /// Buffers of pieces.
     lent: Lent,
-    reads: Lent,
 }
 
 impl Ring {
@@ -172,13 +167,12 @@ impl Ring {
             self.head = piece.octets;
             return;
         }
-        self.octets += piece.weight();
+        self.octets += piece.octets.len();
         self.pieces.push_back(piece);
         while self.octets > RING && self.pieces.len() > 1 {
             let Some(oldest) = self.pieces.pop_front() else { return };
-            self.octets -= oldest.weight();
+            self.octets -= oldest.octets.len();
             self.lent.take(oldest.octets);
-            oldest.reads.into_iter().for_each(|read| self.reads.take(read));
         }
     }
 
@@ -190,7 +184,7 @@ impl Ring {
         file.write_all(&self.head)?;
         file.write_all(&later(self.pieces.front().and_then(|piece| piece.first).unwrap_or(0)))?;
         for piece in &self.pieces {
-            let mut sealed = Vec::with_capacity(piece.weight());
+            let mut sealed = Vec::with_capacity(piece.octets.len());
             piece.seal(&mut sealed);
             file.write_all(&sealed)?;
         }
@@ -202,7 +196,7 @@ impl Ring {
 #[derive(Debug, Default)]
 struct Lent(VecDeque<Bytes>);
 
-/// Buffers that are kept to be used again though there are enough of them now: as many reads as the disk may have and give
+/// Buffers that are kept to be used again though there are enough of them now: as many as the disk may have and give
 /// back at once.
 const SPARE: usize = (WAITING * BATCH + WRITE) / PIECE;
 
@@ -251,7 +245,7 @@ impl Writer {
         if self.batches.is_none() {
             return;
         }
-        let weight = piece.weight();
+        let weight = piece.octets.len();
         self.gathered.push(piece);
         self.octets += weight;
         if weight < PIECE || self.octets >= BATCH {
@@ -358,7 +352,7 @@ mod tests {
     fn piece(first: u64, octet: u8, count: usize) -> Piece {
         let length = u32::try_from(count).unwrap().to_le_bytes();
         let octets = [&length[..], &vec![octet; count]].concat().into();
-        Piece { first: Some(first), octets, reads: Vec::new() }
+        Piece { first: Some(first), octets }
     }
 
     fn sealed(pieces: &[Piece]) -> Vec<u8> {
@@ -368,7 +362,7 @@ mod tests {
     }
 
     fn head() -> Piece {
-        Piece { first: None, octets: Bytes::from_static(b"head"), reads: Vec::new() }
+        Piece { first: None, octets: Bytes::from_static(b"head") }
     }
 
     #[test]
@@ -397,7 +391,7 @@ mod tests {
         let mut flight = Flight::new(None);
         let buffer = || BytesMut::from(&piece(0, b'y', RING / 4).octets[..]);
         let give = |flight: &mut Flight, octets: Bytes| {
-            flight.piece(Piece { first: Some(0), octets, reads: Vec::new() });
+            flight.piece(Piece { first: Some(0), octets });
         };
         let mut shared = buffer();
         let half = shared.split_to(RING / 8);
@@ -469,28 +463,6 @@ mod tests {
     fn a_disk_that_stalls_ends_the_recording_without_a_gap() {
         let (given, written, ended) = stalled(Duration::ZERO, Some);
         assert!(ended && written.len() < given.len() && given.starts_with(&written));
-    }
-
-    #[test]
-    fn what_was_received_is_kept_where_it_was_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("r");
-        let mut flight = Flight::new(None).to_file(&path, u64::MAX).unwrap();
-        let given = [b'0', b'1', b'2', b'3', b'4'].map(|octet| {
-            let mut piece = piece(u64::from(octet - b'0'), b'h', 3);
-            let mut octets = BytesMut::from(&piece.octets[..]);
-            octets[3] = 0x80;
-            piece.octets = octets.freeze();
-            piece.reads.push(BytesMut::from(&vec![octet; RING / 2][..]).freeze());
-            piece
-        });
-        let expected = sealed(&given);
-        given.into_iter().for_each(|piece| flight.piece(piece));
-        assert!(flight.ring.octets <= RING && flight.ring.pieces.len() == 1);
-        assert!(expected.len() > 5 * RING / 2, "they are in the file");
-        drop(flight.file.take());
-        assert!(fs::read(&path).unwrap() == expected);
-        assert_eq!(flight.spare_read().map(|buffer| buffer.len()), Some(RING / 2));
     }
 
     #[test]

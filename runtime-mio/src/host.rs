@@ -5,20 +5,24 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
-use egoist_core::kernel::{Input, Loaded, Machine, Output, StoreOp, Ticket, Time, Timers};
+use bytes::{Bytes, BytesMut};
+use egoist_core::kernel::{
+    Input, Loaded, Machine, Output, Scanned, StoreError, StoreOp, Ticket, Time, Timers,
+};
 
 use crate::connection::Connection;
 use crate::datagram::{DatagramSocket, Outgoing};
 use crate::dialer::Dial;
-use crate::erase::{DriverId, Erased, EventSink, Key, MachineId, Sink, Slot};
+use crate::erase::{DriverId, EventSink, Key, MachineId, Slot};
 use crate::handle::{Handle, Shared};
 use crate::listener::{Bound, ListenSocket};
 use crate::net::{MioNet, Net, Ready, Token};
 use crate::resolver::Resolve;
 use crate::shim::{HeldDatagrams, Shim};
 use crate::source::Source;
-use crate::store::{StateError, Store};
+use crate::station::Station;
+use crate::store::StateError;
+use crate::wall::Said;
 
 /// The most octets read from one connection in a turn, and the size of the one buffer that all reads go through.
 pub(crate) const READ_BUDGET: usize = 64 << 10;
@@ -43,6 +47,9 @@ pub struct Host<N: Net = MioNet> {
     pub(crate) timers: Timers<Alarm>,
     pub(crate) jobs: BTreeMap<u64, Job<N>>,
     pub(crate) next_job: u64,
+    /// Whether some machine is told what the clock on the wall shows.
+    pub(crate) tells_wall_time: bool,
+    pub(crate) wall_said: Said,
     pub(crate) own_addresses: BTreeMap<SocketAddr, MachineId>,
     pub(crate) shim: Option<Box<dyn Shim>>,
     pub(crate) held: HeldDatagrams,
@@ -68,20 +75,6 @@ pub(crate) enum Socket<N: Net> {
     Source(Option<Box<dyn Source<N>>>),
 }
 
-/// A machine, where it tells events, and what belongs to it.
-pub(crate) struct Station<N: Net> {
-    pub(crate) machine: Box<dyn Erased>,
-    pub(crate) sink: Option<Box<dyn Sink<N>>>,
-    pub(crate) listeners: Vec<SocketAddr>,
-    pub(crate) datagrams: Vec<(SocketAddr, Token)>,
-    pub(crate) store: Store,
-    /// Why its state could not be read or written, the last time.
-    pub(crate) trouble: Option<StateError>,
-    /// Whether some of its state was stored since it began.
-    pub(crate) durable: bool,
-    pub(crate) undrained: bool,
-}
-
 /// What a timer is for; at the same time they go off in this order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Alarm {
@@ -101,6 +94,8 @@ pub(crate) enum Alarm {
     Tick(MachineId),
     /// A closure's time has come.
     Job(u64),
+    /// The clock on the wall is looked at.
+    WallTime,
 }
 
 /// The bounds of a driver.
@@ -154,6 +149,8 @@ impl<N: Net> Host<N> {
             timers: Timers::new(),
             jobs: BTreeMap::new(),
             next_job: 0,
+            tells_wall_time: false,
+            wall_said: None,
             own_addresses: BTreeMap::new(),
             shim: None,
             held: HeldDatagrams::default(),
@@ -183,18 +180,27 @@ impl<N: Net> Host<N> {
             trouble: None,
             durable: false,
             undrained: false,
+            wall_time: bound.wall_time,
+            done: false,
         });
+        if bound.wall_time {
+            (self.tells_wall_time, self.wall_said) = (true, None);
+        }
         self.touch(id);
         key
+    }
+
+    pub(crate) const fn id(&self) -> DriverId {
+        self.id
     }
 
     /// The machine, for its questions.
     ///
     /// # Panics
-    /// If the key is another driver's.
+    /// If the key is another driver's, or that of a machine that was [removed](Self::remove).
     pub fn machine<M: Machine + 'static>(&self, key: Key<M>) -> &M {
         let slot = self.stations[key.at(self.id).0].machine.as_any().downcast_ref::<Slot<M>>();
-        &slot.expect("a key is of its machine's kind").machine
+        &slot.expect("a key is that of a machine that was not removed").machine
     }
 
     /// Asks the machine to do something. What it does about it follows in this turn, after the closure that asked.
@@ -296,7 +302,7 @@ impl<N: Net> Host<N> {
 
     pub(crate) fn slot_mut<M: Machine + 'static>(&mut self, key: Key<M>) -> &mut Slot<M> {
         let slot = self.stations[key.at(self.id).0].machine.as_any_mut().downcast_mut();
-        slot.expect("a key is of its machine's kind")
+        slot.expect("a key is that of a machine that was not removed")
     }
 
     /// Reads the clock.
@@ -311,7 +317,7 @@ impl<N: Net> Host<N> {
 
     /// Gives a machine an input; it is drained later.
     pub(crate) fn tell(&mut self, id: MachineId, input: Input<'_>) {
-        self.stations[id.0].machine.handle(self.now, input);
+        self.stations[id.0].hear(self.now, input);
         self.touch(id);
     }
 
@@ -351,16 +357,20 @@ impl<N: Net> Host<N> {
             Output::Reading { conn, on } => self.set_reading(Token(conn.0), on),
             Output::Close { conn, how, why } => self.close(Token(conn.0), how, why),
             Output::Dial { ticket, to, deadline } => self.dial(id, ticket, to, deadline),
-            Output::Store { ticket, ops } => self.store(id, ticket, &ops),
-            Output::Load { ticket, key } => self.load(id, ticket, key),
+            Output::Store { ticket, ops, until: _ } => self.store(id, ticket, &ops),
+            Output::Load { ticket, key } => self.load(id, ticket, &key),
+            Output::Scan { ticket, prefix, after } => self.scan(id, ticket, &prefix, after.as_ref()),
             Output::Event(_) => self.deliver(id),
+            Output::Done => self.retire(id),
         }
     }
 
     fn deliver(&mut self, id: MachineId) {
         if let Some(mut sink) = self.stations[id.0].sink.take() {
             sink.deliver(self);
-            self.stations[id.0].sink = Some(sink);
+            if !self.stations[id.0].done {
+                self.stations[id.0].sink = Some(sink);
+            }
         }
     }
 
@@ -379,10 +389,24 @@ impl<N: Net> Host<N> {
         }
         station.durable |= ok;
         station.trouble = trouble;
-        self.tell(id, Input::Stored { ticket, ok });
+        let result = if ok { Ok(()) } else { Err(StoreError::Broken) };
+        self.tell(id, Input::Stored { ticket, result });
     }
 
-    fn load(&mut self, id: MachineId, ticket: Ticket, key: &str) {
+    fn scan(&mut self, id: MachineId, ticket: Ticket, prefix: &Bytes, after: Option<&Bytes>) {
+        let Station { store, machine, trouble, .. } = &mut self.stations[id.0];
+        match store.scan(prefix, after) {
+            Ok(page) => machine.handle(self.now, Input::Scanned { ticket, page: page.scanned() }),
+            Err(error) => {
+                tracing::debug!(machine = id.0, %error, "state could not be loaded");
+                *trouble = Some(error);
+                machine.handle(self.now, Input::Scanned { ticket, page: Scanned::Failed });
+            }
+        }
+        self.touch(id);
+    }
+
+    fn load(&mut self, id: MachineId, ticket: Ticket, key: &[u8]) {
         let Station { store, machine, trouble, .. } = &mut self.stations[id.0];
         let value = match store.get(key) {
             Ok(Some(octets)) => Loaded::Value(octets),

@@ -24,7 +24,9 @@ mod shim;
 mod signals;
 mod slab;
 mod source;
+mod station;
 mod store;
+mod wall;
 
 pub use driver::Driver;
 pub use erase::{Key, MachineId};

@@ -29,6 +29,16 @@ pub struct Setup {
     pub udp: Vec<SocketAddr>,
     /// The folder for its state, made if need be; without one the state lives as long as the driver.
     pub state: Option<PathBuf>,
+    /// Whether the machine is told what the [clock on the wall](egoist_core::kernel::Input::WallTime) shows: as it begins,
+    /// then each minute, and once that is half a second off what it should be.
+    pub wall_time: bool,
+}
+
+impl Setup {
+    /// A listener and a datagram socket at one address, state in memory.
+    pub fn at(addr: SocketAddr) -> Self {
+        Setup { listen: vec![addr], udp: vec![addr], ..Setup::default() }
+    }
 }
 
 /// A socket could not be bound.
@@ -49,6 +59,7 @@ pub struct Bound<N: Net> {
     pub(crate) listeners: Vec<(SocketAddr, N::Listener)>,
     pub(crate) datagrams: Vec<(SocketAddr, N::Udp)>,
     pub(crate) store: Store,
+    pub(crate) wall_time: bool,
 }
 
 impl<N: Net> Bound<N> {
@@ -76,6 +87,12 @@ pub(crate) struct ListenSocket<N: Net> {
     listed: bool,
 }
 
+impl<N: Net> ListenSocket<N> {
+    pub(crate) const fn machine(&self) -> MachineId {
+        self.machine
+    }
+}
+
 /// Whether the host has no room for another connection.
 pub(crate) fn out_of_room(error: &io::Error) -> bool {
     const ENOMEM: i32 = 12;
@@ -91,8 +108,12 @@ impl<N: Net> Host<N> {
     /// # Errors
     /// An address is in use, not this host's, or not allowed.
     pub fn bind(&mut self, setup: &Setup) -> Result<Bound<N>, BindError> {
-        let mut bound =
-            Bound { listeners: Vec::new(), datagrams: Vec::new(), store: Store::new(setup.state.clone()) };
+        let mut bound = Bound {
+            listeners: Vec::new(),
+            datagrams: Vec::new(),
+            store: Store::new(setup.state.clone()),
+            wall_time: setup.wall_time,
+        };
         let mut udp: Vec<Option<(SocketAddr, N::Udp)>> = setup.udp.iter().map(|_| None).collect();
         for at in &setup.listen {
             let twin = (0..udp.len()).find(|&i| udp[i].is_none() && at.port() == 0 && setup.udp[i] == *at);

@@ -13,7 +13,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use egoist_core::kernel::StoreOp;
+use egoist_core::kernel::{Page, StoreOp, scan};
 use siphasher::sip::SipHasher24;
 
 use crate::regular;
@@ -26,7 +26,7 @@ const LONGEST: u64 = 16 << 20;
 const MAGIC: &str = "egoist-state";
 const VERSION: &str = "1";
 
-type Values = BTreeMap<String, Bytes>;
+type Values = BTreeMap<Bytes, Bytes>;
 
 /// A machine's state cannot be read or written. What is there is left alone.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +79,13 @@ impl Store {
     }
 
     /// What is stored under `key`.
-    pub(crate) fn get(&mut self, key: &str) -> Result<Option<&[u8]>, StateError> {
+    pub(crate) fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, StateError> {
         Ok(self.values()?.get(key).map(AsRef::as_ref))
+    }
+
+    /// What is stored under the keys that begin with `prefix`, those after `after`.
+    pub(crate) fn scan(&mut self, prefix: &Bytes, after: Option<&Bytes>) -> Result<Page, StateError> {
+        Ok(Page::of(scan(self.values()?, prefix, after)))
     }
 
     /// Makes all changes or none.
@@ -88,8 +93,8 @@ impl Store {
         let mut values = self.values()?.clone();
         for op in ops {
             match &op.value {
-                Some(octets) => _ = values.insert(op.key.to_owned(), Bytes::copy_from_slice(octets)),
-                None => _ = values.remove(op.key),
+                Some(octets) => _ = values.insert(op.key.clone(), Bytes::copy_from_slice(octets)),
+                None => _ = values.remove(&op.key),
             }
         }
         if let Some(folder) = &self.folder {
@@ -136,12 +141,37 @@ fn replace(folder: &Path, file: &[u8]) -> io::Result<()> {
 fn encode(values: &Values) -> Vec<u8> {
     let mut body = Vec::new();
     for (key, octets) in values {
-        body.extend_from_slice(format!("{key} {}\n", octets.len()).as_bytes());
+        body.extend_from_slice(format!("{} {}\n", plain(key), octets.len()).as_bytes());
         body.extend_from_slice(octets);
     }
     let mut file = format!("{MAGIC} {VERSION} {} {:016x}\n", body.len(), checksum(&body)).into_bytes();
     file.append(&mut body);
     file
+}
+
+/// A key as text without blanks and line ends: `%` and two digits stand for an octet that is no letter, digit, `-` or `.`.
+fn plain(key: &[u8]) -> String {
+    let mut text = String::new();
+    for octet in key {
+        match octet {
+            b'-' | b'.' => text.push(char::from(*octet)),
+            _ if octet.is_ascii_alphanumeric() => text.push(char::from(*octet)),
+            _ => text.push_str(&format!("%{octet:02x}")),
+        }
+    }
+    text
+}
+
+/// The key that is written so.
+fn key(plain: &str) -> Option<Bytes> {
+    let mut parts = plain.split('%');
+    let mut key = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (octet, rest) = part.split_at_checked(2)?;
+        key.push(u8::from_str_radix(octet, 16).ok()?);
+        key.extend_from_slice(rest.as_bytes());
+    }
+    Some(key.into())
 }
 
 /// The version of a whole first line that is not ours.
@@ -164,10 +194,11 @@ fn decode(file: &[u8]) -> Result<Values, &'static str> {
     let (mut values, mut rest) = (Values::new(), body);
     while !rest.is_empty() {
         let (entry, after) = line(rest).ok_or("a key without an end")?;
-        let (key, len) = entry.split_once(' ').ok_or("a key without a length")?;
+        let (plain, len) = entry.split_once(' ').ok_or("a key without a length")?;
         let len: usize = len.parse().map_err(|_| "a length that is no number")?;
         let (octets, after) = after.split_at_checked(len).ok_or("a value that is cut short")?;
-        values.insert(key.to_owned(), Bytes::copy_from_slice(octets));
+        let key = key(plain).ok_or("a key that is none")?;
+        values.insert(key, Bytes::copy_from_slice(octets));
         rest = after;
     }
     Ok(values)
@@ -192,7 +223,7 @@ mod tests {
     use std::fs;
 
     fn set(key: &'static str, value: &'static [u8]) -> StoreOp {
-        StoreOp { key, value: Some(Bytes::from_static(value)) }
+        StoreOp { key: key.into(), value: Some(Bytes::from_static(value)) }
     }
 
     #[test]
@@ -200,13 +231,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = Some(folder.path().join("deep/er"));
         let mut store = Store::new(state.clone());
-        assert_eq!(store.get("a").unwrap(), None);
+        assert_eq!(store.get(b"a").unwrap(), None);
         store.apply(&[set("a", b"1\n2"), set("b", b"")]).unwrap();
-        store.apply(&[set("c", b"x y"), StoreOp { key: "b", value: None }]).unwrap();
+        store.apply(&[set("c", b"x y"), StoreOp { key: "b".into(), value: None }]).unwrap();
         let mut again = Store::new(state);
-        assert_eq!(again.get("a").unwrap(), Some(&b"1\n2"[..]));
-        assert_eq!(again.get("b").unwrap(), None);
-        assert_eq!(again.get("c").unwrap(), Some(&b"x y"[..]));
+        assert_eq!(again.get(b"a").unwrap(), Some(&b"1\n2"[..]));
+        assert_eq!(again.get(b"b").unwrap(), None);
+        assert_eq!(again.get(b"c").unwrap(), Some(&b"x y"[..]));
+    }
+
+    #[test]
+    fn a_key_may_be_any_octets() {
+        let folder = tempfile::tempdir().unwrap();
+        let odd = Bytes::from_static(b" %\n\0\xff");
+        let mut store = Store::new(Some(folder.path().to_owned()));
+        store.apply(&[StoreOp { key: odd.clone(), value: Some("v".into()) }, set("", b"empty")]).unwrap();
+        let mut again = Store::new(Some(folder.path().to_owned()));
+        assert_eq!(again.get(&odd).unwrap(), Some(&b"v"[..]));
+        assert_eq!(again.get(b"").unwrap(), Some(&b"empty"[..]));
     }
 
     #[test]
@@ -222,7 +264,7 @@ mod tests {
             for damaged in [&whole[..cut], &altered] {
                 fs::write(&path, damaged).unwrap();
                 let mut store = Store::new(Some(folder.path().to_owned()));
-                assert!(store.get("peers").is_err(), "octet {cut}");
+                assert!(store.get(b"peers").is_err(), "octet {cut}");
                 assert!(store.apply(&[set("peers", b"")]).is_err(), "octet {cut}");
                 assert_eq!(fs::read(&path).unwrap(), damaged);
             }
@@ -247,7 +289,7 @@ mod tests {
         store.apply(&[set("a", b"1")]).unwrap();
         fs::create_dir(folder.path().join("state.new")).unwrap();
         assert!(store.apply(&[set("a", b"2"), set("b", b"2")]).is_err());
-        assert_eq!(store.get("a").unwrap(), Some(&b"1"[..]));
-        assert_eq!(store.get("b").unwrap(), None);
+        assert_eq!(store.get(b"a").unwrap(), Some(&b"1"[..]));
+        assert_eq!(store.get(b"b").unwrap(), None);
     }
 }

@@ -39,7 +39,7 @@ fn faults(rng: &mut Rng) -> Faults {
 fn world(seed: u64, faults: Faults) -> (MockDriver, Key<Checked<Echo>>, Key<Checked<Puppet>>, SocketAddr) {
     let mut driver = Driver::on(MockNet::new(seed, faults));
     let local: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    let setup = Setup { listen: vec![local], udp: vec![local], state: None };
+    let setup = Setup::at(local);
     let bound = driver.bind(&setup).unwrap();
     let to = bound.listeners()[0];
     assert_eq!(bound.udp(), [to], "one port for both");

@@ -39,7 +39,7 @@ impl Place {
         M: Machine<Event = Event> + 'static,
     {
         let local: SocketAddr = local.parse().unwrap();
-        let setup = Setup { listen: vec![local], udp: vec![local], state: None };
+        let setup = Setup::at(local);
         let bound = self.driver.bind(&setup).unwrap();
         let address = bound.listeners()[0];
         self.count += 1;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use egoist_core::kernel::{
     Checked, Class, CloseHow, Closed, ConnId, DialError, Input, Machine, Output, Port, StoreOp, Ticket, Time,
-    Wake,
+    Until, Wake,
 };
 use egoist_mio::{Driver, Key, Peer, Setup};
 use machines::{DONE, Echo, Puppet, Seen, close, dial, send};
@@ -20,7 +20,7 @@ const LOCAL6: &str = "[::1]:0";
 
 fn at(addr: &str) -> Setup {
     let addr: SocketAddr = addr.parse().unwrap();
-    Setup { listen: vec![addr], udp: vec![addr], state: None }
+    Setup::at(addr)
 }
 
 fn add<M: Machine + Default + 'static>(driver: &mut Driver, setup: &Setup) -> Key<Checked<M>> {
@@ -246,17 +246,17 @@ fn state_is_there_after_a_restart_and_memory_is_not() {
         let setup = Setup { state, ..Setup::default() };
         let mut driver = Driver::new().unwrap();
         let puppet: Key<Checked<Puppet>> = add(&mut driver, &setup);
-        let ops = vec![StoreOp { key: "incarnation", value: Some(Bytes::from("7")) }];
-        tell(&mut driver, puppet, Output::Load { ticket: Ticket(1), key: "incarnation" });
-        tell(&mut driver, puppet, Output::Store { ticket: Ticket(2), ops });
+        let ops = vec![StoreOp { key: "incarnation".into(), value: Some(Bytes::from("7")) }];
+        tell(&mut driver, puppet, Output::Load { ticket: Ticket(1), key: "incarnation".into() });
+        tell(&mut driver, puppet, Output::Store { ticket: Ticket(2), ops, until: Until::Synced });
         until(&mut driver, |d| d.machine(puppet).machine().seen.len() == 2);
         assert_eq!(
             driver.machine(puppet).machine().seen,
-            [Seen::Loaded(Ticket(1), None), Seen::Stored(Ticket(2), true)]
+            [Seen::Loaded(Ticket(1), None), Seen::Stored(Ticket(2), Ok(()))]
         );
         let mut driver = Driver::new().unwrap();
         let puppet: Key<Checked<Puppet>> = add(&mut driver, &setup);
-        tell(&mut driver, puppet, Output::Load { ticket: Ticket(1), key: "incarnation" });
+        tell(&mut driver, puppet, Output::Load { ticket: Ticket(1), key: "incarnation".into() });
         until(&mut driver, |d| !d.machine(puppet).machine().seen.is_empty());
         assert_eq!(driver.machine(puppet).machine().seen, [Seen::Loaded(Ticket(1), afterwards)]);
     }

@@ -9,7 +9,7 @@ use egoist_core::kernel::{Class, Output, Seed, Time};
 use egoist_core::overlay::link::Mine;
 use egoist_core::overlay::scenario::Scenario;
 use egoist_core::overlay::wire::Network;
-use egoist_core::overlay::{Command, Config, Event, LinkMode, NodeId, Overlay, Refusal, Way, oracle};
+use egoist_core::overlay::{Command, Config, Event, LinkMode, Loss, NodeId, Overlay, Refusal, Way, oracle};
 use egoist_core::sim::{Boot, Restart, World, address};
 
 const SETTLING: Duration = Duration::from_secs(150);
@@ -180,7 +180,7 @@ fn a_reader_that_stops_costs_its_own_queue_and_nothing_else() {
     assert!(refused > 0 && refused + taken == 100, "{refused} refused, {taken} taken");
     // A window at the network, one at the driver, and a megabyte of its own.
     assert!(taken * 20_000 <= (1 << 20) + (256 << 10) + (64 << 10) + 40_000, "{taken} taken");
-    assert!(bulk.get() > 0 && undelivered.iter().all(|(_, why)| *why == "busy"), "{undelivered:?}");
+    assert!(bulk.get() > 0 && undelivered.iter().all(|(_, why)| *why == Loss::Busy), "{undelivered:?}");
 }
 
 /// Whom a node chooses, by their numbers.

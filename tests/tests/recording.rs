@@ -96,6 +96,7 @@ fn a_node_that_does_something_else_is_found_out() {
         seed: egoist_core::kernel::Seed::from_u64(77),
         start: 1,
         now: Time::ZERO,
+        wall_time: std::time::Duration::ZERO,
         address: egoist_core::sim::address(5),
     };
     drop(Recorder::<Overlay, _>::new(world::config(boot, LinkMode::Mutual), sink).unwrap());

@@ -119,7 +119,11 @@ impl Machine for Hello {
             Input::Flushed { conn, n } => self.flushed(conn, n),
             Input::Closed { conn, why } => self.closed(conn, why),
             Input::DialFailed { ticket, why } => self.dial_failed(ticket, why),
-            Input::Datagram { .. } | Input::Stored { .. } | Input::Loaded { .. } => {}
+            Input::Datagram { .. }
+            | Input::Stored { .. }
+            | Input::Loaded { .. }
+            | Input::Scanned { .. }
+            | Input::WallTime { .. } => {}
         }
     }
 

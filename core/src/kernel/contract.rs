@@ -4,18 +4,19 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use super::Time;
+use super::{Entries, Time};
 
 /// A connection's name, given by the driver when it opens and never given again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ConnId(pub u64);
 
-/// A machine's name for something it asked for ([`Output::Dial`], [`Output::Store`], [`Output::Load`]), never used
-/// twice.
+/// A machine's name for something it asked for ([`Output::Dial`], [`Output::Store`], [`Output::Load`], [`Output::Scan`]),
+/// never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ticket(pub u64);
@@ -39,6 +40,7 @@ pub struct Port(pub u16);
 ///   What waits for [`Input::Flushed`] or a timer does not count. A driver that sleeps exactly that long is right.
 /// - A machine woken later than it asked puts its deadlines for the *absence* of something off by the lateness.
 /// - After `handle`, no whole frame is left in a connection's buffer unless [`Output::Reading`] turned reading off.
+/// - After [`Output::Done`] it says nothing more. It has closed every connection before.
 ///
 /// What it needs of the driver:
 ///
@@ -47,7 +49,9 @@ pub struct Port(pub u16);
 ///   [`Input::Opened`] or [`Input::DialFailed`] for each ticket.
 /// - Once it has taken [`Output::Reading`] off it hands over nothing of that connection; when reading is turned on again
 ///   the buffer is presented again, even if nothing arrived.
-/// - Answers, ends and ticks come within stated times: [`Patience`](super::Patience).
+/// - Answers, ends and ticks come within stated times: [`Patience`](super::Patience). Answers to [`Output::Store`] come in the
+///   order in which they were asked for.
+/// - After [`Output::Done`] it is told nothing more, of connections that are still being closed neither.
 ///
 /// [`Checked`](super::Checked) holds a driver to that.
 pub trait Machine {
@@ -63,17 +67,6 @@ pub trait Machine {
     /// Takes one thing that happened. It cannot fail: what a peer does wrong comes back as [`Output::Close`] and an
     /// event.
     fn handle(&mut self, now: Time, input: Input<'_>);
-
-    /// Takes bytes that are still where the driver read them: those of `read` before `len` go behind `bytes`, and are
-    /// given as [`Input::Received`] with them. A machine around another may keep `read`, without copying it, and leave a
-    /// buffer of the same length in its place; what that one contains means nothing.
-    ///
-    /// # Panics
-    /// `read` has fewer octets than `len`.
-    fn arrived(&mut self, now: Time, conn: ConnId, bytes: &mut BytesMut, read: &mut BytesMut, len: usize) {
-        bytes.extend_from_slice(&read[..len]);
-        self.handle(now, Input::Received { conn, bytes });
-    }
 
     /// Does what the user asks.
     ///
@@ -98,10 +91,6 @@ impl<M: Machine + ?Sized> Machine for Box<M> {
 
     fn handle(&mut self, now: Time, input: Input<'_>) {
         (**self).handle(now, input);
-    }
-
-    fn arrived(&mut self, now: Time, conn: ConnId, bytes: &mut BytesMut, read: &mut BytesMut, len: usize) {
-        (**self).arrived(now, conn, bytes, read, len);
     }
 
     fn command(&mut self, now: Time, command: M::Command) -> Result<M::Reply, M::Refusal> {
@@ -191,8 +180,8 @@ pub enum Input<'a> {
     Stored {
         /// Its ticket.
         ticket: Ticket,
-        /// Whether everything in it is durable now.
-        ok: bool,
+        /// Whether everything in it is kept now, as far as the store [asked for](Until), or nothing of it.
+        result: Result<(), StoreError>,
     },
     /// An [`Output::Load`] ended.
     Loaded {
@@ -201,6 +190,53 @@ pub enum Input<'a> {
         /// What was there.
         value: Loaded<'a>,
     },
+    /// An [`Output::Scan`] ended.
+    Scanned {
+        /// Its ticket.
+        ticket: Ticket,
+        /// What was there.
+        page: Scanned<'a>,
+    },
+    /// What a clock on the wall shows, as the host believes. It may be wrong and may step either way, which
+    /// [`Time`] never does; on the other hand it goes on while the host is suspended. A driver says it to a machine that
+    /// has a use for it: at least each minute, and after a step.
+    WallTime {
+        /// Since the beginning of 1970, UTC, without leap seconds.
+        unix: Duration,
+    },
+}
+
+/// Why a store came to nothing. What it was to change is as before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum StoreError {
+    /// The disk is full: it may be tried again, and what was kept can be read.
+    #[error("the disk is full")]
+    Full,
+    /// It cannot be written.
+    #[error("the state cannot be written")]
+    Broken,
+}
+
+/// What a scan found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Scanned<'a> {
+    /// The next keys in order, with what is stored under them: together at most [`PAGE`](Scanned::PAGE) octets, or one.
+    Page {
+        /// The keys and their octets.
+        #[cfg_attr(feature = "serde", serde(borrow))]
+        entries: Entries<'a>,
+        /// Whether others follow.
+        more: bool,
+    },
+    /// The store could not be read; what is there is unknown.
+    Failed,
+}
+
+impl Scanned<'_> {
+    /// The most octets of a page, unless it has a single entry.
+    pub const PAGE: usize = 256 << 10;
 }
 
 /// What a load found.
@@ -228,16 +264,20 @@ pub enum Closed {
 }
 
 /// Why a dial came to nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum DialError {
     /// Somebody is there and does not listen.
+    #[error("the connection was refused: nobody listens there")]
     Refused,
     /// No answer before the deadline.
+    #[error("no answer came in time")]
     TimedOut,
     /// The network or the host says that it cannot be reached.
+    #[error("the network says that it cannot be reached")]
     Unreachable,
     /// This host has no room for another connection.
+    #[error("this host has no room for another connection")]
     Exhausted,
 }
 
@@ -305,10 +345,20 @@ impl fmt::Display for Why {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct StoreOp {
-    /// The name: letters, digits, `-` and `.`; a driver may use it as a file's name.
-    pub key: &'static str,
+    /// The name: at most 1,024 octets, of any kind.
+    pub key: Bytes,
     /// The octets to keep, or `None` to forget them.
     pub value: Option<Bytes>,
+}
+
+/// How safe changes are before a store is answered.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Until {
+    /// They outlive the process.
+    Written,
+    /// They outlive a loss of power.
+    Synced,
 }
 
 /// What a machine wants done.
@@ -365,20 +415,52 @@ pub enum Output<E> {
         /// little is kept waiting: it must not fill what others need.
         class: Class,
     },
-    /// Make changes durable, all or none.
+    /// Make changes, all or none, behind those asked for before.
     Store {
         /// Its name in the answer.
         ticket: Ticket,
         /// The changes.
         ops: Vec<StoreOp>,
+        /// When to answer.
+        until: Until,
     },
-    /// Read back a key.
+    /// Read back a key, as what was asked for before leaves it.
     Load {
         /// Its name in the answer.
         ticket: Ticket,
         /// The key.
-        key: &'static str,
+        key: Bytes,
+    },
+    /// Read back the keys that begin with `prefix`, in order, as what was asked for before leaves them. Who wants all asks
+    /// again behind the last key of each page.
+    Scan {
+        /// Its name in the answer.
+        ticket: Ticket,
+        /// What the keys begin with.
+        prefix: Bytes,
+        /// Only greater keys.
+        after: Option<Bytes>,
     },
     /// Tell the user.
     Event(E),
+    /// The machine has ended: it has closed its connections, has nothing more to say, and wants no input.
+    Done,
+}
+
+impl<E> Output<E> {
+    /// The same with another event: for a machine around this one.
+    pub fn map_event<F>(self, f: impl FnOnce(E) -> F) -> Output<F> {
+        match self {
+            Output::Event(event) => Output::Event(f(event)),
+            Output::Dial { ticket, to, deadline } => Output::Dial { ticket, to, deadline },
+            Output::Send { conn, frame, class, solo } => Output::Send { conn, frame, class, solo },
+            Output::Reading { conn, on } => Output::Reading { conn, on },
+            Output::Close { conn, how, why } => Output::Close { conn, how, why },
+            Output::Datagram { port, to, payload, class } => Output::Datagram { port, to, payload, class },
+            Output::Store { ticket, ops, until } => Output::Store { ticket, ops, until },
+            Output::Load { ticket, key } => Output::Load { ticket, key },
+            Output::Scan { ticket, prefix, after } => Output::Scan { ticket, prefix, after },
+            Output::Done => Output::Done,
+        }
+    }
 }

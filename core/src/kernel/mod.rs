@@ -2,7 +2,7 @@
 //!
 //! | for | part |
 //! |---|---|
-//! | the contract | [`Machine`], and [`Checked`], which holds a driver to it |
+//! | the contract | [`Machine`]; [`Checked`], which holds a driver to it; [`Scope`] for two machines in one; [`Page`] for drivers that answer scans |
 //! | what a machine wants done | [`Outputs`]: the queue behind `poll`, and its tickets |
 //! | connections | [`Conns`]: the table, what waits on each, closing, dials; with one [`Outbox`] each, [`Pacing`] for peers that want it, and an [`Arena`] to write frames in |
 //! | time | [`Time`], [`Deadlines`] that know lateness and when to wake, over exact [`Timers`] |
@@ -113,8 +113,10 @@ mod meter;
 mod outbox;
 mod outputs;
 mod pacing;
+mod page;
 mod random;
 mod round_trip;
+mod scope;
 mod seen;
 mod time;
 mod timers;
@@ -124,8 +126,8 @@ pub use bucket::{Bucket, Rate};
 pub use checked::{Checked, Patience};
 pub use conns::{Conn, Conns, Ended, News, Opening, Origin, Plain, Seal};
 pub use contract::{
-    Class, CloseHow, Closed, ConnId, DialError, Fault, How, Input, Loaded, Machine, Output, Port, StoreOp,
-    Ticket, Wake, Why,
+    Class, CloseHow, Closed, ConnId, DialError, Fault, How, Input, Loaded, Machine, Output, Port, Scanned,
+    StoreError, StoreOp, Ticket, Until, Wake, Why,
 };
 pub use deadlines::{Awaits, Deadline, Deadlines, Slack};
 pub use framing::{
@@ -136,8 +138,10 @@ pub use meter::Meter;
 pub use outbox::{Backlog, Outbox, TooSlow};
 pub use outputs::Outputs;
 pub use pacing::{Gap, Pacing};
+pub use page::{Entries, Page, scan};
 pub use random::{Rng, Seed, Streams};
 pub use round_trip::RoundTrip;
+pub use scope::Scope;
 pub use seen::SeenCache;
 pub use time::Time;
 pub use timers::Timers;

@@ -11,7 +11,7 @@ use super::budget::{Budget, Measure};
 use super::config::AddressFault;
 use super::names::NodeId;
 use super::wire::{Reason, Way, Word};
-use crate::kernel::Why;
+use crate::kernel::{StoreError, Why};
 
 /// What a user may ask for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -93,6 +93,42 @@ pub enum Refusal {
     TooMany,
 }
 
+/// Why a node cannot go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub enum FatalError {
+    /// What is stored is not what a node stores.
+    #[error("the node's state is damaged: remove it to start as a new node")]
+    StateDamaged,
+    /// What is stored cannot be read.
+    #[error("the node's state cannot be read: check the state folder")]
+    StateUnreadable,
+    /// The node's identity could not be stored.
+    #[error("the node's state cannot be written, {0}: check the state folder")]
+    StateUnwritable(StoreError),
+    /// No later incarnation can be numbered.
+    #[error("the node has started 4 thousand million times: give it a new id")]
+    IncarnationsUsedUp,
+    /// No later record can be numbered.
+    #[error("a record with the greatest key lives under this node's id: take another id")]
+    KeysUsedUp,
+}
+
+/// Why a payload did not arrive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub enum Loss {
+    /// A node on the way knows no route, or its neighbour is gone.
+    #[error("unreachable")]
+    Unreachable,
+    /// It had passed as many links as a payload may.
+    #[error("expired")]
+    Expired,
+    /// A queue on the way had no room.
+    #[error("busy")]
+    Busy,
+}
+
 /// What a user is told unasked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -104,10 +140,10 @@ pub enum Event {
         /// How often it has started.
         incarnation: u32,
     },
-    /// The state could not be read or written; the node does nothing.
+    /// The node cannot go on, and has ended.
     Fatal {
         /// What, and what to do.
-        what: &'static str,
+        error: FatalError,
     },
     /// A link is up.
     LinkUp {
@@ -166,8 +202,8 @@ pub enum Event {
         number: u64,
         /// Whom it was for.
         to: NodeId,
-        /// Why: `unreachable`, `expired` or `busy`.
-        why: &'static str,
+        /// Why.
+        why: Loss,
     },
     /// What was refused as [`Busy`](Refusal::Busy) may be taken now: told once for each destination and way.
     Room {

@@ -102,7 +102,7 @@ pub use config::{
     AddressFault, BOOTSTRAPS_LIMIT, Bounds, CHOICES_LIMIT, Config, ConfigError, Periods, PolicyKind,
 };
 pub use database::LinkMode;
-pub use event::{Command, Event, Refusal, Reply};
+pub use event::{Command, Event, FatalError, Loss, Refusal, Reply};
 pub use machine::{
     BootstrapView, Counters, NeighborView, NodeView, Overlay, PathView, Phase, RouteView, StatusView,
 };

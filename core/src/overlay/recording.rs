@@ -250,7 +250,7 @@ mod tests {
                 Output::Load { ticket, .. } => {
                     machine.handle(now, Input::Loaded { ticket, value: Loaded::Absent });
                 }
-                Output::Store { ticket, .. } => machine.handle(now, Input::Stored { ticket, ok: true }),
+                Output::Store { ticket, .. } => machine.handle(now, Input::Stored { ticket, result: Ok(()) }),
                 _ => {}
             }
         }

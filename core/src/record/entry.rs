@@ -3,14 +3,15 @@
 //! An entry is framed by four octets for its length (three of it, one to check them) and four of check sum, which covers
 //! the number of the entry as well: an octet that was altered anywhere is noticed at the entry that it lies in.
 //!
-//! While it is recorded it is a draft: long octets that were received are kept where they are. Copying them and check sums
-//! cost the recorder's thread too much, and are done by [`seal`] where a recording is kept.
+//! While it is recorded it is a draft. Check sums cost the recorder's thread too much, and are put in by [`seal`] where a
+//! recording is kept.
 
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
+use core::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use postcard::Result as Written;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -18,7 +19,9 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::Recordable;
 use super::octets::{read, take, write};
 use super::recording::Damage;
-use crate::kernel::{Closed, ConnId, DialError, How, Input, Loaded, Port, Ticket, Time, address};
+use crate::kernel::{
+    Closed, ConnId, DialError, How, Input, Loaded, Port, Scanned, StoreError, Ticket, Time, address,
+};
 
 /// The most octets that an entry may have; a longer input ends its recording.
 pub const LONGEST: usize = (1 << 24) - 1;
@@ -87,13 +90,21 @@ pub enum Given<'a> {
         bytes: &'a [u8],
     },
     /// [`Input::Stored`].
-    Stored { ticket: Ticket, ok: bool },
+    Stored { ticket: Ticket, result: Result<(), StoreError> },
     /// [`Input::Loaded`].
     Loaded {
         ticket: Ticket,
         #[serde(borrow)]
         value: Loaded<'a>,
     },
+    /// [`Input::Scanned`].
+    Scanned {
+        ticket: Ticket,
+        #[serde(borrow)]
+        page: Scanned<'a>,
+    },
+    /// [`Input::WallTime`].
+    WallTime { unix: Duration },
     /// A command's octets; [`command`](Given::command) reads them.
     Command(#[serde(skip)] &'a [u8]),
     /// The machine was dropped; nothing was given.
@@ -113,8 +124,10 @@ impl<'a> Given<'a> {
             Input::Closed { conn, why } => Given::Closed { conn, why },
             Input::DialFailed { ticket, why } => Given::DialFailed { ticket, why },
             Input::Datagram { port, from, bytes } => Given::Datagram { port, from, bytes },
-            Input::Stored { ticket, ok } => Given::Stored { ticket, ok },
+            Input::Stored { ticket, result } => Given::Stored { ticket, result },
             Input::Loaded { ticket, value } => Given::Loaded { ticket, value },
+            Input::Scanned { ticket, page } => Given::Scanned { ticket, page },
+            Input::WallTime { unix } => Given::WallTime { unix },
         }
     }
 
@@ -127,8 +140,10 @@ impl<'a> Given<'a> {
             Given::Closed { conn, why } => Input::Closed { conn, why },
             Given::DialFailed { ticket, why } => Input::DialFailed { ticket, why },
             Given::Datagram { port, from, bytes } => Input::Datagram { port, from, bytes },
-            Given::Stored { ticket, ok } => Input::Stored { ticket, ok },
+            Given::Stored { ticket, result } => Input::Stored { ticket, result },
             Given::Loaded { ticket, value } => Input::Loaded { ticket, value },
+            Given::Scanned { ticket, page } => Input::Scanned { ticket, page },
+            Given::WallTime { unix } => Input::WallTime { unix },
             Given::Received { .. } | Given::Command(_) | Given::End => return None,
         })
     }
@@ -153,6 +168,8 @@ impl<'a> Given<'a> {
             Given::Datagram { .. } => "datagram",
             Given::Stored { .. } => "stored",
             Given::Loaded { .. } => "loaded",
+            Given::Scanned { .. } => "scanned",
+            Given::WallTime { .. } => "wall time",
             Given::Command(_) => "command",
             Given::End => "end",
         }
@@ -188,65 +205,56 @@ impl fmt::Display for Given<'_> {
             Given::Datagram { port, from, bytes } => {
                 write!(f, " from {from}, port {} \"{}\"", port.0, bytes.escape_ascii())
             }
-            Given::Stored { ticket, ok } => {
-                write!(f, ", ticket {} {}", ticket.0, if ok { "ok" } else { "failed" })
-            }
+            Given::Stored { ticket, result: Ok(()) } => write!(f, ", ticket {} ok", ticket.0),
+            Given::Stored { ticket, result: Err(why) } => write!(f, ", ticket {}: {why}", ticket.0),
             Given::Loaded { ticket, value: Loaded::Value(octets) } => {
                 write!(f, ", ticket {} \"{}\"", ticket.0, octets.escape_ascii())
             }
             Given::Loaded { ticket, value } => write!(f, ", ticket {} {value:?}", ticket.0),
+            Given::Scanned { ticket, page: Scanned::Failed } => write!(f, ", ticket {} failed", ticket.0),
+            Given::Scanned { ticket, page: Scanned::Page { entries, more } } => {
+                let (n, more) = (entries.count(), if more { ", more follow" } else { "" });
+                write!(f, ", ticket {} {n} entries{more}", ticket.0)
+            }
+            Given::WallTime { unix } => write!(f, " {}.{:06} s", unix.as_secs(), unix.subsec_micros()),
             Given::Command(octets) => write!(f, " \"{}\"", octets.escape_ascii()),
         }
     }
 }
 
-/// Appends a draft: an entry's own octets, which `write` writes, behind their number. The highest bit of that says that a
-/// read follows, of `read` octets. Whether it was written and fits; if not, nothing is appended.
-pub(super) fn draft(
-    out: &mut BytesMut,
-    read: Option<usize>,
-    write: impl FnOnce(&mut BytesMut) -> Written<()>,
-) -> bool {
+/// Appends a draft: an entry's own octets, which `write` writes, behind their number. Whether it was written and fits; if
+/// not, nothing is appended.
+pub(super) fn draft(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut) -> Written<()>) -> bool {
     let start = out.len();
     out.put_u32_le(0);
     let written = write(out);
     let own = out.len() - start - LENGTH;
-    if written.is_err() || own.saturating_add(read.unwrap_or(0)) > LONGEST {
+    if written.is_err() || own > LONGEST {
         out.truncate(start);
         return false;
     }
-    let mut length = length_octets(own);
-    length[LENGTH - 1] = if read.is_some() { READ } else { 0 };
-    out[start..start + LENGTH].copy_from_slice(&length);
+    out[start..start + LENGTH].copy_from_slice(&length_octets(own));
     true
 }
 
-/// Frames the [drafts](draft) that stand one after the other, the first of which has the number `first`, with the reads
-/// that follow them. What is no whole draft is left out, with all behind it.
-pub(super) fn seal(out: &mut Vec<u8>, first: u64, mut drafts: &[u8], reads: &[Bytes]) {
-    let (mut reads, mut number) = (reads.iter(), first);
-    while let Some((&[a, b, c, read], after)) = drafts.split_first_chunk::<LENGTH>() {
-        let own = u32::from_le_bytes([a, b, c, 0]) as usize;
-        let Some((own, after)) = after.split_at_checked(own) else { return };
-        let read = if read == READ { reads.next() } else { None };
-        frame(out, number, [own, read.map_or(&[], |read| &read[..])]);
+/// Frames the [drafts](draft) that stand one after the other, the first of which has the number `first`. What is no whole
+/// draft is left out, with all behind it.
+pub(super) fn seal(out: &mut Vec<u8>, first: u64, mut drafts: &[u8]) {
+    let mut number = first;
+    while let Some((length, after)) = drafts.split_first_chunk::<LENGTH>() {
+        let Some((own, after)) = after.split_at_checked(u32::from_le_bytes(*length) as usize) else { return };
+        frame(out, number, own);
         number = number.wrapping_add(1);
         drafts = after;
     }
 }
 
-/// Stands for a read behind the length of a draft.
-const READ: u8 = 0x80;
-
-/// Appends a framed entry that has these octets one after the other, together at most [`LONGEST`].
-pub(super) fn frame(out: &mut Vec<u8>, number: u64, parts: [&[u8]; 2]) {
-    let start = out.len() + LENGTH;
-    out.put_bytes(0, LENGTH);
-    parts.iter().for_each(|part| out.extend_from_slice(part));
-    let [a, b, c, _] = length_octets(out.len() - start);
-    out[start - LENGTH..start].copy_from_slice(&[a, b, c, fold([a, b, c])]);
-    let check = check(number, &out[start..]);
-    out.extend_from_slice(&check);
+/// Appends a framed entry that has these octets, at most [`LONGEST`].
+pub(super) fn frame(out: &mut Vec<u8>, number: u64, own: &[u8]) {
+    let [a, b, c, _] = length_octets(own.len());
+    out.extend_from_slice(&[a, b, c, fold([a, b, c])]);
+    out.extend_from_slice(own);
+    out.extend_from_slice(&check(number, own));
 }
 
 /// A length of at most [`LONGEST`]: the last octet is 0.

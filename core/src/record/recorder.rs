@@ -16,8 +16,7 @@ use super::octets::write;
 use super::recording::write_head;
 use crate::kernel::{ConnId, Input, Machine, Output, Time, Wake};
 
-/// Octets after which a piece is handed to the sink, those that it refers to included. One that holds a long input has
-/// more.
+/// Octets after which a piece is handed to the sink. One that holds a long input has more.
 pub const PIECE: usize = 64 << 10;
 
 /// How old a piece may get before the next input hands it over.
@@ -36,8 +35,6 @@ pub struct Piece {
     pub first: Option<u64>,
     /// The head as it is to be kept; or drafts of entries, to be [sealed](Self::seal).
     pub octets: Bytes,
-    /// Received octets that follow drafts, in their order: long ones are not copied. Their buffers are at most twice as long.
-    pub reads: Vec<Bytes>,
 }
 
 impl Piece {
@@ -45,14 +42,9 @@ impl Piece {
     /// not.
     pub fn seal(&self, out: &mut Vec<u8>) {
         match self.first {
-            Some(first) => seal(out, first, &self.octets, &self.reads),
+            Some(first) => seal(out, first, &self.octets),
             None => out.extend_from_slice(&self.octets),
         }
-    }
-
-    /// Its octets and those that it refers to.
-    pub fn weight(&self) -> usize {
-        self.octets.len() + self.reads.iter().map(Bytes::len).sum::<usize>()
     }
 }
 
@@ -69,11 +61,6 @@ pub trait Sink {
 
     /// A buffer of pieces that are no longer kept, if there is one: memory that was used lately costs less than new one.
     fn spare(&mut self) -> Option<BytesMut> {
-        None
-    }
-
-    /// The same for a buffer of [received octets](Piece::reads).
-    fn spare_read(&mut self) -> Option<BytesMut> {
         None
     }
 }
@@ -106,7 +93,7 @@ impl<M: Recordable, S: Sink> Recorder<M, S> {
         let outputs = sink.outputs();
         let head = write_head(M::KIND, outputs, &setup);
         let machine = M::build(setup)?;
-        sink.piece(Piece { first: None, octets: head.into(), reads: Vec::new() });
+        sink.piece(Piece { first: None, octets: head.into() });
         Ok(Recorder { machine, tape: Tape::new(sink, outputs) })
     }
 
@@ -124,7 +111,7 @@ impl<M: Recordable, S: Sink> Recorder<M, S> {
 impl<M: Recordable, S: Sink> Drop for Recorder<M, S> {
     fn drop(&mut self) {
         let at = self.tape.last;
-        self.tape.entry(at, 0, None, |out| write_given(out, Given::End));
+        self.tape.entry(at, 0, |out| write_given(out, Given::End));
         self.tape.hand_over();
     }
 }
@@ -142,19 +129,8 @@ impl<M: Recordable, S: Sink> Machine for Recorder<M, S> {
         self.tape.left_over(conn, bytes.len());
     }
 
-    fn arrived(&mut self, now: Time, conn: ConnId, bytes: &mut BytesMut, read: &mut BytesMut, len: usize) {
-        let worth_it = len > PIECE / 4 && len >= read.capacity() / 2;
-        bytes.extend_from_slice(&read[..len]);
-        if !worth_it {
-            return self.handle(now, Input::Received { conn, bytes });
-        }
-        self.tape.read(now, conn, read, len);
-        self.machine.handle(now, Input::Received { conn, bytes: &mut *bytes });
-        self.tape.left_over(conn, bytes.len());
-    }
-
     fn command(&mut self, now: Time, command: M::Command) -> Result<M::Reply, M::Refusal> {
-        self.tape.entry(now, 0, None, |out| {
+        self.tape.entry(now, 0, |out| {
             write_given(out, Given::Command(&[]))?;
             write(out, &command)
         });
@@ -185,9 +161,6 @@ struct Tape<S: Sink> {
     number: u64,
     /// The piece to come, the number of its first entry, and when that was given.
     piece: BytesMut,
-    reads: Vec<Bytes>,
-    /// Octets of those.
-    weight: usize,
     first: u64,
     began: Time,
     /// The last time given.
@@ -208,8 +181,6 @@ impl<S: Sink> Tape<S> {
             sink,
             number: 0,
             piece: BytesMut::new(),
-            reads: Vec::new(),
-            weight: 0,
             first: 0,
             began: Time::ZERO,
             last: Time::ZERO,
@@ -228,19 +199,7 @@ impl<S: Sink> Tape<S> {
             Input::Datagram { bytes, .. } => (0, bytes.len()),
             _ => (0, 0),
         };
-        self.entry(now, long.saturating_sub(left), None, |out| write_given(out, Given::of(input, left)));
-    }
-
-    /// Keeps the buffer that octets were read into, and leaves another one.
-    fn read(&mut self, now: Time, conn: ConnId, read: &mut BytesMut, len: usize) {
-        if self.ended {
-            return;
-        }
-        let mut other = self.sink.spare_read().unwrap_or_default();
-        other.resize(read.len(), 0);
-        let mut taken = mem::replace(read, other);
-        taken.truncate(len);
-        self.entry(now, 0, Some(taken.freeze()), |out| write_given(out, Given::Received { conn, new: &[] }));
+        self.entry(now, long.saturating_sub(left), |out| write_given(out, Given::of(input, left)));
     }
 
     /// Notes what the machine did not take.
@@ -253,13 +212,7 @@ impl<S: Sink> Tape<S> {
     }
 
     /// Writes an entry that has about `long` octets.
-    fn entry(
-        &mut self,
-        now: Time,
-        long: usize,
-        read: Option<Bytes>,
-        write: impl FnOnce(&mut BytesMut) -> Written<()>,
-    ) {
+    fn entry(&mut self, now: Time, long: usize, write: impl FnOnce(&mut BytesMut) -> Written<()>) {
         self.last = now;
         if self.ended {
             return;
@@ -268,12 +221,10 @@ impl<S: Sink> Tape<S> {
         let hash = self.digest.hash();
         let before = Polled { hash, ..mem::take(&mut self.polled) };
         self.digest.clear();
-        let fits = draft(&mut self.piece, read.as_ref().map(Bytes::len), |out| {
+        let fits = draft(&mut self.piece, |out| {
             write_start(out, now, before)?;
             write(out)
         });
-        self.weight += read.as_ref().map_or(0, Bytes::len);
-        self.reads.extend(read);
         self.number += 1;
         self.ended = !fits;
     }
@@ -281,7 +232,7 @@ impl<S: Sink> Tape<S> {
     /// Hands over what is there if it is much or old, or if an entry would not fit behind it without moving it.
     fn make_room(&mut self, now: Time, octets: usize) {
         let held = self.piece.len();
-        let full = held + self.weight >= PIECE || held + octets > self.piece.capacity();
+        let full = held >= PIECE || held + octets > self.piece.capacity();
         if held > 0 && (full || now.since(self.began) >= SOONEST) {
             self.hand_over();
         }
@@ -298,9 +249,7 @@ impl<S: Sink> Tape<S> {
 
     fn hand_over(&mut self) {
         if !self.piece.is_empty() {
-            let octets = self.piece.split().freeze();
-            self.weight = 0;
-            self.sink.piece(Piece { first: Some(self.first), octets, reads: mem::take(&mut self.reads) });
+            self.sink.piece(Piece { first: Some(self.first), octets: self.piece.split().freeze() });
         }
     }
 

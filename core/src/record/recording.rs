@@ -12,7 +12,7 @@ use super::octets::{read, take, write};
 
 /// What a recording begins with: its kind and version.
 const MAGIC: &[u8] = b"egoist-recording ";
-const VERSION: &[u8] = b"4\n";
+const VERSION: &[u8] = b"5\n";
 
 /// The number under which the head is framed, which no entry has.
 const HEAD: u64 = u64::MAX;
@@ -24,7 +24,7 @@ pub enum Damage {
     #[error("this is no recording")]
     NotOne,
     /// Another version of this program wrote it.
-    #[error("this recording is of another version, only version 4 can be read")]
+    #[error("this recording is of another version, only version 5 can be read")]
     Version,
     /// Its beginning, which says what was recorded, is cut or altered.
     #[error("the beginning of the recording is cut or altered")]
@@ -81,7 +81,7 @@ pub(super) fn write_head(kind: &str, outputs: Outputs, setup: &impl Serialize) -
     assert!(own.len() <= LONGEST, "a machine is built from less than 16 MiB");
     let mut out = MAGIC.to_vec();
     out.extend_from_slice(VERSION);
-    frame(&mut out, HEAD, [&own, &[]]);
+    frame(&mut out, HEAD, &own);
     out
 }
 
@@ -134,7 +134,7 @@ pub fn later(first: u64) -> Vec<u8> {
         out.extend_from_slice(LATER);
         let mut own = BytesMut::new();
         write(&mut own, &first).expect("a number can be serialised");
-        frame(&mut out, HEAD, [&own, &[]]);
+        frame(&mut out, HEAD, &own);
     }
     out
 }

@@ -79,8 +79,6 @@ type Right = Lines<{ u64::MAX }>;
 #[derive(Clone, Debug)]
 enum Act {
     Bytes(u64, Vec<u8>),
-    /// As a driver hands over what it has read: many octets before these.
-    Arrived(u64, Vec<u8>),
     Datagram(Vec<u8>),
     Closed(u64),
     Tick,
@@ -93,7 +91,6 @@ fn act() -> impl Strategy<Value = Act> {
     let bytes = || prop::collection::vec(prop::sample::select(&b"ab\n"[..]), 0..9);
     prop_oneof![
         4 => (0..3_u64, bytes()).prop_map(|(conn, bytes)| Act::Bytes(conn, bytes)),
-        2 => (0..3_u64, bytes()).prop_map(|(conn, bytes)| Act::Arrived(conn, bytes)),
         2 => bytes().prop_map(Act::Datagram),
         1 => (0..3_u64).prop_map(Act::Closed),
         1 => Just(Act::Tick),
@@ -137,12 +134,6 @@ fn recorded_with(outputs: Outputs, acts: &[Act]) -> Vec<u8> {
                 let bytes = &mut buffers[usize::try_from(*conn).unwrap()];
                 bytes.extend_from_slice(new);
                 machine.handle(now, Input::Received { conn: ConnId(*conn), bytes });
-            }
-            Act::Arrived(conn, new) => {
-                let mut read = BytesMut::from(&[&[b'-'; PIECE / 2], &new[..], &[b'?'; 90]].concat()[..]);
-                let (bytes, whole) = (&mut buffers[usize::try_from(*conn).unwrap()], read.len());
-                machine.arrived(now, ConnId(*conn), bytes, &mut read, whole - 90);
-                assert_eq!(read.len(), whole, "there is a buffer to read into");
             }
             Act::Datagram(bytes) => machine.handle(now, Input::Datagram { port: Port(1), from, bytes }),
             Act::Closed(conn) => {
@@ -202,7 +193,7 @@ fn with_polled(octets: &[u8], number: usize, polled: Polled) -> Vec<u8> {
     };
     let mut other = octets[..ends[number]].to_vec();
     let own = [&start(polled)[..], &own[start(was.before).len()..]].concat();
-    entry::frame(&mut other, number as u64, [&own, &[]]);
+    entry::frame(&mut other, number as u64, &own);
     other.extend_from_slice(rest);
     other
 }

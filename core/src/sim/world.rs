@@ -5,6 +5,7 @@ mod drain;
 mod driver;
 mod life;
 mod network;
+mod wall;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -22,8 +23,9 @@ use super::queue::Wheel;
 use super::slab::{Key, Slab};
 use super::tcp::{Conn, EndState, Segment, Side};
 use super::{Counters, Delays, Jitter, Kind, Tally};
-use crate::kernel::{Input, Machine, Output, Rng, Seed, Streams, Ticket, Time};
+use crate::kernel::{Input, Machine, Output, Page, Rng, Seed, StoreError, Streams, Ticket, Time};
 use driver::Driver;
+use wall::Wall;
 
 /// How a world's network and hosts are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,6 +78,8 @@ pub struct Boot {
     pub start: u32,
     /// What its clock shows.
     pub now: Time,
+    /// What its clock on the wall shows, since the beginning of 1970.
+    pub wall_time: Duration,
     /// Where its `Port(0)` is, for TCP and UDP.
     pub address: SocketAddr,
 }
@@ -134,6 +138,8 @@ type Observer<M> = Box<dyn FnMut(Time, usize, &Output<<M as Machine>::Event>)>;
 
 struct Node<M> {
     machine: Option<M>,
+    /// The machine has ended: it can be asked, and is told nothing.
+    done: bool,
     make: Box<dyn FnMut(Boot) -> M>,
     condition: Condition,
     starts: u32,
@@ -145,14 +151,16 @@ struct Node<M> {
     tick: u32,
     inbox: VecDeque<Delivery>,
     datagrams_waiting: usize,
-    disk: BTreeMap<&'static str, Bytes>,
+    disk: BTreeMap<Bytes, Bytes>,
     disk_fails: bool,
     /// What was on it before each of the latest starts, the last first.
-    snapshots: VecDeque<BTreeMap<&'static str, Bytes>>,
+    snapshots: VecDeque<BTreeMap<Bytes, Bytes>>,
     /// Stopped, as by SIGSTOP.
     stopped: bool,
     /// What is wrong with its driver and host; nothing until it is asked for.
     driver: Option<Box<Driver>>,
+    /// The clock on the wall that its machine is told of, if it is.
+    wall: Option<Wall>,
     counters: Counters,
 }
 
@@ -169,6 +177,7 @@ enum Event {
     GiveUp { conn: Key, side: Side },
     Slice { node: u32, slice: u32 },
     Read { node: u32, reading: u32 },
+    Wall { node: u32, number: u32 },
 }
 
 /// What reaches a process, at once or when it thaws.
@@ -192,12 +201,17 @@ enum Delivery {
     },
     Stored {
         ticket: Ticket,
-        ok: bool,
+        result: Result<(), StoreError>,
     },
     /// `None` where the disk failed.
     Loaded {
         ticket: Ticket,
         value: Option<Option<Bytes>>,
+    },
+    /// Likewise.
+    Scanned {
+        ticket: Ticket,
+        page: Option<Page>,
     },
 }
 
@@ -225,7 +239,8 @@ struct Job {
 
 enum Disk {
     Store(Vec<crate::kernel::StoreOp>),
-    Load(&'static str),
+    Load(Bytes),
+    Scan { prefix: Bytes, after: Option<Bytes> },
 }
 
 impl<M: Machine> World<M> {
@@ -265,6 +280,7 @@ impl<M: Machine> World<M> {
         let _ = address(node);
         self.nodes.push(Node {
             machine: None,
+            done: false,
             make: Box::new(make),
             condition: Condition::Down,
             starts: 0,
@@ -279,6 +295,7 @@ impl<M: Machine> World<M> {
             snapshots: VecDeque::new(),
             stopped: false,
             driver: None,
+            wall: None,
             counters: Counters::default(),
         });
         node
@@ -352,7 +369,7 @@ impl<M: Machine> World<M> {
 
     /// What a node has stored under a key.
     pub fn stored(&self, node: usize, key: &str) -> Option<&Bytes> {
-        self.nodes[node].disk.get(key)
+        self.nodes[node].disk.get(key.as_bytes())
     }
 
     /// Has everything shown to `observer` that machines do from now on, before it is done.
@@ -386,6 +403,7 @@ impl<M: Machine> World<M> {
             Event::GiveUp { conn, side } => self.at_process(conn, side, Delivery::GiveUp { conn, side }),
             Event::Slice { node, slice } => self.slice(node as usize, slice),
             Event::Read { node, reading } => self.read(node as usize, reading),
+            Event::Wall { node, number } => self.wall(node as usize, number),
         }
         true
     }
@@ -438,7 +456,7 @@ impl<M: Machine> World<M> {
             None => self.now,
             Some(driver) => driver.shown(self.now, &mut self.tally),
         };
-        if let Some(machine) = &mut n.machine {
+        if let Some(machine) = n.awake() {
             machine.handle(now, input);
             self.drain(node);
         }

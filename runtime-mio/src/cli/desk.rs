@@ -7,7 +7,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use egoist_core::overlay::{Command, Config, Event, NodeId, Overlay, Phase, Refusal, Reply};
+use egoist_core::overlay::{
+    Command, Config, Event, FatalError, Loss, NodeId, Overlay, Phase, Refusal, Reply,
+};
 use egoist_mio::control::{Request, Responder, tell_all};
 use egoist_mio::net::MioNet;
 use egoist_mio::{Host, Key, Later};
@@ -48,7 +50,7 @@ pub(crate) struct Desk {
     /// The last node that lived under this node's id.
     impostor: Option<SocketAddr>,
     /// Why the node cannot go on.
-    pub(crate) fatal: Option<&'static str>,
+    pub(crate) fatal: Option<FatalError>,
 }
 
 /// An echo that somebody waits for.
@@ -252,8 +254,8 @@ impl Desk {
                 self.facts.id = Some(id);
                 tracing::info!(%id, incarnation, "started");
             }
-            Event::Fatal { what } => {
-                self.fatal = Some(what);
+            Event::Fatal { error } => {
+                self.fatal = Some(error);
                 host.stop();
             }
             Event::Delivered { from, payload } => self.delivered(host, from, &payload),
@@ -325,9 +327,9 @@ impl Desk {
         }
     }
 
-    fn undelivered(&mut self, host: &mut Host<MioNet>, number: u64, why: &'static str) {
+    fn undelivered(&mut self, host: &mut Host<MioNet>, number: u64, why: Loss) {
         if let Some(echo) = self.settle(host, number) {
-            echo.responder.error(why, &format!("on its way: {why}"));
+            echo.responder.error(code_of(why), &format!("on its way: {why}"));
         }
     }
 
@@ -391,5 +393,13 @@ fn whom(node: &Overlay, to: &str) -> Result<NodeId, Refused> {
             [one] => Ok(*one),
             _ => Err((codes::AMBIGUOUS, "several nodes are called so: give more digits".to_owned())),
         },
+    }
+}
+/// What programs are told of a payload that was lost.
+const fn code_of(loss: Loss) -> &'static str {
+    match loss {
+        Loss::Unreachable => codes::UNREACHABLE,
+        Loss::Expired => codes::EXPIRED,
+        Loss::Busy => codes::BUSY,
     }
 }

@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use egoist_core::kernel::{Machine, Seed, Time};
-use egoist_core::overlay::{AddressFault, BOOTSTRAPS_LIMIT, Command, Config, Event, Overlay, Refusal};
+use egoist_core::overlay::{
+    AddressFault, BOOTSTRAPS_LIMIT, Command, Config, Event, FatalError, Overlay, Refusal,
+};
 use egoist_core::record::Recorder;
 use egoist_mio::control::{Request, Responder};
 use egoist_mio::flight::Flight;
@@ -99,7 +101,7 @@ impl Ground {
         *sockets = sockets_within(getrlimit(Resource::Nofile).current).min(*sockets);
         let known = name.map(Called::Name).or((first.port() > 0).then_some(Called::Address(first)));
         let early = known.map(|called| state.take(called)).transpose()?;
-        let setup = Setup { listen: listen.to_vec(), udp: listen.to_vec(), state: None };
+        let setup = Setup { listen: listen.to_vec(), udp: listen.to_vec(), ..Setup::default() };
         let bound = driver.bind(&setup).map_err(|error| unbound(&error))?;
         let addresses = bound.listeners();
         let address = addresses.first().copied().unwrap_or(first);
@@ -174,9 +176,9 @@ impl Ground {
         let folder = settled.home.folder.clone().unwrap_or_else(|| PathBuf::from("--no-state"));
         settled.run(network, session)?;
         let fatal = desk.borrow().fatal;
-        let lost = |what| {
+        let lost = |what: FatalError| {
             let error = settled.driver.state_error(key);
-            error.map_or_else(|| Failure::new(what).at(folder.display()), unusable)
+            error.map_or_else(|| Failure::new(what.to_string()).at(folder.display()), unusable)
         };
         fatal.map_or(Ok(()), |what| Err(lost(what)))
     }

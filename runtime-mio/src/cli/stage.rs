@@ -171,7 +171,7 @@ fn ends_when_asked_twice() -> io::Result<()> {
 }
 
 fn bind(driver: &mut Driver) -> Outcome<(SocketAddr, Bound<MioNet>)> {
-    let setup = Setup { listen: vec![ANYWHERE], udp: vec![ANYWHERE], state: None };
+    let setup = Setup::at(ANYWHERE);
     let bound = driver.bind(&setup).map_err(|e| {
         Failure::new(e.to_string())
             .at("the loopback interface")

@@ -11,7 +11,7 @@ pub mod mock;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use egoist_core::kernel::Time;
 
@@ -53,6 +53,11 @@ pub trait Poller {
 
     /// The monotonic time since this poller was made.
     fn now(&self) -> Time;
+
+    /// What the clock on the wall shows, since the beginning of 1970.
+    fn wall_time(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
 
     /// The way to interrupt [`poll`](Poller::poll).
     fn waker(&self) -> WakeUp;

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use egoist_core::kernel::{
     Class, CloseHow, Closed, ConnId, DialError, Fault, How, Input, LineScanner, Loaded, Machine, Output,
-    Port, Terminator, Ticket, Time, Wake, Why,
+    Port, StoreError, Terminator, Ticket, Time, Wake, Why,
 };
 
 pub(crate) const DONE: Why = Why { fault: Fault::Nobody, what: "done" };
@@ -85,7 +86,8 @@ pub(crate) enum Seen {
     Closed(ConnId, Closed),
     DialFailed(Ticket, DialError),
     Datagram(Port, SocketAddr, Bytes),
-    Stored(Ticket, bool),
+    Stored(Ticket, Result<(), StoreError>),
+    WallTime(Duration),
     Loaded(Ticket, Option<Result<Bytes, ()>>),
 }
 
@@ -122,7 +124,9 @@ impl Machine for Puppet {
             Input::Datagram { port, from, bytes } => {
                 Seen::Datagram(port, from, Bytes::copy_from_slice(bytes))
             }
-            Input::Stored { ticket, ok } => Seen::Stored(ticket, ok),
+            Input::Stored { ticket, result } => Seen::Stored(ticket, result),
+            Input::Scanned { .. } => return,
+            Input::WallTime { unix } => Seen::WallTime(unix),
             Input::Loaded { ticket, value } => Seen::Loaded(
                 ticket,
                 match value {

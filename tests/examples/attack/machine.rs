@@ -98,14 +98,14 @@ impl World {
                     };
                 }
                 Output::Store { ticket, .. } => {
-                    self.node.handle(self.now, Input::Stored { ticket, ok: true });
+                    self.node.handle(self.now, Input::Stored { ticket, result: Ok(()) });
                 }
                 Output::Load { ticket, .. } => {
                     self.node.handle(self.now, Input::Loaded { ticket, value: Loaded::Absent });
                 }
                 Output::Event(event @ Event::OverBudget { .. }) => self.events.push(event),
                 Output::Event(_) => {}
-                Output::Dial { .. } | Output::Datagram { .. } => {}
+                Output::Dial { .. } | Output::Datagram { .. } | Output::Scan { .. } | Output::Done => {}
             }
         }
     }

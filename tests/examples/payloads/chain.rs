@@ -151,7 +151,7 @@ fn start(place: usize, nodes: usize, task: Task, tell: mpsc::Sender<(usize, Sock
     let thread = thread::spawn(move || {
         let mut driver = Driver::new().expect("an event loop");
         let at = ([127, 0, 0, 1], 0).into();
-        let setup = Setup { listen: vec![at], udp: vec![at], state: None };
+        let setup = Setup::at(at);
         let bound = driver.bind(&setup).expect("loopback");
         tell.send((place, bound.listeners()[0])).expect("somebody listens");
         let addresses: Vec<SocketAddr> = addresses.recv().expect("all addresses");

@@ -20,8 +20,12 @@ pub(super) struct Account {
     ended: Latest<ConnId>,
     tickets: BTreeMap<Ticket, Asked>,
     answered: Latest<Ticket>,
+    /// Stores in the order in which they were asked for.
+    stores: VecDeque<Ticket>,
     /// Since when nothing was flushed, while octets are in flight.
     flush: Option<(Time, Due)>,
+    /// The machine has ended.
+    done: bool,
 }
 
 /// An open connection.
@@ -45,6 +49,7 @@ struct Asked {
 const DIAL: &str = "a dial";
 const STORE: &str = "a store";
 const LOAD: &str = "a load";
+const SCAN: &str = "a scan";
 
 impl Account {
     pub(super) fn new(patience: Patience) -> Self {
@@ -53,6 +58,7 @@ impl Account {
 
     /// The driver says what happened.
     pub(super) fn told(&mut self, now: Time, input: &Input<'_>) {
+        assert!(!self.done, "the driver went on after the machine had ended, with {input:?}");
         self.watch.pass(now);
         match input {
             Input::Tick => self.wake = None,
@@ -61,9 +67,10 @@ impl Account {
             Input::Flushed { conn, n } => self.flushed(*conn, *n),
             Input::Closed { conn, .. } => self.closed(*conn),
             Input::DialFailed { ticket, .. } => self.answered(*ticket, DIAL),
-            Input::Stored { ticket, .. } => self.answered(*ticket, STORE),
+            Input::Stored { ticket, .. } => self.stored(*ticket),
             Input::Loaded { ticket, .. } => self.answered(*ticket, LOAD),
-            Input::Datagram { .. } => {}
+            Input::Scanned { ticket, .. } => self.answered(*ticket, SCAN),
+            Input::Datagram { .. } | Input::WallTime { .. } => {}
         }
         self.judge();
     }
@@ -81,7 +88,10 @@ impl Account {
             Output::Dial { ticket, deadline, .. } => {
                 self.ask(*ticket, DIAL, *deadline.max(&now) + self.patience.dial);
             }
-            Output::Store { ticket, .. } => self.ask(*ticket, STORE, now + self.patience.answer),
+            Output::Store { ticket, .. } => {
+                self.stores.push_back(*ticket);
+                self.ask(*ticket, STORE, now + self.patience.answer);
+            }
             Output::Load { ticket, .. } => self.ask(*ticket, LOAD, now + self.patience.answer),
             Output::Send { conn, frame, .. } => self.sent(*conn, frame.len()),
             Output::Reading { conn, on } => {
@@ -90,6 +100,8 @@ impl Account {
                 }
             }
             Output::Close { conn, .. } => self.closing(*conn),
+            Output::Scan { ticket, .. } => self.ask(*ticket, SCAN, now + self.patience.answer),
+            Output::Done => self.done = true,
             Output::Datagram { .. } | Output::Event(_) => {}
         }
     }
@@ -122,6 +134,15 @@ impl Account {
         let was = asked.what;
         assert!(was == what, "the driver answered {ticket:?}, {was}, as if it were {what}");
         self.answered.insert(ticket);
+    }
+
+    fn stored(&mut self, ticket: Ticket) {
+        self.answered(ticket, STORE);
+        let first = self.stores.pop_front();
+        assert!(
+            first == Some(ticket),
+            "the driver answered the store of {ticket:?} before that of {first:?}"
+        );
     }
 
     fn opened(&mut self, conn: ConnId, how: How) {

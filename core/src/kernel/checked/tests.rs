@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use super::{Checked, Patience};
 use crate::kernel::{
     Class, CloseHow, Closed, ConnId, DialError, Fault, How, Input, Loaded, Machine, Output, Port, StoreOp,
-    Ticket, Time, Wake, Why,
+    Ticket, Time, Until, Wake, Why,
 };
 
 /// Wants what it is told to, and takes whole lines. Its wake stands until a tick.
@@ -136,8 +136,12 @@ impl Desk {
     }
 
     fn store(&mut self, now: Time) {
-        let ops = Vec::from([StoreOp { key: "k", value: None }]);
-        self.want(now, Output::Store { ticket: T, ops });
+        self.store_as(now, T);
+    }
+
+    fn store_as(&mut self, now: Time, ticket: Ticket) {
+        let ops = Vec::from([StoreOp { key: "k".into(), value: None }]);
+        self.want(now, Output::Store { ticket, ops, until: Until::Written });
     }
 }
 
@@ -232,8 +236,8 @@ fn an_end_told_once_flushed_and_drained() {
 fn a_ticket_answered_twice() {
     let mut desk = desk();
     desk.store(secs(1));
-    desk.give(secs(1), Input::Stored { ticket: T, ok: true });
-    desk.give(secs(1), Input::Stored { ticket: T, ok: true });
+    desk.give(secs(1), Input::Stored { ticket: T, result: Ok(()) });
+    desk.give(secs(1), Input::Stored { ticket: T, result: Ok(()) });
 }
 
 #[test]
@@ -421,7 +425,7 @@ fn a_process_that_was_stopped_hands_over_what_arrived_first() {
     }
     let now = secs(7_200);
     desk.give(now, Input::Flushed { conn: A, n: 5 });
-    desk.give(now, Input::Stored { ticket: T, ok: true });
+    desk.give(now, Input::Stored { ticket: T, result: Ok(()) });
     desk.give(now, Input::Closed { conn: B, why: Closed::ByUs });
     desk.give(now, Input::Tick);
     desk.chatter(7_201, 100);
@@ -447,4 +451,21 @@ fn names_of_the_past_are_forgotten_in_the_end() {
     }
     desk.open(secs(2), A);
     assert!(desk.0.machine().out.is_empty() && desk.0.into_inner().wake.is_none());
+}
+
+#[test]
+#[should_panic(expected = "the driver answered the store of Ticket(8) before that of Some(Ticket(7))")]
+fn stores_that_are_answered_in_another_order() {
+    let mut desk = desk();
+    desk.store(secs(1));
+    desk.store_as(secs(1), Ticket(8));
+    desk.give(secs(2), Input::Stored { ticket: Ticket(8), result: Ok(()) });
+}
+
+#[test]
+#[should_panic(expected = "the driver went on after the machine had ended, with Tick")]
+fn a_tick_after_the_end() {
+    let mut desk = desk();
+    desk.want(secs(1), Output::Done);
+    desk.give(secs(2), Input::Tick);
 }

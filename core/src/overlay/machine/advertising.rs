@@ -35,7 +35,7 @@ impl Overlay {
 
     /// Whether a user may give this node these addresses, at most `most`, to know or to tell.
     pub(super) fn takes(&self, addresses: &[SocketAddr], most: usize) -> Result<(), Refusal> {
-        if matches!(self.life, Life::Leaving(_) | Life::Parting(_) | Life::Over(_)) {
+        if matches!(self.life, Life::Leaving(_) | Life::Parting(_) | Life::Ending(_) | Life::Over(_)) {
             return Err(Refusal::NotRunning);
         }
         match addresses.iter().find_map(|address| AddressFault::of(*address)) {
@@ -74,7 +74,7 @@ mod tests {
         while let Some(output) = node.poll() {
             let input = match output {
                 Output::Load { ticket, .. } => Input::Loaded { ticket, value: Loaded::Absent },
-                Output::Store { ticket, .. } => Input::Stored { ticket, ok: true },
+                Output::Store { ticket, .. } => Input::Stored { ticket, result: Ok(()) },
                 _ => continue,
             };
             node.handle(Time::ZERO, input);

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::Overlay;
 use crate::kernel::{Class, ConnId};
-use crate::overlay::event::Event;
+use crate::overlay::event::{Event, Loss};
 use crate::overlay::names::{NodeId, Token};
 use crate::overlay::notices::Notices;
 use crate::overlay::wire::{self, DataHead, Flow, Way};
@@ -150,9 +150,9 @@ impl Overlay {
             }
             Flow::Reply(number) => self.echoed(number, head.source, payload),
             Flow::Arrived(number) => self.arrived(head.source, number),
-            Flow::Unreachable(number) => self.undelivered(number, head.source, "unreachable"),
-            Flow::Expired(number) => self.undelivered(number, head.source, "expired"),
-            Flow::Busy(number) => self.undelivered(number, head.source, "busy"),
+            Flow::Unreachable(number) => self.undelivered(number, head.source, Loss::Unreachable),
+            Flow::Expired(number) => self.undelivered(number, head.source, Loss::Expired),
+            Flow::Busy(number) => self.undelivered(number, head.source, Loss::Busy),
             Flow::Crowded(_) => self.crowded(head.source),
         }
     }

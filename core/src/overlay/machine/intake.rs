@@ -4,6 +4,7 @@ use super::Overlay;
 use crate::kernel::{Class, ConnId};
 use crate::overlay::budget::Budget;
 use crate::overlay::database::{Change, Refusal, Standing, Verdict};
+use crate::overlay::event::FatalError;
 use crate::overlay::flood::{Superseded, age};
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::Upt;
@@ -115,7 +116,7 @@ impl Overlay {
             Superseded::Sequence => self.origin.again(),
             Superseded::Incarnation(incarnation) => self.reincarnate(incarnation),
             Superseded::Exhausted => {
-                self.fatal("a record with the greatest key lives under this node's id: take another id");
+                self.fatal(FatalError::KeysUsedUp);
             }
         }
     }

@@ -256,7 +256,9 @@ mod tests {
                 Output::Load { ticket, .. } => {
                     node.handle(Time::ZERO, Input::Loaded { ticket, value: Loaded::Absent });
                 }
-                Output::Store { ticket, .. } => node.handle(Time::ZERO, Input::Stored { ticket, ok: true }),
+                Output::Store { ticket, .. } => {
+                    node.handle(Time::ZERO, Input::Stored { ticket, result: Ok(()) })
+                }
                 _ => {}
             }
         }

@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::starting::Life;
 use super::streams::{Conn, Kind, no_fault};
 use super::{Overlay, Timer};
-use crate::kernel::{CloseHow, ConnId};
+use crate::kernel::{CloseHow, ConnId, Output};
 use crate::overlay::database::Entry;
 use crate::overlay::event::{Event, Refusal, Reply};
 use crate::overlay::names::NodeId;
@@ -82,6 +82,11 @@ impl Overlay {
 
     /// Everything is said, or the time for it is over.
     fn left(&mut self) {
+        self.end(Event::Left);
+    }
+
+    /// Closes what is open, says `last`, and does nothing any more.
+    pub(super) fn end(&mut self, last: Event) {
         let linked: Vec<NodeId> = self.links.keys().copied().collect();
         for id in linked {
             self.drop_link(id, no_fault("left"));
@@ -90,8 +95,16 @@ impl Overlay {
         for conn in open {
             self.hang_up(conn, CloseHow::Abort, no_fault("left"));
         }
-        self.life = Life::Over(self.me());
+        self.life = Life::Ending(self.me());
         self.timers = crate::kernel::Timers::new();
-        self.emit(Event::Left);
+        self.emit(last);
+    }
+
+    /// Nothing follows.
+    pub(super) fn end_if_due(&mut self) {
+        if let Life::Ending(me) = self.life {
+            self.life = Life::Over(me);
+            self.out.push_back(Output::Done);
+        }
     }
 }

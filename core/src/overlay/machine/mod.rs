@@ -340,8 +340,9 @@ impl Overlay {
             Input::Closed { conn, why } => self.closed(conn, why),
             Input::DialFailed { ticket, why } => self.dial_failed(ticket, why),
             Input::Datagram { port, from, bytes } => self.datagram(port, from, bytes),
-            Input::Stored { ticket, ok } => self.stored(ticket, ok),
+            Input::Stored { ticket, result } => self.stored(ticket, result),
             Input::Loaded { ticket, value } => self.loaded(ticket, value),
+            Input::Scanned { .. } | Input::WallTime { .. } => {}
         }
     }
 
@@ -380,6 +381,7 @@ impl Overlay {
         self.tell_of_choices();
         self.tell_of_losses();
         self.originate_if_due();
+        self.end_if_due();
     }
 
     fn ticket(&mut self) -> Ticket {

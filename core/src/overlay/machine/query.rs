@@ -186,7 +186,7 @@ impl Overlay {
     pub fn phase(&self) -> Phase {
         match self.life {
             Life::Running(_) | Life::CatchingUp(..) => {}
-            Life::Leaving(_) | Life::Parting(_) | Life::Over(_) => return Phase::Leaving,
+            Life::Leaving(_) | Life::Parting(_) | Life::Ending(_) | Life::Over(_) => return Phase::Leaving,
             _ => return Phase::Starting,
         }
         if self.config.is_watcher() {

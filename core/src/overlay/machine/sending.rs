@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::forwarding::{Carriage, Parcel, TTL};
 use super::{Overlay, Timer};
 use crate::kernel::{ConnId, Time};
-use crate::overlay::event::{Event, Refusal, Reply};
+use crate::overlay::event::{Event, Loss, Refusal, Reply};
 use crate::overlay::names::NodeId;
 use crate::overlay::waiting::{Target, Waiting};
 use crate::overlay::window::{Mark, Windows};
@@ -244,7 +244,7 @@ impl Overlay {
     }
 
     /// A payload for `to` was lost.
-    pub(super) fn undelivered(&mut self, number: u64, to: NodeId, why: &'static str) {
+    pub(super) fn undelivered(&mut self, number: u64, to: NodeId, why: Loss) {
         self.sending.windows.lost(self.now, to, number);
         self.room_towards(to);
         self.sending.echoes.remove(&number);

@@ -7,15 +7,15 @@ use alloc::vec;
 use bytes::Bytes;
 
 use super::{Overlay, Timer};
-use crate::kernel::{Loaded, Output, StoreOp, Ticket};
-use crate::overlay::event::Event;
+use crate::kernel::{Loaded, Output, StoreError, StoreOp, Ticket, Until};
+use crate::overlay::event::{Event, FatalError};
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::{Contact, MoreAddresses, NodeName};
 
 /// Under which the id and the incarnation are kept.
-const IDENTITY: &str = "identity";
+const IDENTITY: &[u8] = b"identity";
 /// Under which the remembered peers are kept.
-const PEERS: &str = "peers";
+const PEERS: &[u8] = b"peers";
 
 /// How far the node has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -37,6 +37,8 @@ pub(super) enum Life {
     Leaving(Me),
     /// Closes.
     Parting(Me),
+    /// Ends with what happens now; who it was.
+    Ending(Option<Me>),
     /// Does nothing any more; who it was.
     Over(Option<Me>),
 }
@@ -59,7 +61,7 @@ impl Life {
 
     /// Who the node is or was.
     pub(super) fn identity(self) -> Option<Me> {
-        if let Life::Over(me) = self { me } else { self.me() }
+        if let Life::Ending(me) | Life::Over(me) = self { me } else { self.me() }
     }
 }
 
@@ -67,7 +69,7 @@ impl Overlay {
     pub(super) fn load(&mut self) {
         let ticket = self.ticket();
         self.life = Life::Loading(ticket);
-        self.out.push_back(Output::Load { ticket, key: IDENTITY });
+        self.out.push_back(Output::Load { ticket, key: Bytes::from_static(IDENTITY) });
     }
 
     pub(super) fn loaded(&mut self, ticket: Ticket, value: Loaded<'_>) {
@@ -88,15 +90,15 @@ impl Overlay {
             Loaded::Absent => None,
             Loaded::Value(octets) => match parse_identity(octets) {
                 Some(me) => Some(me),
-                None => return self.fatal("the node's state is damaged: remove it to start as a new node"),
+                None => return self.fatal(FatalError::StateDamaged),
             },
-            Loaded::Failed => return self.fatal("the node's state cannot be read: check the state folder"),
+            Loaded::Failed => return self.fatal(FatalError::StateUnreadable),
         };
         let drawn = NodeId(self.random.tokens.u128());
         let id = self.config.id.or(kept.map(|me| me.id)).unwrap_or(drawn);
         let same = kept.filter(|me| me.id == id);
         let Some(incarnation) = same.map_or(Some(1), |me| me.incarnation.checked_add(1)) else {
-            return self.fatal("the node has started 4 thousand million times: give it a new id");
+            return self.fatal(FatalError::IncarnationsUsedUp);
         };
         let me = Me { id, incarnation };
         let ticket = self.store_identity(me);
@@ -105,8 +107,8 @@ impl Overlay {
 
     fn store_identity(&mut self, me: Me) -> Ticket {
         let ticket = self.ticket();
-        let value = Some(Bytes::from(write_identity(me)));
-        self.out.push_back(Output::Store { ticket, ops: vec![StoreOp { key: IDENTITY, value }] });
+        let octets = Bytes::from(write_identity(me));
+        self.store(ticket, IDENTITY, octets);
         ticket
     }
 
@@ -120,19 +122,24 @@ impl Overlay {
         }
     }
 
-    pub(super) fn stored(&mut self, ticket: Ticket, ok: bool) {
+    fn store(&mut self, ticket: Ticket, key: &'static [u8], octets: Bytes) {
+        let ops = vec![StoreOp { key: Bytes::from_static(key), value: Some(octets) }];
+        self.out.push_back(Output::Store { ticket, ops, until: Until::Synced });
+    }
+
+    pub(super) fn stored(&mut self, ticket: Ticket, result: Result<(), StoreError>) {
         match self.life {
             Life::Storing(expected, me) if expected == ticket => {
-                if !ok {
-                    return self.fatal("the node's state cannot be written: check the state folder");
+                if let Err(why) = result {
+                    return self.fatal(FatalError::StateUnwritable(why));
                 }
                 let ticket = self.ticket();
                 self.life = Life::Recalling(ticket, me);
-                self.out.push_back(Output::Load { ticket, key: PEERS });
+                self.out.push_back(Output::Load { ticket, key: Bytes::from_static(PEERS) });
             }
             Life::CatchingUp(expected, me) if expected == ticket => {
-                if !ok {
-                    return self.fatal("the node's state cannot be written: check the state folder");
+                if let Err(why) = result {
+                    return self.fatal(FatalError::StateUnwritable(why));
                 }
                 self.life = Life::Running(me);
                 self.origin.again();
@@ -144,7 +151,7 @@ impl Overlay {
     /// Keeps the remembered peers for the next start. A failure costs only memory of others, so nobody waits for it.
     pub(super) fn store_peers(&mut self, octets: Bytes) {
         let ticket = self.ticket();
-        self.out.push_back(Output::Store { ticket, ops: vec![StoreOp { key: PEERS, value: Some(octets) }] });
+        self.store(ticket, PEERS, octets);
     }
 
     fn begin(&mut self, me: Me) {
@@ -161,9 +168,9 @@ impl Overlay {
         self.hear_strangers();
     }
 
-    pub(super) fn fatal(&mut self, what: &'static str) {
-        self.life = Life::Over(self.me());
-        self.emit(Event::Fatal { what });
+    /// The node cannot go on.
+    pub(super) fn fatal(&mut self, error: FatalError) {
+        self.end(Event::Fatal { error });
     }
 
     pub(super) fn me(&self) -> Option<Me> {

@@ -136,6 +136,7 @@ impl Ledger {
 mod tests {
     use super::*;
     use crate::kernel::Why;
+    use crate::overlay::event::Loss;
     use crate::overlay::names::NodeId;
 
     fn at(secs: u64) -> Time {
@@ -156,15 +157,15 @@ mod tests {
         ledger.hear(at(11), 4, &arrival);
         assert_eq!(ledger.settle(at(20)), Ok(()));
         let (mut ledger, _) = one();
-        ledger.hear(at(11), 3, &Event::Undelivered { number: 7, to: NodeId(1), why: "busy" });
+        ledger.hear(at(11), 3, &Event::Undelivered { number: 7, to: NodeId(1), why: Loss::Busy });
         assert_eq!(ledger.settle(at(20)), Ok(()));
     }
 
     #[test]
     fn what_is_lost_without_a_word_or_comes_twice_is_not() {
         let (mut ledger, arrival) = one();
-        ledger.hear(at(11), 3, &Event::Undelivered { number: 8, to: NodeId(1), why: "busy" });
-        ledger.hear(at(11), 4, &Event::Undelivered { number: 7, to: NodeId(1), why: "busy" });
+        ledger.hear(at(11), 3, &Event::Undelivered { number: 8, to: NodeId(1), why: Loss::Busy });
+        ledger.hear(at(11), 4, &Event::Undelivered { number: 7, to: NodeId(1), why: Loss::Busy });
         assert_eq!(ledger.settle(at(14)), Ok(()));
         assert_eq!(ledger.settle(at(15)), Err(Difference::Vanished { from: 3, to: 4 }));
         let (mut ledger, _) = one();
@@ -175,7 +176,7 @@ mod tests {
 
     #[test]
     fn what_is_told_and_arrives_is_not_in_order_whichever_comes_first() {
-        let told = Event::Undelivered { number: 7, to: NodeId(1), why: "busy" };
+        let told = Event::Undelivered { number: 7, to: NodeId(1), why: Loss::Busy };
         let both = Err(Difference::ToldAndArrived { from: 3, to: 4 });
         for first in [3, 4] {
             let (mut ledger, arrival) = one();
@@ -197,7 +198,7 @@ mod tests {
         let (mut ledger, arrival) = one();
         let event = Event::Started { id: NodeId(3), incarnation: 2 };
         ledger.hear(at(11), 3, &event);
-        ledger.hear(at(11), 3, &Event::Undelivered { number: 7, to: NodeId(1), why: "busy" });
+        ledger.hear(at(11), 3, &Event::Undelivered { number: 7, to: NodeId(1), why: Loss::Busy });
         ledger.hear(at(11), 4, &arrival);
         assert_eq!(ledger.settle(at(11)), Ok(()));
         ledger.hear(at(11), 4, &arrival);

@@ -8,7 +8,7 @@ use bytes::BytesMut;
 
 use super::Lawful;
 use super::script::{Act, Load, Step};
-use crate::kernel::{ConnId, Input, Loaded, Output, Rng, Time};
+use crate::kernel::{ConnId, Input, Loaded, Output, Page, Rng, Scanned, Time};
 
 /// A machine and its driver's state.
 pub(super) struct Bench<M: Lawful> {
@@ -18,6 +18,8 @@ pub(super) struct Bench<M: Lawful> {
     pub(super) wires: BTreeMap<ConnId, Wire>,
     /// Everything polled so far.
     pub(super) outputs: Vec<Output<M::Event>>,
+    /// The machine has ended: it is told nothing more.
+    pub(super) done: bool,
     /// How many outputs have been compared.
     pub(super) agreed: usize,
     /// Which commands were accepted.
@@ -70,6 +72,7 @@ impl<M: Lawful> Bench<M> {
             now: Time::ZERO,
             wires: BTreeMap::new(),
             outputs: Vec::new(),
+            done: false,
             agreed: 0,
             answers: Vec::new(),
             odd_timeout: None,
@@ -106,7 +109,13 @@ impl<M: Lawful> Bench<M> {
             Act::Datagram { port, from, bytes } => {
                 self.give(step.at, Input::Datagram { port: *port, from: *from, bytes });
             }
-            Act::Stored { ticket, ok } => self.give(step.at, Input::Stored { ticket: *ticket, ok: *ok }),
+            Act::Stored { ticket, result } => {
+                self.give(step.at, Input::Stored { ticket: *ticket, result: *result });
+            }
+            Act::Scanned { ticket, page } => {
+                let page = page.as_ref().map_or(Scanned::Failed, Page::scanned);
+                self.give(step.at, Input::Scanned { ticket: *ticket, page });
+            }
             Act::Loaded { ticket, value } => {
                 let value = match value {
                     Load::Value(octets) => Loaded::Value(octets),
@@ -189,6 +198,7 @@ impl<M: Lawful> Bench<M> {
             let output = self.machine.poll();
             self.judge(wake, output.is_some());
             let Some(output) = output else { return };
+            self.done |= matches!(output, Output::Done);
             self.obey(&output);
             self.outputs.push(output);
         }

@@ -10,9 +10,11 @@ use bytes::{Bytes, BytesMut};
 
 use super::*;
 use crate::kernel::{
-    Class, CloseHow, ConnId, How, LineScanner, Outbox, StoreOp, Terminator, Ticket, Time, Timers, Wake, Why,
+    Class, CloseHow, ConnId, How, LineScanner, Outbox, StoreError, StoreOp, Terminator, Ticket, Time, Timers,
+    Until, Wake, Why,
 };
 
+const STARTS: Bytes = Bytes::from_static(b"starts");
 const OWN: Why = Why { fault: Fault::Nobody, what: "asked to" };
 const LONG: Why = Why { fault: Fault::Peer, what: "a line is too long" };
 const SILENT: Why = Why { fault: Fault::Peer, what: "silent" };
@@ -194,11 +196,15 @@ impl<const FLAW: u8> Small<FLAW> {
     fn loaded(&mut self) {
         let ticket = self.ticket();
         let value = Some(Bytes::from_static(b"1"));
-        self.outputs.push_back(Output::Store { ticket, ops: vec![StoreOp { key: "starts", value }] });
+        self.outputs.push_back(Output::Store {
+            ticket,
+            ops: vec![StoreOp { key: STARTS, value }],
+            until: Until::Synced,
+        });
     }
 
-    fn stored(&mut self, ok: bool) {
-        if !ok {
+    fn stored(&mut self, result: Result<(), StoreError>) {
+        if result.is_err() {
             return self.outputs.push_back(Output::Event("cannot keep state".into()));
         }
         self.started = true;
@@ -235,8 +241,8 @@ impl<const FLAW: u8> Machine for Small<FLAW> {
             }
             Input::DialFailed { .. } => self.work.set(Work::Dial, now + BEAT),
             Input::Loaded { .. } => self.loaded(),
-            Input::Stored { ok, .. } => self.stored(ok),
-            Input::Datagram { .. } => {}
+            Input::Stored { result, .. } => self.stored(result),
+            Input::Datagram { .. } | Input::Scanned { .. } | Input::WallTime { .. } => {}
         }
     }
 
@@ -278,7 +284,7 @@ impl<const FLAW: u8> Lawful for Small<FLAW> {
             one_more_wake: false,
         };
         let ticket = small.ticket();
-        small.outputs.push_back(Output::Load { ticket, key: "starts" });
+        small.outputs.push_back(Output::Load { ticket, key: STARTS });
         if FLAW == 10 {
             small.dial();
         }

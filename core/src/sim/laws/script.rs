@@ -3,14 +3,15 @@
 use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
 use super::Lawful;
 use super::bench::Bench;
 use crate::kernel::{
-    Closed, ConnId, DialError, How, Output, Port, Rng, Seed, StoreOp, Streams, Ticket, Time,
+    Closed, ConnId, DialError, How, Output, Page, Port, Rng, Seed, StoreError, StoreOp, Streams, Ticket,
+    Time, scan,
 };
 
 /// One thing that happens at a time.
@@ -24,15 +25,48 @@ pub(super) struct Step<C> {
 /// What happens; see [`Input`](crate::kernel::Input).
 pub(super) enum Act<C> {
     Tick,
-    Opened { conn: ConnId, how: How, remote: SocketAddr },
-    Bytes { conn: ConnId, bytes: Vec<u8> },
-    Present { conn: ConnId },
-    Flushed { conn: ConnId, n: usize },
-    Closed { conn: ConnId, why: Closed },
-    DialFailed { ticket: Ticket, why: DialError },
-    Datagram { port: Port, from: SocketAddr, bytes: Vec<u8> },
-    Stored { ticket: Ticket, ok: bool },
-    Loaded { ticket: Ticket, value: Load },
+    Opened {
+        conn: ConnId,
+        how: How,
+        remote: SocketAddr,
+    },
+    Bytes {
+        conn: ConnId,
+        bytes: Vec<u8>,
+    },
+    Present {
+        conn: ConnId,
+    },
+    Flushed {
+        conn: ConnId,
+        n: usize,
+    },
+    Closed {
+        conn: ConnId,
+        why: Closed,
+    },
+    DialFailed {
+        ticket: Ticket,
+        why: DialError,
+    },
+    Datagram {
+        port: Port,
+        from: SocketAddr,
+        bytes: Vec<u8>,
+    },
+    Stored {
+        ticket: Ticket,
+        result: Result<(), StoreError>,
+    },
+    Loaded {
+        ticket: Ticket,
+        value: Load,
+    },
+    /// `None` where the store could not be read.
+    Scanned {
+        ticket: Ticket,
+        page: Option<Page>,
+    },
     Command(C),
 }
 
@@ -56,6 +90,7 @@ impl<C> Act<C> {
             Act::Datagram { .. } => "datagram",
             Act::Stored { .. } => "stored",
             Act::Loaded { .. } => "loaded",
+            Act::Scanned { .. } => "scanned",
             Act::Command(_) => "command",
         }
     }
@@ -117,9 +152,10 @@ struct Composer<M: Lawful> {
     /// What each connection's peer has yet to say, backwards.
     unsaid: BTreeMap<ConnId, Vec<u8>>,
     dials: Vec<(Ticket, SocketAddr)>,
-    stores: Vec<(Ticket, Vec<StoreOp>)>,
-    loads: Vec<(Ticket, &'static str)>,
-    disk: BTreeMap<&'static str, Bytes>,
+    stores: VecDeque<(Ticket, Vec<StoreOp>)>,
+    loads: Vec<(Ticket, Bytes)>,
+    scans: Vec<(Ticket, (Bytes, Option<Bytes>))>,
+    disk: BTreeMap<Bytes, Bytes>,
 }
 
 impl<M: Lawful> Composer<M> {
@@ -133,8 +169,9 @@ impl<M: Lawful> Composer<M> {
             conns: 0,
             unsaid: BTreeMap::new(),
             dials: Vec::new(),
-            stores: Vec::new(),
+            stores: VecDeque::new(),
             loads: Vec::new(),
+            scans: Vec::new(),
             disk: BTreeMap::new(),
         };
         composer.look();
@@ -147,6 +184,9 @@ impl<M: Lawful> Composer<M> {
                 if self.rng.percent(80) { Duration::from_millis(200) } else { Duration::from_secs(20) };
             let pass = self.rng.between(Duration::ZERO, most);
             self.pass_to(self.now + pass);
+        }
+        if self.bench.done {
+            return;
         }
         let Some(act) = self.choose() else { return };
         let step = Step { at: self.now, act, drain: false };
@@ -176,8 +216,11 @@ impl<M: Lawful> Composer<M> {
         for output in &self.bench.outputs[self.seen..] {
             match output {
                 Output::Dial { ticket, to, .. } => self.dials.push((*ticket, *to)),
-                Output::Store { ticket, ops } => self.stores.push((*ticket, ops.clone())),
-                Output::Load { ticket, key } => self.loads.push((*ticket, key)),
+                Output::Store { ticket, ops, .. } => self.stores.push_back((*ticket, ops.clone())),
+                Output::Load { ticket, key } => self.loads.push((*ticket, key.clone())),
+                Output::Scan { ticket, prefix, after } => {
+                    self.scans.push((*ticket, (prefix.clone(), after.clone())));
+                }
                 _ => {}
             }
         }
@@ -262,15 +305,21 @@ impl<M: Lawful> Composer<M> {
     }
 
     fn answer_storage(&mut self) -> Option<Act<M::Command>> {
-        if let Some((ticket, ops)) = take_any(&mut self.stores, &mut self.rng) {
-            let ok = self.rng.percent(90);
-            if ok {
-                self.keep(ops);
-            }
-            return Some(Act::Stored { ticket, ok });
+        if let Some((ticket, ops)) = self.stores.pop_front() {
+            let result = match self.rng.below(20) {
+                0 => Err(StoreError::Full),
+                1 => Err(StoreError::Broken),
+                _ => Ok(self.keep(ops)),
+            };
+            return Some(Act::Stored { ticket, result });
+        }
+        if let Some((ticket, (prefix, after))) = take_any(&mut self.scans, &mut self.rng) {
+            let found = scan(&self.disk, &prefix, after.as_ref());
+            let page = self.rng.percent(95).then(|| Page::of(found));
+            return Some(Act::Scanned { ticket, page });
         }
         let (ticket, key) = take_any(&mut self.loads, &mut self.rng)?;
-        let value = match (self.rng.below(20), self.disk.get(key)) {
+        let value = match (self.rng.below(20), self.disk.get(&key)) {
             (0, _) => Load::Failed,
             (1, _) => Load::Value(M::stream(&mut self.rng)),
             (_, Some(octets)) => Load::Value(octets.to_vec()),
@@ -283,7 +332,7 @@ impl<M: Lawful> Composer<M> {
         for op in ops {
             match op.value {
                 Some(octets) => self.disk.insert(op.key, octets),
-                None => self.disk.remove(op.key),
+                None => self.disk.remove(&op.key),
             };
         }
     }

@@ -44,24 +44,52 @@ fn walk<C, E, S>(
     Ok(())
 }
 
+/// What a machine may name.
+#[derive(Default)]
+struct Named {
+    open: BTreeSet<ConnId>,
+    tickets: BTreeSet<Ticket>,
+    done: bool,
+}
+
+impl Named {
+    fn given<C>(&mut self, act: &Act<C>) {
+        match act {
+            Act::Opened { conn, .. } => _ = self.open.insert(*conn),
+            Act::Closed { conn, .. } => _ = self.open.remove(conn),
+            _ => {}
+        }
+    }
+
+    /// Whether the output names what is there.
+    fn allows<E>(&mut self, output: &Output<E>) -> bool {
+        match output {
+            _ if self.done => false,
+            Output::Send { conn, .. } | Output::Reading { conn, .. } => self.open.contains(conn),
+            Output::Close { conn, .. } => self.open.remove(conn),
+            Output::Dial { ticket, .. }
+            | Output::Store { ticket, .. }
+            | Output::Load { ticket, .. }
+            | Output::Scan { ticket, .. } => self.tickets.insert(*ticket),
+            Output::Datagram { .. } | Output::Event(_) => true,
+            Output::Done => {
+                self.done = true;
+                self.open.is_empty()
+            }
+        }
+    }
+}
+
 /// Law 5.
 pub(super) fn names_what_is_open<C, E: Debug>(trace: &Trace<'_, C, E>) -> Result<(), Finding> {
-    let nothing = (BTreeSet::<ConnId>::new(), BTreeSet::<Ticket>::new());
-    let given = |(open, _): &mut (BTreeSet<ConnId>, _), act: &Act<C>| match act {
-        Act::Opened { conn, .. } => drop(open.insert(*conn)),
-        Act::Closed { conn, .. } => drop(open.remove(conn)),
-        _ => {}
-    };
-    walk(trace, nothing, given, |(open, tickets), output| {
-        let fine = match output {
-            Output::Send { conn, .. } | Output::Reading { conn, .. } => open.contains(conn),
-            Output::Close { conn, .. } => open.remove(conn),
-            Output::Dial { ticket, .. } | Output::Store { ticket, .. } | Output::Load { ticket, .. } => {
-                tickets.insert(*ticket)
-            }
-            Output::Datagram { .. } | Output::Event(_) => true,
-        };
-        if fine { Ok(()) } else { Err(format!("{output:?} names what is closed, or was used before")) }
+    walk(trace, Named::default(), Named::given, |named, output| {
+        if named.allows(output) {
+            Ok(())
+        } else {
+            Err(format!(
+                "{output:?} names what is closed, or was used before, or comes before or after an end"
+            ))
+        }
     })
 }
 
@@ -95,7 +123,7 @@ struct Gate {
 /// Law 10.
 pub(super) fn nothing_before_loaded<C, E: Debug>(trace: &Trace<'_, C, E>) -> Result<(), Finding> {
     let loads = |output: &Output<E>| match output {
-        Output::Load { ticket, .. } => Some(*ticket),
+        Output::Load { ticket, .. } | Output::Scan { ticket, .. } => Some(*ticket),
         _ => None,
     };
     let waiting = trace[0].1.iter().filter_map(loads).collect();
@@ -130,13 +158,13 @@ impl Gate {
     /// Whether this act was the last store that the machine waited for. The last load may still be followed by one.
     fn opens<C>(&mut self, act: &Act<C>) -> bool {
         match act {
-            Act::Loaded { ticket, .. } => {
+            Act::Loaded { ticket, .. } | Act::Scanned { ticket, .. } => {
                 self.waiting.remove(ticket);
                 false
             }
-            Act::Stored { ticket, ok } if self.waiting.remove(ticket) => {
-                self.failed = !ok;
-                *ok && self.waiting.is_empty()
+            Act::Stored { ticket, result } if self.waiting.remove(ticket) => {
+                self.failed = result.is_err();
+                result.is_ok() && self.waiting.is_empty()
             }
             _ => false,
         }

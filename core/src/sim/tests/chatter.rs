@@ -9,9 +9,11 @@ use bytes::Bytes;
 
 use crate::kernel::{
     Class, CloseHow, Closed, ConnId, DialError, Fault, How, Input, Loaded, Machine, Output, Port, Rng,
-    StoreOp, Streams, Ticket, Time, Wake, Why,
+    Scanned, StoreOp, Streams, Ticket, Time, Until, Wake, Why,
 };
 use crate::sim::Boot;
+
+const WORD: Bytes = Bytes::from_static(b"word");
 
 /// What a machine hears, and what it does.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
@@ -25,6 +27,8 @@ pub(super) enum Heard {
     Datagram(SocketAddr, Vec<u8>),
     Stored(bool),
     Loaded(Option<Vec<u8>>),
+    Scanned(Vec<Vec<u8>>, bool),
+    WallTime(u64),
     Tick,
     Sent(ConnId, Vec<u8>),
 }
@@ -39,6 +43,8 @@ pub(super) enum Do {
     Close(ConnId, CloseHow),
     Store(Option<Vec<u8>>),
     Load,
+    Scan(&'static str),
+    Done,
     WakeAt(Time),
     /// Read everything, say one last word on every connection, and fall silent.
     Hush,
@@ -101,10 +107,12 @@ impl Chatter {
                 Output::Close { conn, how, why: Why { fault: Fault::Nobody, what: "asked to" } }
             }
             Do::Store(value) => {
-                let ops = [StoreOp { key: "word", value: value.map(Bytes::from) }].into();
-                Output::Store { ticket: self.ticket(), ops }
+                let ops = [StoreOp { key: WORD, value: value.map(Bytes::from) }].into();
+                Output::Store { ticket: self.ticket(), ops, until: Until::Synced }
             }
-            Do::Load => Output::Load { ticket: self.ticket(), key: "word" },
+            Do::Scan(prefix) => Output::Scan { ticket: self.ticket(), prefix: prefix.into(), after: None },
+            Do::Done => Output::Done,
+            Do::Load => Output::Load { ticket: self.ticket(), key: WORD },
             Do::WakeAt(at) => return self.wake = Some(at),
             Do::Hush => return self.hush(),
         };
@@ -171,7 +179,12 @@ impl Machine for Chatter {
             }
             Input::DialFailed { ticket, why } => Heard::DialFailed(ticket, why),
             Input::Datagram { from, bytes, .. } => Heard::Datagram(from, bytes.to_vec()),
-            Input::Stored { ok, .. } => Heard::Stored(ok),
+            Input::Stored { result, .. } => Heard::Stored(result.is_ok()),
+            Input::Scanned { page: Scanned::Page { entries, more }, .. } => {
+                Heard::Scanned(entries.map(|(key, value)| [key, value].concat()).collect(), more)
+            }
+            Input::Scanned { page: Scanned::Failed, .. } => Heard::Scanned(Vec::new(), true),
+            Input::WallTime { unix } => Heard::WallTime(unix.as_secs()),
             Input::Loaded { value, .. } => Heard::Loaded(match value {
                 Loaded::Value(value) => Some(value.to_vec()),
                 Loaded::Absent | Loaded::Failed => None,

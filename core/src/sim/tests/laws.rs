@@ -390,6 +390,12 @@ fn a_disk_answers_late_and_forgets_what_it_had_not_answered() {
     pair.world.mend_disk(0);
     pair.tell(0, Do::Load);
     assert_eq!(pair.pass(2_000), [loaded(Some(b"one"))]);
+    pair.tell(0, Do::Scan("wo"));
+    pair.tell(0, Do::Scan("work"));
+    let scanned = |entries: &[&[u8]]| {
+        (1_000, 0, Heard::Scanned(entries.iter().map(|entry| entry.to_vec()).collect(), false))
+    };
+    assert_eq!(pair.pass(2_000), [scanned(&[b"wordone"]), scanned(&[])]);
     pair.world.restart(0, Restart::Forgetting);
     pair.tell(0, Do::Load);
     assert_eq!(pair.pass(2_000), [(0, 0, Heard::Started(3)), loaded(None)]);

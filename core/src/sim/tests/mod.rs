@@ -2,6 +2,7 @@
 
 mod chatter;
 mod drivers;
+mod ends;
 mod faulty;
 mod laws;
 mod network;

@@ -118,10 +118,10 @@ impl<M: Machine> World<M> {
     pub(super) fn arrive(&mut self, key: Key, to: Side, segment: Segment) {
         let Some(c) = self.conns.get_mut(key) else { return };
         let node = c.node(to);
-        let condition = self.nodes[node].condition;
+        let (condition, done) = (self.nodes[node].condition, self.nodes[node].done);
         match segment {
             _ if condition == Condition::Halted => c.end_mut(to.other()).lost = true,
-            Segment::Syn if condition == Condition::Down || c.port.0 >= self.config.ports => {
+            Segment::Syn if condition == Condition::Down || done || c.port.0 >= self.config.ports => {
                 self.transmit(key, to, Segment::Refused);
             }
             Segment::Syn => {
@@ -200,7 +200,7 @@ impl<M: Machine> World<M> {
         let now = self.shown(node);
         let Some(c) = self.conns.get_mut(key) else { return };
         let end = c.end_mut(to);
-        let Some(machine) = &mut self.nodes[node].machine else { return };
+        let Some(machine) = self.nodes[node].awake() else { return };
         if end.received.is_empty() {
             // One warm buffer for all connections: most frames leave nothing behind.
             self.scratch.extend_from_slice(bytes);
@@ -252,7 +252,7 @@ impl<M: Machine> World<M> {
         let read = end.unread.min(most);
         end.unread -= read;
         let rest = end.received.split_off(end.received.len() - end.unread);
-        if let Some(machine) = &mut self.nodes[node].machine {
+        if let Some(machine) = self.nodes[node].awake() {
             machine.handle(now, Input::Received { conn, bytes: &mut end.received });
         }
         end.received.unsplit(rest);

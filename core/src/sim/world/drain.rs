@@ -38,8 +38,12 @@ impl<M: Machine> World<M> {
             Output::Dial { ticket, to, deadline } => self.dial(node, ticket, to, deadline),
             Output::Reading { conn, on } => self.set_reading(node, conn, on),
             Output::Close { conn, how, why: _ } => self.close(node, conn, how),
-            Output::Store { ticket, ops } => self.disk_job(node, ticket, Disk::Store(ops)),
+            Output::Store { ticket, ops, until: _ } => self.disk_job(node, ticket, Disk::Store(ops)),
             Output::Load { ticket, key } => self.disk_job(node, ticket, Disk::Load(key)),
+            Output::Scan { ticket, prefix, after } => {
+                self.disk_job(node, ticket, Disk::Scan { prefix, after });
+            }
+            Output::Done => self.nodes[node].done = true,
         }
     }
 
@@ -57,7 +61,7 @@ impl<M: Machine> World<M> {
             FollowUp::Unreachable { ticket } => Input::DialFailed { ticket, why: DialError::Unreachable },
         };
         let now = self.shown(node);
-        if let Some(machine) = &mut self.nodes[node].machine {
+        if let Some(machine) = self.nodes[node].awake() {
             machine.handle(now, input);
         }
     }
@@ -65,7 +69,7 @@ impl<M: Machine> World<M> {
     /// Keeps at most one tick in the queue that counts: an earlier one overtakes it, a later one waits until it fires.
     pub(super) fn schedule(&mut self, node: usize) {
         let n = &mut self.nodes[node];
-        let Some(wake) = n.machine.as_ref().and_then(Machine::poll_timeout) else {
+        let Some(wake) = n.awake().and_then(|machine| machine.poll_timeout()) else {
             n.wanted = u64::MAX;
             return;
         };

@@ -10,7 +10,7 @@ use super::super::slab::Key;
 use super::super::tally::Kind;
 use super::super::tcp::{EndState, Segment, Side};
 use super::{Boot, Condition, Delivery, Disk, Event, Node, World, short};
-use crate::kernel::{Input, Loaded, Machine, Time};
+use crate::kernel::{Input, Loaded, Machine, Page, Scanned, StoreError, Time, scan};
 
 /// What a node finds on its disk when it starts again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,8 +28,13 @@ pub enum Restart {
 const SNAPSHOTS: usize = 8;
 
 impl<M> Node<M> {
+    /// The machine, if it runs and has not ended.
+    pub(super) const fn awake(&mut self) -> Option<&mut M> {
+        if self.done { None } else { self.machine.as_mut() }
+    }
+
     /// What it had stored before so many of its latest starts.
-    fn older(&mut self, starts: u8) -> BTreeMap<&'static str, Bytes> {
+    fn older(&mut self, starts: u8) -> BTreeMap<Bytes, Bytes> {
         let starts = usize::from(starts.max(1));
         self.snapshots.drain(..(starts - 1).min(self.snapshots.len()));
         self.snapshots.pop_front().unwrap_or_default()
@@ -133,13 +138,15 @@ impl<M: Machine> World<M> {
         }
         self.begin_clock(node);
         let (now, seed) = (self.shown(node), self.seed.child(node as u64));
+        let wall_time = self.wall_time(node);
         let n = &mut self.nodes[node];
         let was_halted = mem::replace(&mut n.condition, Condition::Running) == Condition::Halted;
         n.starts += 1;
         n.snapshots.push_front(n.disk.clone());
         n.snapshots.truncate(SNAPSHOTS);
         let seed = seed.child(u64::from(n.starts));
-        n.machine = Some((n.make)(Boot { node, seed, start: n.starts, now, address: address(node) }));
+        n.machine =
+            Some((n.make)(Boot { node, seed, start: n.starts, now, wall_time, address: address(node) }));
         if was_halted {
             self.host_is_back(node);
         }
@@ -150,6 +157,7 @@ impl<M: Machine> World<M> {
     fn end_process(&mut self, node: usize, after: Condition) -> bool {
         let n = &mut self.nodes[node];
         let ran = n.machine.take().is_some();
+        n.done = false;
         if ran || after == Condition::Halted {
             n.condition = after;
         }
@@ -229,7 +237,11 @@ impl<M: Machine> World<M> {
             Delivery::Deadline { conn } => self.dial_timed_out(conn),
             Delivery::Linger { conn, side } => self.lingered(conn, side),
             Delivery::GiveUp { conn, side } => self.gave_up(conn, side),
-            Delivery::Stored { ticket, ok } => self.feed(node, Input::Stored { ticket, ok }),
+            Delivery::Stored { ticket, result } => self.feed(node, Input::Stored { ticket, result }),
+            Delivery::Scanned { ticket, page } => {
+                let page = page.as_ref().map_or(Scanned::Failed, Page::scanned);
+                self.feed(node, Input::Scanned { ticket, page });
+            }
             Delivery::Loaded { ticket, value } => {
                 let value = match &value {
                     Some(Some(value)) => Loaded::Value(value),
@@ -250,15 +262,19 @@ impl<M: Machine> World<M> {
         let ticket = job.ticket;
         let works = !n.disk_fails;
         let done = match job.what {
-            Disk::Load(key) => Delivery::Loaded { ticket, value: works.then(|| n.disk.get(key).cloned()) },
+            Disk::Load(key) => Delivery::Loaded { ticket, value: works.then(|| n.disk.get(&key).cloned()) },
+            Disk::Scan { prefix, after } => {
+                let page = works.then(|| Page::of(scan(&n.disk, &prefix, after.as_ref())));
+                Delivery::Scanned { ticket, page }
+            }
             Disk::Store(ops) => {
                 for op in ops.into_iter().filter(|_| works) {
                     match op.value {
                         Some(value) => n.disk.insert(op.key, value),
-                        None => n.disk.remove(op.key),
+                        None => n.disk.remove(&op.key),
                     };
                 }
-                Delivery::Stored { ticket, ok: works }
+                Delivery::Stored { ticket, result: if works { Ok(()) } else { Err(StoreError::Broken) } }
             }
         };
         self.now_or_later(node, done);

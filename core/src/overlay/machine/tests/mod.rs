@@ -165,9 +165,9 @@ impl Bench {
                 }
                 Output::Datagram { to, payload, .. } => self.hear_datagram(to, &payload),
                 Output::Store { ticket, .. } => {
-                    self.node.handle(self.now, Input::Stored { ticket, ok: true });
+                    self.node.handle(self.now, Input::Stored { ticket, result: Ok(()) });
                 }
-                Output::Load { ticket, key: "peers" } if !self.remembered.is_empty() => {
+                Output::Load { ticket, key } if key == &b"peers"[..] && !self.remembered.is_empty() => {
                     let value = Loaded::Value(self.remembered.as_bytes());
                     self.node.handle(self.now, Input::Loaded { ticket, value });
                 }
@@ -175,6 +175,7 @@ impl Bench {
                     self.node.handle(self.now, Input::Loaded { ticket, value: Loaded::Absent });
                 }
                 Output::Event(event) => self.events.push(event),
+                Output::Scan { .. } | Output::Done => {}
                 Output::Reading { conn, on } => self.peers.get_mut(&conn).unwrap().heard_out = on,
             }
         }

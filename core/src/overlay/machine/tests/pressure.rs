@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::kernel::Machine;
-use crate::overlay::event::{Command, Refusal, Reply};
+use crate::overlay::event::{Command, Loss, Refusal, Reply};
 use crate::overlay::wire::{DataHead, Flow, Way};
 
 const PAYLOAD: usize = 20_000;
@@ -82,7 +82,7 @@ fn payloads_that_waited_for_a_link_that_ends_are_told_of() {
         .events
         .iter()
         .filter_map(|event| match event {
-            Event::Undelivered { number, why: "unreachable", .. } => Some(*number),
+            Event::Undelivered { number, why: Loss::Unreachable, .. } => Some(*number),
             _ => None,
         })
         .collect();

@@ -1,16 +1,17 @@
 //! The start of a life: what is durable before anything is said, and what an earlier life left.
 
 use super::*;
-use crate::kernel::StoreOp;
-use crate::overlay::event::Command;
+use crate::kernel::{StoreError, StoreOp};
+use crate::overlay::event::{Command, FatalError};
 
 /// A node without a driver, and what it last asked for.
 struct Raw {
     node: Overlay,
-    loads: Vec<(Ticket, &'static str)>,
+    loads: Vec<(Ticket, Bytes)>,
     stores: Vec<(Ticket, StoreOp)>,
     started: Option<u32>,
-    fatal: bool,
+    fatal: Option<FatalError>,
+    done: bool,
     dials: usize,
     /// Connections that are read from.
     heard: Vec<ConnId>,
@@ -27,7 +28,8 @@ impl Raw {
             loads,
             stores,
             started: None,
-            fatal: false,
+            fatal: None,
+            done: false,
             dials: 0,
             heard: Vec::new(),
         };
@@ -39,9 +41,12 @@ impl Raw {
         while let Some(output) = self.node.poll() {
             match output {
                 Output::Load { ticket, key } => self.loads.push((ticket, key)),
-                Output::Store { ticket, ops } => self.stores.extend(ops.into_iter().map(|op| (ticket, op))),
+                Output::Store { ticket, ops, .. } => {
+                    self.stores.extend(ops.into_iter().map(|op| (ticket, op)))
+                }
                 Output::Event(Event::Started { incarnation, .. }) => self.started = Some(incarnation),
-                Output::Event(Event::Fatal { .. }) => self.fatal = true,
+                Output::Event(Event::Fatal { error }) => self.fatal = Some(error),
+                Output::Done => self.done = true,
                 Output::Dial { .. } => self.dials += 1,
                 Output::Reading { conn, on: true } => self.heard.push(conn),
                 _ => {}
@@ -55,9 +60,9 @@ impl Raw {
         self.drain();
     }
 
-    fn stored(&mut self, ok: bool) {
+    fn stored(&mut self, result: Result<(), StoreError>) {
         let ticket = self.stores.last().unwrap().0;
-        self.node.handle(Time::ZERO, Input::Stored { ticket, ok });
+        self.node.handle(Time::ZERO, Input::Stored { ticket, result });
         self.drain();
     }
 
@@ -67,10 +72,10 @@ impl Raw {
         let awaited = [self.loads.last().map(|l| l.0), self.stores.last().map(|s| s.0)];
         for ticket in (0..9).map(Ticket).filter(|ticket| !awaited.contains(&Some(*ticket))) {
             self.node.handle(Time::ZERO, Input::Loaded { ticket, value: Loaded::Failed });
-            self.node.handle(Time::ZERO, Input::Stored { ticket, ok: false });
+            self.node.handle(Time::ZERO, Input::Stored { ticket, result: Err(StoreError::Broken) });
         }
         self.drain();
-        assert_eq!((self.loads.len(), self.stores.len(), self.fatal), (before.0, before.1, false));
+        assert_eq!((self.loads.len(), self.stores.len(), self.fatal), (before.0, before.1, None));
     }
 }
 
@@ -78,14 +83,14 @@ impl Raw {
 fn a_node_begins_once_its_identity_is_durable_and_its_peers_are_read() {
     let mut raw = Raw::new(Some(ME));
     raw.strays();
-    assert_eq!(raw.loads.last().unwrap().1, "identity");
+    assert_eq!(raw.loads.last().unwrap().1, &b"identity"[..]);
     raw.loaded(Loaded::Absent);
     raw.strays();
     let stored = raw.stores.last().unwrap().1.value.clone().unwrap();
     assert_eq!(&stored[..], format!("egoist 1\nid {}\nincarnation 1\n", NodeId(ME)).as_bytes());
-    raw.stored(true);
+    raw.stored(Ok(()));
     raw.strays();
-    assert_eq!((raw.loads.last().unwrap().1, raw.started, raw.dials), ("peers", None, 0));
+    assert_eq!((&raw.loads.last().unwrap().1[..], raw.started, raw.dials), (&b"peers"[..], None, 0));
     raw.loaded(Loaded::Absent);
     assert_eq!((raw.started, raw.dials), (Some(1), 1));
 }
@@ -96,7 +101,7 @@ fn who_connects_before_the_node_knows_itself_is_heard_then() {
     let conn = ConnId(1);
     raw.node.handle(Time::ZERO, Input::Opened { conn, how: How::Accepted(Port(0)), remote: address(1) });
     raw.loaded(Loaded::Absent);
-    raw.stored(true);
+    raw.stored(Ok(()));
     assert_eq!(raw.heard, []);
     raw.loaded(Loaded::Absent);
     assert_eq!(raw.heard, [conn]);
@@ -107,7 +112,7 @@ fn each_start_of_an_id_counts_and_another_id_begins_anew() {
     for (configured, starts) in [(Some(ME), 8), (None, 8), (Some(5), 1)] {
         let mut raw = Raw::new(configured);
         raw.loaded(Loaded::Value(format!("egoist 1\nid {}\nincarnation 7\n", NodeId(ME)).as_bytes()));
-        raw.stored(true);
+        raw.stored(Ok(()));
         raw.loaded(Loaded::Failed);
         assert_eq!(raw.started, Some(starts), "{configured:?}");
         assert_eq!(raw.node.id(), Some(NodeId(configured.unwrap_or(ME))));
@@ -118,18 +123,23 @@ fn each_start_of_an_id_counts_and_another_id_begins_anew() {
 fn without_a_state_that_can_be_read_and_written_a_node_does_nothing() {
     let last = format!("egoist 1\nid {}\nincarnation {}\n", NodeId(ME), u32::MAX);
     let never = format!("egoist 1\nid {}\nincarnation 0\n", NodeId(ME));
-    for value in [&b"x"[..], last.as_bytes(), never.as_bytes()] {
+    for (value, why) in [
+        (&b"x"[..], FatalError::StateDamaged),
+        (last.as_bytes(), FatalError::IncarnationsUsedUp),
+        (never.as_bytes(), FatalError::StateDamaged),
+    ] {
         let mut raw = Raw::new(None);
         raw.loaded(Loaded::Value(value));
-        assert!(raw.fatal && raw.stores.is_empty());
+        assert_eq!((raw.fatal, raw.done, raw.stores.len()), (Some(why), true, 0));
     }
     let mut unread = Raw::new(None);
     unread.loaded(Loaded::Failed);
-    assert!(unread.fatal && unread.stores.is_empty());
+    assert!(unread.fatal == Some(FatalError::StateUnreadable) && unread.stores.is_empty());
     let mut unwritten = Raw::new(None);
     unwritten.loaded(Loaded::Absent);
-    unwritten.stored(false);
-    assert!(unwritten.fatal && unwritten.loads.len() == 1);
+    unwritten.stored(Err(StoreError::Full));
+    assert_eq!(unwritten.fatal, Some(FatalError::StateUnwritable(StoreError::Full)));
+    assert!(unwritten.done && unwritten.loads.len() == 1);
     assert_eq!(unwritten.node.command(Time::ZERO, Command::Leave), Err(crate::overlay::Refusal::NotRunning));
 }
 
@@ -144,7 +154,7 @@ fn a_node_behind_its_own_record_says_nothing_until_it_has_caught_up() {
     let mut stored = None;
     while let Some(output) = bench.node.poll() {
         match output {
-            Output::Store { ticket, ops } => {
+            Output::Store { ticket, ops, .. } => {
                 let kept = ops[0].value.clone().unwrap();
                 assert!(kept.ends_with(b"\nincarnation 6\n"), "{kept:?}");
                 stored = Some(ticket);
@@ -156,9 +166,9 @@ fn a_node_behind_its_own_record_says_nothing_until_it_has_caught_up() {
         }
     }
     let ticket = stored.expect("the later incarnation is stored");
-    bench.node.handle(bench.now, Input::Stored { ticket: Ticket(ticket.0 + 1), ok: true });
+    bench.node.handle(bench.now, Input::Stored { ticket: Ticket(ticket.0 + 1), result: Ok(()) });
     assert!(bench.node.poll().is_none());
-    bench.node.handle(bench.now, Input::Stored { ticket, ok: true });
+    bench.node.handle(bench.now, Input::Stored { ticket, result: Ok(()) });
     bench.drain();
     let own = bench.node.database().get(NodeId(ME)).unwrap();
     assert!(own.key() > Key { incarnation: 5, sequence: 3 } && own.links().len() == 1);
@@ -190,12 +200,12 @@ fn peers_are_kept_for_the_next_life_and_dialled_when_no_bootstrap_answers() {
         bench.node.handle(bench.now, Input::Tick);
         while let Some(output) = bench.node.poll() {
             if let Output::Store { ops, .. } = output {
-                kept = ops.into_iter().find(|op| op.key == "peers").and_then(|op| op.value);
+                kept = ops.into_iter().find(|op| op.key == &b"peers"[..]).and_then(|op| op.value);
             }
         }
     }
     raw.loaded(Loaded::Absent);
-    raw.stored(true);
+    raw.stored(Ok(()));
     raw.loaded(Loaded::Value(&kept.expect("written within a minute")));
     let ids = raw.node.remembered_latest_first();
     let mut known: Vec<_> =
