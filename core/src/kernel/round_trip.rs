@@ -2,9 +2,22 @@
 
 use core::time::Duration;
 
-/// The smoothed round trip and its mean deviation, as TCP keeps them (RFC 6298): 1/8 and 1/4 of each new sample.
+/// The smoothed round trip and its mean deviation, as TCP keeps them (RFC 6298): 1/8 and 1/4 of each new sample. A sample
+/// counts for a minute at most.
+///
+/// ```
+/// use core::time::Duration;
+/// use egoist_core::kernel::RoundTrip;
+/// let mut rtt = None;
+/// for millis in [40, 48] {
+///     RoundTrip::sample(&mut rtt, Duration::from_millis(millis));
+/// }
+/// let rtt = rtt.unwrap();
+/// assert_eq!((rtt.mean(), rtt.deviation()), (Duration::from_millis(41), Duration::from_millis(17)));
+/// assert_eq!(rtt.timeout(), Duration::from_millis(109));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Smoothed {
+pub struct RoundTrip {
     /// Microseconds times 8, so that an eighth of a sample is not lost to rounding.
     mean8: u64,
     /// Microseconds times 4.
@@ -16,11 +29,11 @@ pub struct Smoothed {
 /// No sample counts for more than a minute: a stopped clock must not stay in the average for hours.
 const SAMPLE_MAX: Duration = Duration::from_secs(60);
 
-impl Smoothed {
+impl RoundTrip {
     /// The first sample; the deviation starts at half of it.
     pub fn first(sample: Duration) -> Self {
         let micros = micros(sample);
-        Smoothed { mean8: micros * 8, deviation4: micros * 2, measured4: None }
+        RoundTrip { mean8: micros * 8, deviation4: micros * 2, measured4: None }
     }
 
     /// One more sample.
@@ -33,10 +46,10 @@ impl Smoothed {
     }
 
     /// Adds a sample to what there is, or starts with it.
-    pub fn sample(this: &mut Option<Smoothed>, sample: Duration) {
+    pub fn sample(this: &mut Option<RoundTrip>, sample: Duration) {
         match this {
             Some(smoothed) => smoothed.add(sample),
-            None => *this = Some(Smoothed::first(sample)),
+            None => *this = Some(RoundTrip::first(sample)),
         }
     }
 
@@ -48,6 +61,11 @@ impl Smoothed {
     /// The mean deviation.
     pub fn deviation(&self) -> Duration {
         Duration::from_micros(self.deviation4 / 4)
+    }
+
+    /// After how long an answer is late: the mean and four deviations.
+    pub fn timeout(&self) -> Duration {
+        self.mean() + Duration::from_micros(self.deviation4)
     }
 
     /// The mean deviation without the allowance that it starts with; zero while nothing but one sample is known.
@@ -63,17 +81,18 @@ fn micros(sample: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_constant_round_trip_is_met_exactly_from_any_start() {
         for exact in [1u64, 7, 999, 40_003, 2_984_000] {
             let sample = Duration::from_micros(exact);
-            let mut s = Smoothed::first(sample);
+            let mut s = RoundTrip::first(sample);
             for _ in 0..100 {
                 s.add(sample);
                 assert_eq!(s.mean(), sample, "a constant delay must never drift");
             }
-            let mut off = Smoothed::first(sample * 3);
+            let mut off = RoundTrip::first(sample * 3);
             for _ in 0..200 {
                 off.add(sample);
             }
@@ -84,13 +103,13 @@ mod tests {
 
     #[test]
     fn the_deviation_starts_at_half_the_first_sample() {
-        let first = Smoothed::first(Duration::from_millis(40));
+        let first = RoundTrip::first(Duration::from_millis(40));
         assert_eq!((first.mean(), first.deviation()), (Duration::from_millis(40), Duration::from_millis(20)));
     }
 
     #[test]
     fn the_measured_deviation_starts_with_the_second_sample() {
-        let mut s = Smoothed::first(Duration::from_millis(40));
+        let mut s = RoundTrip::first(Duration::from_millis(40));
         assert_eq!(s.measured_deviation(), Duration::ZERO);
         s.add(Duration::from_millis(48));
         assert_eq!(s.measured_deviation(), Duration::from_millis(8));
@@ -100,8 +119,27 @@ mod tests {
 
     #[test]
     fn a_sample_of_hours_is_cut() {
-        let mut s = Smoothed::first(Duration::from_secs(u64::MAX));
+        let mut s = RoundTrip::first(Duration::from_secs(u64::MAX));
         s.add(Duration::MAX);
         assert_eq!(s.mean(), SAMPLE_MAX);
+    }
+
+    proptest! {
+        /// The model: RFC 6298 in floating point.
+        #[test]
+        fn agrees_with_the_rfc(samples in prop::collection::vec(0u32..70_000_000, 1..60)) {
+            let (mut rtt, mut model) = (None, None::<(f64, f64)>);
+            for micros in samples {
+                RoundTrip::sample(&mut rtt, Duration::from_micros(micros.into()));
+                let sample = f64::from(micros.min(60_000_000));
+                model = Some(model.map_or((sample, sample / 2.0), |(mean, deviation)| {
+                    (mean + (sample - mean) / 8.0, deviation + ((sample - mean).abs() - deviation) / 4.0)
+                }));
+                let (rtt, (mean, deviation)) = (rtt.unwrap(), model.unwrap());
+                let off = |is: Duration, should: f64| (is.as_secs_f64() * 1e6 - should).abs();
+                prop_assert!(off(rtt.mean(), mean) < 9.0 && off(rtt.deviation(), deviation) < 9.0);
+                prop_assert!(off(rtt.timeout(), mean + 4.0 * deviation) < 36.0);
+            }
+        }
     }
 }
