@@ -124,7 +124,7 @@ fn overlay_actions_has_every_fault() {
     let scenarios: Vec<Scenario> =
         corpus("overlay_actions").iter().map(|(_, octets)| Scenario::decoded(octets)).collect();
     let word = |action: &Action| action.to_string().split(' ').next().map(str::to_owned);
-    let words: BTreeSet<String> = scenarios.iter().flat_map(|s| &s.faults).filter_map(word).collect();
+    let words: BTreeSet<String> = scenarios.iter().flat_map(Scenario::faults).filter_map(word).collect();
     let all = [
         "block",
         "bursts",

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::message::{MAX_LINE, Message, NodeId, Row};
 use super::{Command, Config, Hello};
-use crate::kernel::{Backlog, Rng, Seed, Time};
+use crate::kernel::{Backlog, How, Port, Rng, Seed, Time};
 use crate::sim::laws::Lawful;
 
 /// Specimens have one of so few ids, so that peers meet their own.
@@ -80,7 +80,7 @@ impl Lawful for Hello {
         Hello::new(config, Seed::from_u64(seed % SPECIMENS), Time::ZERO).expect("nothing in it is zero")
     }
 
-    fn stream(rng: &mut Rng) -> Vec<u8> {
+    fn stream(_: How, rng: &mut Rng) -> Vec<u8> {
         let mut bytes = Vec::new();
         if rng.percent(90) {
             bytes.extend_from_slice(&Message::Hello { id: id(rng) }.emit());
@@ -95,7 +95,7 @@ impl Lawful for Hello {
         bytes
     }
 
-    fn datagram(rng: &mut Rng) -> Option<Vec<u8>> {
+    fn datagram(_: Port, rng: &mut Rng) -> Option<Vec<u8>> {
         Some(message(rng).emit().to_vec())
     }
 

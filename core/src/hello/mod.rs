@@ -78,6 +78,8 @@ mod message;
 mod peer;
 #[cfg(feature = "record")]
 mod recording;
+#[cfg(feature = "sim")]
+pub mod scenario;
 mod talk;
 #[cfg(test)]
 mod tests;
