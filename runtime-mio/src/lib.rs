@@ -13,6 +13,7 @@ pub mod control;
 mod datagram;
 mod dialer;
 mod driver;
+mod entropy;
 mod erase;
 #[cfg(feature = "record")]
 pub mod flight;
@@ -33,6 +34,7 @@ mod store;
 mod wall;
 
 pub use driver::Driver;
+pub use entropy::seed;
 pub use erase::{Key, MachineId};
 pub use handle::{Busy, Handle};
 pub use host::{Host, Later, Limits};
@@ -41,3 +43,6 @@ pub use presence::{Presence, source_towards};
 pub use resolver::{Resolve, SystemResolver};
 pub use shim::{Peer, Shim};
 pub use store::{StateError, check_state};
+
+/// The crate whose types are all over this one's.
+pub use egoist_core;

@@ -1,12 +1,18 @@
 //! The fuzz corpora, run on the compiler that the product is built with.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use bytes::Bytes;
+use egoist_core::kernel::{Seed, Time};
 use egoist_core::overlay::scenario::{self, Scenario};
-use egoist_core::overlay::wire::{self, Packet, checks};
+use egoist_core::overlay::wire::{self, Network, Packet, checks};
+use egoist_core::overlay::{self, Config, Overlay};
+use egoist_core::record::{self, Piece, Recorder, Recording};
 use egoist_core::sim::faults::Action;
+use egoist_core::sim::{self, Restart, World, address};
 
 /// The files of a target's corpus, name and octets, in the order of their names.
 fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
@@ -16,6 +22,61 @@ fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     files.sort();
     assert!(files.len() >= 12, "{target}: the corpus has {} files", files.len());
     files.into_iter().map(|file| (file.clone(), std::fs::read(file).unwrap())).collect()
+}
+
+/// The recordings of the nodes of a small overlay under faults: with `EGOIST_BLESS=1` the corpora that are made of them are
+/// written anew.
+fn recorded(seed: u64) -> Vec<Vec<u8>> {
+    let tapes = Rc::new(RefCell::new(Vec::new()));
+    let mut world = World::new(sim::Config::default(), |_: usize, _: usize| 5_000, Seed::from_u64(seed));
+    for node in 0..4 {
+        let shelf = Rc::clone(&tapes);
+        world.add(move |boot| {
+            let tape = Rc::new(RefCell::new(Vec::new()));
+            shelf.borrow_mut().push(Rc::clone(&tape));
+            let mut config = Config::new(boot.seed, Network::new("law").unwrap(), boot.address);
+            config.bootstraps = vec![address(0)];
+            Recorder::<Overlay, _>::new(config, move |piece: Piece| piece.seal(&mut tape.borrow_mut()))
+                .unwrap()
+        });
+        world.start(node, Time::from_millis(100));
+    }
+    world.run_until(Time::from_secs(10), |_, _, _| ());
+    world.restart((seed % 4) as usize, Restart::Keeping);
+    world.run_until(Time::from_secs(15), |_, _, _| ());
+    drop(world);
+    tapes.take().into_iter().map(|tape| tape.take()).collect()
+}
+
+/// A node's inputs as far as so many octets go.
+fn inputs(recording: &[u8]) -> Vec<u8> {
+    let mut octets = record::checks::inputs_of(&Recording::read(recording).unwrap());
+    octets.truncate(6_000);
+    octets
+}
+
+/// An entry's own octets, without what frames it.
+fn entry(recording: &[u8], number: usize) -> Vec<u8> {
+    let recording = Recording::read(recording).unwrap();
+    let (mut octets, mut at) = (recording.entries().octets(), 0);
+    loop {
+        let length = usize::from(octets[0]) | usize::from(octets[1]) << 8 | usize::from(octets[2]) << 16;
+        if at == number {
+            return octets[4..4 + length].to_vec();
+        }
+        (octets, at) = (&octets[8 + length..], at + 1);
+    }
+}
+
+fn bless(target: &str, files: impl Iterator<Item = Vec<u8>>) {
+    if std::env::var_os("EGOIST_BLESS").is_none() {
+        return;
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+    std::fs::create_dir_all(&folder).unwrap();
+    for (octets, number) in files.zip(0..) {
+        std::fs::write(folder.join(format!("{number:02}")), octets).unwrap();
+    }
 }
 
 fn replay(target: &str, check: fn(&[u8])) {
@@ -53,6 +114,19 @@ fn control_request() {
 #[test]
 fn configuration() {
     replay("configuration", egoist_mio::checks::configuration);
+}
+
+#[test]
+fn overlay_node() {
+    bless("overlay_node", (1..4).flat_map(recorded).map(|recording| inputs(&recording)));
+    replay("overlay_node", overlay::checks::any_inputs);
+}
+
+#[test]
+fn recordings() {
+    let entries = (1..4).flat_map(recorded).zip((0..).step_by(7));
+    bless("recordings", entries.map(|(recording, number)| entry(&recording, number)));
+    replay("recordings", record::checks::recording);
 }
 
 #[test]

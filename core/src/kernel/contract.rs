@@ -40,7 +40,7 @@ pub struct Port(pub u16);
 ///   What waits for [`Input::Flushed`] or a timer does not count. A driver that sleeps exactly that long is right.
 /// - A machine woken later than it asked puts its deadlines for the *absence* of something off by the lateness.
 /// - After `handle`, no whole frame is left in a connection's buffer unless [`Output::Reading`] turned reading off.
-/// - After [`Output::Done`] it says nothing more. It has closed every connection before.
+/// - After [`Output::Done`] it says nothing more, whatever it is told before the driver has taken that.
 ///
 /// What it needs of the driver:
 ///
@@ -51,7 +51,8 @@ pub struct Port(pub u16);
 ///   the buffer is presented again, even if nothing arrived.
 /// - Answers, ends and ticks come within stated times: [`Patience`](super::Patience). Answers to [`Output::Store`] come in the
 ///   order in which they were asked for.
-/// - After [`Output::Done`] it is told nothing more, of connections that are still being closed neither.
+/// - Once the driver has taken [`Output::Done`] it tells nothing more, of connections that are still being closed neither;
+///   what is open by then it breaks off.
 ///
 /// [`Checked`](super::Checked) holds a driver to that.
 pub trait Machine {
@@ -443,7 +444,7 @@ pub enum Output<E> {
     },
     /// Tell the user.
     Event(E),
-    /// The machine has ended: it has closed its connections, has nothing more to say, and wants no input.
+    /// The machine has ended. What it has closed is still written; it wants no input any more.
     Done,
 }
 

@@ -38,7 +38,7 @@ fn network() -> Network {
     Network::new("law").unwrap_or_else(|_| unreachable!("a valid name"))
 }
 
-fn specimen(seed: u64) -> Config {
+pub(super) fn specimen(seed: u64) -> Config {
     Config {
         id: Some(OWN),
         k: 2,

@@ -64,6 +64,8 @@
 pub mod addresses;
 mod bootstraps;
 mod budget;
+#[cfg(feature = "sim")]
+pub mod checks;
 mod config;
 pub mod database;
 mod event;

@@ -176,7 +176,7 @@ impl<'a> Given<'a> {
     }
 
     /// Where the octets belong that go to the end of the entry.
-    const fn tail(&mut self) -> Option<&mut &'a [u8]> {
+    pub(super) const fn tail(&mut self) -> Option<&mut &'a [u8]> {
         match self {
             Given::Received { new: tail, .. }
             | Given::Datagram { bytes: tail, .. }

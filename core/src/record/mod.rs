@@ -64,6 +64,8 @@
 //! assert_eq!((replay.machine().n, said.len()), (41, 2));
 //! ```
 
+#[cfg(feature = "sim")]
+pub mod checks;
 mod digest;
 mod entry;
 pub(crate) mod octets;

@@ -174,7 +174,7 @@ fn poll_timeout_is_now_or_later<M: Lawful>(case: &Case<M>) {
 }
 
 /// Law 5: an output names only what is open: nothing is sent or done to a connection after `Close` or `Closed`, it is
-/// closed at most once, and no ticket is used twice. A machine that has ended has closed all, and says nothing more.
+/// closed at most once, and no ticket is used twice. A machine that has ended says nothing more.
 fn outputs_name_what_is_open<M: Lawful>(case: &Case<M>) {
     if let Err((step, what)) = trace::names_what_is_open(&trace::record(&case.script, case.bench())) {
         case.broken("5 (outputs name what is open)", step, &what);

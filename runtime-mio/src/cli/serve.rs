@@ -56,10 +56,7 @@ impl std::fmt::Display for Beginning {
 
 /// Bits from the operating system, from which everything random in a node follows.
 pub(crate) fn draw_seed() -> Outcome<Seed> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed)
-        .map_err(|e| Failure::new(format!("the operating system gives no random bits ({e})")))?;
-    Ok(Seed(seed))
+    egoist_mio::seed().map_err(|e| Failure::new(format!("the operating system gives no random bits ({e})")))
 }
 
 /// Sockets of strangers and peers where so many files may be open: what is left is for control clients and the state.

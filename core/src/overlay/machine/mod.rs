@@ -410,8 +410,10 @@ impl Machine for Overlay {
     fn handle(&mut self, now: Time, input: Input<'_>) {
         debug_assert!(now >= self.now, "time went back");
         self.now = self.now.max(now);
-        self.input(input);
-        self.conclude();
+        if !self.life.is_over() {
+            self.input(input);
+            self.conclude();
+        }
     }
 
     fn command(&mut self, now: Time, command: Command) -> Result<Reply, Refusal> {

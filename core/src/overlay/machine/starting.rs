@@ -59,6 +59,11 @@ impl Life {
         }
     }
 
+    /// Whether nothing follows any more.
+    pub(super) const fn is_over(self) -> bool {
+        matches!(self, Life::Over(_))
+    }
+
     /// Who the node is or was.
     pub(super) fn identity(self) -> Option<Me> {
         if let Life::Ending(me) | Life::Over(me) = self { me } else { self.me() }

@@ -74,7 +74,7 @@ impl Named {
             Output::Datagram { .. } | Output::Event(_) => true,
             Output::Done => {
                 self.done = true;
-                self.open.is_empty()
+                true
             }
         }
     }
@@ -86,9 +86,7 @@ pub(super) fn names_what_is_open<C, E: Debug>(trace: &Trace<'_, C, E>) -> Result
         if named.allows(output) {
             Ok(())
         } else {
-            Err(format!(
-                "{output:?} names what is closed, or was used before, or comes before or after an end"
-            ))
+            Err(format!("{output:?} names what is closed, or was used before, or comes after the end"))
         }
     })
 }

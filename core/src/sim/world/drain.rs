@@ -43,7 +43,7 @@ impl<M: Machine> World<M> {
             Output::Scan { ticket, prefix, after } => {
                 self.disk_job(node, ticket, Disk::Scan { prefix, after });
             }
-            Output::Done => self.nodes[node].done = true,
+            Output::Done => self.end(node),
         }
     }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::super::net::address;
 use super::super::slab::Key;
 use super::super::tally::Kind;
-use super::super::tcp::{EndState, Segment, Side};
+use super::super::tcp::{Conn, EndState, Segment, Side};
 use super::{Boot, Condition, Delivery, Disk, Event, Node, World, short};
 use crate::kernel::{Input, Loaded, Machine, Page, Scanned, StoreError, Time, scan};
 
@@ -169,6 +169,19 @@ impl<M: Machine> World<M> {
         }
         (n.wanted, n.scheduled, n.tick) = (u64::MAX, u64::MAX, n.tick.wrapping_add(1));
         ran
+    }
+
+    /// A machine has ended: what it left open is broken off, and what it closed is still written.
+    pub(super) fn end(&mut self, node: usize) {
+        self.nodes[node].done = true;
+        for key in self.conns.keys() {
+            for side in Side::BOTH {
+                let closing = |c: &Conn| matches!(c.end(side).state, EndState::Closing { .. });
+                if !self.conns.get(key).is_some_and(closing) {
+                    self.leave(key, side, node);
+                }
+            }
+        }
     }
 
     /// The process of an end is gone, and the host says so to the other end.

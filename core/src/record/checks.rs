@@ -1,0 +1,145 @@
+//! What must hold whatever the octets: for fuzzers, and for tests of machines from outside.
+
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use alloc::string::ToString as _;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::time::Duration;
+
+use bytes::BytesMut;
+use serde::Serialize;
+
+use super::entry::{Entry, Given, write_given, write_start};
+use super::octets::{take, write};
+use super::{Piece, Recordable, Recorder, Recording, Replay};
+use crate::kernel::{ConnId, Input, Machine, Time};
+
+/// Inputs that are made of one lot of octets: what comes behind is left out.
+const MOST: usize = 4_096;
+
+/// What a recording's reader makes of any octets, as a recording and as one entry's own: nothing, or what is written as it
+/// was.
+///
+/// # Panics
+/// It is written otherwise.
+pub fn recording(octets: &[u8]) {
+    if let Ok(recording) = Recording::read(octets) {
+        let good = recording.entries().map_while(Result::ok);
+        good.for_each(|entry| drop(entry.given.to_string()));
+    }
+    let Some(entry) = Entry::read(0, octets) else { return };
+    let mut again = BytesMut::new();
+    let written =
+        write_start(&mut again, entry.at, entry.before).and_then(|()| write_given(&mut again, entry.given));
+    assert!(written.is_ok(), "what was read can be written");
+    assert_eq!(Entry::read(0, &again), Some(entry), "what was read is written as it was");
+}
+
+/// Gives a machine the inputs and commands that the octets mean, such too as no driver would give, but for time, which does
+/// not go back; records that, and repeats it.
+///
+/// # Panics
+/// The machine does, or it does something else when it is given the same again.
+pub fn any_inputs<M: Recordable>(setup: M::Setup, octets: &[u8]) {
+    let tape = Rc::new(RefCell::new(Vec::new()));
+    let kept = Rc::clone(&tape);
+    let sink = move |piece: Piece| piece.seal(&mut kept.borrow_mut());
+    let Ok(machine) = Recorder::<M, _>::new(setup, sink) else { return };
+    let mut feeder = Feeder { machine, now: Time::ZERO, buffers: BTreeMap::new() };
+    let mut rest = octets;
+    for _ in 0..MOST {
+        let Some((&how, after)) = rest.split_first() else { break };
+        rest = after;
+        let Some(given) = next(&mut rest) else { break };
+        feeder.give::<M>(how, given);
+    }
+    drop(feeder);
+    let tape = tape.borrow();
+    let recording = Recording::read(&tape).expect("a recording was written");
+    let mut replay = Replay::<M>::new(recording).expect("the machine can be built again");
+    while replay.step(|_| ()).expect("the same inputs give the same outputs").is_some() {}
+}
+
+/// The next thing to give: as a recording holds it, and behind it, where there is a tail, its length and its octets.
+fn next<'a>(rest: &mut &'a [u8]) -> Option<Given<'a>> {
+    let mut given: Given<'a> = take(rest)?;
+    if let Some(tail) = given.tail() {
+        let length: u16 = take(rest)?;
+        let (octets, after) = rest.split_at_checked(usize::from(length))?;
+        (*tail, *rest) = (octets, after);
+    }
+    Some(given)
+}
+
+/// How much later something is given than what was before, by the low bits of an octet.
+const STEPS: [Duration; 8] = [
+    Duration::ZERO,
+    Duration::from_micros(1),
+    Duration::from_millis(1),
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(20),
+    Duration::from_secs(600),
+    Duration::from_secs(36_000),
+];
+
+struct Feeder<R> {
+    machine: R,
+    now: Time,
+    buffers: BTreeMap<ConnId, BytesMut>,
+}
+
+impl<R: Machine> Feeder<R> {
+    fn give<M: Recordable<Command = R::Command>>(&mut self, how: u8, given: Given<'_>) {
+        self.now = self.now + STEPS[usize::from(how & 7)];
+        match given {
+            Given::Received { conn, new } => {
+                let bytes = self.buffers.entry(conn).or_default();
+                bytes.extend_from_slice(new);
+                self.machine.handle(self.now, Input::Received { conn, bytes });
+            }
+            Given::Command(_) => {
+                if let Some(command) = given.command::<M>() {
+                    let _ = self.machine.command(self.now, command);
+                }
+            }
+            given => {
+                if let Some(input) = given.input() {
+                    self.machine.handle(self.now, input);
+                }
+            }
+        }
+        if how & 8 == 0 {
+            while self.machine.poll().is_some() {}
+        }
+    }
+}
+
+/// A recording's inputs as octets that [`any_inputs`] makes about the same of: for a corpus.
+///
+/// # Panics
+/// A command refuses to be serialised.
+pub fn inputs_of(recording: &Recording<'_>) -> Vec<u8> {
+    let (mut out, mut last) = (BytesMut::new(), Time::ZERO);
+    for Entry { at, mut given, .. } in recording.entries().map_while(Result::ok) {
+        if given == Given::End {
+            break;
+        }
+        let step = STEPS.iter().rposition(|step| *step <= at.since(last)).unwrap_or(0);
+        last = at;
+        let tail = given.tail().map(core::mem::take);
+        put(&mut out, &u8::try_from(step).unwrap_or(0));
+        put(&mut out, &given);
+        if let Some(tail) = tail {
+            let length = u16::try_from(tail.len()).unwrap_or(u16::MAX);
+            put(&mut out, &length);
+            out.extend_from_slice(&tail[..usize::from(length)]);
+        }
+    }
+    out.to_vec()
+}
+
+fn put(out: &mut BytesMut, value: &impl Serialize) {
+    write(out, value).expect("it was read from octets");
+}
