@@ -150,6 +150,16 @@ mod tests {
         assert_eq!(format!("{} {:?}", Token(255), Token(255)), "00000000000000ff 00000000000000ff");
     }
 
+    #[cfg(feature = "serde")]
+    #[test]
+    fn an_id_is_text_where_people_read_it() {
+        let id = NodeId(0xab << 120 | 1);
+        let json = serde_json::to_string(&id).unwrap();
+        assert_eq!(json, "\"ab000000000000000000000000000001\"");
+        assert_eq!(serde_json::from_str::<NodeId>(&json).unwrap(), id);
+        assert!(serde_json::from_str::<NodeId>("\"ab\"").is_err());
+    }
+
     #[test]
     fn an_id_has_32_hexadecimal_digits_and_no_sign() {
         let id = "ab000000000000000000000000000001";
