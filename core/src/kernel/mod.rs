@@ -115,6 +115,8 @@ mod outputs;
 mod pacing;
 mod page;
 mod random;
+#[cfg(feature = "serde")]
+pub mod readable;
 mod round_trip;
 mod scope;
 mod seen;

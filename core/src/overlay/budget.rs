@@ -53,7 +53,7 @@ impl Default for Budgets {
 
 /// Which budget a peer has passed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
 pub enum Budget {
     /// [`Budgets::frames`].
     Frames,
@@ -72,7 +72,7 @@ impl Budget {
 
 /// What was done about a peer over its budget.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
 pub enum Measure {
     /// It is not read from until its bucket has come up again.
     Slowed,

@@ -6,7 +6,6 @@ use core::time::Duration;
 
 /// A node's identity, 16 octets, written as 32 hexadecimal digits. It is not an address: a node keeps it when it moves.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct NodeId(pub u128);
 
 impl fmt::Display for NodeId {
@@ -31,6 +30,36 @@ impl FromStr for NodeId {
     fn from_str(s: &str) -> Result<Self, IdError> {
         let digits = s.len() == 32 && s.bytes().all(|b| b.is_ascii_hexdigit());
         if digits { u128::from_str_radix(s, 16).map(NodeId).map_err(|_| IdError) } else { Err(IdError) }
+    }
+}
+
+/// Digits in formats for people, a number in others.
+#[cfg(feature = "serde")]
+mod serial {
+    use alloc::borrow::Cow;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::NodeId;
+
+    impl Serialize for NodeId {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            if serializer.is_human_readable() {
+                serializer.collect_str(self)
+            } else {
+                self.0.serialize(serializer)
+            }
+        }
+    }
+
+    impl<'de> Deserialize<'de> for NodeId {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            if !deserializer.is_human_readable() {
+                return u128::deserialize(deserializer).map(NodeId);
+            }
+            Cow::<str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        }
     }
 }
 
@@ -122,6 +151,16 @@ mod tests {
         let key = Key { incarnation: 3, sequence: 14 };
         assert_eq!(format!("{key} {key:?}"), "3.14 3.14");
         assert_eq!(format!("{} {:?}", Token(255), Token(255)), "00000000000000ff 00000000000000ff");
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn an_id_is_text_where_people_read_it() {
+        let id = NodeId(0xab << 120 | 1);
+        let json = serde_json::to_string(&id).unwrap();
+        assert_eq!(json, "\"ab000000000000000000000000000001\"");
+        assert_eq!(serde_json::from_str::<NodeId>(&json).unwrap(), id);
+        assert!(serde_json::from_str::<NodeId>("\"ab\"").is_err());
     }
 
     #[test]
