@@ -106,3 +106,44 @@ fn tables() -> [Table; 2] {
 fn parses<T: FromStr<Err: Display>>(text: &str) -> Result<(), String> {
     text.parse::<T>().map(drop).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    /// Texts of a few of these, in any order.
+    fn of(parts: &'static [&'static str]) -> impl Strategy<Value = String> {
+        prop::collection::vec(prop::sample::select(parts), 0..24).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_no_request_or_read_back(
+            text in of(&["{", "}", "[", "]", ",", ":", "\"", "\"id\"", "\"do\"", "\"with\"", "\"ok\"", "\"error\"",
+                "\"event\"", "\"code\"", "\"message\"", "{\"id\":1,\"do\":\"a.b\"", "1", "-0", "1e9", "null", "\\u0000", "\n"]),
+        ) {
+            super::control_request(text.as_bytes());
+        }
+
+        #[test]
+        fn any_file_is_refused_or_read_back(
+            text in of(&["network", "listen", "records", "shares", "[bounds]", "bounds.", " = ", "'a'", "\"\\n\"", "7", "1.5",
+                "nan", "[", "]", ", ", "{", "}", "'127.0.0.1:1'", "\n", "\r\n", "# x", "'\''", "\"\"\"\n", "true"]),
+        ) {
+            super::configuration(text.as_bytes());
+        }
+
+        #[test]
+        fn good_files_are_read_back(
+            network in ".{0,30}", ports in prop::collection::vec(any::<u16>(), 0..4),
+            records in any::<u32>(), shares in prop::collection::vec(any::<f64>(), 0..4),
+        ) {
+            let listen: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+            let text = format!(
+                "network = {}\nlisten = {}\n[bounds]\nrecords = {records}\nshares = {}\n",
+                toml::Value::from(network), toml::Value::from(listen), toml::Value::from(shares),
+            );
+            super::configuration(text.as_bytes());
+        }
+    }
+}

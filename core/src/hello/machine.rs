@@ -227,7 +227,7 @@ impl Hello {
         }
         self.book.clear();
         self.left = true;
-        self.out.push(Output::Done);
+        self.out.done();
         Reply::Left { peers }
     }
 }

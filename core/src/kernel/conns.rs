@@ -100,7 +100,7 @@ impl Deadline for Due {
 /// let closed = Input::Closed { conn, why: Closed::ByPeer };
 /// let Some(News::Ended(ended)) = conns.handle(Time::ZERO, &mut out, closed) else { unreachable!() };
 /// assert_eq!((ended.state, ended.why.what), ("greeting", "closed by the peer"));
-/// assert!(conns.is_idle());
+/// assert!(conns.is_empty() && conns.all_closed());
 /// ```
 #[derive(Clone, Debug)]
 pub struct Conns<T, D = SocketAddr, S = Plain> {
@@ -228,9 +228,10 @@ impl<T, D, S: Seal + Default> Conns<T, D, S> {
         self.open.is_empty()
     }
 
-    /// Whether nothing is open, dialled, or closed and not yet reported so: a machine that ends can end.
-    pub fn is_idle(&self) -> bool {
-        self.lines.is_empty() && self.dials.is_empty()
+    /// Whether the driver was told to close every connection: a machine that ends may say [`Output::Done`] then, and not
+    /// before.
+    pub fn all_closed(&self) -> bool {
+        self.lines.values().all(|line| line.phase == Phase::Closing)
     }
 
     /// What waits on an open connection.

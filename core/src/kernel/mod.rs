@@ -2,7 +2,7 @@
 //!
 //! | for | part |
 //! |---|---|
-//! | the contract | [`Machine`], and [`Checked`], which holds a driver to it |
+//! | the contract | [`Machine`]; [`Checked`], which holds a driver to it; [`Scope`] for two machines in one; [`Page`] for drivers that answer scans |
 //! | what a machine wants done | [`Outputs`]: the queue behind `poll`, and its tickets |
 //! | connections | [`Conns`]: the table, what waits on each, closing, dials; with one [`Outbox`] each, [`Pacing`] for peers that want it, and an [`Arena`] to write frames in |
 //! | time | [`Time`], [`Deadlines`] that know lateness and when to wake, over exact [`Timers`] |

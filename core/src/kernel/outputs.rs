@@ -25,6 +25,7 @@ use super::{Class, Output, Port, StoreOp, Ticket, Time, Until};
 pub struct Outputs<E> {
     queue: VecDeque<Output<E>>,
     last: u64,
+    is_done: bool,
 }
 
 impl<E> Default for Outputs<E> {
@@ -36,7 +37,7 @@ impl<E> Default for Outputs<E> {
 impl<E> Outputs<E> {
     /// Nothing queued; the first ticket is 1.
     pub const fn new() -> Self {
-        Outputs { queue: VecDeque::new(), last: 0 }
+        Outputs { queue: VecDeque::new(), last: 0, is_done: false }
     }
 
     /// The oldest output: what [`Machine::poll`](super::Machine::poll) answers.
@@ -56,7 +57,9 @@ impl<E> Outputs<E> {
 
     /// Queues an output that was made elsewhere, such as one of a machine inside this one.
     pub fn push(&mut self, output: Output<E>) {
-        self.queue.push_back(output);
+        if !self.is_done {
+            self.queue.push_back(output);
+        }
     }
 
     /// A ticket that was never given before.
@@ -82,7 +85,7 @@ impl<E> Outputs<E> {
         self.push(Output::Datagram { port, to, payload, class });
     }
 
-    /// Makes changes durable, all or none.
+    /// Makes changes, all or none.
     pub fn store(&mut self, ops: Vec<StoreOp>, until: Until) -> Ticket {
         let ticket = self.ticket();
         self.push(Output::Store { ticket, ops, until });
@@ -90,10 +93,23 @@ impl<E> Outputs<E> {
     }
 
     /// Reads back a key.
-    pub fn load(&mut self, key: Bytes) -> Ticket {
+    pub fn load(&mut self, key: impl Into<Bytes>) -> Ticket {
         let ticket = self.ticket();
-        self.push(Output::Load { ticket, key });
+        self.push(Output::Load { ticket, key: key.into() });
         ticket
+    }
+
+    /// Reads back the keys that begin with `prefix`, behind `after`.
+    pub fn scan(&mut self, prefix: impl Into<Bytes>, after: Option<Bytes>) -> Ticket {
+        let ticket = self.ticket();
+        self.push(Output::Scan { ticket, prefix: prefix.into(), after });
+        ticket
+    }
+
+    /// The machine has ended: what is pushed from now on is dropped.
+    pub fn done(&mut self) {
+        self.push(Output::Done);
+        self.is_done = true;
     }
 }
 
@@ -102,14 +118,25 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn nothing_follows_the_end() {
+        let mut out = Outputs::new();
+        out.event(1);
+        out.done();
+        out.event(2);
+        out.done();
+        let all: Vec<_> = core::iter::from_fn(|| out.poll()).collect();
+        assert_eq!(all, [Output::Event(1), Output::Done]);
+    }
+
     proptest! {
         #[test]
-        fn outputs_leave_in_order_and_no_ticket_twice(ops in prop::collection::vec(0u8..6, 0..60)) {
+        fn outputs_leave_in_order_and_no_ticket_twice(ops in prop::collection::vec(0u8..8, 0..60)) {
             let (mut out, mut model, mut next) = (Outputs::new(), Vec::new(), 1);
             let to: SocketAddr = "192.0.2.1:1".parse().unwrap();
             for op in ops {
                 let ticket = Ticket(next);
-                next += u64::from(matches!(op, 1..=3));
+                next += u64::from(matches!(op, 1..=3 | 5));
                 match op {
                     0 => { out.event(op); model.push(Output::Event(op)) }
                     1 => {
@@ -117,17 +144,22 @@ mod tests {
                         model.push(Output::Dial { ticket, to, deadline: Time::ZERO });
                     }
                     2 => {
-                        prop_assert_eq!(out.store(Vec::new(), Until::Written), ticket);
-                        model.push(Output::Store { ticket, ops: Vec::new(), until: Until::Written });
+                        let until = Until::Synced;
+                        prop_assert_eq!(out.store(Vec::new(), until), ticket);
+                        model.push(Output::Store { ticket, ops: Vec::new(), until });
                     }
                     3 => {
-                        prop_assert_eq!(out.load(Bytes::from_static(b"key")), ticket);
-                        model.push(Output::Load { ticket, key: Bytes::from_static(b"key") });
+                        prop_assert_eq!(out.load("key"), ticket);
+                        model.push(Output::Load { ticket, key: "key".into() });
                     }
                     4 => {
                         let (port, payload, class) = (Port(3), Bytes::from_static(b"x"), Class::Bulk);
                         out.datagram(port, to, payload.clone(), class);
                         model.push(Output::Datagram { port, to, payload, class });
+                    }
+                    5 => {
+                        prop_assert_eq!(out.scan("k", Some("key".into())), ticket);
+                        model.push(Output::Scan { ticket, prefix: "k".into(), after: Some("key".into()) });
                     }
                     _ => {
                         let first = (!model.is_empty()).then(|| model.remove(0));

@@ -66,6 +66,7 @@ mod serial {
 /// A record's freshness: the incarnation (how often its node has started), then the sequence within it. Compared in
 /// that order, strictly greater wins; nothing wraps.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Key {
     /// Counter of starts, from 1.
     pub incarnation: u32,
@@ -88,6 +89,7 @@ impl fmt::Debug for Key {
 /// What a link costs: its smoothed round trip in microseconds, from 1 to [`Cost::MAX`]. Unmeasured is `None`, never a
 /// huge number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Cost(u32);
 
 impl Cost {
@@ -121,6 +123,7 @@ impl Cost {
 
 /// What a node draws for one link or one probe, so that only who was told it can answer: 16 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Token(pub u64);
 
 impl fmt::Display for Token {
@@ -148,6 +151,16 @@ mod tests {
         let key = Key { incarnation: 3, sequence: 14 };
         assert_eq!(format!("{key} {key:?}"), "3.14 3.14");
         assert_eq!(format!("{} {:?}", Token(255), Token(255)), "00000000000000ff 00000000000000ff");
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn an_id_is_text_where_people_read_it() {
+        let id = NodeId(0xab << 120 | 1);
+        let json = serde_json::to_string(&id).unwrap();
+        assert_eq!(json, "\"ab000000000000000000000000000001\"");
+        assert_eq!(serde_json::from_str::<NodeId>(&json).unwrap(), id);
+        assert!(serde_json::from_str::<NodeId>("\"ab\"").is_err());
     }
 
     #[test]

@@ -131,8 +131,9 @@ impl<P: Protocol> Router<P> {
     /// Tells a client what happens from now on, and first whom it listens to.
     fn monitor(&mut self, host: &Host<MioNet>, responder: Responder) {
         let who = self.desk.who(host.machine(self.key).machine());
-        responder.event(Told::watching(P::NAME, host.now(), &who));
-        self.monitors.join(responder);
+        if let Some(monitor) = self.monitors.join(responder) {
+            monitor.event(Told::watching(P::NAME, host.now(), &who));
+        }
     }
 
     /// What the node tells.

@@ -268,10 +268,11 @@ impl Bench {
                 self.tell(Input::Tick);
             }
         }
+        assert!(self.conns.all_closed() && self.seen.values().all(|seen| seen.closed.is_some()));
         for conn in self.seen.keys().copied().collect::<Vec<_>>() {
             self.closed(conn);
         }
-        assert!(self.conns.is_idle() && self.conns.is_empty());
+        assert!(self.conns.lines.is_empty() && self.conns.is_empty());
     }
 }
 
@@ -314,6 +315,7 @@ fn who_does_not_take_the_last_words_is_cut_off_but_not_for_our_sleep() {
             assert!(conns.send(&mut out, conn, Class::Control, frame(Class::Control, number, 40)).is_ok());
         }
         assert!(conns.close(&mut out, conn, CloseHow::Flush, LEFT).is_some());
+        assert!(conns.is_empty() && !conns.all_closed());
         assert!(
             conns.send(&mut out, conn, Class::Urgent, frame(Class::Urgent, 9, 2)).is_ok(),
             "it is dropped"

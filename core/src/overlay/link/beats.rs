@@ -29,6 +29,7 @@ const TRUSTED_AT_MOST: u32 = 1_200;
 
 /// What carries the beats that are heard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Carrier {
     /// Datagrams to the peer's own port.
     Udp,

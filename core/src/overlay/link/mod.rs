@@ -19,6 +19,7 @@ use crate::kernel::{ConnId, RoundTrip, Time};
 
 /// Whether I chose the other end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Mine {
     /// No.
     No,
@@ -32,6 +33,7 @@ pub enum Mine {
 
 /// Whether the other end chose me.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Theirs {
     /// No.
     No,

@@ -164,6 +164,7 @@ pub struct Listed {
 
 /// Who chose a listed link.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum ListedRole {
     /// `o`: the source.
     Out,

@@ -11,12 +11,14 @@ pub(crate) struct Listeners(Vec<Responder>);
 
 impl Listeners {
     /// One more, unless its client listens already.
-    pub(crate) fn join(&mut self, responder: Responder) {
+    pub(crate) fn join(&mut self, responder: Responder) -> Option<&Responder> {
         self.0.retain(Responder::is_open);
         if self.0.iter().any(|other| other.shares_client_with(&responder)) {
-            return responder.refuse(Refusal::new(codes::BUSY, "this client listens already"));
+            responder.refuse(Refusal::new(codes::BUSY, "this client listens already"));
+            return None;
         }
         self.0.push(responder);
+        self.0.last()
     }
 
     /// Whether nobody listens.

@@ -101,10 +101,10 @@ impl Protocol for Desk {
 fn log(event: &Event) {
     match event {
         Event::PeerUp { id, remote, dialed: false, .. } => {
-            tracing::info!(%remote, %id, "Connection from a peer")
+            tracing::info!(%remote, %id, "Connection from a peer");
         }
         Event::PeerUp { id, remote, dialed: true, .. } => {
-            tracing::info!(%remote, %id, "Connection to a peer")
+            tracing::info!(%remote, %id, "Connection to a peer");
         }
         Event::PeerDown { id, why, .. } => tracing::info!(%id, %why, "Disconnected"),
         Event::SelfFound { addr } => tracing::info!(%addr, "Connected to myself"),

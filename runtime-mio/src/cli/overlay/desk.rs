@@ -108,7 +108,7 @@ impl Protocol for Desk {
             PathRequest::VERB => answer::<PathRequest>(responder, path(node.machine(), with)),
             EchoRequest::VERB => self.ping(node, with, responder),
             SendRequest::VERB => answer::<SendRequest>(responder, send(node, with)),
-            ListenRequest::VERB => self.listeners.join(responder),
+            ListenRequest::VERB => _ = self.listeners.join(responder),
             _ => responder.refuse(unknown_verb(NAME, verb)),
         }
     }

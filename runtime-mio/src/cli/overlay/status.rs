@@ -154,7 +154,11 @@ impl fmt::Display for OverlayStatus {
         writeln!(f, "links     {chosen} chosen, {by_others} chosen by others, rewired {rewired} times")?;
         writeln!(f, "nodes     {} known, {} reachable", self.nodes_known, self.nodes_reachable)?;
         writeln!(f, "cost      {}", units::millis_or_dash(self.cost_ms))?;
-        self.incarnation.map_or(Ok(()), |n| writeln!(f, "started   {n} times with this id"))
+        match self.incarnation {
+            None => Ok(()),
+            Some(1) => writeln!(f, "started   once with this id"),
+            Some(times) => writeln!(f, "started   {times} times with this id"),
+        }
     }
 }
 
