@@ -107,6 +107,16 @@ fn overlay_actions() {
 }
 
 #[test]
+fn control_request() {
+    replay("control_request", egoist_mio::checks::control_request);
+}
+
+#[test]
+fn configuration() {
+    replay("configuration", egoist_mio::checks::configuration);
+}
+
+#[test]
 fn overlay_node() {
     bless("overlay_node", (1..4).flat_map(recorded).map(|recording| inputs(&recording)));
     replay("overlay_node", overlay::checks::any_inputs);

@@ -54,6 +54,7 @@ pub enum Refusal {
 
 /// What a user is told unasked.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// A peer said hello.
     PeerUp {

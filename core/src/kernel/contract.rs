@@ -209,7 +209,7 @@ pub enum Input<'a> {
 
 /// Why a store came to nothing. What it was to change is as before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum StoreError {
     /// The disk is full: it may be tried again, and what was kept can be read.
     #[error("the disk is full")]
@@ -266,7 +266,7 @@ pub enum Closed {
 
 /// Why a dial came to nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum DialError {
     /// Somebody is there and does not listen.
     #[error("the connection was refused: nobody listens there")]
@@ -307,7 +307,7 @@ pub enum CloseHow {
 
 /// Whose doing an end is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
 pub enum Fault {
     /// Nobody's: the connection had served.
     Nobody,

@@ -5,8 +5,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::specimen;
-use crate::kernel::{How, Input, Machine, Output, Port, Rng, Seed, Streams, Time, Wake};
-use crate::overlay::budget::Rate;
+use crate::kernel::{How, Input, Machine, Output, Port, Rate, Rng, Seed, Streams, Time, Wake};
 use crate::overlay::config::{Config, PolicyKind};
 use crate::overlay::database::LinkMode;
 use crate::overlay::event::{Command, Event, Refusal, Reply};
