@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use egoist_core::kernel::Time;
-use egoist_core::overlay::scenario::Scenario;
+use egoist_core::overlay::scenario::{Plan, Scenario};
 use egoist_core::overlay::{LinkMode, Overlay, oracle};
 use egoist_core::sim::{Restart, World};
 
@@ -28,7 +28,7 @@ fn scenario(nodes: usize, seed: u64) -> Scenario {
     Scenario {
         seed,
         joins: (0..nodes).map(|node| Duration::from_millis(500 * node as u64)).collect(),
-        k: 3,
+        plan: Plan { k: 3, ..Plan::default() },
         ..Scenario::calm()
     }
 }

@@ -132,6 +132,10 @@
 //! - **The world.** A `sim::World` runs many of them in simulated time, on any delays, and whatever goes wrong in it goes
 //!   wrong from a seed: `sim::faults::draw` makes up faults, `sim::faults::play` has them happen. With proptest,
 //!   `sim::strategies::actions` draws and shrinks them, and `overlay::wire::strategies` packets.
+//! - **Several protocols.** In a `sim::World` of `sim::AnyMachine`s each node runs a protocol of its own, and keys with
+//!   their types ask and command them.
+//! - **Scenarios.** Say what a node is made from and what must hold (`sim::scenario::Protocol`), and a
+//!   `sim::scenario::Script` runs, is read and written as text, and is made smaller when it fails.
 //! - **The hash.** `sim::Trace` is one number for all that a world did: a refactoring may not change it.
 //! - **The recorder.** An event loop of your own drives a `record::Recorder` as it drives the machine. A
 //!   `record::Replay` without a difference shows that nothing but its inputs went into the machine, and repeats on the
@@ -141,7 +145,7 @@
 //! # #[cfg(feature = "sim")] {
 //! use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 //! use bytes::Bytes;
-//! use egoist_core::kernel::{Class, Input, Machine, Output, Port, Rng, Seed, Streams, Time, Timers, Wake};
+//! use egoist_core::kernel::{Class, How, Input, Machine, Output, Port, Rng, Seed, Streams, Time, Timers, Wake};
 //! use egoist_core::sim::{Config, Trace, World, address, faults, laws};
 //!
 //! /// Says something to one peer each second, and tells the user how often it was spoken to.
@@ -192,8 +196,8 @@
 //! // The laws.
 //! impl laws::Lawful for Beacon {
 //!     fn specimen(_: u64) -> Self { Beacon::new(Time::ZERO, address(1)) }
-//!     fn stream(rng: &mut Rng) -> Vec<u8> { vec![7; rng.index(9)] }
-//!     fn datagram(_: &mut Rng) -> Option<Vec<u8>> { Some(b"here".to_vec()) }
+//!     fn stream(_: How, rng: &mut Rng) -> Vec<u8> { vec![7; rng.index(9)] }
+//!     fn datagram(_: Port, _: &mut Rng) -> Option<Vec<u8>> { Some(b"here".to_vec()) }
 //!     fn command(rng: &mut Rng) -> Option<SocketAddr> { Some(address(rng.index(3))) }
 //! }
 //! laws::laws::<Beacon>(20);

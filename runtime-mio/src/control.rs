@@ -8,7 +8,9 @@
 
 mod client;
 mod clients;
+pub mod codes;
 mod place;
+mod wire;
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, Write as _};
@@ -17,8 +19,8 @@ use std::rc::{Rc, Weak};
 
 use mio::Interest;
 use mio::net::{UnixListener, UnixStream};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::host::Host;
 use crate::net::{MioNet, Ready};
@@ -28,28 +30,10 @@ use client::{Client, READ};
 use clients::{CLIENTS, Clients};
 use place::Place;
 pub use place::is_served;
+pub use wire::{Answer, Body, Refusal, Request, RequestError};
 
 /// Requests of one client that wait for their answers.
 const REQUESTS: usize = 256;
-/// Octets of a request's id, which is kept until the answer.
-const ID: usize = 64;
-/// Commas in a request's line: as many as the longest payload may have.
-const VALUES: usize = 66_000;
-
-/// What a client asks for.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
-pub struct Request {
-    /// The client's name for it, which the answer repeats.
-    #[serde(default)]
-    pub id: Value,
-    /// What to do: `protocol.verb`.
-    #[serde(rename = "do")]
-    pub action: String,
-    /// With what; null if left out.
-    #[serde(default)]
-    pub with: Value,
-}
-
 /// The way to answer one [`Request`], now or later. Dropped without an answer, it says so to the client.
 pub struct Responder {
     id: Value,
@@ -62,14 +46,14 @@ impl Responder {
     /// Answers with a value.
     pub fn ok(mut self, value: impl Serialize) {
         match serde_json::to_value(value) {
-            Ok(value) => self.answer(&json!({ "id": self.id, "ok": value })),
-            Err(error) => self.fail("internal", &error.to_string()),
+            Ok(value) => self.answer(Body::Ok(value)),
+            Err(error) => self.answer(Body::Error(Refusal::new(codes::INTERNAL, error.to_string()))),
         }
     }
 
-    /// Answers that it cannot be done: `code` for programs, `message` for people.
-    pub fn error(mut self, code: &str, message: &str) {
-        self.fail(code, message);
+    /// Answers that it cannot be done.
+    pub fn refuse(mut self, refusal: Refusal) {
+        self.answer(Body::Error(refusal));
     }
 
     /// Sends a line with an event ahead of the answer. Whether the client is still there.
@@ -98,13 +82,9 @@ impl Responder {
         self.client.upgrade().is_some_and(|client| !client.borrow().is_gone())
     }
 
-    fn fail(&mut self, code: &str, message: &str) {
-        self.answer(&error(&self.id, code, message));
-    }
-
-    fn answer(&mut self, line: &Value) {
+    fn answer(&mut self, body: Body) {
         self.answered = true;
-        self.say(&line.to_string());
+        self.say(&line(&Answer { id: self.id.clone(), body }));
     }
 
     fn say(&self, line: &str) -> bool {
@@ -127,7 +107,7 @@ pub fn tell_all(listeners: &mut Vec<Responder>, value: impl Serialize) {
 impl Drop for Responder {
     fn drop(&mut self) {
         if !self.answered {
-            self.fail("unanswered", "the request was dropped");
+            self.answer(Body::Error(Refusal::new(codes::UNANSWERED, "the request was dropped")));
         }
     }
 }
@@ -149,7 +129,8 @@ impl ClientSource {
                 Ok(Some(line)) => self.request(host, &line),
                 Ok(None) => return true,
                 Err(too_long) => {
-                    self.responder(Value::Null).error("bad-request", &too_long.to_string());
+                    let refusal = Refusal::new(codes::BAD_REQUEST, too_long.to_string());
+                    self.responder(Value::Null).refuse(refusal);
                     return false;
                 }
             }
@@ -160,10 +141,13 @@ impl ClientSource {
         if line.is_empty() {
             return;
         }
-        match read(line) {
-            Err(why) => self.responder(Value::Null).error("bad-request", &why),
+        match Request::read(line) {
+            Err(why) => {
+                self.responder(Value::Null).refuse(Refusal::new(codes::BAD_REQUEST, why.to_string()));
+            }
             Ok(request) if Rc::weak_count(&self.client) >= REQUESTS => {
-                self.responder(request.id).error("busy", "too many requests wait for their answers");
+                let refusal = Refusal::new(codes::BUSY, "too many requests wait for their answers");
+                self.responder(request.id).refuse(refusal);
             }
             Ok(request) => {
                 let responder = self.responder(request.id.clone());
@@ -175,25 +159,6 @@ impl ClientSource {
     fn responder(&self, id: Value) -> Responder {
         let (client, clients) = (Rc::downgrade(&self.client), Rc::clone(&self.clients));
         Responder { id, client, clients, answered: false }
-    }
-}
-
-/// A request within its bounds; if not, why.
-fn read(line: &[u8]) -> Result<Request, String> {
-    // Each value in memory takes as much as some dozens of octets of the line.
-    if memchr::memchr_iter(b',', line).count() > VALUES {
-        return Err(format!("a request has at most {VALUES} values"));
-    }
-    if !line.trim_ascii_start().starts_with(b"{") {
-        return Err("a request is an object".to_owned());
-    }
-    let request: Request = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-    match &request.id {
-        Value::Null => Ok(request),
-        // Others are kept as the nearest that a float can be.
-        Value::Number(id) if id.is_u64() || id.is_i64() => Ok(request),
-        Value::String(id) if id.len() <= ID => Ok(request),
-        _ => Err(format!("an id is a whole number of 64 bits, or a text of at most {ID} octets")),
     }
 }
 
@@ -238,11 +203,14 @@ impl ControlListener {
 /// What a client is told for whom there is no place.
 fn turned_away() -> String {
     let message = format!("{CLIENTS} clients are connected, and each waits for something");
-    format!("{}\n", error(&Value::Null, "busy", &message))
+    let body = Body::Error(Refusal::new(codes::BUSY, message));
+    line(&Answer { id: Value::Null, body }) + "\n"
 }
 
-fn error(id: &Value, code: &str, message: &str) -> Value {
-    json!({ "id": id, "error": { "code": code, "message": message } })
+/// An answer's line, without its end.
+fn line(answer: &Answer) -> String {
+    // Only a map with keys that are no text could not be written.
+    serde_json::to_string(answer).unwrap_or_default()
 }
 
 impl Source<MioNet> for ControlListener {

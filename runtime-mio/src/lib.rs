@@ -1,8 +1,12 @@
 //! A mio event loop that drives any [`egoist_core::kernel::Machine`] on real sockets: several at once, of any kinds.
 //!
 //! The feature `cli`, a default, is for the program `egoist`: who embeds the loop leaves it out. The feature `control` adds
-//! the control socket, and `record` what a recorder writes to: `flight`.
+//! the control socket, `record` what a recorder writes to: `flight`, and `configuration` reads configuration files.
 
+#[cfg(all(feature = "configuration", feature = "control"))]
+pub mod checks;
+#[cfg(feature = "configuration")]
+pub mod configuration;
 mod connection;
 #[cfg(feature = "control")]
 pub mod control;

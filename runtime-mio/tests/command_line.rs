@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use egoist_mio::control::{Request, Responder};
+use egoist_mio::control::{Refusal, Request, Responder};
 use egoist_mio::{Driver, Handle};
 use program::{Running, answer, command, egoist, failure};
 use serde_json::{Value, json};
@@ -60,11 +60,11 @@ fn respond(request: &Request, responder: Responder, mut stop: impl FnMut()) {
     };
     match request.action.as_str() {
         "overlay.ping" if crowded && ASKED.fetch_add(1, Ordering::Relaxed) == 1 => {
-            responder.error("busy", "a queue on the way is full");
+            responder.refuse(Refusal::new("busy", "a queue on the way is full"));
         }
         "overlay.ping" if crowded => responder.ok(with(json!({"rtt_ms": 1.5}))),
         "overlay.path" | "overlay.ping" | "overlay.send" if !known => {
-            responder.error("unknown-node", "no such node is known");
+            responder.refuse(Refusal::new("unknown-node", "no such node is known"));
         }
         "overlay.ping" => responder.ok(with(json!({"rtt_ms": 1.5}))),
         "overlay.send" => {
@@ -78,11 +78,11 @@ fn respond(request: &Request, responder: Responder, mut stop: impl FnMut()) {
             }
             responder.ok(json!({}));
         }
-        "overlay.leave" => {
+        "node.leave" => {
             responder.ok(node);
             stop();
         }
-        other => responder.error("unknown-verb", &format!("'{other}' is not known")),
+        other => responder.refuse(Refusal::new("unknown-verb", format!("'{other}' is not known"))),
     }
 }
 
@@ -189,7 +189,7 @@ fn a_node_answers() {
         (1, "egoist: no such node is known: beef: 'egoist routes' lists all nodes\n")
     );
     let (code, said) = failure(base.path(), &["status", "--control", control]);
-    assert_eq!((code, said.starts_with("egoist: 'overlay.status' is not known: ")), (1, true));
+    assert_eq!((code, said.starts_with("egoist: 'node.status' is not known: ")), (1, true));
 
     assert_eq!(ask(&["leave"]), "127.0.0.1:61300 3f2a2233 has left\n");
     drop(node);

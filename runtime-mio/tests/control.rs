@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use egoist_core::kernel::{Checked, Port};
-use egoist_mio::control::Responder;
+use egoist_mio::control::{Refusal, Responder};
 use egoist_mio::{Driver, Handle, Setup};
 use machines::{Echo, Puppet, Seen};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ fn serve(path: &Path) -> Driver {
             match request.action.as_str() {
                 "add" => match request.with.as_array() {
                     Some(terms) => answer.ok(terms.iter().filter_map(Value::as_i64).sum::<i64>()),
-                    None => answer.error("bad-argument", "add needs an array"),
+                    None => answer.refuse(Refusal::new("bad-argument", "add needs an array")),
                 },
                 "where" => answer.ok(host.local_addr(echo)),
                 "later" => _ = host.after(Duration::from_millis(5), move |_| answer.ok("now")),

@@ -3,9 +3,9 @@
 mod machines;
 
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use egoist_core::kernel::{Checked, CloseHow, Closed, Output, Time};
+use egoist_core::kernel::{Checked, CloseHow, Output, Time};
 use egoist_mio::{Driver, Key, Setup};
 use machines::{Puppet, Seen, close, dial, send};
 
@@ -24,14 +24,21 @@ fn tell(driver: &mut Driver, puppet: Key<Checked<Puppet>>, output: Output<(Time,
     driver.command(puppet, output).unwrap();
 }
 
+/// Turns until `done`, for ten seconds at most.
+fn until(driver: &mut Driver, mut done: impl FnMut(&mut Driver) -> bool) {
+    let start = Instant::now();
+    while !done(driver) {
+        assert!(start.elapsed() < Duration::from_secs(10), "it never happens");
+        driver.turn(Some(Duration::from_millis(20))).unwrap();
+    }
+}
+
 /// Two puppets with a connection between them.
 fn pair(driver: &mut Driver) -> [Key<Checked<Puppet>>; 2] {
     let [a, b] = [(); 2].map(|()| add(driver, &local()));
     let to = driver.local_addr(b).unwrap();
     tell(driver, a, dial(1, to, Time::from_secs(60)));
-    while driver.machine(b).machine().seen.is_empty() || driver.machine(a).machine().seen.is_empty() {
-        driver.turn(Some(Duration::from_millis(20))).unwrap();
-    }
+    until(driver, |d| [a, b].iter().all(|key| !d.machine(*key).machine().seen.is_empty()));
     [a, b]
 }
 
@@ -71,12 +78,7 @@ fn a_machine_that_is_removed_leaves_the_others_alone() {
         "listener, datagram socket, connection, and a dial if it was begun"
     );
     assert!(!somebody_listens(at));
-    let closed = |driver: &Driver| {
-        driver.machine(b).machine().seen.iter().any(|seen| matches!(seen, Seen::Closed(_, Closed::Broken)))
-    };
-    while !closed(&driver) {
-        driver.turn(Some(Duration::from_millis(20))).unwrap();
-    }
+    until(&mut driver, |d| d.machine(b).machine().seen.iter().any(|seen| matches!(seen, Seen::Closed(..))));
     assert!(driver.has_ended(a) && !driver.has_ended(b));
 }
 

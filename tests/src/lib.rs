@@ -4,6 +4,7 @@ pub mod cuts;
 pub mod namespaces;
 pub mod probing;
 pub mod processes;
+pub mod scenarios;
 pub mod terrain;
 
 /// The examples of the README.

@@ -107,6 +107,21 @@ fn overlay_actions() {
 }
 
 #[test]
+fn control_request() {
+    replay("control_request", egoist_mio::checks::control_request);
+}
+
+#[test]
+fn configuration() {
+    replay("configuration", egoist_mio::checks::configuration);
+}
+
+#[test]
+fn hello() {
+    replay("hello", egoist_core::hello::checks::node);
+}
+
+#[test]
 fn overlay_node() {
     bless("overlay_node", (1..4).flat_map(recorded).map(|recording| inputs(&recording)));
     replay("overlay_node", overlay::checks::any_inputs);
@@ -124,7 +139,7 @@ fn overlay_actions_has_every_fault() {
     let scenarios: Vec<Scenario> =
         corpus("overlay_actions").iter().map(|(_, octets)| Scenario::decoded(octets)).collect();
     let word = |action: &Action| action.to_string().split(' ').next().map(str::to_owned);
-    let words: BTreeSet<String> = scenarios.iter().flat_map(|s| &s.faults).filter_map(word).collect();
+    let words: BTreeSet<String> = scenarios.iter().flat_map(Scenario::faults).filter_map(word).collect();
     let all = [
         "block",
         "bursts",

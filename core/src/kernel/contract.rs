@@ -215,7 +215,7 @@ pub enum Input<'a> {
 /// Why a store came to nothing. What it was to change is as before, or, should the disk have failed to sync what was
 /// written, changed all the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum StoreError {
     /// The disk is full: it may be tried again, and what was kept can be read.
     #[error("the disk is full")]
@@ -272,7 +272,7 @@ pub enum Closed {
 
 /// Why a dial came to nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum DialError {
     /// Somebody is there and does not listen.
     #[error("the connection was refused: nobody listens there")]
@@ -313,7 +313,7 @@ pub enum CloseHow {
 
 /// Whose doing an end is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
 pub enum Fault {
     /// Nobody's: the connection had served.
     Nobody,

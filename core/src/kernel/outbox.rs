@@ -89,17 +89,25 @@ impl<T> Outbox<T> {
 
     /// The next frame that the driver may have now: the most urgent class first.
     pub fn pop(&mut self) -> Option<(Class, Bytes)> {
+        self.pop_as(0, |frame| frame)
+    }
+
+    /// Likewise, as what `seal` makes of it, which is longer by `overhead` octets at most. That is what is in flight.
+    pub fn pop_as(&mut self, overhead: usize, seal: impl FnOnce(Bytes) -> Bytes) -> Option<(Class, Bytes)> {
         let class = [Class::Urgent, Class::Control, Class::Bulk]
             .into_iter()
             .find(|class| !self.queues[*class as usize].is_empty())?;
         let queue = &mut self.queues[class as usize];
         let len = queue.front()?.0.len();
-        if self.in_flight > 0 && self.in_flight + len > self.bounds.in_flight {
+        if self.in_flight > 0 && self.in_flight + len + overhead > self.bounds.in_flight {
             return None;
         }
-        self.in_flight += len;
         *(if class == Class::Bulk { &mut self.bulk } else { &mut self.control }) -= len;
-        queue.pop_front().map(|(frame, _)| (class, frame))
+        let (frame, _) = queue.pop_front()?;
+        let sealed = seal(frame);
+        debug_assert!(sealed.len() <= len + overhead, "a frame was sealed into more than it said");
+        self.in_flight += sealed.len();
+        Some((class, sealed))
     }
 
     /// The driver wrote `n` octets.

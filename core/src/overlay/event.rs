@@ -95,7 +95,7 @@ pub enum Refusal {
 
 /// Why a node cannot go on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum FatalError {
     /// What is stored is not what a node stores.
     #[error("the node's state is damaged: remove it to start as a new node")]
@@ -116,7 +116,7 @@ pub enum FatalError {
 
 /// Why a payload did not arrive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Loss {
     /// A node on the way knows no route, or its neighbour is gone.
     #[error("unreachable")]
@@ -131,7 +131,7 @@ pub enum Loss {
 
 /// What a user is told unasked.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Event {
     /// The node has an identity and begins to join.
     Started {
@@ -183,6 +183,7 @@ pub enum Event {
         /// Who sent it.
         from: NodeId,
         /// What.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::kernel::readable::octets"))]
         payload: Bytes,
     },
     /// An echo came back.
@@ -192,8 +193,13 @@ pub enum Event {
         /// By whom.
         from: NodeId,
         /// How long it took.
+        #[cfg_attr(
+            feature = "serde",
+            serde(rename = "after_ms", serialize_with = "crate::kernel::readable::millis")
+        )]
         after: Duration,
         /// What came back.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::kernel::readable::octets"))]
         payload: Bytes,
     },
     /// A payload of ours did not arrive.

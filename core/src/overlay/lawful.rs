@@ -17,7 +17,7 @@ use super::wire::{
     Registration, Removal, Role, Sum, Teardown, UnknownLine, Update, Upt, Way, Word, emit_data,
     emit_datagram,
 };
-use crate::kernel::{Rng, Seed};
+use crate::kernel::{How, Port, Rng, Seed};
 use crate::sim::laws::Lawful;
 
 /// So few peers that they meet themselves, each other and the specimen.
@@ -252,11 +252,11 @@ impl Lawful for Overlay {
         Overlay::new(config).unwrap_or_else(|error| unreachable!("{error}"))
     }
 
-    fn stream(rng: &mut Rng) -> Vec<u8> {
+    fn stream(_: How, rng: &mut Rng) -> Vec<u8> {
         stream(rng)
     }
 
-    fn datagram(rng: &mut Rng) -> Option<Vec<u8>> {
+    fn datagram(_: Port, rng: &mut Rng) -> Option<Vec<u8>> {
         Some(datagram(rng))
     }
 
@@ -302,15 +302,14 @@ mod tests {
 
     #[test]
     fn the_laws_are_asked_of_every_word() {
-        let said = words(Overlay::stream);
+        let said = words(stream);
         for word in [
             "ASK", "DAT", "HB", "LNK", "NACK", "NET", "NEW", "PING", "PONG", "REG", "RMV", "SUM", "TRD",
             "UPT",
         ] {
             assert!(said.get(word).is_some_and(|n| *n > 300), "{word}: {said:?}");
         }
-        let sent = |rng: &mut Rng| Overlay::datagram(rng).expect("a datagram");
-        let said = words(sent);
+        let said = words(datagram);
         for word in ["DAT", "HB", "PING", "PONG"] {
             assert!(said.get(word).is_some_and(|n| *n > 300), "{word}: {said:?}");
         }

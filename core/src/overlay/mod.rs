@@ -97,8 +97,9 @@ mod window;
 pub mod wire;
 pub mod wiring;
 
+pub use crate::kernel::Rate;
 pub use bootstraps::BootstrapError;
-pub use budget::{Budget, Budgets, Measure, Rate};
+pub use budget::{Budget, Budgets, Measure};
 pub use config::{
     AddressFault, BOOTSTRAPS_LIMIT, Bounds, CHOICES_LIMIT, Config, ConfigError, Periods, PolicyKind,
 };

@@ -6,7 +6,6 @@ use core::time::Duration;
 
 /// A node's identity, 16 octets, written as 32 hexadecimal digits. It is not an address: a node keeps it when it moves.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct NodeId(pub u128);
 
 impl fmt::Display for NodeId {
@@ -34,9 +33,40 @@ impl FromStr for NodeId {
     }
 }
 
+/// Digits in formats for people, a number in others.
+#[cfg(feature = "serde")]
+mod serial {
+    use alloc::borrow::Cow;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::NodeId;
+
+    impl Serialize for NodeId {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            if serializer.is_human_readable() {
+                serializer.collect_str(self)
+            } else {
+                self.0.serialize(serializer)
+            }
+        }
+    }
+
+    impl<'de> Deserialize<'de> for NodeId {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            if !deserializer.is_human_readable() {
+                return u128::deserialize(deserializer).map(NodeId);
+            }
+            Cow::<str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        }
+    }
+}
+
 /// A record's freshness: the incarnation (how often its node has started), then the sequence within it. Compared in
 /// that order, strictly greater wins; nothing wraps.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Key {
     /// Counter of starts, from 1.
     pub incarnation: u32,
@@ -59,6 +89,7 @@ impl fmt::Debug for Key {
 /// What a link costs: its smoothed round trip in microseconds, from 1 to [`Cost::MAX`]. Unmeasured is `None`, never a
 /// huge number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Cost(u32);
 
 impl Cost {
@@ -92,6 +123,7 @@ impl Cost {
 
 /// What a node draws for one link or one probe, so that only who was told it can answer: 16 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Token(pub u64);
 
 impl fmt::Display for Token {
@@ -119,6 +151,16 @@ mod tests {
         let key = Key { incarnation: 3, sequence: 14 };
         assert_eq!(format!("{key} {key:?}"), "3.14 3.14");
         assert_eq!(format!("{} {:?}", Token(255), Token(255)), "00000000000000ff 00000000000000ff");
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn an_id_is_text_where_people_read_it() {
+        let id = NodeId(0xab << 120 | 1);
+        let json = serde_json::to_string(&id).unwrap();
+        assert_eq!(json, "\"ab000000000000000000000000000001\"");
+        assert_eq!(serde_json::from_str::<NodeId>(&json).unwrap(), id);
+        assert!(serde_json::from_str::<NodeId>("\"ab\"").is_err());
     }
 
     #[test]

@@ -4,8 +4,7 @@
 //! dropped there with whatever comes next. Nothing tells the sender. So payloads take a share of what a buffer holds at
 //! once, and then only as much as a receiver reads in time.
 
-use super::budget::{Bucket, Rate};
-use crate::kernel::Time;
+use crate::kernel::{Bucket, Rate, Time};
 
 /// What a datagram takes of a socket's buffer beside its octets: about what Linux charges for it.
 const OVERHEAD: usize = 768;

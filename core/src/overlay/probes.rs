@@ -7,10 +7,10 @@ use core::ops::Bound;
 use core::time::Duration;
 
 use super::addresses::{Addresses, Attempt};
-use super::link::{Heard, Smoothed};
+use super::link::Heard;
 use super::names::{Cost, NodeId, Token};
 use super::wire::Pong;
-use crate::kernel::Time;
+use crate::kernel::{RoundTrip, Time};
 
 /// How many newly heard-of nodes are measured at one pulse: a newcomer to an overlay of 490 knows its distances within
 /// four seconds.
@@ -20,7 +20,7 @@ const FRESH_PER_PULSE: usize = 32;
 #[derive(Clone, Debug)]
 pub(super) struct Measured {
     /// The smoothed round trip, once measured.
-    pub rtt: Option<Smoothed>,
+    pub rtt: Option<RoundTrip>,
     /// When it last answered, or was first heard of.
     pub heard: Time,
     /// When it last answered.
@@ -186,7 +186,7 @@ impl Probes {
         peer.heard = now;
         peer.answered = Some(now);
         if when == Heard::InTime {
-            Smoothed::sample(&mut peer.rtt, rtt);
+            RoundTrip::sample(&mut peer.rtt, rtt);
         }
         Answer::Meant(id)
     }
@@ -200,7 +200,7 @@ impl Probes {
     }
 
     /// A link to `id` measured the way, and heard it last at `at`: as good as an answer then.
-    pub(super) fn heard(&mut self, at: Time, id: NodeId, rtt: Option<Smoothed>) {
+    pub(super) fn heard(&mut self, at: Time, id: NodeId, rtt: Option<RoundTrip>) {
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.heard = peer.heard.max(at);
             peer.answered = peer.answered.max(Some(at));
@@ -333,7 +333,7 @@ mod tests {
         send(&mut probes, 3_250, 3);
         assert!(!probes.has_more(id));
         assert_eq!(answered(&mut probes, 3_750, 2, id), Answer::Meant(id));
-        assert_eq!(probes.get(id).unwrap().rtt, Some(Smoothed::first(Duration::from_millis(750))));
+        assert_eq!(probes.get(id).unwrap().rtt, Some(RoundTrip::first(Duration::from_millis(750))));
         assert_eq!(probes.get(id).unwrap().at, Some(at(2)));
         assert!(!probes.is_waiting(id), "the third is not waited for");
         assert_eq!(answered(&mut probes, 3_760, 3, id), Answer::Stray);
@@ -382,7 +382,7 @@ mod tests {
         probes.learn(Time::ZERO, id);
         probes.sent(Time::ZERO, id, Token(1), at(1));
         probes.expire(Time::from_secs(3), Duration::from_secs(3));
-        let rtt = Smoothed::first(Duration::from_millis(9));
+        let rtt = RoundTrip::first(Duration::from_millis(9));
         probes.heard(Time::from_secs(8), id, Some(rtt));
         let known = |probes: &Probes| {
             let peer = probes.get(id).unwrap();

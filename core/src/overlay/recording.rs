@@ -24,8 +24,8 @@ mod tests {
     use serde::Serialize;
 
     use super::*;
-    use crate::kernel::Seed;
-    use crate::overlay::budget::{Budgets, Rate};
+    use crate::kernel::{Rate, Seed};
+    use crate::overlay::budget::Budgets;
     use crate::overlay::config::{Bounds, Periods, PolicyKind};
     use crate::overlay::database::{Limits, LinkMode};
     use crate::overlay::event::Command;

@@ -10,9 +10,8 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
 
-use super::link::Smoothed;
 use super::names::NodeId;
-use crate::kernel::Time;
+use crate::kernel::{RoundTrip, Time};
 
 /// Destinations whose windows are kept; the one that was used longest ago goes.
 const WINDOWS: usize = 1_024;
@@ -65,7 +64,7 @@ pub(super) struct Window {
     halved: u64,
     /// Something was refused since the last answer: the window is what limits.
     refused: bool,
-    rtt: Option<Smoothed>,
+    rtt: Option<RoundTrip>,
     /// When an answer came last, or the first mark after it was sent.
     heard: Time,
     used: Time,
@@ -138,7 +137,7 @@ impl Window {
     /// A marked payload arrived.
     fn arrived(&mut self, now: Time, number: u64) {
         let Some((mark, answered)) = self.take(now, number) else { return };
-        Smoothed::sample(&mut self.rtt, now.since(mark.at));
+        RoundTrip::sample(&mut self.rtt, now.since(mark.at));
         let since_halved = mark.sent > self.halved;
         if core::mem::take(&mut self.refused) && since_halved {
             self.grow(answered);

@@ -20,7 +20,7 @@ use core::time::Duration;
 
 use self::bench::Bench;
 use self::script::{Script, compose};
-use crate::kernel::{Fault, Input, Machine, Output, Rng, Seed, Streams};
+use crate::kernel::{Fault, How, Input, Machine, Output, Port, Rng, Seed, Streams};
 
 /// A machine that can be held to the laws.
 pub trait Lawful: Machine<Event: Debug + PartialEq, Command: Clone> + Sized {
@@ -30,14 +30,18 @@ pub trait Lawful: Machine<Event: Debug + PartialEq, Command: Clone> + Sized {
     /// Octets of a connection that may be unflushed at the driver, for law 7; a specimen with a smaller bound says so.
     const IN_FLIGHT: usize = 64 << 10;
 
+    /// On how many ports the machine listens: each gets connections, and datagrams.
+    const PORTS: u16 = 1;
+
     /// A machine at [`Time::ZERO`](crate::kernel::Time::ZERO), the same for the same seed. Small bounds and short periods are met sooner.
     fn specimen(seed: u64) -> Self;
 
-    /// The bytes of one connection, as a good peer or a bad one sends them.
-    fn stream(rng: &mut Rng) -> Vec<u8>;
+    /// The bytes of one connection that came to be in this way, as a good peer or a bad one sends them: who connects to a
+    /// listener may speak another language there than at the next, and who is dialled one of its own.
+    fn stream(how: How, rng: &mut Rng) -> Vec<u8>;
 
-    /// A datagram, good or bad; `None` if the machine has no use for any.
-    fn datagram(_rng: &mut Rng) -> Option<Vec<u8>> {
+    /// A datagram for a port, good or bad; `None` if the machine has no use for any there.
+    fn datagram(_port: Port, _rng: &mut Rng) -> Option<Vec<u8>> {
         None
     }
 

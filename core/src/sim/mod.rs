@@ -2,7 +2,7 @@
 //!
 //! A [`World`] runs any [`Machine`](crate::kernel::Machine) on an emulated network: delays from a [`Matrix`] (measured
 //! ones, or the built-in [`cities`]) and jitter. Everything follows from one seed, so that a run can be repeated to the
-//! byte. It knows no protocol.
+//! byte. It knows no protocol, and has nodes of several in it where its machines are [`AnyMachine`]s.
 //!
 //! What can go wrong, each from the seed, free while unused, and counted in a [`Tally`] when it took effect:
 //!
@@ -18,7 +18,8 @@
 //! | drivers | oversleep; wake before it is time |
 //! | several at once | those with most connections killed; nodes that come and go by traces |
 //!
-//! [`faults`] makes a small language of them, which a seed, proptest and a fuzzer speak alike.
+//! [`faults`] makes a small language of them, which a seed, proptest and a fuzzer speak alike. [`scenario`] has them happen to
+//! nodes of any protocol that says what must hold afterwards, and makes what fails smaller.
 //! [`laws`] holds a machine to the contract on which such a driver relies.
 //!
 //! ```
@@ -66,8 +67,10 @@ mod counters;
 pub mod faults;
 pub mod laws;
 mod matrix;
+mod mixed;
 mod net;
 mod queue;
+pub mod scenario;
 mod slab;
 #[cfg(any(test, feature = "strategies"))]
 pub mod strategies;
@@ -82,6 +85,7 @@ mod world;
 pub use abode::Sockets;
 pub use counters::Counters;
 pub use matrix::{Matrix, MatrixError, Sites, Unit};
+pub use mixed::{AnyEvent, AnyMachine, NodeKey};
 pub use net::{BASE_PORT, Delays, Jitter, address, address_of, elsewhere, node_at};
 pub use tally::{Kind, Tally};
 pub use trace::Trace;

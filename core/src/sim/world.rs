@@ -55,7 +55,8 @@ pub struct Config {
 
 impl Default for Config {
     /// No jitter and no loss, windows of 256 KiB, 256 datagrams of backlog, one port, a millisecond for the disk and 20
-    /// microseconds for a write alone, the patience of a common system (a quarter of an hour), and one time for all.
+    /// microseconds for a write alone, the patience of the loop of `egoist-mio` (20 s; a system left to itself waits a quarter
+    /// of an hour), and one time for all.
     fn default() -> Self {
         Config {
             jitter: Jitter::None,
@@ -65,7 +66,7 @@ impl Default for Config {
             ports: 1,
             disk: Duration::from_millis(1),
             write: Duration::from_micros(20),
-            patience: Duration::from_secs(15 * 60),
+            patience: Duration::from_secs(20),
             clocks: Duration::ZERO,
         }
     }
@@ -389,11 +390,16 @@ impl<M: Machine> World<M> {
 
     /// Gives a machine a command; `None` if it does not run.
     pub fn command(&mut self, node: usize, command: M::Command) -> Option<Result<M::Reply, M::Refusal>> {
+        self.ask(node, |machine, now| machine.command(now, command))
+    }
+
+    /// Has a machine answer, and takes what comes of it; `None` if it does not run.
+    pub(super) fn ask<A>(&mut self, node: usize, what: impl FnOnce(&mut M, Time) -> A) -> Option<A> {
         if self.nodes[node].condition != Condition::Running {
             return None;
         }
         let now = self.shown(node);
-        let answer = self.nodes[node].machine.as_mut()?.command(now, command);
+        let answer = what(self.nodes[node].machine.as_mut()?, now);
         self.drain(node);
         Some(answer)
     }

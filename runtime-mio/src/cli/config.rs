@@ -1,5 +1,6 @@
-//! `egoist config`, and the configuration file: a TOML file whose keys are the long flags with `_` for `-`. What the
-//! file says takes the place of the defaults, so that flags go before it and `--help` shows what holds.
+//! `egoist config`, and the configuration file: a TOML file whose keys are the long flags with `_` for `-`. The keys of
+//! the overlay are at the top and in tables of their own, those of another protocol in the table of its name. What the file
+//! says takes the place of the defaults, so that flags go before it and `--help` shows what holds.
 
 use std::any::TypeId;
 use std::path::{Path, PathBuf};
@@ -7,13 +8,13 @@ use std::path::{Path, PathBuf};
 use clap::builder::OsStr;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Parser};
+use egoist_mio::configuration::{self, About, Fault, Key, Setting, Table, Takes};
 use serde_json::{Map, Number, Value};
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
 
 use super::failure::{Failure, Outcome, what_and_tip};
+use super::overlay::settings::Settings;
+use super::router::{Known, PROTOCOLS};
 use super::session::Session;
-use super::settings::{Bounds, Pace, Periods, Place, Wiring};
 use super::text;
 use super::verb::Verb;
 
@@ -28,22 +29,7 @@ pub(crate) struct ConfigFile {
     pub(crate) config: Option<PathBuf>,
 }
 
-/// Every setting, as a node has it.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Settings {
-    #[command(flatten)]
-    pub(crate) place: Place,
-    #[command(flatten)]
-    pub(crate) wiring: Wiring,
-    #[command(flatten)]
-    pub(crate) periods: Periods,
-    #[command(flatten)]
-    pub(crate) pace: Pace,
-    #[command(flatten)]
-    pub(crate) bounds: Bounds,
-}
-
-/// Print the configuration that a node would run with, as a TOML file for --config
+/// Print the configuration that nodes would run with, each protocol's, as a TOML file for --config
 #[derive(Parser, Debug)]
 #[command(
     name = "config",
@@ -61,191 +47,138 @@ pub(crate) struct Config {
 impl Verb for Config {
     fn run(self, matches: &ArgMatches, session: &mut Session<'_>) -> Outcome {
         self.settings.place.check()?;
-        if session.json { session.json_line(&as_json(matches)) } else { session.text(&as_toml(matches)) }
+        let file = self.file.config.as_deref().map(File::read).transpose()?;
+        let in_force = InForce { matches, file };
+        if session.json { session.json_line(&in_force.as_json()) } else { session.text(&in_force.as_toml()) }
     }
 }
 
-/// A table of the file and its keys; the top of the file has no name.
-struct Section {
-    table: Option<&'static str>,
-    keys: Vec<Arg>,
+/// A table of the file and its keys, which are a protocol's; the top of the file has no name.
+pub(crate) struct Section {
+    /// The table's name.
+    pub(crate) table: Option<&'static str>,
+    /// Its keys, as flags.
+    pub(crate) keys: Vec<Arg>,
 }
 
-/// The file's tables in the order in which they are written.
-fn sections() -> [Section; 4] {
-    fn keys<A: Args>() -> Vec<Arg> {
-        let mut command = A::augment_args(Command::new("keys"));
-        command.build();
-        let ours = command.get_arguments().filter(|arg| !matches!(arg.get_id().as_str(), "help" | "version"));
-        ours.cloned().collect()
+impl Section {
+    /// The table of this name, with those keys.
+    pub(crate) fn new(table: impl Into<Option<&'static str>>, keys: Vec<Arg>) -> Self {
+        Section { table: table.into(), keys }
     }
-    let periods = keys::<Periods>().into_iter().chain(keys::<Pace>()).collect();
-    [
-        Section { table: None, keys: keys::<Place>() },
-        Section { table: Some("wiring"), keys: keys::<Wiring>() },
-        Section { table: Some("periods"), keys: periods },
-        Section { table: Some("bounds"), keys: keys::<Bounds>() },
-    ]
+
+    /// Whether it has a key.
+    #[cfg(test)]
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.keys.iter().any(|arg| arg.get_id() == key)
+    }
 }
 
-/// `program` with the values of the file at `path` for defaults.
-///
-/// # Errors
-/// The file cannot be read, is no TOML, has a key that nothing knows or a value that its key cannot have.
-pub(crate) fn apply(program: Command, path: &Path) -> Outcome<Command> {
-    let text = text::read(path, LONGEST).map_err(|e| {
-        Failure::io("cannot read the configuration", path.display(), &e)
-            .try_this("'egoist config' prints one to begin with")
-    })?;
-    let file = File { path, text: &text };
-    let values = file.values()?;
-    Ok(program.mut_subcommands(|mut command| {
-        for (key, value) in &values {
+/// The flags of `A`, as keys.
+pub(crate) fn keys<A: Args>() -> Vec<Arg> {
+    let mut command = A::augment_args(Command::new("keys"));
+    command.build();
+    let ours = command.get_arguments().filter(|arg| !matches!(arg.get_id().as_str(), "help" | "version"));
+    ours.cloned().collect()
+}
+
+/// The file's tables in the order in which they are written, each with the protocol that it is about.
+fn sections() -> Vec<(&'static str, Section)> {
+    let of = |known: &Known| {
+        let name = known.name;
+        (known.sections)().into_iter().map(move |section| (name, section))
+    };
+    PROTOCOLS.iter().flat_map(of).collect()
+}
+
+/// A configuration file, read and checked.
+pub(crate) struct File {
+    path: PathBuf,
+    sections: Vec<(&'static str, Section)>,
+    settings: Vec<Setting>,
+}
+
+impl File {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// It cannot be read, is no TOML, has a key that nothing knows or a value that its key cannot have.
+    pub(crate) fn read(path: &Path) -> Outcome<Self> {
+        let text = text::read(path, LONGEST).map_err(|e| {
+            Failure::io("cannot read the configuration", path.display(), &e)
+                .try_this("'egoist config' prints one to begin with")
+        })?;
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Outcome<Self> {
+        let sections = sections();
+        let tables: Vec<Table> = sections.iter().map(|(_, section)| table(section)).collect();
+        let settings = configuration::read(text, &tables).map_err(|fault| refused(path, fault))?;
+        Ok(File { path: path.to_owned(), sections, settings })
+    }
+
+    /// What it says of a protocol's keys.
+    fn of(&self, protocol: &str) -> impl Iterator<Item = &Setting> {
+        self.settings.iter().filter(move |setting| self.sections[setting.table].0 == protocol)
+    }
+
+    /// The place of a protocol's key, as in `egoist.toml line 3`; none where the file does not have it.
+    pub(crate) fn place(&self, protocol: &str, key: &str) -> Option<String> {
+        let setting = self.of(protocol).find(|setting| setting.key == key)?;
+        Some(place(&self.path, setting.line))
+    }
+
+    /// `program` with the file's values for defaults: those of a protocol with a command of its own for what is below
+    /// that, and those of the first protocol for all others.
+    pub(crate) fn apply(&self, program: Command) -> Command {
+        program.mut_subcommands(|command| {
+            let own = PROTOCOLS.iter().skip(1).find(|known| known.name == command.get_name());
+            match own {
+                Some(known) => command.mut_subcommands(|below| self.defaults(known.name, below)),
+                None => self.defaults(PROTOCOLS[0].name, command),
+            }
+        })
+    }
+
+    fn defaults(&self, protocol: &str, mut command: Command) -> Command {
+        for Setting { key, values, .. } in self.of(protocol) {
             if command.get_arguments().any(|arg| arg.get_id() == key.as_str()) {
-                let value = value.iter().map(|v| OsStr::from(v.clone())).collect::<Vec<_>>();
-                command = command.mut_arg(key, |arg| arg.default_values(value));
+                let values: Vec<_> = values.iter().map(|value| OsStr::from(value.clone())).collect();
+                command = command.mut_arg(key, |arg| arg.default_values(values));
             }
         }
         command
-    }))
-}
-
-/// The line of the file at `path` that has `key`, as in `egoist.toml line 3`.
-pub(crate) fn line_of(path: &Path, key: &str) -> Option<String> {
-    let text = text::read(path, LONGEST).ok()?;
-    let root = DeTable::parse(&text).ok()?;
-    let tables = root.get_ref().values().filter_map(|value| value.get_ref().as_table());
-    let keys = [root.get_ref()].into_iter().chain(tables).flat_map(|table| table.keys());
-    let at = keys.filter(|known| known.get_ref() == key).map(|known| known.span().start).next()?;
-    Some(File { path, text: &text }.line(at))
-}
-
-/// A file while it is read.
-struct File<'a> {
-    path: &'a Path,
-    text: &'a str,
-}
-
-impl<'a> File<'a> {
-    /// Each key and its values as text, checked.
-    fn values(&self) -> Outcome<Vec<(String, Vec<String>)>> {
-        let root = DeTable::parse(self.text).map_err(|e| {
-            let start = e.span().map_or(0, |span| span.start);
-            Failure::usage(format!("this is no TOML ({})", e.message())).at(self.line(start))
-        })?;
-        let sections = sections();
-        let mut values = Vec::new();
-        for (key, value) in root.get_ref() {
-            let inner = sections.iter().find(|s| s.table == Some(key.get_ref().as_ref()));
-            match (inner, value.get_ref()) {
-                (Some(section), DeValue::Table(table)) => {
-                    for (key, value) in table {
-                        values.push(self.entry(
-                            &sections,
-                            section,
-                            key.get_ref(),
-                            key.span().start,
-                            value,
-                        )?);
-                    }
-                }
-                (Some(_), _) => {
-                    return Err(self.wrong(
-                        key.span().start,
-                        key.get_ref(),
-                        "is a table",
-                        "write [name] and its keys below",
-                    ));
-                }
-                (None, _) => values.push(self.entry(
-                    &sections,
-                    &sections[0],
-                    key.get_ref(),
-                    key.span().start,
-                    value,
-                )?),
-            }
-        }
-        Ok(values)
-    }
-
-    fn entry(
-        &self,
-        sections: &[Section],
-        section: &Section,
-        key: &str,
-        at: usize,
-        value: &Spanned<DeValue<'a>>,
-    ) -> Outcome<(String, Vec<String>)> {
-        let arg = section.keys.iter().find(|arg| arg.get_id() == key);
-        let arg = arg.ok_or_else(|| self.unknown(sections, section, key, at))?;
-        let texts = texts_of(value.get_ref(), is_list(arg));
-        let texts =
-            texts.map_err(|remedy| self.wrong(value.span().start, key, "cannot have this value", remedy))?;
-        for text in &texts {
-            check(arg, text).map_err(|why| {
-                Failure::usage(format!("'{text}' is no value for {key}"))
-                    .at(self.line(value.span().start))
-                    .try_this(why)
-            })?;
-        }
-        Ok((key.to_owned(), texts))
-    }
-
-    fn unknown(&self, sections: &[Section], section: &Section, key: &str, at: usize) -> Failure {
-        let place =
-            |table: Option<&str>| table.map_or("at the top of the file".to_owned(), |t| format!("in [{t}]"));
-        let failure =
-            Failure::usage(format!("there is no key '{key}' {}", place(section.table))).at(self.line(at));
-        if let Some(other) = sections.iter().find(|s| s.keys.iter().any(|arg| arg.get_id() == key)) {
-            return failure.try_this(format!("it belongs {}", place(other.table)));
-        }
-        let names = section.keys.iter().map(|arg| arg.get_id().as_str());
-        let tables = sections.iter().filter_map(|s| s.table).filter(|_| section.table.is_none());
-        let others = sections.iter().flat_map(|s| s.keys.iter().map(|arg| arg.get_id().as_str()));
-        match nearest(key, names.chain(tables)).or_else(|| nearest(key, others)) {
-            Some(known) => {
-                failure.try_this(format!("did you mean '{known}'? 'egoist config' prints all keys"))
-            }
-            None => failure.try_this("'egoist config' prints all keys"),
-        }
-    }
-
-    fn wrong(&self, at: usize, key: &str, what: &str, remedy: &str) -> Failure {
-        Failure::usage(format!("'{key}' {what}")).at(self.line(at)).try_this(remedy)
-    }
-
-    /// The file and the line of the octet at `at`.
-    fn line(&self, at: usize) -> String {
-        let line = self.text.bytes().take(at).filter(|b| *b == b'\n').count() + 1;
-        format!("{} line {line}", self.path.display())
     }
 }
 
-/// The known name most like `name`, if any is like it.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    const ALIKE: f64 = 0.8;
-    let rated = known.map(|k| (strsim::jaro_winkler(name, k), k)).filter(|(rate, _)| *rate >= ALIKE);
-    rated.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, k)| k)
+fn place(path: &Path, line: usize) -> String {
+    format!("{} line {line}", path.display())
+}
+
+fn refused(path: &Path, fault: Fault) -> Failure {
+    const ALL: &str = "'egoist config' prints all keys";
+    let failure = Failure::usage(fault.what).at(place(path, fault.line));
+    match (fault.about, fault.remedy) {
+        (About::Key, Some(remedy)) => failure.try_this(format!("{remedy} ({ALL})")),
+        (About::Key, None) => failure.try_this(ALL),
+        (_, Some(remedy)) => failure.try_this(remedy),
+        (_, None) => failure,
+    }
+}
+
+/// A section as a file is read against it.
+fn table(section: &Section) -> Table {
+    let key = |arg: &Arg| {
+        let takes = if is_list(arg) { Takes::Many } else { Takes::One };
+        let flag = arg.clone();
+        Key::new(arg.get_id().to_string(), takes, move |text| check(&flag, text))
+    };
+    Table { name: section.table.map(str::to_owned), keys: section.keys.iter().map(key).collect() }
 }
 
 fn is_list(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
-}
-
-/// A value as the command line would have it.
-fn texts_of(value: &DeValue<'_>, list: bool) -> Result<Vec<String>, &'static str> {
-    match value {
-        DeValue::String(text) => Ok(vec![text.clone().into_owned()]),
-        DeValue::Integer(number) if number.radix() == 10 => Ok(vec![number.as_str().to_owned()]),
-        DeValue::Float(number) => Ok(vec![number.as_str().to_owned()]),
-        DeValue::Array(values) if list => {
-            let texts = values.iter().map(|v| texts_of(v.get_ref(), false));
-            texts.collect::<Result<Vec<_>, _>>().map(|texts| texts.into_iter().flatten().collect())
-        }
-        DeValue::Array(_) => Err("give one value, not a list"),
-        _ => Err("give a text in quotes or a decimal number"),
-    }
 }
 
 /// Whether the flag takes the value; if not, why.
@@ -265,20 +198,93 @@ fn values_of(matches: &ArgMatches, arg: &Arg) -> Vec<String> {
     raw.map(|v| v.to_string_lossy().into_owned()).collect()
 }
 
-fn as_toml(matches: &ArgMatches) -> String {
-    let mut text = String::from(
-        "# Configuration of Egoist. Durations: 250ms, 3s, 5m, 1h. Flags go before what is said here.\n\
-         # What is a comment has its default: take the '#' away to set it.\n",
-    );
-    for section in sections() {
-        if let Some(table) = section.table {
-            text.extend(["\n[", table, "]\n"]);
+/// What holds: flags, the file, defaults.
+struct InForce<'a> {
+    matches: &'a ArgMatches,
+    file: Option<File>,
+}
+
+/// A key and the values that it has.
+struct Held<'a> {
+    arg: &'a Arg,
+    values: Vec<String>,
+    /// Whether it has these without a file and a flag.
+    by_default: bool,
+}
+
+impl InForce<'_> {
+    fn held<'a>(&self, protocol: &str, arg: &'a Arg) -> Held<'a> {
+        // The command has the first protocol's flags.
+        let id = arg.get_id().as_str();
+        let flagged = protocol == PROTOCOLS[0].name;
+        let values = if flagged { values_of(self.matches, arg) } else { self.in_file(protocol, arg) };
+        let by_flag = flagged && self.matches.value_source(id) == Some(ValueSource::CommandLine);
+        // What a flag says is meant, whatever it is.
+        let by_default = !by_flag && arg.get_default_values().iter().eq(values.iter().map(String::as_str));
+        Held { arg, values, by_default }
+    }
+
+    fn in_file(&self, protocol: &str, arg: &Arg) -> Vec<String> {
+        let said =
+            self.file.as_ref().and_then(|file| file.of(protocol).find(|s| arg.get_id() == s.key.as_str()));
+        let default = || arg.get_default_values().iter().map(|v| v.to_string_lossy().into_owned()).collect();
+        said.map_or_else(default, |setting| setting.values.clone())
+    }
+
+    fn as_toml(&self) -> String {
+        let mut text = String::from(
+            "# Configuration of Egoist. Durations: 250ms, 3s, 5m, 1h. Flags go before what is said here.\n\
+             # What is a comment has its default: take the '#' away to set it.\n",
+        );
+        for (protocol, Section { table, keys }) in sections() {
+            if let Some(table) = table {
+                text.extend(["\n[", table, "]\n"]);
+            }
+            for arg in &keys {
+                text.extend(["\n", &documentation(arg), &self.held(protocol, arg).toml_line()]);
+            }
         }
-        for arg in &section.keys {
-            text.extend(["\n", &documentation(arg), &toml_line(matches, arg)]);
+        text
+    }
+
+    fn as_json(&self) -> Value {
+        let mut root = Map::new();
+        for (protocol, Section { table, keys }) in sections() {
+            let keys = keys.iter().map(|arg| (arg.get_id().to_string(), self.held(protocol, arg).json()));
+            match table {
+                Some(table) => _ = root.insert(table.to_owned(), Value::Object(keys.collect())),
+                None => root.extend(keys),
+            }
+        }
+        Value::Object(root)
+    }
+}
+
+impl Held<'_> {
+    /// The key and its value; a comment where nothing else is set than the default, so that the file leaves that to
+    /// whoever reads it.
+    fn toml_line(&self) -> String {
+        let key = self.arg.get_id();
+        let written: Vec<_> = self.values.iter().map(|value| toml_scalar(self.arg, value)).collect();
+        let line = match written.as_slice() {
+            [] if is_list(self.arg) => format!("{key} = []"),
+            [] => format!("{key} ="),
+            _ if is_list(self.arg) => format!("{key} = [{}]", written.join(", ")),
+            [value, ..] => format!("{key} = {value}"),
+        };
+        let mark = if self.by_default { "# " } else { "" };
+        format!("{mark}{line}\n")
+    }
+
+    fn json(&self) -> Value {
+        let scalar =
+            |text: &String| number(self.arg, text).map_or_else(|| Value::from(text.as_str()), Value::Number);
+        if is_list(self.arg) {
+            self.values.iter().map(scalar).collect()
+        } else {
+            self.values.first().map_or(Value::Null, scalar)
         }
     }
-    text
 }
 
 fn documentation(arg: &Arg) -> String {
@@ -298,27 +304,6 @@ fn documentation(arg: &Arg) -> String {
     lines.join("\n") + "\n"
 }
 
-/// The key and its value; a comment where nothing else is set than the default, so that the file leaves that to whoever
-/// reads it.
-fn toml_line(matches: &ArgMatches, arg: &Arg) -> String {
-    let (key, values) = (arg.get_id(), values_of(matches, arg));
-    let written: Vec<_> = values.iter().map(|value| toml_scalar(arg, value)).collect();
-    let line = match written.as_slice() {
-        [] if is_list(arg) => format!("{key} = []"),
-        [] => format!("{key} ="),
-        _ if is_list(arg) => format!("{key} = [{}]", written.join(", ")),
-        [value, ..] => format!("{key} = {value}"),
-    };
-    let mark = if is_default(matches, arg, &values) { "# " } else { "" };
-    format!("{mark}{line}\n")
-}
-
-/// Whether a key has the value that it has without a file and a flag. What a flag says is meant, whatever it is.
-fn is_default(matches: &ArgMatches, arg: &Arg, values: &[String]) -> bool {
-    let flag = matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
-    !flag && arg.get_default_values().iter().eq(values.iter().map(String::as_str))
-}
-
 /// The number that a text is to a key whose values are numbers, whatever else it looks like.
 fn number(arg: &Arg, text: &str) -> Option<Number> {
     let kind = arg.get_value_parser().type_id();
@@ -336,32 +321,6 @@ fn toml_scalar(arg: &Arg, text: &str) -> String {
     number(arg, text).map_or_else(|| toml::Value::from(text).to_string(), |number| number.to_string())
 }
 
-fn as_json(matches: &ArgMatches) -> Value {
-    let mut root = Map::new();
-    for section in sections() {
-        let keys = section
-            .keys
-            .iter()
-            .map(|arg| (arg.get_id().to_string(), json_value(arg, &values_of(matches, arg))));
-        match section.table {
-            Some(table) => {
-                root.insert(table.to_owned(), Value::Object(keys.collect()));
-            }
-            None => root.extend(keys),
-        }
-    }
-    Value::Object(root)
-}
-
-fn json_value(arg: &Arg, values: &[String]) -> Value {
-    let scalar = |text: &String| number(arg, text).map_or_else(|| Value::from(text.as_str()), Value::Number);
-    if is_list(arg) {
-        values.iter().map(scalar).collect()
-    } else {
-        values.first().map_or(Value::Null, scalar)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -370,8 +329,7 @@ mod tests {
 
     /// What reading `text` as a file ends in, without its path.
     fn refused(text: &str) -> String {
-        let file = File { path: Path::new("e.toml"), text };
-        file.values().unwrap_err().to_string()
+        File::parse(Path::new("e.toml"), text).err().unwrap().to_string()
     }
 
     #[test]
@@ -392,6 +350,14 @@ mod tests {
             (
                 "[bounds]\nxyzzy = 1",
                 "there is no key 'xyzzy' in [bounds]: e.toml line 2: 'egoist config' prints all keys",
+            ),
+            (
+                "[hello]\npeers = []",
+                "there is no key 'peers' in [hello]: e.toml line 2: did you mean 'peer'?",
+            ),
+            (
+                "peer = 'a.example:1'",
+                "there is no key 'peer' at the top of the file: e.toml line 1: it belongs in [hello]",
             ),
             ("help = true", "there is no key 'help' at the top of the file: e.toml line 1: "),
         ] {
@@ -418,6 +384,11 @@ mod tests {
                 "advertise = ['0.0.0.0:5']",
                 "'0.0.0.0:5' is no value for advertise: e.toml line 1: nobody can dial",
             ),
+            (
+                "[hello]\nping_period = 3",
+                "'3' is no value for ping_period: e.toml line 2: write a number and a unit",
+            ),
+            ("hello = 3", "'hello' is a table: e.toml line 1: write [name]"),
             ("wiring = 3", "'wiring' is a table: e.toml line 1: write [name]"),
             ("[wiring]\nlinks = 'x'", "'x' is no value for links: e.toml line 2: invalid value 'x'"),
             ("\nlisten = ", "this is no TOML ("),
@@ -432,7 +403,11 @@ mod tests {
         Command::new("egoist").subcommand(<Config as clap::CommandFactory>::command())
     }
 
-    fn in_force(program: Command, flags: &[&str]) -> ArgMatches {
+    fn in_force<'a>(matches: &'a ArgMatches, path: Option<&Path>) -> InForce<'a> {
+        InForce { matches, file: path.map(|path| File::read(path).unwrap()) }
+    }
+
+    fn matches_of(program: Command, flags: &[&str]) -> ArgMatches {
         let args = ["egoist", "config"].iter().chain(flags);
         program.try_get_matches_from(args).unwrap().remove_subcommand().unwrap().1
     }
@@ -442,8 +417,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("e.toml");
         fs::write(&path, "bootstrap = ['a.example:1', 'b.example:2']\n[wiring]\nk = 5\neps = 0.05\n[periods]\nremove_period = '10s'").unwrap();
-        let matches = in_force(apply(config(), &path).unwrap(), &["-k", "7"]);
-        let json = as_json(&matches);
+        let matches = matches_of(File::read(&path).unwrap().apply(config()), &["-k", "7"]);
+        let json = in_force(&matches, Some(&path)).as_json();
         assert_eq!(
             json["wiring"],
             serde_json::json!({
@@ -452,8 +427,40 @@ mod tests {
         );
         assert_eq!(json["periods"]["remove_period"], "10s");
         assert_eq!(json["bootstrap"], serde_json::json!(["a.example:1", "b.example:2"]));
-        let matches = in_force(apply(config(), &path).unwrap(), &["--bootstrap", "c.example:3"]);
-        assert_eq!(as_json(&matches)["bootstrap"], serde_json::json!(["c.example:3"]));
+        let matches = matches_of(File::read(&path).unwrap().apply(config()), &["--bootstrap", "c.example:3"]);
+        assert_eq!(
+            in_force(&matches, Some(&path)).as_json()["bootstrap"],
+            serde_json::json!(["c.example:3"])
+        );
+    }
+
+    #[test]
+    fn each_protocol_has_its_own() {
+        let program = || {
+            let hello = <super::super::hello::Hello as clap::CommandFactory>::command();
+            Command::new("egoist").subcommand(hello).subcommand(<Config as clap::CommandFactory>::command())
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("e.toml");
+        fs::write(&path, "[hello]\nping_period = '7s'\n[periods]\nping_period = '8s'").unwrap();
+        let ping_period = |words: &[&str]| {
+            let program = File::read(&path).unwrap().apply(program());
+            let mut matches = program.try_get_matches_from(["egoist"].iter().chain(words)).unwrap();
+            while let Some((_, below)) = matches.remove_subcommand() {
+                matches = below;
+            }
+            matches.get_raw("ping_period").unwrap().next().unwrap().to_owned()
+        };
+        assert_eq!((ping_period(&["hello", "node"]), ping_period(&["config"])), ("7s".into(), "8s".into()));
+        assert_eq!(ping_period(&["hello", "node", "--ping-period=9s"]), "9s");
+        let matches = matches_of(config(), &[]);
+        let (held, default) = (in_force(&matches, Some(&path)), in_force(&matches, None));
+        assert!(held.as_toml().contains("\nping_period = \"7s\"\n"), "{}", held.as_toml());
+        assert_eq!(held.as_json()["hello"]["ping_period"], "7s");
+        assert_eq!(
+            default.as_json()["hello"],
+            serde_json::json!({"dialect": "article", "listen": null, "peer": [], "ping_period": null})
+        );
     }
 
     #[test]
@@ -468,19 +475,19 @@ mod tests {
             "--eps",
             "0.5",
         ];
-        let matches = in_force(config(), &flags);
+        let matches = matches_of(config(), &flags);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("e.toml");
-        fs::write(&path, as_toml(&matches)).unwrap();
-        let again = in_force(apply(config(), &path).unwrap(), &[]);
-        assert_eq!(as_json(&again), as_json(&matches));
-        let defaults = as_toml(&in_force(config(), &[]));
+        fs::write(&path, in_force(&matches, None).as_toml()).unwrap();
+        let again = matches_of(File::read(&path).unwrap().apply(config()), &[]);
+        assert_eq!(in_force(&again, Some(&path)).as_json(), in_force(&matches, None).as_json());
+        let plain = matches_of(config(), &[]);
+        let defaults = in_force(&plain, None).as_toml();
         assert!(defaults.contains("# Between two decisions whom to link to: an epoch (REWIRING_PERIOD) [default: 1m]\n# rewiring_period = \"1m\"\n"), "{defaults}");
         let set = defaults.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
-        assert_eq!(set.collect::<Vec<_>>(), ["[wiring]", "[periods]", "[bounds]"]);
-        assert!(
-            as_toml(&in_force(config(), &["-l", "127.0.0.1:0"])).contains("\nlisten = [\"127.0.0.1:0\"]\n")
-        );
+        assert_eq!(set.collect::<Vec<_>>(), ["[wiring]", "[periods]", "[bounds]", "[hello]"]);
+        let flagged = matches_of(config(), &["-l", "127.0.0.1:0"]);
+        assert!(in_force(&flagged, None).as_toml().contains("\nlisten = [\"127.0.0.1:0\"]\n"));
         assert!(defaults.lines().all(|line| line.chars().count() <= 110), "{defaults}");
     }
 
@@ -499,10 +506,11 @@ mod tests {
                 format!("--id={id}"), format!("--network={network}"), format!("--in-degree-cap={cap}"),
                 format!("-k=0{k}"), format!("--eps={eps:e}"),
             ];
-            let matches = in_force(config(), &flags.each_ref().map(String::as_str));
-            let (text, json) = (as_toml(&matches), as_json(&matches));
-            let values = File { path: Path::new("e.toml"), text: &text }.values().unwrap();
-            let read = |key: &str| values.iter().find(|(known, _)| known == key).unwrap().1[0].clone();
+            let matches = matches_of(config(), &flags.each_ref().map(String::as_str));
+            let in_force = in_force(&matches, None);
+            let (text, json) = (in_force.as_toml(), in_force.as_json());
+            let file = File::parse(Path::new("e.toml"), &text).unwrap();
+            let read = |key: &str| file.of("overlay").find(|setting| setting.key == key).unwrap().values[0].clone();
             prop_assert_eq!((read("id"), read("network"), read("in_degree_cap")), (id.clone(), network.clone(), cap));
             prop_assert_eq!((read("k"), read("eps").parse::<f64>()), (k.to_string(), Ok(eps)));
             prop_assert_eq!((&json["id"], &json["network"]), (&Value::from(id), &Value::from(network)));
@@ -511,22 +519,21 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_that_the_machine_checks_is_a_key() {
-        let sections = sections();
-        for key in super::super::origin::keys() {
-            let known = sections.iter().any(|section| section.keys.iter().any(|arg| arg.get_id() == key));
-            assert!(known, "{key}");
-        }
-    }
-
-    #[test]
     fn a_key_has_a_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("e.toml");
-        fs::write(&path, "network = 'a'\n\n[periods]\n# beats\nheartbeat = '1m'\n").unwrap();
-        let line = |key| line_of(&path, key).map(|line| line.replace(&path.display().to_string(), "e.toml"));
+        fs::write(
+            &path,
+            "network = 'a'\n\n[periods]\n# beats\nheartbeat = '1s'\n[hello]\nping_period = '3s'\n",
+        )
+        .unwrap();
+        let file = File::read(&path).unwrap();
+        let line =
+            |key| file.place("overlay", key).map(|line| line.replace(&path.display().to_string(), "e.toml"));
         assert_eq!(line("network").as_deref(), Some("e.toml line 1"));
         assert_eq!(line("heartbeat").as_deref(), Some("e.toml line 5"));
         assert_eq!(line("k"), None);
+        assert_eq!(line("ping_period"), None, "that is another protocol's");
+        assert!(file.place("hello", "ping_period").unwrap().ends_with("e.toml line 7"));
     }
 }

@@ -4,15 +4,14 @@ use std::fmt;
 
 use clap::{ArgMatches, Parser};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use super::control::Target;
+use super::control::{ANY, Ask, Target};
 use super::failure::{Failure, Outcome};
 use super::session::Session;
 use super::units;
 use super::verb::Verb;
 
-/// Make a running node withdraw from the overlay and end
+/// Make a running node withdraw from its network and end
 #[derive(Parser, Debug)]
 #[command(
     name = "leave",
@@ -29,29 +28,31 @@ pub(crate) struct Leave {
 
 impl Verb for Leave {
     fn run(self, _: &ArgMatches, session: &mut Session<'_>) -> Outcome {
-        leave(&self.target, "overlay.leave", session)
+        let mut client = self.target.connect()?;
+        let report = client.ask(&LeaveRequest {})?;
+        if !client.wait_for_end()? {
+            return Err(Failure::new("the node is leaving and has not ended yet")
+                .at(&report.address)
+                .try_this("see its log"));
+        }
+        session.show(&report)
     }
 }
 
-/// Asks a node to leave, and waits until it has ended.
-///
-/// # Errors
-/// It cannot be reached, or does not end in time.
-pub(crate) fn leave(target: &Target, verb: &str, session: &mut Session<'_>) -> Outcome {
-    let mut client = target.connect()?;
-    let report: LeaveReport = client.ask(verb, json!({}))?;
-    if !client.wait_for_end()? {
-        return Err(Failure::new("the node is leaving and has not ended yet")
-            .at(&report.address)
-            .try_this("see its log"));
-    }
-    session.show(&report)
+/// Asks any node to leave. It answers when it has left, and closes the connection.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct LeaveRequest {}
+
+impl Ask for LeaveRequest {
+    const PROTOCOL: &'static str = ANY;
+    const VERB: &'static str = "leave";
+    type Answer = LeaveReport;
 }
 
-/// A node that leaves: its answer to `overlay.leave`, after which it closes the connection when it has left.
+/// A node that has left.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct LeaveReport {
-    /// Its id, 32 digits.
+    /// Its id; empty if it had none yet.
     pub(crate) id: String,
     /// Where it listened.
     pub(crate) address: String,

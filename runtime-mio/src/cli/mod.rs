@@ -1,39 +1,30 @@
 //! The command line: one file per command, and what they share.
 
-mod bootstrap;
 mod config;
 mod control;
 mod demo;
-mod desk;
 mod disk;
 mod duration;
 mod failure;
 mod hello;
 mod help;
+mod host_port;
 mod jury;
 mod latency;
 mod leave;
-mod listen;
 mod live;
 mod logging;
-mod named;
+mod monitor;
 mod names;
-mod neighbors;
-mod node;
-mod origin;
 mod output;
-mod path;
-mod payload;
-mod ping;
-mod plan;
+mod overlay;
 mod progress;
+mod protocol;
 mod record;
 mod replay;
-mod routes;
-mod send;
+mod router;
 mod serve;
 mod session;
-mod settings;
 mod sim;
 mod stage;
 mod state;
@@ -42,8 +33,6 @@ mod table;
 mod text;
 mod units;
 mod verb;
-mod views;
-mod whereabouts;
 
 use std::env;
 use std::ffi::OsString;
@@ -56,6 +45,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use signal_hook::consts::signal::SIGXFSZ;
 
 use failure::{Failure, Outcome};
+use router::PROTOCOLS;
 use session::Session;
 use verb::{Entry, entry};
 
@@ -66,26 +56,28 @@ fn commands() -> Vec<(&'static str, Vec<Entry>)> {
         (
             "Run",
             vec![
-                entry::<bootstrap::Bootstrap>(),
-                entry::<node::Node>(),
-                entry::<leave::Leave>(),
+                entry::<overlay::bootstrap::Bootstrap>(),
+                entry::<overlay::node::Node>(),
                 entry::<config::Config>(),
-                entry::<hello::Hello>(),
                 entry::<replay::Replay>(),
             ],
         ),
         (
-            "Ask a running node",
+            "Ask a running node of any protocol",
+            vec![entry::<status::Status>(), entry::<monitor::Monitor>(), entry::<leave::Leave>()],
+        ),
+        (
+            "Ask a running node of the overlay",
             vec![
-                entry::<status::Status>(),
-                entry::<neighbors::Neighbors>(),
-                entry::<routes::Routes>(),
-                entry::<path::Path>(),
-                entry::<ping::Ping>(),
-                entry::<send::Send>(),
-                entry::<listen::Listen>(),
+                entry::<overlay::neighbors::Neighbors>(),
+                entry::<overlay::routes::Routes>(),
+                entry::<overlay::path::Path>(),
+                entry::<overlay::ping::Ping>(),
+                entry::<overlay::send::Send>(),
+                entry::<overlay::listen::Listen>(),
             ],
         ),
+        ("Other protocols", PROTOCOLS.iter().filter_map(|known| (known.command)()).collect()),
     ]
 }
 
@@ -134,7 +126,7 @@ fn parse(args: &[OsString]) -> Outcome<ArgMatches> {
     let program = || program(help::columns());
     let matches = matches_of(program())?;
     match file_of(&matches) {
-        Some(path) => matches_of(config::apply(program(), &path)?),
+        Some(path) => matches_of(config::File::read(&path)?.apply(program())),
         None => Ok(matches),
     }
 }
@@ -147,7 +139,8 @@ fn command_in(program: &Command, args: &[OsString]) -> String {
 
 fn file_of(matches: &ArgMatches) -> Option<PathBuf> {
     let (_, of_command) = matches.subcommand()?;
-    of_command.try_get_one::<PathBuf>("config").ok().flatten().cloned()
+    let own = of_command.try_get_one::<PathBuf>("config").ok().flatten().cloned();
+    own.or_else(|| file_of(of_command))
 }
 
 /// The program as clap knows it, its help in so many columns.

@@ -8,7 +8,7 @@ use egoist_core::kernel::Time;
 use egoist_mio::Host;
 use egoist_mio::net::MioNet;
 
-use super::settings::HostPort;
+use super::host_port::HostPort;
 
 /// Between two lookups of a name that was found, at the least.
 const FOUND: Duration = Duration::from_secs(15);

@@ -7,9 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Parser};
-use egoist_core::hello::Hello;
 use egoist_core::kernel::Time;
-use egoist_core::overlay::Overlay;
 use egoist_core::record::{
     Damage, Difference, Entry, Given, Outputs, Recordable, Recording, Refused, Replay as Run, Step, Stop,
 };
@@ -17,6 +15,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::failure::{Failure, Outcome};
+use super::protocol::Protocol;
+use super::router::PROTOCOLS;
 use super::session::Session;
 use super::verb::Verb;
 
@@ -53,29 +53,33 @@ impl Verb for Replay {
         let octets = fs::read(&self.file)
             .map_err(|e| Failure::io("cannot read the recording", self.file.display(), &e))?;
         let recording = Recording::read(&octets).map_err(|damage| self.damaged(damage, 0))?;
-        match recording.head().kind {
-            Overlay::KIND => self.replay::<Overlay>(recording, session),
-            Hello::KIND => self.replay::<Hello>(recording, session),
-            other => Err(Failure::new(format!("this program cannot replay a recording of '{other}'"))
+        let head = recording.head();
+        match PROTOCOLS.iter().find(|known| known.kind == head.kind) {
+            Some(known) => (known.replay)(&self, recording, session),
+            None => Err(Failure::new(format!("this program cannot replay a recording of '{}'", head.kind))
                 .at(self.file.display())
-                .try_this(format!("use the version {} that wrote it", recording.head().version))),
+                .try_this(format!("use the version {} that wrote it", head.version))),
         }
     }
 }
 
 impl Replay {
-    fn replay<M: Shown>(&self, recording: Recording<'_>, session: &mut Session<'_>) -> Outcome {
-        match Run::<M>::new(recording) {
-            Ok(run) => self.repeat(run, recording, session),
-            Err(Refused::Beginning { .. }) if self.print => self.list::<M>(recording, session),
+    /// Repeats what a node of the protocol recorded.
+    ///
+    /// # Errors
+    /// It cannot be repeated, or does something else now.
+    pub(crate) fn replay<P: Protocol>(&self, recording: Recording<'_>, session: &mut Session<'_>) -> Outcome {
+        match Run::<P::Machine>::new(recording) {
+            Ok(run) => self.repeat::<P>(run, recording, session),
+            Err(Refused::Beginning { .. }) if self.print => self.list::<P::Machine>(recording, session),
             Err(refused) => Err(self.refused(refused, recording)),
         }
     }
 
     /// Goes through the recording, printing where asked, and says how it ended.
-    fn repeat<M: Shown>(
+    fn repeat<P: Protocol>(
         &self,
-        mut run: Run<'_, M>,
+        mut run: Run<'_, P::Machine>,
         recording: Recording<'_>,
         session: &mut Session<'_>,
     ) -> Outcome {
@@ -94,7 +98,7 @@ impl Replay {
             said.clear();
             let next = run.upcoming();
             if let Some(next) = next.filter(|_| self.print) {
-                printer.input::<M>(next.number, next.at, &next.given)?;
+                printer.input::<P::Machine>(next.number, next.at, &next.given)?;
             }
             let stepped = catch_unwind(AssertUnwindSafe(|| {
                 run.step(|output| {
@@ -119,7 +123,7 @@ impl Replay {
         if let Some(stop) = stopped {
             return Err(self.stopped(stop, report.inputs, recording));
         }
-        report.state = self.until.map(|_| run.machine().state());
+        report.state = self.until.map(|_| P::state(run.machine()));
         session.show(&report)
     }
 
@@ -140,7 +144,11 @@ impl Replay {
     }
 
     /// Prints the inputs of a recording whose beginning is missing.
-    fn list<M: Shown>(&self, recording: Recording<'_>, session: &mut Session<'_>) -> Outcome {
+    fn list<M: Recordable<Command: Debug>>(
+        &self,
+        recording: Recording<'_>,
+        session: &mut Session<'_>,
+    ) -> Outcome {
         let mut printer = Printer { out: BufWriter::new(&mut *session.out), json: session.json };
         for (listed, entry) in (0..).zip(recording.entries()) {
             let entry = entry.map_err(|damage| self.damaged(damage, listed))?;
@@ -216,30 +224,6 @@ fn point(number: u64, kind: &str, at: Time) -> String {
     format!("input {number} ({kind}, at {at:?})")
 }
 
-/// A protocol whose runs can be shown.
-trait Shown: Recordable<Command: Debug, Event: Debug> {
-    /// What a node looks like at the end of a replay.
-    fn state(&self) -> State;
-}
-
-impl Shown for Overlay {
-    fn state(&self) -> State {
-        let status = self.status();
-        State::Overlay {
-            id: status.id.map(|id| id.to_string()),
-            phase: format!("{:?}", status.phase).to_lowercase(),
-            neighbors: self.neighbors().len(),
-            nodes: self.nodes().iter().filter(|node| Some(node.id) != status.id).count(),
-        }
-    }
-}
-
-impl Shown for Hello {
-    fn state(&self) -> State {
-        State::Hello { id: self.id().to_string(), peers: self.peers().count(), known: self.known().count() }
-    }
-}
-
 /// Writes inputs and outputs, a line each.
 struct Printer<W: Write> {
     out: W,
@@ -247,7 +231,7 @@ struct Printer<W: Write> {
 }
 
 impl<W: Write> Printer<W> {
-    fn input<M: Shown>(&mut self, number: u64, at: Time, given: &Given<'_>) -> Outcome {
+    fn input<M: Recordable<Command: Debug>>(&mut self, number: u64, at: Time, given: &Given<'_>) -> Outcome {
         let command = given.command::<M>().map(|command| format!("command {command:?}"));
         let what = command.unwrap_or_else(|| given.to_string());
         if self.json {
@@ -274,7 +258,7 @@ impl<W: Write> Printer<W> {
 
 /// What a replay without a difference comes to.
 #[derive(Serialize)]
-struct Report {
+struct Report<S> {
     recorded: String,
     version: String,
     inputs: u64,
@@ -288,31 +272,12 @@ struct Report {
     /// Whether they were compared to the octet, or their numbers and lengths alone.
     hashed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<State>,
+    state: Option<S>,
     #[serde(skip)]
     first: Option<Time>,
 }
 
-#[derive(Serialize)]
-#[serde(untagged)]
-enum State {
-    Overlay { id: Option<String>, phase: String, neighbors: usize, nodes: usize },
-    Hello { id: String, peers: usize, known: usize },
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            State::Overlay { id, phase, neighbors, nodes } => {
-                let id = id.as_deref().unwrap_or("no id yet");
-                write!(f, "{id}, {phase}, neighbours {neighbors}, other nodes known {nodes}")
-            }
-            State::Hello { id, peers, known } => write!(f, "{id}, peers {peers}, addresses known {known}"),
-        }
-    }
-}
-
-impl Report {
+impl<S> Report<S> {
     fn new(recording: Recording<'_>) -> Self {
         let head = recording.head();
         Report {
@@ -339,7 +304,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl<S: fmt::Display> fmt::Display for Report<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { recorded, inputs, outputs, .. } = self;
         let span = Time::from_micros(self.micros).as_secs_f64();

@@ -1,34 +1,26 @@
 //! A running node: the machine in the event loop, its control socket, its end.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use egoist_core::kernel::{Machine, Seed, Time};
-use egoist_core::overlay::{
-    AddressFault, BOOTSTRAPS_LIMIT, Command, Config, Event, FatalError, Overlay, Refusal,
-};
-use egoist_core::record::Recorder;
-use egoist_mio::control::{Request, Responder};
-use egoist_mio::flight::Flight;
+use egoist_core::kernel::Seed;
+use egoist_core::record::Recordable;
 use egoist_mio::net::MioNet;
 use egoist_mio::{BindError, Bound, Driver, Host, Key, Setup, State};
 use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 
-use super::desk::Desk;
+use super::disk::Disk;
 use super::failure::{Failure, Outcome};
-use super::named::Named;
-use super::names;
 use super::output;
+use super::protocol::{Member, Protocol};
 use super::record::RecordArgs;
+use super::router::Router;
 use super::session::Session;
-use super::settings::HostPort;
 use super::state::{self, Called, Home, StateArgs, unusable};
 
 /// How long standard output may take until a node's first line finds room in it.
@@ -37,25 +29,27 @@ const FIRST_LINE: Duration = Duration::from_secs(1);
 /// Files that a node opens beside its sockets: control clients, its state, its log, the loop's own.
 const KEPT: usize = 96;
 
-/// A node as it runs: its last inputs are kept.
-pub(crate) type Member = Recorder<Overlay, Flight>;
-
 /// What a node says when it begins.
 #[derive(Serialize)]
 struct Beginning {
+    protocol: &'static str,
     address: SocketAddr,
     more_addresses: Vec<SocketAddr>,
-    network: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<String>,
     state: Option<PathBuf>,
     control: Option<PathBuf>,
 }
 
 impl std::fmt::Display for Beginning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Beginning { address, more_addresses, network, .. } = self;
+        let Beginning { protocol, address, more_addresses, network, .. } = self;
         write!(f, "listening on {address}")?;
         more_addresses.iter().try_for_each(|address| write!(f, " and {address}"))?;
-        write!(f, ", network {network}")?;
+        match network {
+            Some(network) => write!(f, ", network {network}")?,
+            None => write!(f, ", protocol {protocol}")?,
+        }
         self.control.as_ref().map_or(Ok(()), |control| write!(f, ", control socket {}", control.display()))
     }
 }
@@ -108,76 +102,115 @@ impl Ground {
         Ok(Ground { driver, bound, home, addresses })
     }
 
-    /// The first address at which the node listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.addresses[0]
-    }
-
-    /// Where the node's recorder writes to.
+    /// Binds the first of `listen` that is free, as [`take`](Self::take) does.
     ///
     /// # Errors
-    /// The recording cannot be begun.
-    pub(crate) fn flight(&self, record: &RecordArgs) -> Outcome<Flight> {
-        record.flight(self.home.folder.as_deref())
+    /// None is; what is wrong with the last.
+    pub(crate) fn take_first(listen: &[SocketAddr], state: &StateArgs) -> Outcome<Self> {
+        let mut taken = Err(Failure::usage("a node listens somewhere"));
+        for at in listen {
+            taken = Self::take(&[*at], None, state);
+            if taken.is_ok() {
+                break;
+            }
+        }
+        taken
     }
 
-    /// Adds the machine; what it tells goes to `on_event`.
-    pub(crate) fn settle<M: Machine + 'static>(
-        mut self,
-        machine: M,
-        on_event: impl FnMut(&mut Host<MioNet>, M::Event) + 'static,
-    ) -> Settled<M> {
-        let key = self.driver.add(self.bound, machine, on_event);
-        Settled { driver: self.driver, key, home: self.home, addresses: self.addresses }
-    }
-
-    /// Runs a member of the overlay until it has left. Bootstraps given by name are looked up as it runs.
+    /// Runs a node until it has left. What else runs in its loop is begun by `beside`.
     ///
     /// # Errors
-    /// The configuration is none that a node can live by, the recording cannot be
-    /// begun, the control socket cannot be served, the loop fails, or the member's state is lost to it.
-    pub(crate) fn join(
+    /// No machine can be built so, the recording cannot be begun, the control socket cannot be served, the loop fails, or
+    /// the node's state is lost to it.
+    pub(crate) fn live<P: Protocol>(
         self,
-        config: Config,
+        (desk, setup): (P, SetupOf<P>),
         record: &RecordArgs,
-        bootstraps: &[HostPort],
+        beside: impl FnOnce(&mut Host<MioNet>, Key<Member<P::Machine>>),
         session: &mut Session<'_>,
     ) -> Outcome {
-        let named = Named::new(bootstraps);
-        let desk = Rc::new(RefCell::new(Desk::new(&config, named.clone(), Instant::now())));
-        let (heard, asked) = (Rc::clone(&desk), Rc::clone(&desk));
-        let network = config.network.to_string();
-        let sought: Arc<AtomicU64> = Arc::default();
-        let seen = Arc::clone(&sought);
-        let flight = self.flight(record)?;
-        let alarm = flight.alarm();
-        let member = Member::new(config, flight)?;
-        let mut settled = self.settle(member, move |host, event| {
-            match event {
-                Event::Fatal { .. } => alarm.raise(),
-                Event::Seeking => seen.store(host.now().as_micros(), Ordering::Relaxed),
-                _ => {}
-            }
-            heard.borrow_mut().event(host, event);
-        });
-        let key = settled.key;
-        desk.borrow_mut().attend(key);
-        settled.serve(
-            move |host, request, responder| Desk::request(&asked, key, host, request, responder),
-            move |host| leave(host, key),
-        )?;
-        if let Some(folder) = settled.home.folder.clone() {
-            desk.borrow().disk.follow(folder);
-        }
-        names::follow(&mut settled.driver, bootstraps, &Newcomer { key, named, sought });
-        let folder = settled.home.folder.clone().unwrap_or_else(|| PathBuf::from("--no-state"));
-        settled.run(network, session)?;
-        let fatal = desk.borrow().fatal;
-        let lost = |what: FatalError| {
-            let error = settled.driver.state_error(key);
-            error.map_or_else(|| Failure::new(what.to_string()).at(folder.display()), unusable)
+        let Home { folder, control, .. } = &self.home;
+        let beginning = Beginning {
+            protocol: P::NAME,
+            address: self.addresses[0],
+            more_addresses: self.addresses[1..].to_vec(),
+            network: desk.network(),
+            state: folder.clone(),
+            control: control.clone(),
         };
-        fatal.map_or(Ok(()), |what| Err(lost(what)))
+        let mut settled = self.settle((desk, setup), record)?;
+        settled.serve()?;
+        beside(&mut settled.driver, settled.key);
+        announce(&beginning, session)?;
+        settled.driver.run().map_err(|e| Failure::io("the event loop failed", beginning.address, &e))?;
+        settled.lost().map_or(Ok(()), Err)
+    }
+
+    /// Puts a node's machine into the loop.
+    fn settle<P: Protocol>(
+        mut self,
+        (desk, setup): (P, SetupOf<P>),
+        record: &RecordArgs,
+    ) -> Outcome<Settled<P>> {
+        let folder = self.home.folder.clone();
+        let flight = record.flight(folder.as_deref())?;
+        let alarm = flight.alarm();
+        let member = Member::<P::Machine>::new(setup, flight).map_err(|e| Failure::usage(e.to_string()))?;
+        let router = Routed::<P>::default();
+        let heard = Rc::clone(&router);
+        let bound = if desk.wants_wall_time() { self.bound.with_wall_time() } else { self.bound };
+        let key = self.driver.add(bound, member, move |host, event| {
+            routed(&heard, |router| router.event(host, event));
+        });
+        let disk = Disk::default();
+        if let Some(folder) = folder {
+            disk.follow(folder);
+        }
+        let _ = router.set(RefCell::new(Router::new(key, desk, alarm, disk)));
+        Ok(Settled { driver: self.driver, home: self.home, key, router })
+    }
+}
+
+/// A node in its loop.
+struct Settled<P: Protocol> {
+    driver: Driver,
+    home: Home,
+    key: Key<Member<P::Machine>>,
+    router: Routed<P>,
+}
+
+impl<P: Protocol> Settled<P> {
+    /// Answers requests on the control socket, if there is to be one, and ends the node on SIGINT, SIGTERM and SIGHUP.
+    fn serve(&mut self) -> Outcome {
+        let (asked, signalled) = (Rc::clone(&self.router), Rc::clone(&self.router));
+        if let Some(path) = &self.home.control {
+            let ask = move |host: &mut Host<MioNet>, request, responder| {
+                routed(&asked, |router| router.request(host, request, responder));
+            };
+            self.driver.serve_control(path, ask).map_err(|error| unserved(path, &error))?;
+        }
+        let end = move |host: &mut Host<MioNet>| routed(&signalled, |router| router.signalled(host));
+        self.driver.on_signal(end).map_err(|e| Failure::io("cannot wait for signals", "SIGTERM", &e))
+    }
+
+    /// Why the node could not go on, if it could not.
+    fn lost(&self) -> Option<Failure> {
+        let what = self.router.get()?.borrow().lost()?.to_owned();
+        let folder = self.home.folder.clone().unwrap_or_else(|| PathBuf::from("--no-state"));
+        let error = self.driver.state_error(self.key);
+        Some(error.map_or_else(|| Failure::new(what).at(folder.display()), unusable))
+    }
+}
+
+/// What a protocol's machine is built from.
+type SetupOf<P> = <<P as Protocol>::Machine as Recordable>::Setup;
+
+/// A router as the loop's closures share it; it is there before the loop turns.
+type Routed<P> = Rc<OnceCell<RefCell<Router<P>>>>;
+
+fn routed<P: Protocol>(router: &Routed<P>, what: impl FnOnce(&mut Router<P>)) {
+    if let Some(router) = router.get() {
+        what(&mut router.borrow_mut());
     }
 }
 
@@ -220,91 +253,4 @@ fn unbound(error: &BindError) -> Failure {
         io::ErrorKind::AddrNotAvailable => "it is no address of this host: give one with --listen",
         _ => "give another --listen, or port 0 for a free one",
     })
-}
-
-/// A machine in its loop.
-pub(crate) struct Settled<M> {
-    driver: Driver,
-    pub(crate) key: Key<M>,
-    home: Home,
-    addresses: Vec<SocketAddr>,
-}
-
-impl<M: Machine + 'static> Settled<M> {
-    /// The loop, to put more into it.
-    pub(crate) fn host(&mut self) -> &mut Host<MioNet> {
-        &mut self.driver
-    }
-
-    /// Answers requests on the control socket, if there is to be one, and calls `leave` on SIGINT, SIGTERM and SIGHUP.
-    ///
-    /// # Errors
-    /// The socket cannot be bound, or signals not be waited for.
-    pub(crate) fn serve(
-        &mut self,
-        handler: impl FnMut(&mut Host<MioNet>, Request, Responder) + 'static,
-        leave: impl FnOnce(&mut Host<MioNet>) + 'static,
-    ) -> Outcome {
-        if let Some(path) = &self.home.control {
-            self.driver.serve_control(path, handler).map_err(|error| unserved(path, &error))?;
-        }
-        self.driver.on_signal(leave).map_err(|e| Failure::io("cannot wait for signals", "SIGTERM", &e))
-    }
-
-    /// Says where the node is, and runs until it stops.
-    ///
-    /// # Errors
-    /// Standard output cannot be written, or the loop fails.
-    pub(crate) fn run(&mut self, network: String, session: &mut Session<'_>) -> Outcome {
-        let Home { folder: state, control, .. } = &self.home;
-        let (state, control) = (state.clone(), control.clone());
-        let (address, more_addresses) = (self.addresses[0], self.addresses[1..].to_vec());
-        announce(&Beginning { address, more_addresses, network, state, control }, session)?;
-        self.driver.run().map_err(|e| Failure::io("the event loop failed", address, &e))
-    }
-}
-
-/// A member whose bootstraps have names.
-#[derive(Clone)]
-struct Newcomer {
-    key: Key<Member>,
-    named: Named,
-    /// When it last asked a bootstrap, or would have if it knew one, in microseconds.
-    sought: Arc<AtomicU64>,
-}
-
-impl names::Seeker for Newcomer {
-    fn seeks(&self, _: &Host<MioNet>, since: Time) -> bool {
-        self.sought.load(Ordering::Relaxed) > since.as_micros()
-    }
-
-    fn found(&self, host: &mut Host<MioNet>, name: &str, addresses: Vec<SocketAddr>) {
-        let (dialable, others): (Vec<_>, Vec<_>) =
-            addresses.into_iter().partition(|address| AddressFault::of(*address).is_none());
-        if let Some(address) = others.first() {
-            tracing::warn!(name, %address, "a name stands for an address that nobody can dial");
-        }
-        if dialable.is_empty() {
-            return;
-        }
-        self.named.found(name, dialable);
-        let mut addresses = self.named.addresses();
-        addresses.truncate(BOOTSTRAPS_LIMIT);
-        match host.command(self.key, Command::Bootstraps(addresses)) {
-            // One who is leaving needs them no more.
-            Ok(_) | Err(Refusal::NotRunning) => {}
-            Err(refusal) => tracing::warn!(name, "what a name stands for is not taken: {refusal}"),
-        }
-    }
-
-    fn unknown(&self, name: &str, why: &str) {
-        self.named.unknown(name, why);
-    }
-}
-
-/// Begins a graceful end; one who has not started, or left already, just ends.
-fn leave(host: &mut Host<MioNet>, key: Key<Member>) {
-    if host.command(key, Command::Leave).is_err() {
-        host.stop();
-    }
 }

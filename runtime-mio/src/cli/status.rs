@@ -3,12 +3,13 @@
 use std::fmt;
 
 use clap::{ArgMatches, Parser};
-use egoist_core::overlay::BootstrapView;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::Value;
 
-use super::control::Target;
-use super::failure::Outcome;
+use super::control::{ANY, Ask, Target};
+use super::failure::{Failure, Outcome};
+use super::router;
 use super::session::Session;
 use super::units;
 use super::verb::Verb;
@@ -22,7 +23,7 @@ use super::verb::Verb;
   egoist status --node 127.0.0.1:61300    one of several
   egoist status --json
 
-Phases: starting (loads its state), alone (no other node known), joining (no link yet), measuring (the delays to the \
+Of a node of the overlay, phases: starting (loads its state), alone (no other node known), joining (no link yet), measuring (the delays to the \
 others), wired (decides at each epoch), watching (a bootstrap), leaving. \
 The cost is the mean round trip over the overlay to every node reached."
 )]
@@ -33,58 +34,47 @@ pub(crate) struct Status {
 
 impl Verb for Status {
     fn run(self, _: &ArgMatches, session: &mut Session<'_>) -> Outcome {
-        let report: StatusReport = self.target.connect()?.ask("overlay.status", json!({}))?;
-        session.show(&report)
+        let report = self.target.connect()?.ask(&StatusRequest {})?;
+        let protocol = report["protocol"].as_str().unwrap_or_default().to_owned();
+        (router::named(&protocol)?.show_status)(report, session)
     }
+}
+
+/// Asks any node what it is doing.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StatusRequest {}
+
+impl Ask for StatusRequest {
+    const PROTOCOL: &'static str = ANY;
+    const VERB: &'static str = "status";
+    /// A [`StatusReport`] of the node's protocol, which who asks does not know yet.
+    type Answer = Value;
 }
 
 /// What a node says of itself.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub(crate) struct StatusReport {
-    /// Its id, 32 digits; none while it starts.
+pub(crate) struct StatusReport<S> {
+    /// What every node says.
+    #[serde(flatten)]
+    pub(crate) node: NodeReport,
+    /// What those of its protocol say.
+    #[serde(flatten)]
+    pub(crate) own: S,
+}
+
+/// What every node says of itself.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct NodeReport {
+    /// Of which protocol it is.
+    pub(crate) protocol: String,
+    /// What it calls itself; none while it starts.
     pub(crate) id: Option<String>,
     /// Where others reach it.
     pub(crate) address: String,
-    /// The overlay's name.
-    pub(crate) network: String,
-    /// How far it has come.
-    pub(crate) phase: Phase,
-    /// Seconds until it decides again whom to link to; none while it does not decide.
-    pub(crate) next_decision_s: Option<f64>,
-    /// Its policy: `best-response`, `k-random`, `full-mesh`, or `watch` for a bootstrap.
-    pub(crate) policy: String,
-    /// How many neighbours it chooses.
-    pub(crate) k: u32,
-    /// `mutual` or `directed`.
-    pub(crate) links: String,
-    /// The gain below which it does not rewire, as a share of its cost.
-    pub(crate) eps: f64,
-    /// How many it has chosen.
-    pub(crate) out_degree: u32,
-    /// How many have chosen it.
-    pub(crate) in_degree: u32,
-    /// How many decisions since it started changed whom it chooses.
-    pub(crate) rewirings: u64,
-    /// Other nodes in its database that are not absent.
-    pub(crate) nodes_known: u32,
-    /// Those it has a path to.
-    pub(crate) nodes_reachable: u32,
-    /// The mean round trip over the overlay to those, in milliseconds; none while it reaches nobody.
-    pub(crate) cost_ms: Option<f64>,
-    /// How often it has started; none while it starts.
-    pub(crate) incarnation: Option<u32>,
     /// Seconds since it started.
     pub(crate) uptime_s: u64,
     /// The process.
     pub(crate) pid: u32,
-    /// The bootstraps, and how asking each ended.
-    pub(crate) bootstraps: Vec<BootstrapReport>,
-    /// Whether nobody reaches it at its address, though others know it.
-    pub(crate) unreached: bool,
-    /// Addresses that it names and that its host has lost.
-    pub(crate) addresses_gone: Vec<String>,
-    /// Where another node lives under this node's id.
-    pub(crate) twin: Option<String>,
     /// Lines of its log that were lost: standard error could not be written, or not as fast.
     pub(crate) log_lost: u64,
     /// Why its state could not be stored the last time, if that is so: a full disk, say.
@@ -93,188 +83,34 @@ pub(crate) struct StatusReport {
     pub(crate) disk_full: bool,
 }
 
-/// A bootstrap, and how asking it ended the last time.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub(crate) struct BootstrapReport {
-    /// As it was given, by name or address.
-    pub(crate) name: String,
-    /// Where it is; none for a name that stands for no address.
-    pub(crate) address: Option<String>,
-    /// Whether it has been asked.
-    pub(crate) asked: bool,
-    /// Why it told nothing, or its name stands for nothing; none for an answer.
-    pub(crate) error: Option<String>,
-    /// What to do about that.
-    pub(crate) remedy: Option<String>,
-}
-
-impl From<BootstrapView> for BootstrapReport {
-    fn from(view: BootstrapView) -> Self {
-        BootstrapReport {
-            name: view.address.to_string(),
-            address: Some(view.address.to_string()),
-            asked: view.asked,
-            remedy: view.error.as_ref().map(|error| error.remedy().to_owned()),
-            error: view.error.map(|error| error.to_string()),
-        }
+impl<S: Serialize + DeserializeOwned + fmt::Display> StatusReport<S> {
+    /// Shows a node's answer.
+    ///
+    /// # Errors
+    /// It is not what a node of this version answers, or it cannot be written.
+    pub(crate) fn show(report: Value, session: &mut Session<'_>) -> Outcome {
+        let report: Self = serde_json::from_value(report).map_err(|error| {
+            Failure::new(format!("the node's answer cannot be understood ({error})"))
+                .try_this("is it of the same version? compare 'egoist --version'")
+        })?;
+        session.show(&report)
     }
 }
 
-impl fmt::Display for BootstrapReport {
+impl<S: fmt::Display> fmt::Display for StatusReport<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)?;
-        if let Some(address) = self.address.as_ref().filter(|address| **address != self.name) {
-            write!(f, " ({address})")?;
+        let NodeReport { protocol, id, address, uptime_s, pid, .. } = &self.node;
+        writeln!(f, "node      {address}  {}", id.as_deref().unwrap_or("-"))?;
+        writeln!(f, "protocol  {protocol}")?;
+        self.own.fmt(f)?;
+        writeln!(f, "running   {} as process {pid}", units::age(*uptime_s))?;
+        if self.node.log_lost > 0 {
+            writeln!(f, "log       {} lines lost: standard error could not be written", self.node.log_lost)?;
         }
-        match (&self.error, &self.remedy) {
-            (Some(error), Some(remedy)) => write!(f, "  {error}: {remedy}"),
-            _ if self.asked => f.write_str("  answers"),
-            _ => f.write_str("  not asked yet"),
-        }
-    }
-}
-
-/// How far a node has come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Phase {
-    /// It waits for its state.
-    Starting,
-    /// It knows nobody.
-    Alone,
-    /// It knows others and has no link.
-    Joining,
-    /// It has a link and still measures the others.
-    Measuring,
-    /// It decides at each epoch.
-    Wired,
-    /// It only watches, as a bootstrap does.
-    Watching,
-    /// It leaves.
-    Leaving,
-}
-
-impl Phase {
-    fn name(self) -> &'static str {
-        match self {
-            Phase::Starting => "starting",
-            Phase::Alone => "alone",
-            Phase::Joining => "joining",
-            Phase::Measuring => "measuring",
-            Phase::Wired => "wired",
-            Phase::Watching => {
-                "watching, as a bootstrap: it tells newcomers who is there, and nobody routes over it"
-            }
-            Phase::Leaving => "leaving",
-        }
-    }
-}
-
-impl fmt::Display for StatusReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let next = self.next_decision_s.map(|s| format!(", next decision in {s:.1} s")).unwrap_or_default();
-        writeln!(f, "node      {}  {}", self.address, self.id.as_deref().unwrap_or("-"))?;
-        writeln!(f, "network   {}", self.network)?;
-        writeln!(f, "phase     {}{next}", self.phase.name())?;
-        for bootstrap in &self.bootstraps {
-            writeln!(f, "bootstrap {bootstrap}")?;
-        }
-        if self.unreached {
-            writeln!(
-                f,
-                "reached   by nobody at its address: check --advertise, and the firewalls on the way"
-            )?;
-        }
-        for address in &self.addresses_gone {
-            writeln!(
-                f,
-                "gone      {address}, which this host has lost: start the node again with --listen and --advertise as it \
-                 is reached now"
-            )?;
-        }
-        if let Some(twin) = &self.twin {
-            writeln!(f, "conflict  another node lives under this id at {twin}")?;
-        }
-        writeln!(f, "policy    {}, k = {}, {} links, eps {}", self.policy, self.k, self.links, self.eps)?;
-        let [chosen, by_others, rewired] = [self.out_degree.into(), self.in_degree.into(), self.rewirings];
-        writeln!(f, "links     {chosen} chosen, {by_others} chosen by others, rewired {rewired} times")?;
-        writeln!(f, "nodes     {} known, {} reachable", self.nodes_known, self.nodes_reachable)?;
-        writeln!(f, "cost      {}", units::millis_or_dash(self.cost_ms))?;
-        let start = self.incarnation.map_or_else(units::dash, |n| n.to_string());
-        writeln!(f, "running   {} as process {}, start {start}", units::age(self.uptime_s), self.pid)?;
-        if self.log_lost > 0 {
-            writeln!(f, "log       {} lines lost: standard error could not be written", self.log_lost)?;
-        }
-        match &self.state_error {
+        match &self.node.state_error {
             Some(error) => writeln!(f, "state     not stored: {error}"),
-            None if self.disk_full => writeln!(f, "state     cannot be stored: the disk is full"),
+            None if self.node.disk_full => writeln!(f, "state     cannot be stored: the disk is full"),
             None => Ok(()),
         }
-    }
-}
-
-#[cfg(test)]
-pub(crate) fn example() -> StatusReport {
-    StatusReport {
-        id: Some("00112233445566778899aabbccddeeff".into()),
-        address: "127.0.0.1:61300".into(),
-        network: "loopback".into(),
-        phase: Phase::Wired,
-        next_decision_s: Some(12.34),
-        policy: "best-response".into(),
-        k: 3,
-        links: "mutual".into(),
-        eps: 0.01,
-        out_degree: 3,
-        in_degree: 2,
-        rewirings: 9,
-        nodes_known: 15,
-        nodes_reachable: 15,
-        cost_ms: Some(42.123),
-        incarnation: Some(4),
-        uptime_s: 725,
-        pid: 4711,
-        bootstraps: vec![BootstrapReport {
-            name: "boot.example:61223".into(),
-            address: Some("127.0.0.1:61223".into()),
-            asked: true,
-            error: None,
-            remedy: None,
-        }],
-        unreached: false,
-        addresses_gone: vec!["192.0.2.1:61300".into()],
-        twin: None,
-        log_lost: 7,
-        state_error: Some("/s/state: No space left on device (os error 28)".into()),
-        disk_full: true,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn for_people_and_for_programs() {
-        let text = "\
-node      127.0.0.1:61300  00112233445566778899aabbccddeeff
-network   loopback
-phase     wired, next decision in 12.3 s
-bootstrap boot.example:61223 (127.0.0.1:61223)  answers
-gone      192.0.2.1:61300, which this host has lost: start the node again with --listen and --advertise as it is reached now
-policy    best-response, k = 3, mutual links, eps 0.01
-links     3 chosen, 2 chosen by others, rewired 9 times
-nodes     15 known, 15 reachable
-cost      42.1 ms
-running   12 m 05 s as process 4711, start 4
-log       7 lines lost: standard error could not be written
-state     not stored: /s/state: No space left on device (os error 28)
-";
-        assert_eq!(example().to_string(), text);
-        let not_yet = StatusReport { state_error: None, ..example() }.to_string();
-        assert!(not_yet.ends_with("state     cannot be stored: the disk is full\n"), "{not_yet}");
-        let json = serde_json::to_value(example()).unwrap();
-        assert_eq!(json["phase"], "wired");
-        assert_eq!(serde_json::from_value::<StatusReport>(json).unwrap(), example());
     }
 }

@@ -1,5 +1,7 @@
 //! Figures for people: three digits and a unit.
 
+use std::time::Duration;
+
 /// A time given in milliseconds: `0.45 ms`, `12.3 ms`, `1.20 s`.
 pub(crate) fn millis(ms: f64) -> String {
     let size = ms.abs();
@@ -16,6 +18,17 @@ pub(crate) fn millis(ms: f64) -> String {
     } else {
         format!("{ms:.2} ms")
     }
+}
+
+/// A length of time in milliseconds.
+pub(crate) fn ms(length: Duration) -> f64 {
+    us(u64::try_from(length.as_micros()).unwrap_or(u64::MAX))
+}
+
+/// Microseconds in milliseconds.
+#[allow(clippy::cast_precision_loss, reason = "shown to people and read as a float")]
+pub(crate) fn us(micros: u64) -> f64 {
+    micros as f64 / 1000.0
 }
 
 /// A time that may be unknown.

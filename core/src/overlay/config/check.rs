@@ -7,7 +7,8 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
 use super::{Bounds, Config, Periods, PolicyKind};
-use crate::overlay::budget::{Budgets, Rate};
+use crate::kernel::Rate;
+use crate::overlay::budget::Budgets;
 use crate::overlay::database::{Limits, MAX_RECORDS};
 use crate::overlay::names::Cost;
 use crate::overlay::wire::{ADDRESSES_LIMIT, LINKS_LIMIT, PAYLOAD_LIMIT};

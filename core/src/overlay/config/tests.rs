@@ -3,7 +3,7 @@ use alloc::vec;
 
 use super::check::CHOICES_LIMIT;
 use super::*;
-use crate::overlay::budget::Rate;
+use crate::kernel::Rate;
 use crate::overlay::machine::Overlay;
 
 fn address() -> SocketAddr {

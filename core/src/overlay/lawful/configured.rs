@@ -5,8 +5,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::specimen;
-use crate::kernel::{Input, Machine, Output, Rng, Seed, Streams, Time, Wake};
-use crate::overlay::budget::Rate;
+use crate::kernel::{How, Input, Machine, Output, Port, Rate, Rng, Seed, Streams, Time, Wake};
 use crate::overlay::config::{Config, PolicyKind};
 use crate::overlay::database::LinkMode;
 use crate::overlay::event::{Command, Event, Refusal, Reply};
@@ -133,11 +132,11 @@ impl Lawful for Configured {
         }
     }
 
-    fn stream(rng: &mut Rng) -> Vec<u8> {
+    fn stream(_: How, rng: &mut Rng) -> Vec<u8> {
         super::stream(rng)
     }
 
-    fn datagram(rng: &mut Rng) -> Option<Vec<u8>> {
+    fn datagram(_: Port, rng: &mut Rng) -> Option<Vec<u8>> {
         Some(super::datagram(rng))
     }
 

@@ -7,8 +7,7 @@
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
-use super::smoothed::Smoothed;
-use crate::kernel::Time;
+use crate::kernel::{RoundTrip, Time};
 use crate::overlay::names::Token;
 use crate::overlay::wire::{Beat, Hears};
 
@@ -30,6 +29,7 @@ const TRUSTED_AT_MOST: u32 = 1_200;
 
 /// What carries the beats that are heard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Carrier {
     /// Datagrams to the peer's own port.
     Udp,
@@ -217,13 +217,13 @@ impl Beats {
     }
 
     /// When the link is to be suspected if nothing is heard before.
-    pub fn deadline(&self, rtt: Option<&Smoothed>) -> Time {
-        let answered = |asked| asked + self.suspected_after() + rtt.map_or(Duration::ZERO, Smoothed::mean);
+    pub fn deadline(&self, rtt: Option<&RoundTrip>) -> Time {
+        let answered = |asked| asked + self.suspected_after() + rtt.map_or(Duration::ZERO, RoundTrip::mean);
         let heard = self.heard_until(rtt);
         self.asked.map_or(heard, |asked| heard.min(answered(asked)))
     }
 
-    fn heard_until(&self, rtt: Option<&Smoothed>) -> Time {
+    fn heard_until(&self, rtt: Option<&RoundTrip>) -> Time {
         match (self.carrier, self.datagrams.at, self.heard_at()) {
             (Carrier::Udp, Some(at), _) => at + self.patience(rtt),
             (Carrier::Tcp, _, Some(at)) => at + self.blocked(),
@@ -231,7 +231,7 @@ impl Beats {
         }
     }
 
-    fn patience(&self, rtt: Option<&Smoothed>) -> Duration {
+    fn patience(&self, rtt: Option<&RoundTrip>) -> Duration {
         let slack = rtt.map_or(Duration::ZERO, |r| r.mean() + r.deviation() * 4);
         (self.period * MISSED + slack).min(self.suspected_after())
     }
@@ -246,7 +246,7 @@ impl Beats {
         BLOCKED.max(self.period * (MISSED + 2))
     }
 
-    fn blocked_after(&self, rtt: Option<&Smoothed>) -> Duration {
+    fn blocked_after(&self, rtt: Option<&RoundTrip>) -> Duration {
         rtt.map_or(self.blocked(), |r| self.blocked().max(r.mean() * 4))
     }
 
@@ -379,7 +379,7 @@ mod tests {
         assert_eq!(a.deadline(None), Time::from_secs(3));
         a.hear(Time::from_millis(100), &beat(1), Heard::InTime, Carrier::Udp);
         assert_eq!(a.deadline(None), Time::from_millis(850));
-        let shaky = Smoothed::first(Duration::from_secs(2));
+        let shaky = RoundTrip::first(Duration::from_secs(2));
         assert_eq!(a.deadline(Some(&shaky)), Time::from_millis(1_100), "never later than a second");
         a.miss(Time::from_millis(1_100));
         for (number, done) in [(2, false), (4, false), (5, false), (6, true)] {
@@ -475,7 +475,7 @@ mod tests {
     #[test]
     fn patience_is_three_beats_a_round_trip_and_four_deviations() {
         let at = Time::from_secs(10);
-        let shaky = |rtt| Some(Smoothed::first(Duration::from_millis(rtt)));
+        let shaky = |rtt| Some(RoundTrip::first(Duration::from_millis(rtt)));
         // Period, round trip of which half is the deviation, and the silence that is borne; all in milliseconds.
         for (period, rtt, borne) in [(250, 0, 750), (250, 80, 990), (250, 10_000, 1_000), (500, 100, 1_500)] {
             let beats = heard_at(at, Duration::from_millis(period));

@@ -2,13 +2,11 @@
 
 mod beats;
 mod progress;
-mod smoothed;
 mod traffic;
 mod width;
 
 pub use beats::{Beats, Carrier, Heard};
 pub use progress::{Flow, Progress};
-pub use smoothed::Smoothed;
 pub use traffic::{Tally, Traffic};
 pub use width::Width;
 
@@ -17,10 +15,11 @@ use core::time::Duration;
 
 use super::names::{Cost, NodeId, Token};
 use super::wire::{ListedRole, NodeName};
-use crate::kernel::{ConnId, Time};
+use crate::kernel::{ConnId, RoundTrip, Time};
 
 /// Whether I chose the other end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Mine {
     /// No.
     No,
@@ -34,6 +33,7 @@ pub enum Mine {
 
 /// Whether the other end chose me.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Theirs {
     /// No.
     No,
@@ -79,7 +79,7 @@ pub struct Link {
     /// Whether the connection carries anything.
     pub progress: Progress,
     /// The round trip that the heartbeats measure.
-    pub rtt: Option<Smoothed>,
+    pub rtt: Option<RoundTrip>,
     /// The last round trip alone: the age of what arrives is half of it.
     pub echo: Duration,
     /// When I decided to choose it.
@@ -141,7 +141,7 @@ impl Link {
 
     /// One more measurement.
     pub fn measured(&mut self, rtt: Duration) {
-        Smoothed::sample(&mut self.rtt, rtt);
+        RoundTrip::sample(&mut self.rtt, rtt);
         self.echo = rtt;
     }
 }

@@ -2,6 +2,7 @@
 
 /// Frames one way, and their octets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Tally {
     /// Frames on the connection and datagrams.
     pub frames: u64,
@@ -19,6 +20,7 @@ impl Tally {
 
 /// What has gone over a connection, or over a link by datagrams.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Traffic {
     /// Given to the driver.
     pub sent: Tally,

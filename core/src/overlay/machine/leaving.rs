@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::starting::Life;
 use super::streams::{Conn, Kind, no_fault};
 use super::{Overlay, Timer};
-use crate::kernel::{CloseHow, ConnId, Output};
+use crate::kernel::{CloseHow, ConnId, Output, Timers};
 use crate::overlay::database::Entry;
 use crate::overlay::event::{Event, Refusal, Reply};
 use crate::overlay::names::NodeId;
@@ -96,7 +96,6 @@ impl Overlay {
             self.hang_up(conn, CloseHow::Abort, no_fault("left"));
         }
         self.life = Life::Ending(self.me());
-        self.timers = crate::kernel::Timers::new();
         self.emit(last);
     }
 
@@ -104,6 +103,7 @@ impl Overlay {
     pub(super) fn end_if_due(&mut self) {
         if let Life::Ending(me) = self.life {
             self.life = Life::Over(me);
+            self.timers = Timers::new();
             self.out.push_back(Output::Done);
         }
     }

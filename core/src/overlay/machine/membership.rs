@@ -10,8 +10,8 @@ use core::time::Duration;
 use smallvec::SmallVec;
 
 use super::Overlay;
-use crate::kernel::{Class, ConnId, Time};
-use crate::overlay::budget::{Bucket, Budget, Rate};
+use crate::kernel::{Bucket, Class, ConnId, Rate, Time};
+use crate::overlay::budget::Budget;
 use crate::overlay::database::Entry;
 use crate::overlay::names::{Key, NodeId};
 use crate::overlay::wire::{Packet, Removal};

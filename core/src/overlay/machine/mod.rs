@@ -169,6 +169,7 @@ struct Random {
 
 /// What happened so often that it is worth a number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Counters {
     /// Lines and datagrams with a word that this version does not know.
     pub unknown_words: u64,

@@ -8,8 +8,8 @@ use core::time::Duration;
 
 use super::streams::{Kind, peer_fault};
 use super::{Overlay, Timer};
-use crate::kernel::{ConnId, KeyedState, Output, Time};
-use crate::overlay::budget::{Bucket, Budget, Budgets, Measure, Meter};
+use crate::kernel::{Bucket, ConnId, KeyedState, Output, Time};
+use crate::overlay::budget::{Budget, Budgets, Measure, Meter};
 use crate::overlay::event::Event;
 
 /// One who is slowed is not read from for so long at least: that costs less than turning it on and off for each frame.

@@ -18,6 +18,7 @@ use crate::overlay::wire::ListedRole;
 
 /// How far a node has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Phase {
     /// Waits for its state.
     Starting,
@@ -40,16 +41,19 @@ pub enum Phase {
 
 /// A node in short.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct StatusView {
     /// Its id, once it is durable.
     pub id: Option<NodeId>,
     /// Whether nobody reaches this node at its address, though others know it.
     pub unreached: bool,
     /// Where another node lives under this id, as far as this one was told.
+    #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::maybe"))]
     pub twin: Option<SocketAddr>,
     /// How often it has started, and its last record.
     pub key: Option<Key>,
     /// The address that others dial.
+    #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::one"))]
     pub address: SocketAddr,
     /// How far it has come.
     pub phase: Phase,
@@ -73,8 +77,10 @@ pub struct StatusView {
 
 /// A bootstrap.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct BootstrapView {
     /// Its address.
+    #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::one"))]
     pub address: SocketAddr,
     /// Whether it has been asked.
     pub asked: bool,
@@ -84,10 +90,12 @@ pub struct BootstrapView {
 
 /// A neighbour.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct NeighborView {
     /// Its id.
     pub id: NodeId,
     /// Its address.
+    #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::one"))]
     pub address: SocketAddr,
     /// Whether this node chose it.
     pub mine: Mine,
@@ -113,10 +121,12 @@ pub struct NeighborView {
 
 /// A way to another node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct RouteView {
     /// Whom to.
     pub id: NodeId,
     /// Its address.
+    #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::one"))]
     pub address: SocketAddr,
     /// The first hop; `None` if no path leads there.
     pub next_hop: Option<NodeId>,
@@ -132,6 +142,7 @@ pub struct RouteView {
 
 /// A path, and what it costs to each node on it.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PathView {
     /// The nodes from this one to the destination, each with the cost of reaching it in microseconds.
     pub hops: Vec<(NodeId, u32)>,
@@ -139,10 +150,12 @@ pub struct PathView {
 
 /// A node of the overlay as this one knows it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct NodeView {
     /// Its id.
     pub id: NodeId,
     /// Its address.
+    #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::one"))]
     pub address: SocketAddr,
     /// Its freshness.
     pub key: Key,

@@ -26,7 +26,7 @@ pub enum Stale {
 impl Scenario {
     /// The addresses that a node gives: those that are stale, and last the one at which it is reached.
     pub(super) fn addresses(&self, node: usize) -> Vec<SocketAddr> {
-        let stale = (0..).zip(&self.stale).filter(|(_, (of, _))| *of == node);
+        let stale = (0..).zip(&self.plan.stale).filter(|(_, (of, _))| *of == node);
         let stale = stale.map(|(at, (_, stale))| match stale {
             Stale::Silent => SocketAddr::from((Ipv4Addr::from(NOWHERE + at), sim::BASE_PORT)),
             Stale::Refused => sim::address_of(node, Port(CLOSED + u16::try_from(at).unwrap_or(0))),

@@ -15,6 +15,7 @@ use crate::overlay::Overlay;
 use crate::overlay::link::Carrier;
 use crate::overlay::oracle::Difference;
 use crate::sim::faults::{Action, Agenda, NotAnAction, Ways};
+use crate::sim::scenario::Watch as _;
 use crate::sim::{Sockets, World};
 
 /// Datagrams are blocked: everybody reaches everybody again after this.
@@ -131,7 +132,7 @@ impl Scenario {
     /// What does not hold.
     pub(super) fn stand(&self, world: &mut World<Overlay>, watch: &mut Watch) -> Result<(), Difference> {
         let promised = self.promises() && self.members(world).len() >= LEAST;
-        let Some(standing) = self.stands.filter(|_| promised) else { return Ok(()) };
+        let Some(standing) = self.plan.stands.filter(|_| promised) else { return Ok(()) };
         let unlisted = if self.all_beat_by_datagrams(world) { UNLISTED } else { UNBLOCKED };
         watch.give_no_account();
         let mut agenda = Agenda::new(most_chosen);

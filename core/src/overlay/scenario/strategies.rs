@@ -12,5 +12,5 @@ const ACTIONS: usize = 20;
 /// Scenarios of 3 to 24 nodes, most of them small. They shrink to fewer and simpler actions, and to simpler worlds.
 pub fn scenarios() -> impl Strategy<Value = Scenario> {
     let actions = collection::vec(any::<faults::Choices>(), 0..ACTIONS);
-    (any::<Choices>(), actions).prop_map(|(choices, actions)| Scenario::chosen(choices, &actions))
+    (any::<Choices>(), actions).prop_map(|(choices, actions)| Scenario::chosen(&choices, &actions))
 }

@@ -4,11 +4,19 @@ use alloc::collections::BTreeMap;
 
 use super::ledger::Ledger;
 use super::*;
+use crate::kernel::{Streams, Time};
 use crate::overlay::event::{Event, Reply};
-use crate::sim::Kind;
+use crate::sim::faults::Action;
+use crate::sim::scenario::{Departure, Protocol as _, Step, Terrain};
+use crate::sim::{Condition, Kind};
 
 fn of(nodes: usize) -> Scenario {
     Scenario { seed: 7, joins: vec![Duration::ZERO; nodes], ..Scenario::calm() }
+}
+
+/// The same, set up in another way.
+fn planned(nodes: usize, plan: Plan) -> Scenario {
+    Scenario { plan, ..of(nodes) }
 }
 
 #[test]
@@ -30,7 +38,7 @@ fn nodes_that_have_not_met_are_judged_so() {
 
 #[test]
 fn how_long_oracles_may_take_depends_on_the_ring() {
-    let settling = |k, links| Scenario { k, links, ..of(3) }.settling().as_secs();
+    let settling = |k, links| planned(3, Plan { k, links, ..Plan::default() }).settling().as_secs();
     assert_eq!(settling(1, LinkMode::Directed), 360);
     assert_eq!(settling(1, LinkMode::Mutual), 120);
     assert_eq!(settling(2, LinkMode::Directed), 120);
@@ -38,7 +46,7 @@ fn how_long_oracles_may_take_depends_on_the_ring() {
 
 #[test]
 fn rules_follow_the_policy() {
-    let rules = |policy| Scenario { policy, ..of(3) }.rules();
+    let rules = |policy| planned(3, Plan { policy, ..Plan::default() }).rules();
     assert_eq!(
         (rules(PolicyKind::BestResponse).k, rules(PolicyKind::BestResponse).connects),
         (Some(2), true)
@@ -56,35 +64,6 @@ fn a_storm_is_more_than_so_many_frames_for_each_pair() {
 }
 
 #[test]
-fn terrains_are_what_they_are_called() {
-    let matrix = |terrain: Terrain| terrain.matrix(12, &mut Streams::new(Seed::from_u64(1)).named("t"));
-    let pairs = || (0..12).flat_map(|i| (0..12).map(move |j| (i, j)));
-    for terrain in [Terrain::Plane, Terrain::Symmetric, Terrain::Asymmetric] {
-        let matrix = matrix(terrain);
-        assert_eq!(matrix.is_symmetric(), terrain != Terrain::Asymmetric, "{terrain:?}");
-        let trips = pairs().filter(|(i, j)| i != j).map(|(i, j)| u64::from(matrix.round_trip(i, j)));
-        assert!(trips.clone().all(|trip| (NEAREST..=FARTHEST).contains(&trip)), "{terrain:?}");
-        assert!(trips.clone().max() > Some(FARTHEST * 3 / 5), "{terrain:?}: far away");
-        assert!(trips.min() < Some(FARTHEST / 5), "{terrain:?}: near");
-    }
-    let plane = matrix(Terrain::Plane);
-    for (i, j) in pairs() {
-        for via in 0..12 {
-            let around = plane.round_trip(i, via) + plane.round_trip(via, j);
-            assert!(plane.round_trip(i, j) <= around + 1, "{i} {via} {j}");
-        }
-    }
-}
-
-#[test]
-fn points_in_the_corners_are_as_far_as_can_be() {
-    assert_eq!(along((3, 4), (3, 4)), NEAREST);
-    assert_eq!(along((0, 0), (3, 4)), along((3, 4), (0, 0)));
-    assert_eq!(along((0, 0), (0, 1_415)), FARTHEST);
-    assert_eq!(along((100, 100), (400, 500)), NEAREST + 500 * (FARTHEST - NEAREST) / 1_415);
-}
-
-#[test]
 fn what_a_scenario_asks_for_happens() {
     let quiet = of(4);
     let ids = |scenario: &Scenario| {
@@ -97,7 +76,7 @@ fn what_a_scenario_asks_for_happens() {
     assert_eq!(tally.of(Kind::Loss), 0);
     let configured = (0..4).map(|node| Some(configured_id(node))).collect::<Vec<_>>();
     assert_ne!(drawn, configured);
-    assert_eq!(ids(&Scenario { configured_ids: true, ..quiet.clone() }).0, configured);
+    assert_eq!(ids(&planned(4, Plan { configured_ids: true, ..Plan::default() })).0, configured);
     assert!(ids(&Scenario { loss_per_million: 300_000, ..quiet.clone() }).1.of(Kind::Loss) > 0);
     assert_eq!(tally.of(Kind::Offset), 0);
     assert!(ids(&Scenario { clocks: Duration::from_secs(60), ..quiet }).1.of(Kind::Offset) > 0);
@@ -144,6 +123,25 @@ fn members_are_those_who_run_and_are_to_stay() {
 }
 
 #[test]
+fn a_payload_that_is_ordered_arrives() {
+    let (scenario, mut world) = (of(3), of(3).world());
+    world.run_until(Time::from_secs(60), |_, _, _| ());
+    for order in ["send 2 1500", "send 3 16", "send 1 0"] {
+        Plan::order(&scenario, &mut world, 0, &order.parse().unwrap());
+    }
+    let mut arrived = Vec::new();
+    world.run_until(Time::from_secs(70), |_, node, event| match event {
+        Event::Delivered { payload, .. } => arrived.push((node, payload.len())),
+        _ => {}
+    });
+    arrived.sort_unstable();
+    assert_eq!(arrived, [(1, 0), (2, 1_500)], "the bootstrap takes no payloads");
+    world.kill(2);
+    Plan::order(&scenario, &mut world, 0, &Order::Send { to: 2, octets: 1 });
+    assert_eq!(world.machine(0).map(|node| node.id().is_some()), Some(true));
+}
+
+#[test]
 fn hubs_are_those_whom_most_have_chosen() {
     let mut world = of(8).world();
     world.run_until(Time::from_secs(120), |_, _, _| ());
@@ -158,24 +156,8 @@ fn hubs_are_those_whom_most_have_chosen() {
 }
 
 #[test]
-fn moments_of_news_do_not_end_a_calm() {
-    let mut calm = Calm::default();
-    let seconds = Time::from_secs;
-    calm.seen(seconds(10), true);
-    calm.seen(seconds(15), false);
-    assert_eq!(calm.since, Some(seconds(10)));
-    calm.seen(seconds(15), true);
-    calm.seen(seconds(20), false);
-    assert_eq!(calm.since, Some(seconds(10)));
-    calm.seen(seconds(21), false);
-    assert_eq!(calm.since, None);
-    calm.seen(seconds(22), true);
-    assert_eq!(calm.since, Some(seconds(22)));
-}
-
-#[test]
 fn payloads_go_around_what_is_cut_and_not_to_who_is_cut_off() {
-    let ring = Scenario { k: 3, ..of(4) };
+    let ring = planned(4, Plan { k: 3, ..Plan::default() });
     let mut world = ring.world();
     world.run_until(Time::from_secs(120), |_, _, _| ());
     world.cut(0, 1);
@@ -238,8 +220,8 @@ fn the_grammar_reaches_every_kind_of_scenario() {
     });
     assert_near(&sizes, &[(0, 56), (1, 34), (2, 6), (3, 3)]);
     assert_eq!(shares(&drawn, Scenario::nodes).into_keys().collect::<Vec<_>>(), (3..=24).collect::<Vec<_>>());
-    assert_near(&shares(&drawn, |s| s.k), &[(1, 25), (2, 25), (3, 25), (4, 25)]);
-    let policies = shares(&drawn, |s| match s.policy {
+    assert_near(&shares(&drawn, |s| s.plan.k), &[(1, 25), (2, 25), (3, 25), (4, 25)]);
+    let policies = shares(&drawn, |s| match s.plan.policy {
         PolicyKind::BestResponse => 0,
         PolicyKind::KRandom => 1,
         PolicyKind::FullMesh => 2,
@@ -249,9 +231,9 @@ fn the_grammar_reaches_every_kind_of_scenario() {
     let terrains = [Terrain::Plane, Terrain::Symmetric, Terrain::Asymmetric, Terrain::Lan];
     let terrain = |s: &Scenario| terrains.iter().position(|t| *t == s.terrain);
     assert_near(&shares(&drawn, terrain), &[0, 1, 2, 3].map(|terrain| (Some(terrain), 25)));
-    assert_near(&shares(&drawn, |s| s.links == LinkMode::Mutual), &[(false, 50), (true, 50)]);
-    assert_near(&shares(&drawn, |s| s.configured_ids), &[(false, 50), (true, 50)]);
-    let stands = shares(&drawn, |s| match s.stands {
+    assert_near(&shares(&drawn, |s| s.plan.links == LinkMode::Mutual), &[(false, 50), (true, 50)]);
+    assert_near(&shares(&drawn, |s| s.plan.configured_ids), &[(false, 50), (true, 50)]);
+    let stands = shares(&drawn, |s| match s.plan.stands {
         None => 0,
         Some(Standing::Blocked { .. }) => 1,
         Some(Standing::Narrow { from, to, .. }) => 2 + usize::from(from == to),
@@ -259,7 +241,7 @@ fn the_grammar_reaches_every_kind_of_scenario() {
         Some(Standing::Translated { .. }) => 5,
     });
     assert_near(&stands, &[(0, 20), (1, 20), (2, 20), (4, 20), (5, 20)]);
-    assert_near(&shares(&drawn, |s| s.hashes == 0), &[(false, 75), (true, 25)]);
+    assert_near(&shares(&drawn, |s| s.plan.hashes == 0), &[(false, 75), (true, 25)]);
     assert_near(&shares(&drawn, |s| s.clocks.is_zero()), &[(false, 25), (true, 75)]);
     assert_near(&shares(&drawn, |s| s.jitter.is_zero()), &[(false, 50), (true, 50)]);
     assert_near(&shares(&drawn, |s| s.loss_per_million == 0), &[(false, 50), (true, 50)]);
@@ -279,38 +261,21 @@ fn the_grammar_uses_the_whole_range_of_each_number() {
     };
     assert!(seeds(|seed| seed >> 16) > 10_000 && seeds(|seed| seed & 0xffff) > 10_000);
     // The bootstrap, the last, has faults as well.
-    let faulty =
-        drawn.iter().filter(|s| s.faults.iter().filter_map(Action::last_node).any(|n| n == s.nodes()));
+    let faulty = drawn.iter().filter(|s| s.steps.iter().filter_map(Step::last_node).any(|n| n == s.nodes()));
     assert!(faulty.count() > 1_000);
 }
 
 #[test]
-fn a_third_at_most_departs_and_in_every_way() {
-    let mut rng = Streams::new(Seed::from_u64(3)).named("grammar");
-    let mut ways = [0; 3];
-    for _ in 0..5_000 {
-        let scenario = Scenario::drawn(&mut rng, 0);
-        let departures = &scenario.departures;
-        assert!(departures.len() <= (scenario.nodes() / 3).min(3));
-        for (i, (node, how)) in departures.iter().enumerate() {
-            assert!(*node < scenario.nodes() && departures[..i].iter().all(|(gone, _)| gone != node));
-            ways[*how as usize] += 1;
-        }
-    }
-    let all: i32 = ways.iter().sum();
-    assert!(all > 4_000 && ways.iter().all(|way| (all / 4..all / 2).contains(way)), "{ways:?}");
-}
-
-#[test]
 fn nodes_are_reached_at_whichever_of_their_addresses_answers() {
-    let faults = vec![Action::Wait { time: Duration::from_secs(60) }];
+    let steps = vec![Step::Fault(Action::Wait { time: Duration::from_secs(60) })];
     let stale =
         (0..5).flat_map(|node| [(node, Stale::Silent), (node, Stale::Refused), (node, Stale::Silent)]);
-    let scenario = Scenario { stale: stale.collect(), faults: faults.clone(), ..of(5) };
+    let scenario =
+        Scenario { steps: steps.clone(), ..planned(5, Plan { stale: stale.collect(), ..Plan::default() }) };
     let held = scenario.run().unwrap();
     assert!(held.after < Duration::from_secs(30), "{held:?}");
     assert!(held.tally.of(Kind::Nowhere) > 20, "{held:?}");
-    assert_eq!(Scenario { faults, ..of(5) }.run().unwrap().tally.of(Kind::Nowhere), 0);
+    assert_eq!(Scenario { steps, ..of(5) }.run().unwrap().tally.of(Kind::Nowhere), 0);
 }
 
 /// Three nodes: each is linked with both others.
@@ -393,7 +358,12 @@ fn an_overlay_on_one_network_settles() {
     let minute = Duration::from_secs(60);
     let jitter = Duration::from_micros(300);
     for links in [LinkMode::Mutual, LinkMode::Directed] {
-        let mut world = Scenario { terrain: Terrain::Lan, k: 3, links, jitter, ..of(20) }.world();
+        let mut world = Scenario {
+            terrain: Terrain::Lan,
+            jitter,
+            ..planned(20, Plan { k: 3, links, ..Plan::default() })
+        }
+        .world();
         world.run_until(Time::ZERO + minute * 10, |_, _, _| ());
         let mut rewired = 0;
         world.run_until(Time::ZERO + minute * 15, |_, _, event| {

@@ -17,6 +17,7 @@ use crate::overlay::names::NodeId;
 use crate::overlay::oracle::Difference;
 use crate::overlay::wire::Way;
 use crate::sim::World;
+use crate::sim::scenario::Watch as _;
 
 /// Time for payloads to arrive.
 const ARRIVAL: Duration = Duration::from_secs(5);

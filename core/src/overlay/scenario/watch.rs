@@ -4,15 +4,15 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
 use super::ledger::Ledger;
-use super::{Scenario, frames};
+use super::{Plan, Scenario, frames};
 use crate::kernel::Time;
 use crate::overlay::Overlay;
 use crate::overlay::event::Event;
 use crate::overlay::link::Mine;
 use crate::overlay::names::NodeId;
 use crate::overlay::oracle::{self, Difference};
-use crate::sim::World;
 use crate::sim::faults::Agenda;
+use crate::sim::{World, scenario};
 
 /// How often what nodes make of what they know is looked at.
 const VIEWED: Duration = Duration::from_secs(1);
@@ -25,16 +25,37 @@ const COUNTED: Duration = Duration::from_millis(1);
 const STORM: u64 = 300;
 
 /// Lets the time of a scenario pass, and looks on.
-#[derive(Default)]
-pub(super) struct Watch {
+pub struct Watch {
     /// Whom each node has chosen, by its own events alone.
     told: BTreeMap<usize, BTreeSet<NodeId>>,
     ledger: Ledger,
 }
 
-impl Watch {
-    /// Lets time pass. What everybody makes of what it knows is right at any time, and nobody chooses more than it may.
-    pub(super) fn pass(
+impl Default for Watch {
+    /// Things go wrong: what becomes of payloads is not looked at.
+    fn default() -> Self {
+        let mut watch = Watch { told: BTreeMap::new(), ledger: Ledger::default() };
+        watch.give_no_account();
+        watch
+    }
+}
+
+impl scenario::Watch<Plan> for Watch {
+    fn hear(&mut self, now: Time, node: usize, event: &Event) {
+        self.ledger.hear(now, node, event);
+        let told = self.told.entry(node).or_default();
+        match event {
+            Event::Started { .. } => told.clear(),
+            Event::Rewired { added, removed } => {
+                removed.iter().for_each(|id| _ = told.remove(id));
+                told.extend(added.iter().copied());
+            }
+            _ => {}
+        }
+    }
+
+    /// What everybody makes of what it knows is right at any time, and nobody chooses more than it may.
+    fn pass(
         &mut self,
         scenario: &Scenario,
         world: &mut World<Overlay>,
@@ -57,15 +78,36 @@ impl Watch {
             // Who sends computes its routes first.
             self.ledger.settle(world.now())?;
             scenario.chatter(world, &mut self.ledger);
-            oracle::views(&scenario.members(world), scenario.links)?;
+            oracle::views(&scenario.members(world), scenario.plan.links)?;
         }
         Ok(())
     }
 
+    fn recovered(&mut self, scenario: &Scenario, now: Time) {
+        // Where neighbours are drawn, nobody may have a way back to tell a source.
+        if scenario.rules().connects {
+            self.give_account_from(now);
+        }
+    }
+
+    /// Account is given of what is sent once the overlay has come to rest.
+    fn judged(&mut self, scenario: &Scenario, now: Time, holds: bool) {
+        if !holds && scenario.rules().connects {
+            self.give_account_from(now);
+        }
+    }
+
+    fn afterwards(&mut self, scenario: &Scenario, world: &mut World<Overlay>) -> Result<(), Difference> {
+        scenario.deliver(world, self)?;
+        scenario.stand(world, self)
+    }
+}
+
+impl Watch {
     /// What everybody makes of what it knows is right now, and nobody chooses more than it may.
     pub(super) fn look(&self, scenario: &Scenario, world: &World<Overlay>) -> Result<(), Difference> {
         self.check_choices(scenario, world)?;
-        oracle::views(&scenario.members(world), scenario.links)
+        oracle::views(&scenario.members(world), scenario.plan.links)
     }
 
     /// Things go wrong from now on: what becomes of payloads is not looked at.
@@ -74,22 +116,8 @@ impl Watch {
     }
 
     /// The overlay has not come to rest before `now`: account is given of payloads that are sent later.
-    pub(super) fn give_account_from(&mut self, now: Time) {
+    fn give_account_from(&mut self, now: Time) {
         self.ledger.resume(now);
-    }
-
-    /// Takes in an event of a node.
-    pub(super) fn hear(&mut self, now: Time, node: usize, event: &Event) {
-        self.ledger.hear(now, node, event);
-        let told = self.told.entry(node).or_default();
-        match event {
-            Event::Started { .. } => told.clear(),
-            Event::Rewired { added, removed } => {
-                removed.iter().for_each(|id| _ = told.remove(id));
-                told.extend(added.iter().copied());
-            }
-            _ => {}
-        }
     }
 
     fn check_choices(&self, scenario: &Scenario, world: &World<Overlay>) -> Result<(), Difference> {

@@ -164,6 +164,7 @@ pub struct Listed {
 
 /// Who chose a listed link.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum ListedRole {
     /// `o`: the source.
     Out,
@@ -383,7 +384,7 @@ impl Flow {
 
 /// How a payload goes from each node to the next.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
 pub enum Way {
     /// `l`: over links, in order on each.
     #[default]

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::*;
 use crate::kernel::{
-    Class, CloseHow, ConnId, How, LineScanner, Outbox, StoreError, StoreOp, Terminator, Ticket, Time, Timers,
+    Class, CloseHow, ConnId, LineScanner, Outbox, StoreError, StoreOp, Terminator, Ticket, Time, Timers,
     Until, Wake, Why,
 };
 
@@ -304,7 +304,7 @@ impl<const FLAW: u8> Lawful for Small<FLAW> {
         small
     }
 
-    fn stream(rng: &mut Rng) -> Vec<u8> {
+    fn stream(_: How, rng: &mut Rng) -> Vec<u8> {
         let words: [&[u8]; 6] = [b"hello\n", b"quit\n", b"stop\r\n", b"big\n", b"\n", &[b'x'; 50]];
         (0..rng.below(12)).flat_map(|_| words[rng.index(words.len())].iter().copied()).collect()
     }

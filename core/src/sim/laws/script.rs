@@ -249,14 +249,14 @@ impl<M: Lawful> Composer<M> {
 
     fn accept(&mut self) -> Option<Act<M::Command>> {
         let remote = self.remote();
-        let how = How::Accepted(Port(0));
+        let how = How::Accepted(self.port()?);
         (self.bench.wires.len() < MOST_CONNS).then(|| self.open(how, remote))
     }
 
     fn open(&mut self, how: How, remote: SocketAddr) -> Act<M::Command> {
         let conn = ConnId(self.conns);
         self.conns += 1;
-        let mut says = M::stream(&mut self.rng);
+        let mut says = M::stream(how, &mut self.rng);
         says.reverse();
         self.unsaid.insert(conn, says);
         Act::Opened { conn, how, remote }
@@ -300,8 +300,9 @@ impl<M: Lawful> Composer<M> {
     }
 
     fn datagram(&mut self) -> Option<Act<M::Command>> {
-        let bytes = M::datagram(&mut self.rng)?;
-        Some(Act::Datagram { port: Port(0), from: self.remote(), bytes })
+        let port = self.port()?;
+        let bytes = M::datagram(port, &mut self.rng)?;
+        Some(Act::Datagram { port, from: self.remote(), bytes })
     }
 
     fn answer_storage(&mut self) -> Option<Act<M::Command>> {
@@ -309,7 +310,10 @@ impl<M: Lawful> Composer<M> {
             let result = match self.rng.below(20) {
                 0 => Err(StoreError::Full),
                 1 => Err(StoreError::Broken),
-                _ => Ok(self.keep(ops)),
+                _ => {
+                    self.keep(ops);
+                    Ok(())
+                }
             };
             return Some(Act::Stored { ticket, result });
         }
@@ -321,7 +325,7 @@ impl<M: Lawful> Composer<M> {
         let (ticket, key) = take_any(&mut self.loads, &mut self.rng)?;
         let value = match (self.rng.below(20), self.disk.get(&key)) {
             (0, _) => Load::Failed,
-            (1, _) => Load::Value(M::stream(&mut self.rng)),
+            (1, _) => Load::Value(M::stream(How::Accepted(Port(0)), &mut self.rng)),
             (_, Some(octets)) => Load::Value(octets.to_vec()),
             (_, None) => Load::Absent,
         };
@@ -358,6 +362,12 @@ impl<M: Lawful> Composer<M> {
         let all: Vec<ConnId> =
             self.bench.wires.iter().filter(|(conn, wire)| which(conn, wire)).map(|(conn, _)| *conn).collect();
         (!all.is_empty()).then(|| all[self.rng.index(all.len())])
+    }
+
+    /// One of the machine's ports.
+    fn port(&mut self) -> Option<Port> {
+        let port = if M::PORTS > 1 { self.rng.below(M::PORTS.into()) } else { 0 };
+        (M::PORTS > 0).then(|| Port(u16::try_from(port).unwrap_or(0)))
     }
 
     fn remote(&mut self) -> SocketAddr {

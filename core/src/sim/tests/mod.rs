@@ -5,5 +5,6 @@ mod drivers;
 mod ends;
 mod faulty;
 mod laws;
+mod mixed;
 mod network;
 mod ways;

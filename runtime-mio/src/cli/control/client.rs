@@ -6,14 +6,17 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Serialize;
+use egoist_mio::control::{Answer, Body, Refusal, Request, codes};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::super::duration;
 use super::super::failure::{Failure, Outcome};
-use super::{Answer, Body, LONGEST_LINE, Refusal, Request};
+use super::Ask;
+
+/// The longest line, its end included: a payload of 65,536 octets as hexadecimal digits, and room around it.
+const LONGEST_LINE: u64 = 1 << 20;
 
 /// A connection to a node's control socket.
 pub(crate) struct Client {
@@ -40,20 +43,16 @@ impl Client {
     ///
     /// # Errors
     /// The node refused, did not answer in time, or answered something else.
-    pub(crate) fn ask<T: DeserializeOwned>(&mut self, verb: &str, with: impl Serialize) -> Outcome<T> {
-        self.try_ask(verb, with)?.map_err(|refusal| self.refused(&refusal))
+    pub(crate) fn ask<A: Ask>(&mut self, request: &A) -> Outcome<A::Answer> {
+        self.try_ask(request)?.map_err(|refusal| self.refused(&refusal))
     }
 
     /// Asks, and waits for the answer, which may be a refusal.
     ///
     /// # Errors
     /// The node did not answer in time, or answered something else.
-    pub(crate) fn try_ask<T: DeserializeOwned>(
-        &mut self,
-        verb: &str,
-        with: impl Serialize,
-    ) -> Outcome<Result<T, Refusal>> {
-        let id = self.send(verb, with)?;
+    pub(crate) fn try_ask<A: Ask>(&mut self, request: &A) -> Outcome<Result<A::Answer, Refusal>> {
+        let id = self.send(request)?;
         self.wait_at_most(Some(self.patience))?;
         match self.answer(id)? {
             Body::Ok(value) => self.read_as(value).map(Ok),
@@ -67,13 +66,12 @@ impl Client {
     ///
     /// # Errors
     /// The node refused, went away, or answered something else; what `take` fails with.
-    pub(crate) fn follow<T: DeserializeOwned>(
+    pub(crate) fn follow<A: Ask>(
         &mut self,
-        verb: &str,
-        with: impl Serialize,
-        mut take: impl FnMut(T) -> Outcome<bool>,
+        request: &A,
+        mut take: impl FnMut(A::Answer) -> Outcome<bool>,
     ) -> Outcome {
-        let id = self.send(verb, with)?;
+        let id = self.send(request)?;
         self.wait_at_most(None)?;
         loop {
             match self.answer(id)? {
@@ -101,16 +99,14 @@ impl Client {
         self.stream.get_ref().set_read_timeout(patience).map_err(|e| unreachable(&self.path, &e))
     }
 
-    fn send(&mut self, verb: &str, with: impl Serialize) -> Outcome<u64> {
-        let with = serde_json::to_value(with).map_err(|e| self.strange(&e.to_string()))?;
-        let request = Request { id: self.next_id, verb: verb.to_owned(), with };
+    fn send<A: Ask>(&mut self, request: &A) -> Outcome<u64> {
+        let id = self.next_id;
         self.next_id += 1;
-        let mut line = serde_json::to_vec(&request).map_err(|e| self.strange(&e.to_string()))?;
-        line.push(b'\n');
+        let line = line(id, request).map_err(|e| self.strange(&e.to_string()))?;
         match self.stream.get_mut().write_all(&line) {
             // It may have said why before it closed.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(request.id),
-            written => written.map(|()| request.id).map_err(|e| self.gone(&e)),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(id),
+            written => written.map(|()| id).map_err(|e| self.gone(&e)),
         }
     }
 
@@ -128,8 +124,8 @@ impl Client {
         }
         let answer: Answer = serde_json::from_slice(&line).map_err(|e| self.strange(&e.to_string()))?;
         match (answer.id, answer.body) {
-            (Some(named), body) if named == id => Ok(body),
-            (None, body @ Body::Error(_)) => Ok(body),
+            (Value::Null, body @ Body::Error(_)) => Ok(body),
+            (named, body) if named == id => Ok(body),
             _ => Err(self.strange("an answer to something else")),
         }
     }
@@ -139,7 +135,12 @@ impl Client {
     }
 
     fn refused(&self, refusal: &Refusal) -> Failure {
-        Failure::new(refusal.message.as_str()).at(format!("{} ({})", self.path.display(), refusal.code))
+        let place = format!("{} ({})", self.path.display(), refusal.code);
+        let failure = Failure::new(refusal.message.as_str()).at(place);
+        match refusal.code.as_ref() {
+            codes::UNKNOWN_PROTOCOL => failure.try_this("'egoist status' says of which protocol a node is"),
+            _ => failure,
+        }
     }
 
     fn strange(&self, what: &str) -> Failure {
@@ -157,6 +158,14 @@ impl Client {
             }
         }
     }
+}
+
+fn line<A: Ask>(id: u64, request: &A) -> serde_json::Result<Vec<u8>> {
+    let action = format!("{}.{}", A::PROTOCOL, A::VERB);
+    let request = Request { id: id.into(), action, with: serde_json::to_value(request)? };
+    let mut line = serde_json::to_vec(&request)?;
+    line.push(b'\n');
+    Ok(line)
 }
 
 /// A connection whose writes wait no longer than `patience`. It waits so long itself while as many wait to be accepted as
@@ -185,9 +194,19 @@ fn unreachable(path: &Path, error: &io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde::{Deserialize, Serialize};
     use serde_json::json;
     use std::os::unix::net::UnixListener;
     use std::thread;
+
+    #[derive(Serialize, Deserialize)]
+    struct Anything {}
+
+    impl Ask for Anything {
+        const PROTOCOL: &'static str = "overlay";
+        const VERB: &'static str = "anything";
+        type Answer = Value;
+    }
 
     /// A node that says `lines` to whoever asks something, then closes, or waits for the asker to close.
     fn node(lines: &'static str, closes: bool) -> (tempfile::TempDir, PathBuf) {
@@ -208,7 +227,7 @@ mod tests {
 
     fn ask(lines: &'static str, closes: bool) -> Outcome<Value> {
         let (_dir, path) = node(lines, closes);
-        Client::connect(&path, Duration::from_millis(100)).unwrap().ask("overlay.status", json!({}))
+        Client::connect(&path, Duration::from_millis(100)).unwrap().ask(&Anything {})
     }
 
     #[test]
@@ -245,7 +264,7 @@ mod tests {
             (dir, path)
         };
         let mut client = Client::connect(&path, Duration::from_secs(5)).unwrap();
-        let error = client.ask::<Value>("overlay.status", json!({})).unwrap_err().to_string();
+        let error = client.ask(&Anything {}).unwrap_err().to_string();
         assert!(error.contains("more than a MiB"), "{error}");
     }
 
@@ -255,11 +274,11 @@ mod tests {
             node("{\"id\":1,\"event\":1}\n{\"id\":1,\"event\":2}\n{\"id\":1,\"ok\":{}}\n", false);
         let mut seen = Vec::new();
         let mut client = Client::connect(&path, Duration::from_secs(5)).unwrap();
-        let take = |n: u32| {
+        let take = |n: Value| {
             seen.push(n);
-            Ok(n < 2)
+            Ok(seen.len() < 2)
         };
-        client.follow("overlay.listen", json!({}), take).unwrap();
+        client.follow(&Anything {}, take).unwrap();
         assert_eq!(seen, [1, 2]);
     }
 

@@ -6,11 +6,16 @@
 //! {"id": 1, "error": {"code": "unreachable", "message": "..."}}
 //! {"id": 1, "event": {...}}                                any number of them, before the answer
 //! ```
+//!
+//! What is done is named by the protocol, a point and a verb. Every node answers `status`, `leave` and `monitor`, under
+//! its protocol's name and under `node`, for those who do not know of which protocol it is.
 
+pub(crate) mod ask;
 mod client;
+mod listeners;
 mod target;
-mod wire;
 
+pub(crate) use ask::{ANY, Ask};
 pub(crate) use client::Client;
-pub(crate) use target::{Destination, Target, refused};
-pub(crate) use wire::{Answer, Body, LONGEST_LINE, Refusal, Request, codes};
+pub(crate) use listeners::Listeners;
+pub(crate) use target::Target;

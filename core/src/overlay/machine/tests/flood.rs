@@ -115,7 +115,8 @@ fn what_goes_for_something_new_is_measured_no_more() {
 
 #[test]
 fn a_peer_that_introduces_more_than_its_share_pays_for_each_try() {
-    use crate::overlay::budget::{Budget, Rate};
+    use crate::kernel::Rate;
+    use crate::overlay::budget::Budget;
     let (mut bench, conns) = Bench::settled(|config| {
         config.bounds.database = Limits { introduced: 20_000, ..Limits::default() };
         config.bounds.budgets.ids = Rate { burst: 300, per_second: 1 };

@@ -1,7 +1,8 @@
 //! Peers that ask too much.
 
 use super::*;
-use crate::overlay::budget::{Budget, Measure, Rate};
+use crate::kernel::Rate;
+use crate::overlay::budget::{Budget, Measure};
 use crate::overlay::wire::{Ask, Registration};
 
 fn over(bench: &Bench) -> Vec<(Option<u128>, Budget, Measure)> {

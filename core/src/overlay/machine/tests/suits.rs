@@ -1,7 +1,7 @@
 //! Suits: whom the node asks for a link, how long it waits, and who comes next.
 
 use super::*;
-use crate::overlay::budget::Rate;
+use crate::kernel::Rate;
 use crate::overlay::database::LinkMode;
 
 const PATIENCE: Duration = Duration::from_secs(16);

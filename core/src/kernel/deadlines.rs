@@ -1,0 +1,297 @@
+//! Timers of a machine that may be woken late.
+
+use core::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::{Outputs, Time, Timers, Wake};
+
+/// Whom a deadline waits for, which decides what lateness does to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Awaits {
+    /// Somebody else, who is not to blame for the time that this machine slept: it is put off.
+    Others,
+    /// Nobody: this machine has something to do then. It is done late.
+    Nobody,
+}
+
+/// A key of [`Deadlines`]: what there is to do at a time, and about whom.
+pub trait Deadline: Ord + Copy {
+    /// Whom it waits for.
+    fn awaits(&self) -> Awaits;
+
+    /// What for, in a word: [`Wake::why`].
+    fn name(&self) -> &'static str;
+}
+
+/// How much lateness is no more than a busy host's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Slack {
+    /// Nothing is put off for less.
+    pub busy: Duration,
+    /// So late, a machine was asleep: what waits for others is put off by as much again, since their answers were lost or
+    /// are still on their way.
+    pub asleep: Duration,
+}
+
+impl Slack {
+    /// Woken later than that, a machine was asleep.
+    pub const fn new(asleep: Duration) -> Self {
+        Slack { busy: asleep, asleep }
+    }
+}
+
+/// The deadlines of a machine, one for each key, and the time last given.
+///
+/// Whoever was woken late has slept: it must not take its own sleep for the silence of others (law 9). What waits for
+/// [others](Awaits::Others) is put off by the lateness, before anything fires; the machine's own schedule is kept.
+/// Lateness is what has passed since the earliest deadline.
+///
+/// Call [`advance`](Self::advance) at each input and command, [`fire`](Self::fire) at [`Tick`](super::Input::Tick) alone,
+/// and answer [`Machine::poll_timeout`](super::Machine::poll_timeout) with [`wake`](Self::wake): law 4 then holds.
+///
+/// ```
+/// use core::time::Duration;
+/// use egoist_core::kernel::{Awaits, Deadline, Deadlines, Outputs, Slack, Time};
+///
+/// #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+/// enum Due {
+///     Ping,
+///     PongMissing,
+/// }
+/// impl Deadline for Due {
+///     fn awaits(&self) -> Awaits {
+///         if *self == Due::PongMissing { Awaits::Others } else { Awaits::Nobody }
+///     }
+///     fn name(&self) -> &'static str {
+///         if *self == Due::PongMissing { "pong missing" } else { "ping" }
+///     }
+/// }
+///
+/// let mut deadlines = Deadlines::new(Slack::new(Duration::from_secs(1)), Time::ZERO);
+/// deadlines.after(Due::Ping, Duration::from_secs(10));
+/// deadlines.after(Due::PongMissing, Duration::from_secs(30));
+/// let out: Outputs<()> = Outputs::new();
+/// assert_eq!(deadlines.wake(&out, []).unwrap().at, Time::from_secs(10));
+///
+/// // Woken an hour late: the pong has as much time as it had, and a second more.
+/// deadlines.advance(Time::from_secs(3_610));
+/// assert_eq!(deadlines.fire().as_slice(), [Due::Ping]);
+/// assert_eq!(deadlines.get(Due::PongMissing), Some(Time::from_secs(3_631)));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Deadlines<K> {
+    timers: Timers<K>,
+    slack: Slack,
+    now: Time,
+    /// The time up to which lateness was dealt with.
+    forgiven: Time,
+}
+
+/// The least time that can pass.
+const MOMENT: Duration = Duration::from_micros(1);
+
+impl<K: Deadline> Deadlines<K> {
+    /// No deadlines.
+    pub const fn new(slack: Slack, now: Time) -> Self {
+        Deadlines { timers: Timers::new(), slack, now, forgiven: now }
+    }
+
+    /// Takes the time. One that goes back is not taken.
+    pub fn advance(&mut self, now: Time) {
+        self.now = self.now.max(now);
+    }
+
+    /// The time last given.
+    pub const fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Sets `key`'s deadline, in place of the one it had, `after` the time last given, and later than it.
+    pub fn after(&mut self, key: K, after: Duration) {
+        self.timers.set(key, self.now + after.max(MOMENT));
+    }
+
+    /// Sets `key`'s deadline, in place of the one it had.
+    ///
+    /// # Panics
+    /// As [`Timers::set`].
+    pub fn set(&mut self, key: K, at: Time) {
+        self.timers.set(key, at);
+    }
+
+    /// Sets `key`'s deadline unless it has an earlier one.
+    ///
+    /// # Panics
+    /// As [`Timers::set`].
+    pub fn set_earlier(&mut self, key: K, at: Time) {
+        self.timers.set_earlier(key, at);
+    }
+
+    /// Takes `key`'s deadline away; whether there was one.
+    pub fn cancel(&mut self, key: K) -> bool {
+        self.timers.cancel(key)
+    }
+
+    /// When `key` is due.
+    pub fn get(&self, key: K) -> Option<Time> {
+        self.timers.get(key)
+    }
+
+    /// Takes all deadlines away.
+    pub fn clear(&mut self) {
+        *self = Deadlines { forgiven: self.forgiven, ..Self::new(self.slack, self.now) };
+    }
+
+    /// Whether there are no deadlines.
+    pub fn is_empty(&self) -> bool {
+        self.timers.is_empty()
+    }
+
+    /// How late the machine was woken, and has not dealt with yet.
+    pub fn lateness(&self) -> Duration {
+        let asked = self.timers.next().map_or(self.now, |(due, _)| due.max(self.forgiven));
+        self.now.since(asked)
+    }
+
+    /// Deals with lateness: puts off what waits for others, once for each time given. By how much, or zero: for what the
+    /// machine knows of the silence of others elsewhere. [`fire`](Self::fire) does it if it was not done.
+    pub fn forgive(&mut self) -> Duration {
+        let late = self.lateness();
+        self.forgiven = self.now;
+        if late <= self.slack.busy {
+            return Duration::ZERO;
+        }
+        let by = if late >= self.slack.asleep { late + self.slack.asleep } else { late };
+        self.timers.put_off(by, |key| key.awaits() == Awaits::Others);
+        by
+    }
+
+    /// Takes everything due, in order of time and key: a snapshot, so that whatever its handling sets waits for the next
+    /// call. An entry may be about something that the handling of one before it has ended.
+    pub fn fire(&mut self) -> SmallVec<[K; 8]> {
+        self.forgive();
+        self.timers.fire(self.now)
+    }
+
+    /// When the first is due, later than the time last given: what is due at this very time waits for the next tick.
+    pub fn next(&self) -> Option<Wake> {
+        let (at, key) = self.timers.next()?;
+        Some(Wake { at: at.max(self.now + MOMENT), why: key.name() })
+    }
+
+    /// What [`Machine::poll_timeout`](super::Machine::poll_timeout) answers: the time last given while outputs are queued,
+    /// otherwise the earliest of these deadlines and of `others`, which are those of the parts and of machines inside
+    /// (whose outputs have been taken), and strictly later.
+    pub fn wake<E>(&self, out: &Outputs<E>, others: impl IntoIterator<Item = Option<Wake>>) -> Option<Wake> {
+        if !out.is_empty() {
+            return Some(Wake { at: self.now, why: "output" });
+        }
+        let first = others.into_iter().chain([self.next()]).flatten().min_by_key(|wake| wake.at)?;
+        Some(Wake { at: first.at.max(self.now + MOMENT), ..first })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    /// Even ones wait for others.
+    impl Deadline for u8 {
+        fn awaits(&self) -> Awaits {
+            if self & 1 == 0 { Awaits::Others } else { Awaits::Nobody }
+        }
+
+        fn name(&self) -> &'static str {
+            "test"
+        }
+    }
+
+    const SLACK: Slack = Slack { busy: Duration::from_micros(5), asleep: Duration::from_micros(20) };
+
+    fn at(micros: u64) -> Time {
+        Time::from_micros(micros)
+    }
+
+    #[test]
+    fn what_is_put_off_once_is_not_put_off_again_at_the_same_time() {
+        let mut deadlines = Deadlines::new(SLACK, at(0));
+        deadlines.set(1, at(10));
+        deadlines.set(2, at(12));
+        deadlines.advance(at(40));
+        assert_eq!((deadlines.forgive(), deadlines.forgive()), (Duration::from_micros(50), Duration::ZERO));
+        assert_eq!(deadlines.fire().as_slice(), [1]);
+        assert_eq!(deadlines.get(2), Some(at(62)));
+    }
+
+    #[test]
+    fn a_wake_is_the_earliest_of_all_and_never_the_past() {
+        let mut deadlines = Deadlines::new(SLACK, at(0));
+        let mut out = Outputs::<()>::new();
+        assert_eq!(deadlines.wake(&out, [None]), None);
+        deadlines.set(1, at(10));
+        let part = |micros| Some(Wake { at: at(micros), why: "part" });
+        assert_eq!(deadlines.wake(&out, [part(7), None]), part(7));
+        assert_eq!(deadlines.wake(&out, [part(11)]), Some(Wake { at: at(10), why: "test" }));
+        deadlines.advance(at(30));
+        assert_eq!(deadlines.wake(&out, [part(7)]), part(31));
+        deadlines.advance(at(20));
+        out.event(());
+        assert_eq!(deadlines.wake(&out, []), Some(Wake { at: at(30), why: "output" }));
+    }
+
+    #[test]
+    fn now_means_the_next_tick() {
+        let mut deadlines = Deadlines::new(SLACK, at(0));
+        deadlines.after(1, Duration::ZERO);
+        assert!(deadlines.fire().is_empty());
+        deadlines.advance(at(1));
+        assert_eq!(deadlines.fire().as_slice(), [1]);
+        deadlines.after(1, Duration::ZERO);
+        deadlines.clear();
+        assert!(deadlines.is_empty() && deadlines.next().is_none());
+    }
+
+    proptest! {
+        /// The model: a sorted list of what is due, from which lateness is taken by hand.
+        #[test]
+        fn agrees_with_a_list(
+            ops in prop::collection::vec((0u8..6, 1u64..40, 0u8..4), 0..80),
+        ) {
+            let mut deadlines = Deadlines::new(SLACK, at(0));
+            let (mut model, mut now, mut last) = (Vec::<(u64, u8)>::new(), 0, 0);
+            for (key, amount, op) in ops {
+                match op {
+                    0 => {
+                        deadlines.after(key, Duration::from_micros(amount));
+                        model.retain(|(_, k)| *k != key);
+                        model.push((now + amount, key));
+                    }
+                    1 => {
+                        let there = model.iter().any(|(_, k)| *k == key);
+                        model.retain(|(_, k)| *k != key);
+                        prop_assert_eq!(deadlines.cancel(key), there);
+                    }
+                    2 => {
+                        now += amount;
+                        deadlines.advance(at(now));
+                    }
+                    _ => {
+                        let late = model.iter().map(|(due, _)| now.saturating_sub((*due).max(last))).max().unwrap_or(0);
+                        last = now;
+                        let by = if late >= 20 { late + 20 } else if late > 5 { late } else { 0 };
+                        model.iter_mut().filter(|(_, k)| k % 2 == 0).for_each(|(due, _)| *due += by);
+                        model.sort_unstable();
+                        let due: Vec<u8> = model.iter().filter(|(due, _)| *due <= now).map(|(_, k)| *k).collect();
+                        model.retain(|(due, _)| *due > now);
+                        prop_assert_eq!(deadlines.fire().to_vec(), due);
+                    }
+                }
+                model.sort_unstable();
+                prop_assert_eq!(deadlines.next().map(|wake| wake.at), model.first().map(|(due, _)| at((*due).max(now + 1))));
+            }
+        }
+    }
+}
