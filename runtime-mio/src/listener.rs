@@ -74,6 +74,12 @@ impl<N: Net> Bound<N> {
         Bound { store: Store::new(folder), ..self }
     }
 
+    /// The same sockets for a machine that is told what the clock on the wall shows: for who binds them before it is known
+    /// which machine they are for.
+    pub fn with_wall_time(self) -> Self {
+        Bound { wall_time: true, ..self }
+    }
+
     /// Where the datagram sockets are bound, by [`Port`].
     pub fn udp(&self) -> Vec<SocketAddr> {
         self.datagrams.iter().map(|(addr, _)| *addr).collect()

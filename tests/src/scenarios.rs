@@ -1,5 +1,6 @@
 //! Many scenarios of a protocol: run, counted, and those that fail made smaller and printed as scripts.
 
+use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +40,12 @@ struct Shown<P: Protocol> {
     cases: [u64; Kind::ALL.len()],
     tally: Tally,
     failed: Vec<(u64, Box<Shrunk<P>>)>,
+}
+
+impl<P: Protocol> Default for Shown<P> {
+    fn default() -> Self {
+        Shown { held: Vec::new(), cases: [0; Kind::ALL.len()], tally: Tally::default(), failed: Vec::new() }
+    }
 }
 
 impl<P: Protocol> Shown<P> {
@@ -92,18 +99,25 @@ where
     }
     let first = number("EGOIST_FIRST", 0);
     let (enough, cases) = (cases, number("EGOIST_CASES", cases));
-    let next = AtomicU64::new(first);
-    let shown = Shown::<P> {
-        held: Vec::new(),
-        cases: [0; Kind::ALL.len()],
-        tally: Tally::default(),
-        failed: Vec::new(),
-    };
-    let shown = Mutex::new(shown);
+    let mut shown = run_all(first..first + cases, drawn);
+    shown.print();
+    let seeds: Vec<u64> = shown.failed.iter().map(|(seed, ..)| *seed).collect();
+    assert!(seeds.is_empty(), "{} of {cases} cases fail: seeds {seeds:?}", seeds.len());
+    let least = if cases < enough { 0 } else { HIT * cases / 1_000 };
+    let seldom: Vec<&Kind> = kinds.iter().filter(|kind| shown.cases[**kind as usize] < least).collect();
+    assert!(seldom.is_empty(), "too seldom: {seldom:?}");
+}
+
+/// Runs the scenarios of these seeds, on as many threads as there are processors.
+fn run_all<P>(seeds: Range<u64>, drawn: impl Fn(u64) -> Script<P> + Sync) -> Shown<P>
+where
+    P: Protocol<Order: Send, Difference: Send> + Send,
+{
+    let (next, shown) = (AtomicU64::new(seeds.start), Mutex::new(Shown::default()));
     let work = || {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= first + cases {
+            if seed >= seeds.end {
                 return;
             }
             let outcome = case(&drawn(seed));
@@ -114,14 +128,7 @@ where
         let workers = thread::available_parallelism().map_or(1, usize::from);
         (0..workers).for_each(|_| _ = scope.spawn(work));
     });
-    let mut shown = shown.into_inner().unwrap();
-    shown.print();
-    let seeds: Vec<u64> = shown.failed.iter().map(|(seed, ..)| *seed).collect();
-    assert!(seeds.is_empty(), "{} of {cases} cases fail: seeds {seeds:?}", seeds.len());
-    let least = if cases < enough { 0 } else { HIT * cases / 1_000 };
-    let seldom = |kind: &&Kind| shown.cases[**kind as usize] < least;
-    let seldom: Vec<&Kind> = kinds.iter().filter(seldom).collect();
-    assert!(seldom.is_empty(), "too seldom: {seldom:?}");
+    shown.into_inner().unwrap()
 }
 
 fn run_script<P: Protocol>(file: &str) {

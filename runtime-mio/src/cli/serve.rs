@@ -158,7 +158,8 @@ impl Ground {
         let member = Member::<P::Machine>::new(setup, flight).map_err(|e| Failure::usage(e.to_string()))?;
         let router = Routed::<P>::default();
         let heard = Rc::clone(&router);
-        let key = self.driver.add(self.bound, member, move |host, event| {
+        let bound = if desk.wants_wall_time() { self.bound.with_wall_time() } else { self.bound };
+        let key = self.driver.add(bound, member, move |host, event| {
             routed(&heard, |router| router.event(host, event));
         });
         let disk = Disk::default();

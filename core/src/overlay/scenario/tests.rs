@@ -7,7 +7,7 @@ use super::*;
 use crate::kernel::{Streams, Time};
 use crate::overlay::event::{Event, Reply};
 use crate::sim::faults::Action;
-use crate::sim::scenario::{Departure, Step, Terrain};
+use crate::sim::scenario::{Departure, Protocol as _, Step, Terrain};
 use crate::sim::{Condition, Kind};
 
 fn of(nodes: usize) -> Scenario {
@@ -120,6 +120,25 @@ fn members_are_those_who_run_and_are_to_stay() {
     assert!(links(3) > Some(0));
     world.kill(0);
     assert_eq!(numbers(&world), [3]);
+}
+
+#[test]
+fn a_payload_that_is_ordered_arrives() {
+    let (scenario, mut world) = (of(3), of(3).world());
+    world.run_until(Time::from_secs(60), |_, _, _| ());
+    for order in ["send 2 1500", "send 3 16", "send 1 0"] {
+        Plan::order(&scenario, &mut world, 0, &order.parse().unwrap());
+    }
+    let mut arrived = Vec::new();
+    world.run_until(Time::from_secs(70), |_, node, event| match event {
+        Event::Delivered { payload, .. } => arrived.push((node, payload.len())),
+        _ => {}
+    });
+    arrived.sort_unstable();
+    assert_eq!(arrived, [(1, 0), (2, 1_500)], "the bootstrap takes no payloads");
+    world.kill(2);
+    Plan::order(&scenario, &mut world, 0, &Order::Send { to: 2, octets: 1 });
+    assert_eq!(world.machine(0).map(|node| node.id().is_some()), Some(true));
 }
 
 #[test]

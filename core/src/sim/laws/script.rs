@@ -310,7 +310,10 @@ impl<M: Lawful> Composer<M> {
             let result = match self.rng.below(20) {
                 0 => Err(StoreError::Full),
                 1 => Err(StoreError::Broken),
-                _ => Ok(self.keep(ops)),
+                _ => {
+                    self.keep(ops);
+                    Ok(())
+                }
             };
             return Some(Act::Stored { ticket, result });
         }

@@ -41,7 +41,7 @@ impl Terrain {
     }
 
     /// Round trips among `nodes`.
-    pub fn matrix(self, nodes: usize, rng: &mut Rng) -> Matrix {
+    pub(super) fn matrix(self, nodes: usize, rng: &mut Rng) -> Matrix {
         let points: Vec<(u64, u64)> = (0..nodes).map(|_| (rng.below(1_000), rng.below(1_000))).collect();
         let mut micros = vec![0; nodes * nodes];
         for i in 0..nodes {

@@ -36,8 +36,11 @@ impl Machine for Measurer {
     }
 }
 
+/// What nodes of one kind tell.
+type Told = Vec<(usize, Heard)>;
+
 /// What a chatter and a measurer tell when one says so many octets to the other; and the hash of it.
-fn told(octets: usize) -> (Vec<(usize, Heard)>, Vec<(usize, Heard)>, u64) {
+fn told(octets: usize) -> (Told, Told, u64) {
     let mut world: World<AnyMachine> =
         World::new(Config::default(), |_: usize, _: usize| 5_000, Seed::from_u64(7));
     let chatter = world.add_of(Chatter::quiet);
