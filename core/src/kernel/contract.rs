@@ -81,6 +81,7 @@ pub trait Machine {
     fn command(&mut self, now: Time, command: Self::Command) -> Result<Self::Reply, Self::Refusal>;
 
     /// The next thing to do, oldest first; `None` when drained.
+    #[must_use = "what is taken and not done is lost"]
     fn poll(&mut self) -> Option<Output<Self::Event>>;
 
     /// When to come back with [`Input::Tick`] if nothing happens before; `None` for never.

@@ -350,7 +350,7 @@ fn another_machine_and_another_version_are_refused() {
         assert_eq!(Recording::read(&other).err(), Some(Damage::Version));
     }
     let line = Damage::Version.to_string();
-    assert!(line.contains("only version 4 can be read") && line.lines().count() == 1);
+    assert!(line.contains("only version 5 can be read") && line.lines().count() == 1);
     assert_eq!(Recording::read(b"EGO").err(), Some(Damage::NotOne));
     let head = recording::write_head("columns", Outputs::Hashed, &5_u64);
     let recording = Recording::read(&head).unwrap();
