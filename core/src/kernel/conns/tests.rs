@@ -47,6 +47,7 @@ struct Seen {
 struct Did {
     queued: [Vec<u8>; 3],
     gap: Option<Duration>,
+    first: Time,
     kept: bool,
     ended: bool,
 }
@@ -89,6 +90,7 @@ impl Bench {
                     seen.sent[class as usize].push(frame[1]);
                     let gap = self.did[&conn].gap;
                     assert_eq!(solo, gap.is_some());
+                    assert!(self.now >= self.did[&conn].first);
                     let last = seen.last.replace(self.now);
                     assert!(last.is_none_or(|last| self.now.since(last) >= gap.unwrap_or_default()));
                 }
@@ -105,6 +107,17 @@ impl Bench {
                 Output::Dial { ticket, .. } => assert!(self.dials.insert(ticket)),
                 other => panic!("{other:?} is nothing of a table's"),
             }
+        }
+    }
+
+    /// What may leave has left, and what may not has a time or waits for the driver.
+    fn nothing_is_kept(&self) {
+        for (conn, line) in &self.conns.lines {
+            let (mut again, mut more) = (line.clone(), Outputs::<()>::new());
+            again.pump(self.now, *conn, &mut more);
+            assert!(more.is_empty());
+            assert_eq!(self.conns.deadlines.get(Due::Pace(*conn)), line.held(self.now));
+            assert!(!(matches!(line.phase, Phase::Lingering(_)) && line.outbox.is_empty()));
         }
     }
 
@@ -226,9 +239,14 @@ impl Bench {
             (6, Some(conn)) => {
                 let gap = Gap { least: Duration::from_millis(30), ..Gap::NONE };
                 if self.is_open(conn) {
-                    self.conns.pace(conn, gap, self.now);
-                    self.did.get_mut(&conn).unwrap().gap = Some(gap.least);
-                    self.seen.get_mut(&conn).unwrap().last = None;
+                    let first = self.now + Duration::from_millis(amount as u64);
+                    self.conns.pace(conn, gap, first);
+                    let did = self.did.get_mut(&conn).unwrap();
+                    let again = did.gap.replace(gap.least).is_some();
+                    did.first = did.first.max(first);
+                    if !again {
+                        self.seen.get_mut(&conn).unwrap().last = None;
+                    }
                 }
             }
             (7, Some(conn)) => self.conns.pause(&mut self.out, conn),
@@ -291,6 +309,7 @@ proptest! {
         let mut bench = Bench::new();
         for op in ops {
             bench.act(op);
+            bench.nothing_is_kept();
             let open: Vec<ConnId> = bench.did.keys().copied().filter(|conn| bench.is_open(*conn)).collect();
             prop_assert_eq!(bench.conns.ids().collect::<Vec<_>>(), open);
         }
