@@ -114,7 +114,7 @@ impl Bench {
     fn nothing_is_kept(&self) {
         for (conn, line) in &self.conns.lines {
             let due = self.conns.deadlines.get(Due::Pace(*conn));
-            if due.is_some_and(|due| due <= self.now) {
+            if due.is_some_and(|due| due <= self.now) && !line.outbox.is_empty() {
                 continue;
             }
             let (mut again, mut more) = (line.clone(), Outputs::<()>::new());
