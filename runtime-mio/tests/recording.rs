@@ -106,7 +106,7 @@ fn nodes_that_greet_each_other_are_replayed_without_a_difference() {
     assert!(first.end().success());
     let file = files[0].to_str().unwrap();
     let report = json(base.path(), &["replay", file]);
-    assert_eq!((&report["recorded"], &report["ended"]), (&"hello node 1".into(), &true.into()), "{report}");
+    assert_eq!((&report["recorded"], &report["ended"]), (&"hello node 2".into(), &true.into()), "{report}");
     let printed = answer(base.path(), &["replay", file, "--print", "--until", "1000"]);
     assert!(printed.contains("< command Leave") && printed.contains("peers 0"), "{printed}");
 }

@@ -62,13 +62,18 @@ fn the_simulator_is_a_right_driver_of_overlays_through_every_fault() {
 fn the_simulator_is_a_right_driver_of_hello_nodes_through_every_fault() {
     for seed in 0..SEEDS {
         let delays = |from: usize, to: usize| 2_000 + (from * 7 + to * 13) as u64 % 11 * 4_000;
+        let dialect = if seed.is_multiple_of(2) { hello::Config::article } else { hello::Config::ncpoc };
         let mut world = World::new(sim::Config::default(), delays, Seed::from_u64(seed));
         for node in 0..world::NODES {
-            world.add(|boot: Boot| {
+            world.add(move |boot: Boot| {
                 let bootstrap = vec![address(0)];
-                let config =
-                    hello::Config { address: Some(boot.address), bootstrap, ..hello::Config::default() };
-                Checked::new(Hello::new(config, boot.seed, boot.now).expect("a configuration"))
+                let config = hello::Config {
+                    address: Some(boot.address),
+                    bootstrap,
+                    start: boot.now,
+                    ..dialect(boot.seed)
+                };
+                Checked::new(Hello::new(config).expect("a configuration"))
             });
             world.start(node, Time::from_millis(700 * node as u64));
         }

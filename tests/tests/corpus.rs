@@ -117,6 +117,11 @@ fn configuration() {
 }
 
 #[test]
+fn hello() {
+    replay("hello", egoist_core::hello::checks::node);
+}
+
+#[test]
 fn overlay_node() {
     bless("overlay_node", (1..4).flat_map(recorded).map(|recording| inputs(&recording)));
     replay("overlay_node", overlay::checks::any_inputs);

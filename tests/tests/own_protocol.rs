@@ -122,9 +122,10 @@ fn hello(boot: egoist_core::sim::Boot) -> Hello {
         ping_period: Duration::from_secs(10),
         retry_max: Duration::from_secs(20),
         give_up_after: 1_000,
-        ..hello::Config::default()
+        start: boot.now,
+        ..hello::Config::article(boot.seed)
     };
-    Hello::new(config, boot.seed, boot.now).expect("a configuration")
+    Hello::new(config).expect("a configuration")
 }
 
 fn desk(boot: egoist_core::sim::Boot) -> Checked<Desk<false>> {

@@ -2,8 +2,12 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 
+use super::config::Config;
+use super::interface::Refusal;
 use super::message::NodeId;
+use crate::kernel::{Awaits, Deadline, Deadlines, Rng, Slack, Streams, Time, Wake};
 
 /// Whether an address can be dialled at all: an IP address of one host, and a port.
 pub(super) fn dialable(addr: SocketAddr) -> bool {
@@ -50,33 +54,80 @@ pub struct Known {
     pub phase: Phase,
 }
 
-/// The address book: every address once, those learned from peers bounded.
+/// The address book: every address once, those learned from peers bounded, and when each is dialled next.
 #[derive(Debug)]
 pub(super) struct Book {
     entries: BTreeMap<SocketAddr, Known>,
     ready: VecDeque<SocketAddr>,
     learned: usize,
-    max_learned: usize,
-    give_up_after: u32,
+    dialing: usize,
+    pauses: Deadlines<Redial>,
+    retry: Rng,
+}
+
+/// The pause after a failure is over.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Redial(SocketAddr);
+
+impl Deadline for Redial {
+    fn awaits(&self) -> Awaits {
+        Awaits::Nobody
+    }
+
+    fn name(&self) -> &'static str {
+        "redial"
+    }
 }
 
 impl Book {
-    pub(super) const fn new(max_learned: usize, give_up_after: u32) -> Self {
-        Book { entries: BTreeMap::new(), ready: VecDeque::new(), learned: 0, max_learned, give_up_after }
+    /// The configuration's addresses.
+    pub(super) fn new(config: &Config) -> Self {
+        let mut book = Book {
+            entries: BTreeMap::new(),
+            ready: VecDeque::new(),
+            learned: 0,
+            dialing: 0,
+            pauses: Deadlines::new(Slack::new(config.oversleep), config.start),
+            retry: Streams::new(config.seed).named("hello retry"),
+        };
+        for addr in config.bootstrap.iter().copied().map(canonical) {
+            if !book.is_own(config, addr) {
+                book.add(addr, None, true);
+            }
+        }
+        book
     }
 
-    /// Adds an address of the configuration.
-    pub(super) fn bootstrap(&mut self, addr: SocketAddr) {
-        self.add(addr, None, true);
+    /// Takes the time.
+    pub(super) fn advance(&mut self, now: Time) {
+        self.pauses.advance(now);
+    }
+
+    /// When the next pause is over.
+    pub(super) fn wake(&self) -> Option<Wake> {
+        self.pauses.next()
+    }
+
+    /// Those whose pause is over wait for room.
+    pub(super) fn tick(&mut self) {
+        for Redial(addr) in self.pauses.fire() {
+            self.set_phase(addr, Phase::Ready);
+            self.ready.push_back(addr);
+        }
+    }
+
+    /// Whether somebody else could listen there.
+    pub(super) fn is_foreign(&self, config: &Config, addr: SocketAddr) -> bool {
+        dialable(addr) && !self.is_own(config, addr)
     }
 
     /// Takes what a peer said; true if it is news. What is known already may gain an id, and never changes one.
-    pub(super) fn learn(&mut self, addr: SocketAddr, id: Option<NodeId>) -> bool {
+    pub(super) fn learn(&mut self, config: &Config, addr: SocketAddr, id: Option<NodeId>) -> bool {
         if let Some(known) = self.entries.get_mut(&addr) {
             known.id = known.id.take().or(id);
             return false;
         }
-        self.learned < self.max_learned && self.add(addr, id, false)
+        self.learned < config.max_known && self.add(addr, id, false)
     }
 
     fn add(&mut self, addr: SocketAddr, id: Option<NodeId>, bootstrap: bool) -> bool {
@@ -89,38 +140,51 @@ impl Book {
         true
     }
 
-    /// The next address to dial, which is then [`Phase::Dialing`].
-    pub(super) fn take_ready(&mut self) -> Option<&Known> {
-        let addr = self.ready.pop_front()?;
-        let known = self.entries.get_mut(&addr)?;
-        known.phase = Phase::Dialing;
-        Some(known)
+    /// The next address to dial, if there is room beside the peers that are up; it is then [`Phase::Dialing`]. That of a
+    /// peer which is connected by other means is put off.
+    pub(super) fn next(&mut self, config: &Config, up: &[&NodeId]) -> Option<SocketAddr> {
+        while self.dialing < config.max_dials && up.len() + self.dialing < config.want_peers {
+            let addr = self.ready.pop_front()?;
+            if !self.is_up_elsewhere(addr, up) {
+                self.set_phase(addr, Phase::Dialing);
+                return Some(addr);
+            }
+            self.put_off(addr, config.retry_max);
+        }
+        None
     }
 
-    /// An address is to be dialled at once, learned or not; false if there is no room to remember it.
-    pub(super) fn dial_now(&mut self, addr: SocketAddr) -> bool {
-        if !self.entries.contains_key(&addr) && !self.learn(addr, None) {
-            return false;
+    /// A user wants an address dialled at once; it is then [`Phase::Dialing`].
+    pub(super) fn claim(&mut self, config: &Config, addr: SocketAddr, up: &[&NodeId]) -> Result<(), Refusal> {
+        if !dialable(addr) {
+            return Err(Refusal::NotDialable);
+        }
+        if self.is_own(config, addr) {
+            return Err(Refusal::OwnAddress);
+        }
+        let phase = self.entries.get(&addr).map(|known| known.phase);
+        if matches!(phase, Some(Phase::Dialing | Phase::Up)) || self.is_up_elsewhere(addr, up) {
+            return Err(Refusal::Already);
+        }
+        let full = self.dialing >= config.max_dials || up.len() >= config.max_peers;
+        if full || phase.is_none() && !self.learn(config, addr, None) {
+            return Err(Refusal::NoRoom);
         }
         self.ready.retain(|waiting| *waiting != addr);
+        self.pauses.cancel(Redial(addr));
         self.set_phase(addr, Phase::Dialing);
-        true
+        Ok(())
     }
 
-    /// A pause is over.
-    pub(super) fn ready(&mut self, addr: SocketAddr) {
-        if self.get(addr).is_some_and(|known| known.phase == Phase::Pausing) {
-            self.set_phase(addr, Phase::Ready);
-            self.ready.push_back(addr);
-        }
+    fn is_up_elsewhere(&self, addr: SocketAddr, up: &[&NodeId]) -> bool {
+        let id = self.entries.get(&addr).and_then(|known| known.id.as_ref());
+        id.is_some_and(|id| up.contains(&id))
     }
 
     /// Its connection has said hello.
     pub(super) fn is_up(&mut self, addr: SocketAddr, id: &NodeId) {
-        if let Some(known) = self.entries.get_mut(&addr) {
-            known.id = Some(id.clone());
-            known.phase = Phase::Up;
-        }
+        self.name(addr, id);
+        self.set_phase(addr, Phase::Up);
     }
 
     /// Its peer has proved itself.
@@ -131,37 +195,51 @@ impl Book {
     }
 
     /// This node answered there.
-    pub(super) fn is_own(&mut self, addr: SocketAddr) {
+    pub(super) fn met_itself(&mut self, addr: SocketAddr) {
         self.set_phase(addr, Phase::Own);
     }
 
-    /// The peer there is connected by other means.
-    pub(super) fn is_connected(&mut self, addr: SocketAddr, id: &NodeId) {
-        if let Some(known) = self.entries.get_mut(&addr) {
-            known.id = Some(id.clone());
-            known.phase = Phase::Pausing;
-        }
+    /// The peer there is connected by other means; it is tried again much later.
+    pub(super) fn is_connected(&mut self, config: &Config, addr: SocketAddr, id: &NodeId) {
+        self.name(addr, id);
+        self.put_off(addr, config.retry_max);
     }
 
-    /// A dial or its connection came to an end. How many failures there were, or `None` if that was one too many, or
-    /// there is nothing to try again.
-    pub(super) fn failed(&mut self, addr: SocketAddr) -> Option<u32> {
-        let known = self.entries.get_mut(&addr)?;
+    /// A dial or its connection came to an end. It is tried again after a pause that doubles with each failure in a row;
+    /// one that was learned is forgotten after too many.
+    pub(super) fn failed(&mut self, config: &Config, addr: SocketAddr) {
+        let Some(known) = self.entries.get_mut(&addr) else { return };
         if !matches!(known.phase, Phase::Dialing | Phase::Up) {
-            return None;
+            return;
         }
         known.failures = known.failures.saturating_add(1);
-        known.phase = Phase::Pausing;
-        if known.failures >= self.give_up_after && !known.bootstrap {
+        let (failures, kept) = (known.failures, known.bootstrap);
+        let doubled = config.retry_min.saturating_mul(1 << (failures - 1).min(20));
+        self.put_off(addr, doubled.min(config.retry_max));
+        if failures >= config.give_up_after && !kept {
+            self.pauses.cancel(Redial(addr));
             self.entries.remove(&addr);
             self.learned -= 1;
-            return None;
         }
-        Some(known.failures)
     }
 
-    pub(super) fn get(&self, addr: SocketAddr) -> Option<&Known> {
-        self.entries.get(&addr)
+    /// Pauses for about so long, give or take a fifth.
+    fn put_off(&mut self, addr: SocketAddr, pause: Duration) {
+        self.set_phase(addr, Phase::Pausing);
+        self.pauses.after(Redial(addr), self.retry.jittered(pause, 20));
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.ready.clear();
+        self.pauses.clear();
+        (self.learned, self.dialing) = (0, 0);
+    }
+
+    /// Whether addresses wait to be dialled.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.ready.is_empty()
     }
 
     /// Every address, in order.
@@ -169,8 +247,22 @@ impl Book {
         self.entries.values()
     }
 
+    /// Whether an address is known to be this node's.
+    fn is_own(&self, config: &Config, addr: SocketAddr) -> bool {
+        let met = self.entries.get(&addr).is_some_and(|known| known.phase == Phase::Own);
+        met || config.address.is_some_and(|own| canonical(own) == addr)
+    }
+
+    fn name(&mut self, addr: SocketAddr, id: &NodeId) {
+        if let Some(known) = self.entries.get_mut(&addr) {
+            known.id = Some(id.clone());
+        }
+    }
+
     fn set_phase(&mut self, addr: SocketAddr, phase: Phase) {
         if let Some(known) = self.entries.get_mut(&addr) {
+            self.dialing -= usize::from(known.phase == Phase::Dialing);
+            self.dialing += usize::from(phase == Phase::Dialing);
             known.phase = phase;
         }
     }
@@ -178,7 +270,10 @@ impl Book {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
+    use crate::kernel::Seed;
 
     fn addr(text: &str) -> SocketAddr {
         text.parse().unwrap()
@@ -197,21 +292,41 @@ mod tests {
 
     #[test]
     fn learned_addresses_are_bounded_and_given_up() {
-        let mut book = Book::new(1, 2);
-        book.bootstrap(addr("1.1.1.1:1"));
-        assert!(book.learn(addr("1.1.1.1:2"), None));
-        assert!(!book.learn(addr("1.1.1.1:3"), None), "no room");
+        let bootstrap = alloc::vec![addr("1.1.1.1:1")];
+        let config =
+            Config { bootstrap, max_known: 1, give_up_after: 2, ..Config::article(Seed::from_u64(1)) };
+        let mut book = Book::new(&config);
+        assert!(book.learn(&config, addr("1.1.1.1:2"), None));
+        assert!(!book.learn(&config, addr("1.1.1.1:3"), None), "no room");
         for n in 1..4 {
-            assert_eq!(book.take_ready().unwrap().addr, addr("1.1.1.1:1"));
-            if n < 3 {
-                assert_eq!(book.take_ready().unwrap().addr, addr("1.1.1.1:2"));
-                assert_eq!(book.failed(addr("1.1.1.1:2")), (n < 2).then_some(n));
+            let mut dialled: Vec<_> = core::iter::from_fn(|| book.next(&config, &[])).collect();
+            dialled.sort_unstable();
+            let both = [addr("1.1.1.1:1"), addr("1.1.1.1:2")];
+            assert_eq!(dialled, if n < 3 { &both[..] } else { &both[..1] });
+            for port in [2, 1, 1] {
+                book.failed(&config, SocketAddr::new([1, 1, 1, 1].into(), port));
             }
-            assert_eq!(book.failed(addr("1.1.1.1:1")), Some(n));
-            assert_eq!(book.failed(addr("1.1.1.1:1")), None, "it has ended already");
-            book.ready(addr("1.1.1.1:1"));
-            book.ready(addr("1.1.1.1:2"));
+            let failures: Vec<_> = book.iter().map(|known| known.failures).collect();
+            assert_eq!(failures, if n < 2 { alloc::vec![n, n] } else { alloc::vec![n] }, "each ended once");
+            while let Some(wake) = book.wake() {
+                book.advance(wake.at);
+                book.tick();
+            }
         }
-        assert!(book.learn(addr("1.1.1.1:3"), None), "room again");
+        assert!(book.learn(&config, addr("1.1.1.1:3"), None), "room again");
+    }
+
+    #[test]
+    fn a_peer_that_is_connected_otherwise_is_not_dialled() {
+        let bootstrap = alloc::vec![addr("1.1.1.1:1"), addr("1.1.1.1:2")];
+        let config = Config { bootstrap, want_peers: 2, ..Config::article(Seed::from_u64(1)) };
+        let mut book = Book::new(&config);
+        let id = NodeId::new("a").unwrap();
+        assert!(!book.learn(&config, addr("1.1.1.1:1"), Some(id.clone())), "it is known already");
+        assert_eq!(book.next(&config, &[&id]), Some(addr("1.1.1.1:2")));
+        assert_eq!(book.next(&config, &[&id]), None, "as many as are wanted");
+        assert_eq!(book.claim(&config, addr("1.1.1.1:1"), &[&id]), Err(Refusal::Already));
+        assert_eq!(book.claim(&config, addr("1.1.1.1:1"), &[]), Ok(()));
+        assert_eq!(book.wake(), None);
     }
 }

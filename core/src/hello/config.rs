@@ -7,19 +7,59 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::addresses::dialable;
-use super::message::MAX_ROWS;
-use crate::kernel::{Backlog, address};
+use super::{article, ncpoc};
+use crate::kernel::{Backlog, Seed, Time, address};
 
-/// Every period and bound of a [`Hello`](super::Hello).
+/// Which program's lines a node reads and writes. Nodes of different dialects do not understand each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Dialect {
+    /// That of the [article](super::article).
+    Article,
+    /// That of [ncpoc](super::ncpoc).
+    Ncpoc,
+}
+
+impl Dialect {
+    /// The ports that its program tries on its own host at start, beginning with the usual one.
+    pub const fn ports(self) -> &'static [u16] {
+        match self {
+            Dialect::Article => &[5999, 5998, 5997],
+            Dialect::Ncpoc => &[5005, 5006, 5007, 5008],
+        }
+    }
+
+    /// The longest line that is heard, in octets without its terminator.
+    pub const fn max_line(self) -> usize {
+        match self {
+            Dialect::Article => article::MAX_LINE,
+            Dialect::Ncpoc => ncpoc::MAX_LINE,
+        }
+    }
+
+    /// Whether each line is a write of its own, since readers take a write for a message.
+    pub const fn solo(self) -> bool {
+        matches!(self, Dialect::Ncpoc)
+    }
+}
+
+/// What a [`Hello`](super::Hello) is made of: its dialect, where its random numbers come from, and every period and bound.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Config {
+    /// The language.
+    pub dialect: Dialect,
+    /// Where everything random comes from, the node's id first of all.
+    pub seed: Seed,
+    /// When the node starts on the driver's clock.
+    pub start: Time,
+    /// The wall clock at [`Time::ZERO`], since 1970; ncpoc nodes tell each other when a peer was last heard.
+    pub wall_time: Duration,
     /// Where others reach this node; told to every peer, never dialled. `None` if nobody can.
     #[serde(with = "address::maybe")]
     pub address: Option<SocketAddr>,
     /// Dialled at start and retried for ever.
     #[serde(with = "address::list")]
     pub bootstrap: Vec<SocketAddr>,
-    /// From one ping to the next; the article's 60 s.
+    /// From one ping to the next; the article's 60 s, ncpoc's 1,200 s.
     pub ping_period: Duration,
     /// A peer that owes a pong for so many ping periods is dead; 2.
     pub missed_pongs: u32,
@@ -45,16 +85,21 @@ pub struct Config {
     pub max_dials: usize,
     /// Addresses remembered beside `bootstrap`; 1,024, about 100 KiB.
     pub max_known: usize,
-    /// Rows sent and heeded in one addr; 100, at most [`MAX_ROWS`].
+    /// Rows heeded in one addr, and sent in the article's dialect; 100, at most [`article::MAX_ROWS`].
     pub max_rows: usize,
     /// What may wait for one peer; 64 KiB at the driver and 256 KiB here, as a ping can ask for little and getaddr for
     /// 12 KiB.
     pub backlog: Backlog,
 }
 
-impl Default for Config {
-    fn default() -> Self {
+impl Config {
+    /// The article's node, at [`Time::ZERO`].
+    pub fn article(seed: Seed) -> Self {
         Config {
+            dialect: Dialect::Article,
+            seed,
+            start: Time::ZERO,
+            wall_time: Duration::ZERO,
             address: None,
             bootstrap: Vec::new(),
             ping_period: Duration::from_secs(60),
@@ -74,6 +119,11 @@ impl Default for Config {
             backlog: Backlog { control: 256 << 10, bulk: 0, ..Backlog::default() },
         }
     }
+
+    /// An ncpoc node, at [`Time::ZERO`] and in 1970.
+    pub fn ncpoc(seed: Seed) -> Self {
+        Config { dialect: Dialect::Ncpoc, ping_period: Duration::from_secs(1_200), ..Config::article(seed) }
+    }
 }
 
 /// A configuration that no node can run with.
@@ -92,7 +142,7 @@ pub enum ConfigError {
     #[error("retry_min is greater than retry_max")]
     RetryOrder,
     /// More rows than fit in a line.
-    #[error("max_rows is {0}; a line holds {MAX_ROWS}")]
+    #[error("max_rows is {0}; a line holds {max}", max = article::MAX_ROWS)]
     Rows(usize),
 }
 
@@ -140,7 +190,7 @@ impl Config {
         ];
         match bounds.iter().find(|(_, n)| *n == 0) {
             Some((name, _)) => Err(ConfigError::Zero(name)),
-            None if self.max_rows > MAX_ROWS => Err(ConfigError::Rows(self.max_rows)),
+            None if self.max_rows > article::MAX_ROWS => Err(ConfigError::Rows(self.max_rows)),
             None => Ok(()),
         }
     }

@@ -1,11 +1,12 @@
 //! What a user may ask for and is told.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::message::NodeId;
-use crate::kernel::{ConnId, DialError, Why, address};
+use crate::kernel::{ConnId, DialError, Time, Why, address};
 
 /// What a user may ask of a [`Hello`](super::Hello).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -111,6 +112,31 @@ pub enum Event {
     },
 }
 
+/// What is known of a peer that has said hello.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PeerInfo {
+    /// Its connection.
+    pub conn: ConnId,
+    /// What it calls itself.
+    pub id: NodeId,
+    /// The connection's other end.
+    pub remote: SocketAddr,
+    /// Where it listens, if known: where we dialled it, or what it says.
+    pub address: Option<SocketAddr>,
+    /// Whether we dialled it.
+    pub dialed: bool,
+    /// When it said hello.
+    pub since: Time,
+    /// When it said hello, or answered a ping last.
+    pub heard: Time,
+    /// The last round trip, from ping to pong.
+    pub rtt: Option<Duration>,
+    /// When it was pinged, if no pong has come since.
+    pub asked: Option<Time>,
+    /// Whether it has owed a pong since the ping before the last one.
+    pub late: bool,
+}
+
 /// What a node has met and not acted on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counters {
@@ -118,7 +144,7 @@ pub struct Counters {
     pub unknown: u64,
     /// Messages before hello, and hellos after it.
     pub out_of_place: u64,
-    /// Pongs that nobody had asked for.
+    /// Pongs while none was missing.
     pub unasked_pongs: u64,
     /// Connections closed because of what came over them.
     pub misbehaved: u64,

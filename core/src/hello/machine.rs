@@ -1,91 +1,69 @@
 //! The node: connections, dials and time.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
-use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use super::addresses::{Book, Known, Phase, canonical, dialable};
+use super::addresses::{Book, Known, canonical};
 use super::config::{Config, ConfigError};
-use super::interface::{Command, Counters, Event, Refusal, Reply};
+use super::interface::{Command, Counters, Event, PeerInfo, Refusal, Reply};
 use super::message::NodeId;
-use super::peer::{Conn, PeerInfo};
-use super::watch::{Absent, Due, Watch};
+use super::peer::{Due, Side, peers};
+use super::talk::{self, Talk};
 use crate::kernel::{
-    Class, CloseHow, Closed, ConnId, DialError, Fault, How, Input, Machine, Output, Rng, Seed, Streams,
-    Ticket, Time, Wake, Why,
+    Class, CloseHow, ConnId, Conns, Deadlines, Ended, Fault, Gap, Input, LineScanner, Machine, News, Opening,
+    Output, Outputs, Slack, Terminator, Time, Wake, Why,
 };
 
 pub(super) const NO_ROOM: Why = Why { fault: Fault::Own, what: "no room for another peer" };
 const LEFT: Why = Why { fault: Fault::Nobody, what: "this node has left" };
 const NO_HELLO: Why = Why { fault: Fault::Peer, what: "said no hello in time" };
 const SILENT: Why = Why { fault: Fault::Network, what: "answered no ping" };
-const TOO_SLOW: Why = Why { fault: Fault::Peer, what: "reads too slowly" };
-const BY_US: Why = Why { fault: Fault::Nobody, what: "closed at this end" };
-const CLOSED_BY_PEER: Why = Why { fault: Fault::Nobody, what: "closed by the peer" };
-const BROKEN: Why = Why { fault: Fault::Network, what: "the connection broke" };
 
 /// A node of the hello / ping / addr network; see the [module](super) for what it does.
 #[derive(Debug)]
 pub struct Hello {
     pub(super) config: Config,
-    pub(super) id: NodeId,
-    pub(super) watch: Watch,
-    pub(super) conns: BTreeMap<ConnId, Conn>,
-    /// Peers that have said hello.
-    pub(super) peers: BTreeMap<NodeId, ConnId>,
+    pub(super) talk: Box<dyn Talk>,
+    pub(super) conns: Conns<Side>,
+    pub(super) deadlines: Deadlines<Due>,
     pub(super) book: Book,
+    pub(super) out: Outputs<Event>,
     pub(super) counters: Counters,
-    /// How many of the connections were dialled and have not said hello.
-    pub(super) dialed_greeting: usize,
-    outputs: VecDeque<Output<Event>>,
-    dials: BTreeMap<Ticket, SocketAddr>,
-    next_ticket: u64,
-    retry: Rng,
     left: bool,
 }
 
 impl Hello {
-    /// A node whose id, and all else that is random in it, follows from `seed`. It wants to dial its bootstraps at once.
+    /// A node that wants to dial its bootstraps at once.
     ///
     /// # Errors
     /// The configuration is one that no node can run with.
-    pub fn new(config: Config, seed: Seed, now: Time) -> Result<Self, ConfigError> {
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
-        let streams = Streams::new(seed);
         let mut node = Hello {
-            id: NodeId::draw(&mut streams.named("hello id")),
-            watch: Watch::new(config.oversleep, now),
-            conns: BTreeMap::new(),
-            peers: BTreeMap::new(),
-            book: Book::new(config.max_known, config.give_up_after),
+            talk: talk::of(&config),
+            conns: Conns::new(config.backlog, config.start),
+            deadlines: Deadlines::new(Slack::new(config.oversleep), config.start),
+            book: Book::new(&config),
+            out: Outputs::new(),
             counters: Counters::default(),
-            dialed_greeting: 0,
-            outputs: VecDeque::new(),
-            dials: BTreeMap::new(),
-            next_ticket: 0,
-            retry: streams.named("hello retry"),
             left: false,
             config,
         };
-        for addr in node.config.bootstrap.clone() {
-            if !node.is_own(canonical(addr)) {
-                node.book.bootstrap(canonical(addr));
-            }
-        }
         node.dial_ready();
         Ok(node)
     }
 
     /// What this node calls itself.
-    pub const fn id(&self) -> &NodeId {
-        &self.id
+    pub fn id(&self) -> &NodeId {
+        self.talk.id()
     }
 
     /// Whom it has met, in the order in which the connections opened.
-    pub fn peers(&self) -> impl Iterator<Item = PeerInfo> {
-        self.conns.iter().filter_map(|(conn, open)| open.info(*conn))
+    pub fn peers(&self) -> impl Iterator<Item = &PeerInfo> {
+        peers(&self.conns)
     }
 
     /// The addresses that it knows, in order.
@@ -111,284 +89,165 @@ impl Machine for Hello {
     type Event = Event;
 
     fn handle(&mut self, now: Time, input: Input<'_>) {
-        self.watch.advance(now);
-        match input {
-            Input::Tick => self.tick(),
-            Input::Opened { conn, how, remote } => self.opened(conn, how, remote),
-            Input::Received { conn, bytes } => self.received(conn, bytes),
-            Input::Flushed { conn, n } => self.flushed(conn, n),
-            Input::Closed { conn, why } => self.closed(conn, why),
-            Input::DialFailed { ticket, why } => self.dial_failed(ticket, why),
-            Input::Datagram { .. }
-            | Input::Stored { .. }
-            | Input::Loaded { .. }
-            | Input::Scanned { .. }
-            | Input::WallTime { .. } => {}
+        if self.left {
+            return;
         }
+        self.advance(now);
+        match self.conns.handle(now, &mut self.out, input) {
+            Some(News::Opened(opening)) => self.opened(opening),
+            Some(News::Received { conn, bytes }) => self.received(conn, bytes),
+            Some(News::Ended(ended)) => self.gone(ended),
+            Some(News::DialFailed { what: addr, why }) => {
+                self.out.event(Event::DialFailed { addr, why });
+                self.book.failed(&self.config, addr);
+            }
+            Some(News::Other(Input::Tick)) => self.tick(),
+            Some(News::Other(Input::WallTime { unix })) => self.talk.clock(now, unix),
+            Some(News::Flushed(_) | News::Other(_)) | None => {}
+        }
+        self.dial_ready();
     }
 
     fn command(&mut self, now: Time, command: Command) -> Result<Reply, Refusal> {
-        self.watch.advance(now);
+        if self.left {
+            return Err(Refusal::HasLeft);
+        }
+        self.advance(now);
         match command {
-            _ if self.left => Err(Refusal::HasLeft),
             Command::Connect { addr } => self.connect(canonical(addr)),
             Command::Leave => Ok(self.leave()),
         }
     }
 
     fn poll(&mut self) -> Option<Output<Event>> {
-        self.outputs.pop_front()
+        self.out.poll()
     }
 
     fn poll_timeout(&self) -> Option<Wake> {
-        if self.outputs.is_empty() {
-            self.watch.next()
-        } else {
-            Some(Wake { at: self.watch.now(), why: "output" })
-        }
+        self.deadlines.wake(&self.out, [self.conns.next(), self.book.wake()])
     }
 }
 
 /// What happens to connections.
 impl Hello {
-    fn opened(&mut self, conn: ConnId, how: How, remote: SocketAddr) {
-        let dialed = match how {
-            How::Dialed(ticket) => self.dials.remove(&ticket),
-            How::Accepted(_) => None,
-        };
-        if self.left {
-            return self.refuse(conn, LEFT);
+    fn opened(&mut self, opening: Opening<SocketAddr>) {
+        let dialed = opening.origin().dialed().is_some();
+        if !dialed && !self.has_room_to_accept() {
+            return self.conns.refuse(&mut self.out, opening, NO_ROOM);
         }
-        if dialed.is_none() && !self.has_room_to_accept() {
-            return self.refuse(conn, NO_ROOM);
+        let scanner = LineScanner::new(Terminator::Lf, self.config.dialect.max_line());
+        let conn = self.conns.keep(opening, Side { scanner, peer: None });
+        if self.config.dialect.solo() {
+            self.conns.pace(conn, Gap::NONE, Time::ZERO);
         }
-        self.dialed_greeting += usize::from(dialed.is_some());
-        self.conns.insert(conn, Conn::new(remote, dialed, self.config.backlog));
-        self.watch.expect(Absent::Hello(conn), self.config.hello_timeout);
-        if dialed.is_some() {
+        self.deadlines.after(Due::Hello(conn), self.config.hello_timeout);
+        if dialed {
             self.say_hello(conn);
         }
     }
 
     fn has_room_to_accept(&self) -> bool {
-        let greeting = self.conns.len() - self.peers.len() - self.dialed_greeting;
-        self.peers.len() < self.config.max_peers && greeting < self.config.max_greeting
-    }
-
-    fn refuse(&mut self, conn: ConnId, why: Why) {
-        self.outputs.push_back(Output::Close { conn, how: CloseHow::Abort, why });
+        let strangers = self.conns.iter().filter(|(_, open)| open.state.peer.is_none());
+        let accepted = strangers.filter(|(_, open)| open.origin().dialed().is_none()).count();
+        accepted < self.config.max_greeting && self.peers().count() < self.config.max_peers
     }
 
     fn received(&mut self, conn: ConnId, bytes: &mut BytesMut) {
-        while let Some(open) = self.conns.get_mut(&conn) {
-            match open.scanner.next_line(bytes) {
+        while let Some(open) = self.conns.reader(conn) {
+            match open.state.scanner.next_line(bytes) {
                 Ok(Some(line)) => self.heard(conn, &line),
-                Ok(None) => break,
+                Ok(None) => return,
                 Err(_) => self.misbehaved(conn, "sent a line above the limit"),
             }
             self.dial_ready();
         }
+        // It was closed: nobody hears the rest.
+        bytes.clear();
     }
 
-    fn flushed(&mut self, conn: ConnId, n: usize) {
-        if let Some(open) = self.conns.get_mut(&conn) {
-            open.outbox.flushed(n);
-            self.pump(conn);
-        }
-    }
-
-    fn closed(&mut self, conn: ConnId, why: Closed) {
-        if let Some(open) = self.conns.remove(&conn) {
-            let why = match why {
-                Closed::ByPeer => CLOSED_BY_PEER,
-                Closed::ByUs => BY_US,
-                Closed::Broken => BROKEN,
-            };
-            self.gone(conn, open, why);
-            self.dial_ready();
-        }
-    }
-
-    /// Queues a frame; a peer that leaves too much of what is due to it lying is closed.
     pub(super) fn send(&mut self, conn: ConnId, class: Class, frame: Bytes) {
-        let Some(open) = self.conns.get_mut(&conn) else { return };
-        match open.outbox.push(class, frame, (), |_| ()) {
-            Ok(()) => self.pump(conn),
-            Err(_) => self.close(conn, CloseHow::Abort, TOO_SLOW),
-        }
-    }
-
-    fn pump(&mut self, conn: ConnId) {
-        let Some(open) = self.conns.get_mut(&conn) else { return };
-        while let Some((class, frame)) = open.outbox.pop() {
-            self.outputs.push_back(Output::Send { conn, frame, class, solo: false });
+        if let Err(ended) = self.conns.send(&mut self.out, conn, class, frame) {
+            self.gone(ended);
         }
     }
 
     pub(super) fn misbehaved(&mut self, conn: ConnId, what: &'static str) {
-        let Some(open) = self.conns.get(&conn) else { return };
+        let Some(open) = self.conns.get(conn) else { return };
         self.counters.misbehaved += 1;
-        self.event(Event::Misbehaved { conn, remote: open.remote, what });
+        self.out.event(Event::Misbehaved { conn, remote: open.remote(), what });
         self.close(conn, CloseHow::Flush, Why { fault: Fault::Peer, what });
     }
 
     pub(super) fn close(&mut self, conn: ConnId, how: CloseHow, why: Why) {
-        if let Some(open) = self.conns.remove(&conn) {
-            self.outputs.push_back(Output::Close { conn, how, why });
-            self.gone(conn, open, why);
+        if let Some(ended) = self.conns.close(&mut self.out, conn, how, why) {
+            self.gone(ended);
         }
     }
 
-    /// A connection is no more; what we dialled is dialled again after a pause.
-    fn gone(&mut self, conn: ConnId, open: Conn, why: Why) {
-        self.watch.forget(conn);
-        if let Some(peer) = open.peer {
-            self.peers.remove(&peer.id);
-            self.event(Event::PeerDown { conn, id: peer.id, why });
-        } else if open.dialed.is_some() {
-            self.dialed_greeting -= 1;
+    /// A connection is no more; what was dialled is dialled again after a pause.
+    fn gone(&mut self, Ended { conn, origin, state, why, .. }: Ended<Side, SocketAddr>) {
+        for due in [Due::Hello, Due::Pong, Due::Ping] {
+            self.deadlines.cancel(due(conn));
         }
-        if let Some(addr) = open.dialed {
-            self.pause(addr);
+        if let Some(peer) = state.peer {
+            self.out.event(Event::PeerDown { conn, id: peer.id, why });
         }
-    }
-
-    pub(super) fn event(&mut self, event: Event) {
-        self.outputs.push_back(Output::Event(event));
+        if let Some(addr) = origin.dialed() {
+            self.book.failed(&self.config, *addr);
+        }
     }
 }
 
 /// What happens to dials.
 impl Hello {
     /// Dials what waits, as far as there is room.
-    pub(super) fn dial_ready(&mut self) {
-        while !self.left && self.has_room_to_dial() {
-            let Some(known) = self.book.take_ready() else { return };
-            let addr = known.addr;
-            match known.id.clone().filter(|id| self.peers.contains_key(id)) {
-                Some(id) => self.already_connected(addr, &id),
-                None => self.dial(addr),
-            }
+    fn dial_ready(&mut self) {
+        while self.book.is_waiting() {
+            let up: Vec<&NodeId> = peers(&self.conns).map(|peer| &peer.id).collect();
+            let Some(addr) = self.book.next(&self.config, &up) else { return };
+            self.dial(addr);
         }
-    }
-
-    fn has_room_to_dial(&self) -> bool {
-        let dialing = self.dialing();
-        dialing < self.config.max_dials && self.peers.len() + dialing < self.config.want_peers
-    }
-
-    /// Dials, and dialled connections without hello.
-    fn dialing(&self) -> usize {
-        self.dials.len() + self.dialed_greeting
-    }
-
-    fn dial(&mut self, to: SocketAddr) {
-        let ticket = Ticket(self.next_ticket);
-        self.next_ticket += 1;
-        self.dials.insert(ticket, to);
-        let deadline = self.watch.now() + self.config.dial_timeout;
-        self.outputs.push_back(Output::Dial { ticket, to, deadline });
-    }
-
-    fn dial_failed(&mut self, ticket: Ticket, why: DialError) {
-        if let Some(addr) = self.dials.remove(&ticket) {
-            self.event(Event::DialFailed { addr, why });
-            self.pause(addr);
-            self.dial_ready();
-        }
-    }
-
-    /// Doubles the pause with each failure in a row, give or take a fifth.
-    fn pause(&mut self, addr: SocketAddr) {
-        let Some(failures) = self.book.failed(addr).filter(|_| !self.left) else { return };
-        let doubled = self.config.retry_min.saturating_mul(1 << failures.saturating_sub(1).min(20));
-        let after = self.retry.jittered(doubled.min(self.config.retry_max), 20);
-        self.watch.schedule(Due::Redial(addr), after);
-    }
-
-    /// The peer at `addr` is connected by other means; it is tried again much later.
-    pub(super) fn already_connected(&mut self, addr: SocketAddr, id: &NodeId) {
-        self.book.is_connected(addr, id);
-        let after = self.retry.jittered(self.config.retry_max, 20);
-        self.watch.schedule(Due::Redial(addr), after);
-    }
-
-    /// Whether an address is known to be this node's.
-    pub(super) fn is_own(&self, addr: SocketAddr) -> bool {
-        let configured = self.config.address.is_some_and(|own| canonical(own) == addr);
-        configured || self.book.get(addr).is_some_and(|known| known.phase == Phase::Own)
     }
 
     fn connect(&mut self, addr: SocketAddr) -> Result<Reply, Refusal> {
-        if !dialable(addr) {
-            return Err(Refusal::NotDialable);
-        }
-        if self.is_own(addr) {
-            return Err(Refusal::OwnAddress);
-        }
-        if self.is_connected(addr) {
-            return Err(Refusal::Already);
-        }
-        let room = self.dialing() < self.config.max_dials && self.peers.len() < self.config.max_peers;
-        if !room || !self.book.dial_now(addr) {
-            return Err(Refusal::NoRoom);
-        }
-        self.watch.cancel(Due::Redial(addr));
+        let up: Vec<&NodeId> = peers(&self.conns).map(|peer| &peer.id).collect();
+        self.book.claim(&self.config, addr, &up)?;
         self.dial(addr);
         Ok(Reply::Dialing)
     }
 
-    fn is_connected(&self, addr: SocketAddr) -> bool {
-        self.book.get(addr).is_some_and(|known| {
-            let up = known.id.as_ref().is_some_and(|id| self.peers.contains_key(id));
-            up || matches!(known.phase, Phase::Dialing | Phase::Up)
-        })
+    fn dial(&mut self, to: SocketAddr) {
+        self.conns.dial(&mut self.out, to, self.config.dial_timeout, to);
     }
 
     fn leave(&mut self) -> Reply {
-        self.left = true;
-        let peers = self.peers.len();
-        while let Some((&conn, _)) = self.conns.first_key_value() {
-            self.close(conn, CloseHow::Flush, LEFT);
+        let peers = self.peers().count();
+        for ended in self.conns.close_all(&mut self.out, LEFT) {
+            self.gone(ended);
         }
-        self.watch.clear();
+        self.book.clear();
+        self.left = true;
+        self.out.done();
         Reply::Left { peers }
     }
 }
 
 /// What happens in time.
 impl Hello {
+    fn advance(&mut self, now: Time) {
+        self.deadlines.advance(now);
+        self.conns.advance(now);
+        self.book.advance(now);
+    }
+
     fn tick(&mut self) {
-        for absent in self.watch.absent() {
-            match absent {
-                Absent::Hello(conn) => self.close(conn, CloseHow::Abort, NO_HELLO),
-                Absent::Pong(conn) => self.close(conn, CloseHow::Abort, SILENT),
-            }
-        }
-        for due in self.watch.due() {
+        for due in self.deadlines.fire() {
             match due {
+                Due::Hello(conn) => self.close(conn, CloseHow::Abort, NO_HELLO),
+                Due::Pong(conn) => self.close(conn, CloseHow::Abort, SILENT),
                 Due::Ping(conn) => self.ping(conn),
-                Due::Redial(addr) => self.book.ready(addr),
             }
         }
-        self.dial_ready();
-    }
-
-    /// Pings, and will again.
-    pub(super) fn ping(&mut self, conn: ConnId) {
-        let now = self.watch.now();
-        let most = self.config.missed_pongs as usize + 1;
-        let Some(peer) = self.conns.get_mut(&conn).and_then(|open| open.peer.as_mut()) else { return };
-        peer.pinged(now, most);
-        if !self.watch.expects(Absent::Pong(conn)) {
-            self.watch.expect(Absent::Pong(conn), self.patience());
-        }
-        self.watch.schedule(Due::Ping(conn), self.config.ping_period);
-        self.say_ping(conn);
-    }
-
-    /// How long a peer may owe its pong.
-    pub(super) fn patience(&self) -> Duration {
-        self.config.ping_period.saturating_mul(self.config.missed_pongs)
+        self.book.tick();
     }
 }

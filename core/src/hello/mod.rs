@@ -1,32 +1,23 @@
-//! The hello / ping / addr network, in the dialect of the article "A simple p2p network in Python twisted" (2016).
+//! The hello / ping / addr network, in two dialects: that of the [`article`] "A simple p2p network in Python twisted" (2016),
+//! and that of [`ncpoc`], the program which it grew into. [`Config::dialect`] says which; `core/HELLO.md` lists every step of
+//! both and what became of it here.
 //!
 //! # Protocol
 //!
-//! One JSON object a line, ended by LF (CRLF is read too), at most [`MAX_LINE`] octets without the terminator. Keys that
-//! a message does not need are ignored.
+//! Messages are JSON objects, one a line, ended by LF (CRLF is read too). Each dialect says what they look like, what is said
+//! when, and how long a line may be.
 //!
-//! | line | meaning |
-//! |---|---|
-//! | `{"nodeid":ID,"msgtype":"hello"}` | who I am, a uuid4 text drawn at start; `node_id` is read too |
-//! | `{"msgtype":"ping"}`, `{"msgtype":"pong"}` | are you there; yes |
-//! | `{"msgtype":"getaddr"}` | whom do you know |
-//! | `{"msgtype":"addr","peers":[["ip:port",ID],…]}` | these; a row that is a bare `"ip:port"` is read too |
-//!
-//! Who dials says hello; who accepts stays silent until it hears hello and answers it. Then both send their own
-//! listening address (an addr of one row, if they have one), getaddr and ping, and ping again every
-//! [`Config::ping_period`].
+//! Who dials says hello; who accepts stays silent until it hears hello and answers it.
 //!
 //! # States of a connection
 //!
 //! | state | hello | any other message | deadline |
 //! |---|---|---|---|
-//! | greeting | own id: closed; known id: one of the two is closed; else up | ignored | [`Config::hello_timeout`] |
-//! | up | ignored | done | [`Config::missed_pongs`] pings without a pong |
+//! | greeting | own id: closed; known id: the dialect decides; else up | ignored | [`Config::hello_timeout`] |
+//! | up | ignored | done | [`Config::missed_pongs`] ping periods without a pong |
 //!
-//! Of two connections with one peer stays the older one; if each side dialled one, the one that the lower id dialled; if
-//! the older one owes a pong for longer than a ping period, the newer one. A line that is no JSON object with a
-//! `msgtype`, or whose fields are wrong, closes the connection and nothing it said is kept; an unknown `msgtype` is
-//! counted and ignored; a row whose address is no `ip:port` is skipped.
+//! A line that is no JSON object with a `msgtype`, or whose fields are wrong, closes the connection and nothing it said is
+//! kept; an unknown `msgtype` is counted and ignored; a row whose address is no `ip:port` is skipped.
 //!
 //! # Addresses
 //!
@@ -47,8 +38,8 @@
 //! use egoist_core::hello::{Config, Hello};
 //! use egoist_core::kernel::{Input, Machine, Output, Seed, Time};
 //!
-//! let config = Config { bootstrap: vec!["127.0.0.1:5999".parse().unwrap()], ..Config::default() };
-//! let mut node = Hello::new(config, Seed::from_u64(7), Time::ZERO).unwrap();
+//! let bootstrap = vec!["127.0.0.1:5999".parse().unwrap()];
+//! let mut node = Hello::new(Config { bootstrap, ..Config::article(Seed::from_u64(7)) }).unwrap();
 //! let mut now = Time::ZERO;
 //! let mut dialled = 0;
 //! for _ in 0..3 {
@@ -69,25 +60,29 @@
 //! ```
 
 mod addresses;
+pub mod article;
+#[cfg(feature = "sim")]
+pub mod checks;
 mod config;
+mod heard;
 mod interface;
 #[cfg(feature = "sim")]
 mod lawful;
 mod machine;
 mod message;
+pub mod ncpoc;
 mod peer;
 #[cfg(feature = "record")]
 mod recording;
+mod rows;
 #[cfg(feature = "sim")]
 pub mod scenario;
 mod talk;
 #[cfg(test)]
 mod tests;
-mod watch;
 
 pub use addresses::{Known, Phase};
-pub use config::{Config, ConfigError};
-pub use interface::{Command, Counters, Event, Refusal, Reply};
+pub use config::{Config, ConfigError, Dialect};
+pub use interface::{Command, Counters, Event, PeerInfo, Refusal, Reply};
 pub use machine::Hello;
-pub use message::{MAX_LINE, MAX_ROWS, Malformed, Message, NodeId, Row};
-pub use peer::PeerInfo;
+pub use message::{Malformed, Message, NodeId, Row};

@@ -1,105 +1,78 @@
-//! One connection's side of the conversation.
+//! What is known of a connection's other end, and what is due about it.
 
 use core::net::SocketAddr;
-use core::time::Duration;
 
-use smallvec::SmallVec;
+use super::interface::PeerInfo;
+use super::message::NodeId;
+use crate::kernel::{Awaits, Conn, ConnId, Conns, Deadline, LineScanner, Time};
 
-use super::message::{MAX_LINE, NodeId};
-use crate::kernel::{Backlog, ConnId, LineScanner, Outbox, Terminator, Time};
+/// What there is to do at a time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Due {
+    /// Hello is missing.
+    Hello(ConnId),
+    /// A pong is missing.
+    Pong(ConnId),
+    /// Ping again.
+    Ping(ConnId),
+}
 
-/// An open connection.
+impl Deadline for Due {
+    fn awaits(&self) -> Awaits {
+        if matches!(self, Due::Ping(_)) { Awaits::Nobody } else { Awaits::Others }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Due::Hello(_) => "hello missing",
+            Due::Pong(_) => "pong missing",
+            Due::Ping(_) => "ping",
+        }
+    }
+}
+
+/// An open connection's other end.
 #[derive(Debug)]
-pub(super) struct Conn {
-    pub(super) remote: SocketAddr,
-    /// The address that we dialled for it.
-    pub(super) dialed: Option<SocketAddr>,
+pub(super) struct Side {
     pub(super) scanner: LineScanner,
-    pub(super) outbox: Outbox,
     /// `None` until hello.
-    pub(super) peer: Option<Peer>,
+    pub(super) peer: Option<PeerInfo>,
 }
 
-impl Conn {
-    pub(super) fn new(remote: SocketAddr, dialed: Option<SocketAddr>, backlog: Backlog) -> Self {
-        let scanner = LineScanner::new(Terminator::Lf, MAX_LINE);
-        Conn { remote, dialed, scanner, outbox: Outbox::new(backlog), peer: None }
-    }
+/// Those that have said hello.
+pub(super) fn peers(conns: &Conns<Side>) -> impl Iterator<Item = &PeerInfo> {
+    conns.iter().filter_map(|(_, open)| open.state.peer.as_ref())
+}
 
-    pub(super) fn info(&self, conn: ConnId) -> Option<PeerInfo> {
-        let peer = self.peer.as_ref()?;
-        Some(PeerInfo {
+impl PeerInfo {
+    pub(super) fn new(conn: ConnId, id: NodeId, open: &Conn<Side, SocketAddr>, now: Time) -> Self {
+        let (remote, address) = (open.remote(), open.origin().dialed().copied());
+        let dialed = address.is_some();
+        PeerInfo {
             conn,
-            id: peer.id.clone(),
-            remote: self.remote,
-            address: peer.address,
-            dialed: self.dialed.is_some(),
-            since: peer.since,
-            rtt: peer.rtt,
-        })
-    }
-}
-
-/// A connection's other end, once it has said hello.
-#[derive(Debug)]
-pub(super) struct Peer {
-    pub(super) id: NodeId,
-    /// Where it listens: where we dialled it, or what it says.
-    pub(super) address: Option<SocketAddr>,
-    pub(super) since: Time,
-    pub(super) rtt: Option<Duration>,
-    /// When the pings were sent that have no pong yet, oldest first.
-    unanswered: SmallVec<[Time; 4]>,
-}
-
-impl Peer {
-    pub(super) fn new(id: NodeId, address: Option<SocketAddr>, since: Time) -> Self {
-        Peer { id, address, since, rtt: None, unanswered: SmallVec::new() }
-    }
-
-    /// A ping goes out; of more than `most` without a pong the oldest is forgotten.
-    pub(super) fn pinged(&mut self, now: Time, most: usize) {
-        if self.unanswered.len() >= most.max(1) {
-            self.unanswered.remove(0);
+            id,
+            remote,
+            address,
+            dialed,
+            since: now,
+            heard: now,
+            rtt: None,
+            asked: None,
+            late: false,
         }
-        self.unanswered.push(now);
     }
 
-    /// A pong came; it answers the oldest ping. False if nobody asked.
-    pub(super) fn ponged(&mut self, now: Time) -> bool {
-        let asked = !self.unanswered.is_empty();
-        if asked {
-            self.rtt = Some(now.since(self.unanswered.remove(0)));
-        }
-        asked
+    /// A ping goes out.
+    pub(super) fn pinged(&mut self, now: Time) {
+        self.late = self.asked.is_some();
+        self.asked.get_or_insert(now);
     }
 
-    /// Whether pings wait for their pong.
-    pub(super) fn owes(&self) -> bool {
-        !self.unanswered.is_empty()
+    /// A pong came. `None` if nobody asked.
+    pub(super) fn ponged(&mut self, now: Time) -> Option<()> {
+        self.rtt = Some(now.since(self.asked.take()?));
+        self.heard = now;
+        self.late = false;
+        Some(())
     }
-
-    /// Whether a pong is missing for longer than `period`.
-    pub(super) fn is_late(&self, now: Time, period: Duration) -> bool {
-        self.unanswered.first().is_some_and(|sent| now.since(*sent) > period)
-    }
-}
-
-/// What is known of a peer.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PeerInfo {
-    /// Its connection.
-    pub conn: ConnId,
-    /// What it calls itself.
-    pub id: NodeId,
-    /// The connection's other end.
-    pub remote: SocketAddr,
-    /// Where it listens, if known.
-    pub address: Option<SocketAddr>,
-    /// Whether we dialled it.
-    pub dialed: bool,
-    /// When it said hello.
-    pub since: Time,
-    /// The last round trip, from ping to pong.
-    pub rtt: Option<Duration>,
 }

@@ -48,7 +48,7 @@ pub struct Plan {
 impl Default for Plan {
     /// As many peers as there are, by way of the first node.
     fn default() -> Self {
-        Plan { want: Config::default().want_peers, bootstraps: 1 }
+        Plan { want: 32, bootstraps: 1 }
     }
 }
 
@@ -163,9 +163,10 @@ impl scenario::Protocol for Plan {
             retry_max: RETRY,
             dial_timeout: DIAL,
             give_up_after: GIVE_UP,
-            ..Config::default()
+            start: boot.now,
+            ..Config::article(boot.seed)
         };
-        Hello::new(config, boot.seed, boot.now).unwrap_or_else(|error| panic!("{error}"))
+        Hello::new(config).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn order(_: &Scenario, world: &mut World<Hello>, node: usize, order: &Order) {
@@ -195,7 +196,7 @@ impl scenario::Protocol for Plan {
             never_wrong(node, member)?;
             for peer in member.peers() {
                 let Some(&other) = numbers.get(&peer.id) else {
-                    return Err(Difference::Stranger { node, id: peer.id });
+                    return Err(Difference::Stranger { node, id: peer.id.clone() });
                 };
                 if !has(members[&other], member.id()) {
                     return Err(Difference::OneSided { node, peer: other });
@@ -265,7 +266,7 @@ fn has(node: &Hello, id: &NodeId) -> bool {
 
 /// What a node may not be at any time, whatever goes wrong.
 fn never_wrong(node: usize, member: &Hello) -> Result<(), Difference> {
-    let mut ids: Vec<NodeId> = member.peers().map(|peer| peer.id).collect();
+    let mut ids: Vec<NodeId> = member.peers().map(|peer| peer.id.clone()).collect();
     ids.sort();
     if ids.contains(member.id()) {
         return Err(Difference::Itself { node });
@@ -374,7 +375,7 @@ mod tests {
         world.run_until(Time::from_secs(60), |_, _, _| ());
         assert_eq!(script.judge(&world), Ok(()));
         world.halt(2);
-        let id = world.machine(0).and_then(|node| node.peers().map(|peer| peer.id).max()).unwrap();
+        let id = world.machine(0).and_then(|node| node.peers().map(|peer| peer.id.clone()).max()).unwrap();
         assert!(matches!(script.judge(&world), Err(Difference::Stranger { node: 0, .. })), "{id}");
         assert_eq!(world.command(1, Command::Leave).map(|left| left.is_ok()), Some(true));
         world.run_until(Time::from_secs(120), |_, _, _| ());

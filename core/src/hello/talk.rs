@@ -1,168 +1,75 @@
-//! What is said and heard.
+//! What a dialect decides: how lines are read and written, and what is said when.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::fmt::Debug;
+use core::time::Duration;
 
-use super::addresses::{canonical, dialable};
-use super::interface::Event;
-use super::machine::{Hello, NO_ROOM};
-use super::message::{Message, NodeId, Row};
-use super::peer::Peer;
-use super::watch::Absent;
-use crate::kernel::{Class, CloseHow, ConnId, Fault, Why};
+use bytes::Bytes;
 
-const ITSELF: Why = Why { fault: Fault::Nobody, what: "met itself" };
-const TWICE: Why = Why { fault: Fault::Nobody, what: "connected twice" };
+use super::config::{Config, Dialect};
+use super::interface::PeerInfo;
+use super::message::{Malformed, Message, NodeId};
+use super::{article, ncpoc};
+use crate::kernel::{ConnId, Streams, Time};
 
-impl Hello {
-    /// A line arrived.
-    pub(super) fn heard(&mut self, conn: ConnId, line: &[u8]) {
-        let Some(open) = self.conns.get(&conn) else { return };
-        match (Message::read(line), open.peer.is_some()) {
-            (Err(malformed), _) => self.misbehaved(conn, malformed.what()),
-            (Ok(Message::Unknown), _) => self.counters.unknown += 1,
-            (Ok(Message::Hello { id }), false) => self.heard_hello(conn, id),
-            (Ok(Message::Hello { .. }), true) | (Ok(_), false) => self.counters.out_of_place += 1,
-            (Ok(Message::Ping), true) => self.send(conn, Class::Urgent, Message::Pong.emit()),
-            (Ok(Message::Pong), true) => self.heard_pong(conn),
-            (Ok(Message::GetAddr), true) => self.say_whom_i_know(conn),
-            (Ok(Message::Addr { peers }), true) => self.heard_addr(conn, &peers),
-        }
-    }
+/// A node's side of its conversations in one dialect.
+pub(super) trait Talk: Debug + Send {
+    /// What the node calls itself.
+    fn id(&self) -> &NodeId;
 
-    fn heard_hello(&mut self, conn: ConnId, id: NodeId) {
-        let Some(open) = self.conns.get(&conn) else { return };
-        let dialed = open.dialed;
-        if id == self.id {
-            return self.met_itself(conn, dialed);
-        }
-        if let Some(&old) = self.peers.get(&id) {
-            if !self.prefers_new(dialed.is_some(), old, &id) {
-                return self.met_again(conn, dialed, &id);
-            }
-            self.close(old, CloseHow::Flush, TWICE);
-        }
-        if self.peers.len() >= self.config.max_peers {
-            return self.close(conn, CloseHow::Flush, NO_ROOM);
-        }
-        if dialed.is_none() {
-            self.say_hello(conn);
-        }
-        self.up(conn, id);
-    }
+    /// What a line says.
+    fn read(&self, line: &[u8]) -> Result<Message, Malformed>;
 
-    fn met_itself(&mut self, conn: ConnId, dialed: Option<SocketAddr>) {
-        if let Some(addr) = dialed {
-            self.book.is_own(addr);
-            self.event(Event::SelfFound { addr });
-        }
-        self.close(conn, CloseHow::Abort, ITSELF);
-    }
+    fn hello(&mut self) -> Bytes;
 
-    /// Both ends come to the same: see the module's documentation.
-    fn prefers_new(&self, new_is_dialed: bool, old: ConnId, id: &NodeId) -> bool {
-        let Some((open, peer)) = self.conns.get(&old).and_then(|open| Some((open, open.peer.as_ref()?)))
-        else {
-            return true;
-        };
-        if peer.is_late(self.watch.now(), self.config.ping_period) {
-            return true;
-        }
-        let crossed = open.dialed.is_some() != new_is_dialed;
-        crossed && new_is_dialed == (self.id < *id)
-    }
+    fn ping(&mut self) -> Bytes;
 
-    /// A second connection that is not wanted; who dialled it is told whom it met.
-    fn met_again(&mut self, conn: ConnId, dialed: Option<SocketAddr>, id: &NodeId) {
-        match dialed {
-            Some(addr) => self.already_connected(addr, id),
-            None => self.say_hello(conn),
-        }
-        self.close(conn, CloseHow::Flush, TWICE);
-    }
+    fn pong(&mut self) -> Bytes;
 
-    fn up(&mut self, conn: ConnId, id: NodeId) {
-        let now = self.watch.now();
-        let Some(open) = self.conns.get_mut(&conn) else { return };
-        let (remote, dialed) = (open.remote, open.dialed);
-        open.peer = Some(Peer::new(id.clone(), dialed, now));
-        self.watch.came(Absent::Hello(conn));
-        self.peers.insert(id.clone(), conn);
-        if let Some(addr) = dialed {
-            self.dialed_greeting -= 1;
-            self.book.is_up(addr, &id);
-        }
-        self.event(Event::PeerUp { conn, id, remote, dialed: dialed.is_some() });
-        self.say_where_i_listen(conn);
-        self.send(conn, Class::Control, Message::GetAddr.emit());
-        self.ping(conn);
-    }
+    /// Whether this end of a connection pings.
+    fn pings(&self, dialed: bool) -> Pings;
 
-    fn heard_pong(&mut self, conn: ConnId) {
-        let (now, patience) = (self.watch.now(), self.patience());
-        let Some(open) = self.conns.get_mut(&conn) else { return };
-        let dialed = open.dialed;
-        let Some(peer) = open.peer.as_mut() else { return };
-        if !peer.ponged(now) {
-            self.counters.unasked_pongs += 1;
-            return;
-        }
-        if peer.owes() {
-            self.watch.expect(Absent::Pong(conn), patience);
-        } else {
-            self.watch.came(Absent::Pong(conn));
-        }
-        if let Some(addr) = dialed {
-            self.book.proved(addr);
-        }
-    }
+    /// What is said to a peer that has just said hello, which is among the peers already.
+    fn introduction(&mut self, conn: ConnId, dialed: bool, peers: &[&PeerInfo]) -> Vec<Bytes>;
 
-    fn heard_addr(&mut self, conn: ConnId, rows: &[Row]) {
-        for row in rows.iter().take(self.config.max_rows) {
-            let addr = canonical(row.addr);
-            if !dialable(addr) || self.is_own(addr) || row.id.as_ref() == Some(&self.id) {
-                continue;
-            }
-            self.note_address(conn, addr, row.id.as_ref());
-            if self.book.learn(addr, row.id.clone()) {
-                self.event(Event::AddressLearned { addr, id: row.id.clone() });
-            }
-        }
-    }
+    /// The answer to getaddr, if there is one.
+    fn whom_i_know(&mut self, asker: ConnId, peers: &[&PeerInfo]) -> Option<Bytes>;
 
-    /// A peer that says its own id says where it listens.
-    fn note_address(&mut self, conn: ConnId, addr: SocketAddr, id: Option<&NodeId>) {
-        let peer = self.conns.get_mut(&conn).and_then(|open| open.peer.as_mut());
-        if let Some(peer) = peer.filter(|peer| Some(&peer.id) == id) {
-            peer.address.get_or_insert(addr);
-        }
-    }
+    /// Which connection stays when a peer that is connected says hello on another one.
+    fn again(&self, old: &PeerInfo, new_is_dialed: bool) -> Again;
 
-    pub(super) fn say_hello(&mut self, conn: ConnId) {
-        let hello = Message::Hello { id: self.id.clone() }.emit();
-        self.send(conn, Class::Urgent, hello);
-    }
+    /// The wall clock was said.
+    fn clock(&mut self, _now: Time, _unix: Duration) {}
+}
 
-    pub(super) fn say_ping(&mut self, conn: ConnId) {
-        self.send(conn, Class::Urgent, Message::Ping.emit());
-    }
+/// When a connection's end pings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Pings {
+    /// At once and each period.
+    AtOnce,
+    /// Each period.
+    Later,
+    /// It answers alone.
+    Never,
+}
 
-    fn say_where_i_listen(&mut self, conn: ConnId) {
-        if let Some(addr) = self.config.address {
-            let mine = Row { addr, id: Some(self.id.clone()) };
-            self.send(conn, Class::Control, Message::Addr { peers: [mine].into() }.emit());
-        }
-    }
+/// Of two connections with one peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Again {
+    /// The older one stays.
+    KeepOld,
+    /// The newer one stays.
+    KeepNew,
+    /// Both stay.
+    KeepBoth,
+}
 
-    /// Every other peer that owes no pong for long and listens somewhere.
-    fn say_whom_i_know(&mut self, conn: ConnId) {
-        let (now, period) = (self.watch.now(), self.config.ping_period);
-        let others = self.conns.iter().filter(|(other, _)| **other != conn);
-        let peers: Vec<Row> = others
-            .filter_map(|(_, open)| open.peer.as_ref().filter(|peer| !peer.is_late(now, period)))
-            .filter_map(|peer| Some(Row { addr: peer.address?, id: Some(peer.id.clone()) }))
-            .take(self.config.max_rows)
-            .collect();
-        self.send(conn, Class::Control, Message::Addr { peers }.emit());
+/// A node's side in the dialect that it is configured for.
+pub(super) fn of(config: &Config) -> Box<dyn Talk> {
+    let streams = Streams::new(config.seed);
+    match config.dialect {
+        Dialect::Article => Box::new(article::Talk::new(&streams, config.address, config.max_rows)),
+        Dialect::Ncpoc => Box::new(ncpoc::Talk::new(&streams, config.wall_time)),
     }
 }

@@ -1,5 +1,7 @@
 //! Nodes wired to each other and to hand-written peers.
 
+mod ncpoc;
+
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::string::String;
@@ -20,7 +22,7 @@ fn addr(n: u16) -> SocketAddr {
 
 fn config(own: u16, bootstrap: &[u16]) -> Config {
     let bootstrap = bootstrap.iter().map(|n| addr(*n)).collect();
-    Config { address: Some(addr(own)), bootstrap, ..Config::default() }
+    Config { address: Some(addr(own)), bootstrap, ..Config::article(Seed::from_u64(1)) }
 }
 
 /// One node, driven by hand.
@@ -36,7 +38,7 @@ struct Bench {
 
 impl Bench {
     fn new(config: Config) -> Self {
-        let node = Hello::new(config, Seed::from_u64(1), Time::ZERO).unwrap();
+        let node = Hello::new(config).unwrap();
         let (events, dials, closed) = Default::default();
         let mut bench =
             Bench { node, now: Time::ZERO, conns: 0, events, dials, said: BTreeMap::new(), closed };
@@ -240,7 +242,7 @@ fn everything_is_bounded() {
     b.say(conns[0], &format!("{{\"msgtype\":\"addr\",\"peers\":[{}]}}\n", rows.join(",")));
     assert_eq!((b.node.known().count(), b.dials.len()), (5, 2));
     assert_eq!(b.node.command(b.now, Command::Connect { addr: addr(300) }), Err(Refusal::NoRoom));
-    b.say(conns[1], &"x".repeat(MAX_LINE + 1));
+    b.say(conns[1], &"x".repeat(article::MAX_LINE + 1));
     assert_eq!(b.closed[2].1, "sent a line above the limit");
 }
 
@@ -267,17 +269,18 @@ fn what_is_no_message_ends_the_connection() {
 }
 
 #[test]
-fn a_node_that_left_stays_away() {
+fn a_node_that_left_says_no_more() {
     let mut b = Bench::new(config(1, &[2]));
-    let conn = b.accept();
+    let (conn, _) = (b.accept(), b.accept());
     b.hello(conn, "peer");
+    b.heard(conn);
     assert_eq!(b.node.command(b.now, Command::Leave), Ok(Reply::Left { peers: 1 }));
-    b.drain();
-    let (ticket, _) = b.dials.pop().unwrap();
-    b.open(How::Dialed(ticket));
+    let outputs: Vec<_> = core::iter::from_fn(|| b.node.poll()).collect();
+    let closes = outputs.iter().filter(|output| matches!(output, Output::Close { .. })).count();
+    assert_eq!((closes, outputs.last()), (2, Some(&Output::Done)));
+    b.say(conn, PING);
     b.accept();
-    assert_eq!(b.closed.len(), 3);
-    assert_eq!(b.node.poll_timeout(), None);
+    assert_eq!((b.node.poll(), b.node.poll_timeout()), (None, None));
     assert_eq!(b.node.command(b.now, Command::Leave), Err(Refusal::HasLeft));
 }
 
@@ -291,10 +294,10 @@ fn impossible_configurations_are_refused() {
         Config { ping_period: zero, ..ok.clone() },
         Config { retry_min: Duration::from_secs(301), ..ok.clone() },
         Config { max_dials: 0, ..ok.clone() },
-        Config { max_rows: MAX_ROWS + 1, ..ok },
+        Config { max_rows: article::MAX_ROWS + 1, ..ok },
     ];
     for config in bad {
-        assert!(Hello::new(config, Seed::from_u64(1), Time::ZERO).is_err());
+        assert!(Hello::new(config).is_err());
     }
 }
 
@@ -308,7 +311,7 @@ struct Network {
 
 impl Network {
     fn new(configs: Vec<Config>) -> Self {
-        let node = |(n, config)| Hello::new(config, Seed::from_u64(n), Time::ZERO).unwrap();
+        let node = |(n, config)| Hello::new(Config { seed: Seed::from_u64(n), ..config }).unwrap();
         let nodes = (0u64..).zip(configs).map(node).collect();
         Network { nodes, ends: BTreeMap::new(), queue: VecDeque::new(), next: 0 }
     }
@@ -354,6 +357,12 @@ impl Network {
             _ => {}
         }
     }
+}
+
+#[test]
+fn each_dialect_has_its_ports() {
+    assert_eq!(Dialect::Article.ports(), [5999, 5998, 5997]);
+    assert_eq!(Dialect::Ncpoc.ports(), [5005, 5006, 5007, 5008]);
 }
 
 #[test]

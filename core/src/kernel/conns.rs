@@ -6,6 +6,7 @@ mod news;
 mod tests;
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -310,6 +311,23 @@ impl<T, D, S: Seal + Default> Conns<T, D, S> {
             CloseHow::Abort => self.abort(out, conn, why),
         }
         Some(open.ended(conn, why))
+    }
+
+    /// Closes all connections and forgets all dials, since the machine ends; what was known of those that were open.
+    /// [`Output::Done`] may follow. What waits on a connection for its peer to take more is lost.
+    #[must_use = "it says what ended"]
+    pub fn close_all<E>(&mut self, out: &mut Outputs<E>, why: Why) -> Vec<Ended<T, D>> {
+        self.dials.clear();
+        let closing = |line: &Line<S>| line.phase == Phase::Closing;
+        let said = self
+            .lines
+            .iter()
+            .filter(|(_, line)| !closing(line))
+            .map(|(conn, line)| (*conn, line.outbox.is_empty()));
+        for (conn, said) in said.collect::<Vec<_>>() {
+            self.end(out, conn, if said { CloseHow::Flush } else { CloseHow::Abort }, why);
+        }
+        core::mem::take(&mut self.open).into_iter().map(|(conn, open)| open.ended(conn, why)).collect()
     }
 }
 

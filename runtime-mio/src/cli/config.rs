@@ -459,7 +459,7 @@ mod tests {
         assert_eq!(held.as_json()["hello"]["ping_period"], "7s");
         assert_eq!(
             default.as_json()["hello"],
-            serde_json::json!({"listen": null, "peer": [], "ping_period": "1m"})
+            serde_json::json!({"dialect": "article", "listen": null, "peer": [], "ping_period": null})
         );
     }
 

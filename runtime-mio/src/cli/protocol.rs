@@ -50,6 +50,11 @@ pub(crate) trait Protocol: Sized + 'static {
         None
     }
 
+    /// Whether the machine is told what the clock on the wall shows.
+    fn wants_wall_time(&self) -> bool {
+        false
+    }
+
     /// Who the node is.
     fn who(&self, machine: &Self::Machine) -> Who;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use egoist_core::kernel::Seed;
 use egoist_core::record::Recordable;
 use egoist_mio::net::MioNet;
-use egoist_mio::{BindError, Bound, Driver, Host, Key, Setup};
+use egoist_mio::{BindError, Bound, Driver, Host, Key, Setup, State};
 use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 
@@ -98,7 +98,7 @@ impl Ground {
         let address = addresses.first().copied().unwrap_or(first);
         let mut home = early.map_or_else(|| state.take(Called::Address(address)), Ok)?;
         home.found_at(address)?;
-        let bound = bound.with_state(home.folder.clone());
+        let bound = bound.with_state(home.folder.clone().map_or(State::Memory, State::File));
         Ok(Ground { driver, bound, home, addresses })
     }
 
@@ -158,7 +158,8 @@ impl Ground {
         let member = Member::<P::Machine>::new(setup, flight).map_err(|e| Failure::usage(e.to_string()))?;
         let router = Routed::<P>::default();
         let heard = Rc::clone(&router);
-        let key = self.driver.add(self.bound, member, move |host, event| {
+        let bound = if desk.wants_wall_time() { self.bound.with_wall_time() } else { self.bound };
+        let key = self.driver.add(bound, member, move |host, event| {
             routed(&heard, |router| router.event(host, event));
         });
         let disk = Disk::default();

@@ -346,3 +346,34 @@ fn what_arrives_behind_the_end_or_while_nothing_is_read_is_not_told() {
     assert!(conns.close(&mut out, conn, CloseHow::Abort, LEFT).is_some());
     assert!(!heard(&mut conns, &mut out, &mut bytes) && bytes.is_empty());
 }
+
+#[test]
+fn an_end_closes_all_and_loses_what_slow_peers_have_not_taken() {
+    let mut conns: Conns<u8> = Conns::new(BACKLOG, Time::ZERO);
+    let mut out = Outputs::<()>::new();
+    conns.dial(&mut out, remote(), Duration::from_secs(1), remote());
+    for n in 1..=4 {
+        let opened = Input::Opened { conn: ConnId(n), how: How::Accepted(Port(0)), remote: remote() };
+        let Some(News::Opened(opening)) = conns.handle(Time::ZERO, &mut out, opened) else { unreachable!() };
+        conns.keep(opening, 0);
+    }
+    // The second and the third read slowly, the third and the fourth are closed already.
+    for conn in [2, 2, 3, 3].map(ConnId) {
+        assert!(conns.send(&mut out, conn, Class::Control, frame(Class::Control, 0, 30)).is_ok());
+    }
+    assert!(conns.close(&mut out, ConnId(3), CloseHow::Flush, LEFT).is_some());
+    assert!(conns.close(&mut out, ConnId(4), CloseHow::Abort, LEFT).is_some());
+    let ended: Vec<ConnId> = conns.close_all(&mut out, LEFT).iter().map(|ended| ended.conn).collect();
+    assert_eq!(ended, [1, 2].map(ConnId));
+    let closes: Vec<_> = core::iter::from_fn(|| out.poll())
+        .filter_map(|output| match output {
+            Output::Close { conn, how, .. } => Some((conn.0, how)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        closes,
+        [(4, CloseHow::Abort), (1, CloseHow::Flush), (2, CloseHow::Abort), (3, CloseHow::Abort)]
+    );
+    assert!(conns.next().is_none() && conns.dials().len() == 0 && conns.is_empty());
+}

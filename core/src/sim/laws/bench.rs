@@ -81,10 +81,13 @@ impl<M: Lawful> Bench<M> {
         bench
     }
 
-    /// Hands over an input as it is.
+    /// Hands over an input as it is; nothing once the machine has ended, which may be sooner than in the run of which the
+    /// script was made, where it was drained later.
     pub(super) fn give(&mut self, now: Time, input: Input<'_>) {
         self.now = now;
-        self.machine.handle(now, input);
+        if !self.done {
+            self.machine.handle(now, input);
+        }
     }
 
     /// Does what a step says, as far as a driver in this state would; its bytes split at random if there is a `split`.
@@ -152,7 +155,7 @@ impl<M: Lawful> Bench<M> {
     }
 
     fn present(&mut self, conn: ConnId) {
-        if let Some(wire) = self.wires.get_mut(&conn).filter(|wire| wire.is_read()) {
+        if let Some(wire) = self.wires.get_mut(&conn).filter(|wire| wire.is_read() && !self.done) {
             wire.resumed = false;
             self.machine.handle(self.now, Input::Received { conn, bytes: &mut wire.buffer });
         }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use egoist_core::hello::{Command, Event, Hello};
+use egoist_core::hello::{Command, Dialect, Event, Hello};
 use egoist_core::kernel::Time;
 use egoist_mio::control::Responder;
 use serde_json::Value;
@@ -20,12 +20,13 @@ use super::status::{HelloStatus, Replayed};
 pub(crate) struct Desk {
     /// Where it listens.
     address: SocketAddr,
+    dialect: Dialect,
 }
 
 impl Desk {
     /// The desk of a node that listens there.
-    pub(crate) const fn new(address: SocketAddr) -> Self {
-        Desk { address }
+    pub(crate) const fn new(address: SocketAddr, dialect: Dialect) -> Self {
+        Desk { address, dialect }
     }
 }
 
@@ -45,6 +46,11 @@ impl Protocol for Desk {
 
     fn who(&self, node: &Hello) -> Who {
         Who { id: Some(node.id().to_string()), address: self.address }
+    }
+
+    /// Nodes of ncpoc tell each other when a peer was last heard.
+    fn wants_wall_time(&self) -> bool {
+        self.dialect == Dialect::Ncpoc
     }
 
     fn status(&self, node: &Hello, _: Time) -> HelloStatus {

@@ -65,9 +65,9 @@ struct PeerRow {
 impl PeersReport {
     /// The peers of a node.
     pub(crate) fn new(node: &Hello, now: Time) -> Self {
-        let mut rows: Vec<PeerInfo> = node.peers().collect();
+        let mut rows: Vec<&PeerInfo> = node.peers().collect();
         rows.sort_unstable_by_key(|peer| peer.address.unwrap_or(peer.remote));
-        PeersReport(rows.iter().map(|peer| PeerRow::new(peer, now)).collect())
+        PeersReport(rows.into_iter().map(|peer| PeerRow::new(peer, now)).collect())
     }
 }
 
