@@ -9,6 +9,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{Overlay, Timer};
+use crate::kernel::{StoreError, Ticket};
 use crate::overlay::database::Entry;
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::{Contact, Role};
@@ -35,6 +36,8 @@ pub(super) struct Healing {
     turn: usize,
     changed: bool,
     unwritten: Duration,
+    /// The store of the peers that is not answered yet: none is asked for behind it, however slow the disk is.
+    storing: Option<Ticket>,
 }
 
 impl Healing {
@@ -48,13 +51,13 @@ impl Overlay {
     pub(super) fn start_healing(&mut self) {
         let period = self.config.periods.heal;
         let first = self.random.timing.between(period / 2, period);
-        self.timers.set(Timer::Heal, self.now + first);
+        self.timers.after(Timer::Heal, first);
     }
 
     /// Tries one more.
     pub(super) fn heal(&mut self) {
         let period = self.config.periods.heal;
-        self.timers.set(Timer::Heal, self.now + period);
+        self.timers.after(Timer::Heal, period);
         if !self.is_running() {
             return;
         }
@@ -69,7 +72,7 @@ impl Overlay {
         let lost = self.lost();
         if let Some(&id) = lost.get(self.healing.turn % lost.len().max(1)) {
             self.healing.asked.insert(id);
-            self.probes.learn(self.now, id);
+            self.probes.learn(self.timers.now(), id);
             self.probe(id);
         }
         // However many are lost: where all have moved, a bootstrap alone knows the way.
@@ -115,7 +118,7 @@ impl Overlay {
             .find(|id| Some(*id) != me && self.database.get(*id).is_none() && !self.choosing.courts(*id));
         if let Some(id) = stranger {
             self.healing.asked.insert(id);
-            self.probes.learn(self.now, id);
+            self.probes.learn(self.timers.now(), id);
             self.probe(id);
         }
     }
@@ -145,11 +148,19 @@ impl Overlay {
         }
         self.healing.peers.retain(|_, peer| peer.silent < FORGET);
         self.healing.unwritten += by;
-        if self.healing.changed && self.healing.unwritten >= WRITE {
+        if self.healing.changed && self.healing.unwritten >= WRITE && self.healing.storing.is_none() {
             self.healing.changed = false;
             self.healing.unwritten = Duration::ZERO;
             let octets = write_peers(&self.healing.peers);
-            self.store_peers(octets);
+            self.healing.storing = Some(self.store_peers(octets));
+        }
+    }
+
+    /// The peers are stored, or are to be stored again.
+    pub(super) fn peers_stored(&mut self, ticket: Ticket, result: Result<(), StoreError>) {
+        if self.healing.storing == Some(ticket) {
+            self.healing.storing = None;
+            self.healing.changed |= result.is_err();
         }
     }
 
