@@ -123,6 +123,9 @@
 //!
 //! # Test your own machine, your own event loop
 //!
+//! `PROTOCOL.md` beside this crate's manifest, the page `protocol` of these docs, makes a machine in sixty lines and takes it
+//! through most of this.
+//!
 //! What the machines and loops here are tested with is there for yours (but for the first in the features `sim` and
 //! `strategies`, as development dependencies):
 //!
@@ -262,6 +265,10 @@ pub mod hello;
 pub mod kernel;
 #[cfg(feature = "overlay")]
 pub mod overlay;
+// A page without items; its program is run by the tests across packages.
+#[cfg(all(doc, not(doctest)))]
+#[doc = include_str!("../PROTOCOL.md")]
+pub mod protocol {}
 #[cfg(feature = "record")]
 pub mod record;
 #[cfg(feature = "sim")]

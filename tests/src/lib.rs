@@ -11,3 +11,8 @@ pub mod terrain;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The page on how a protocol is made.
+#[cfg(doctest)]
+#[doc = include_str!("../../core/PROTOCOL.md")]
+struct Protocol;

@@ -107,25 +107,19 @@ impl<K: Deadline> Deadlines<K> {
         self.now
     }
 
-    /// Sets `key`'s deadline, in place of the one it had, `after` the time last given, and later than it.
+    /// Sets `key`'s deadline, in place of the one it had, at the time last given and so much later.
     pub fn after(&mut self, key: K, after: Duration) {
-        self.timers.set(key, self.now + after.max(MOMENT));
+        self.set(key, self.now + after);
     }
 
-    /// Sets `key`'s deadline, in place of the one it had.
-    ///
-    /// # Panics
-    /// As [`Timers::set`].
+    /// Sets `key`'s deadline, in place of the one it had. One that is past is due at the next time given.
     pub fn set(&mut self, key: K, at: Time) {
-        self.timers.set(key, at);
+        self.timers.set(key, at.max(self.soonest()));
     }
 
     /// Sets `key`'s deadline unless it has an earlier one.
-    ///
-    /// # Panics
-    /// As [`Timers::set`].
     pub fn set_earlier(&mut self, key: K, at: Time) {
-        self.timers.set_earlier(key, at);
+        self.timers.set_earlier(key, at.max(self.soonest()));
     }
 
     /// Takes `key`'s deadline away; whether there was one.
@@ -143,7 +137,12 @@ impl<K: Deadline> Deadlines<K> {
         *self = Deadlines { forgiven: self.forgiven, ..Self::new(self.slack, self.now) };
     }
 
-    /// Whether there are no deadlines.
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.timers.len()
+    }
+
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.timers.is_empty()
     }
@@ -174,10 +173,14 @@ impl<K: Deadline> Deadlines<K> {
         self.timers.fire(self.now)
     }
 
+    fn soonest(&self) -> Time {
+        self.now + MOMENT
+    }
+
     /// When the first is due, later than the time last given: what is due at this very time waits for the next tick.
     pub fn next(&self) -> Option<Wake> {
         let (at, key) = self.timers.next()?;
-        Some(Wake { at: at.max(self.now + MOMENT), why: key.name() })
+        Some(Wake { at: at.max(self.soonest()), why: key.name() })
     }
 
     /// What [`Machine::poll_timeout`](super::Machine::poll_timeout) answers: the time last given while outputs are queued,
@@ -188,7 +191,7 @@ impl<K: Deadline> Deadlines<K> {
             return Some(Wake { at: self.now, why: "output" });
         }
         let first = others.into_iter().chain([self.next()]).flatten().min_by_key(|wake| wake.at)?;
-        Some(Wake { at: first.at.max(self.now + MOMENT), ..first })
+        Some(Wake { at: first.at.max(self.soonest()), ..first })
     }
 }
 
@@ -258,7 +261,7 @@ mod tests {
         /// The model: a sorted list of what is due, from which lateness is taken by hand.
         #[test]
         fn agrees_with_a_list(
-            ops in prop::collection::vec((0u8..6, 1u64..40, 0u8..4), 0..80),
+            ops in prop::collection::vec((0u8..6, 0u64..40, 0u8..7), 0..80),
         ) {
             let mut deadlines = Deadlines::new(SLACK, at(0));
             let (mut model, mut now, mut last) = (Vec::<(u64, u8)>::new(), 0, 0);
@@ -267,7 +270,19 @@ mod tests {
                     0 => {
                         deadlines.after(key, Duration::from_micros(amount));
                         model.retain(|(_, k)| *k != key);
-                        model.push((now + amount, key));
+                        model.push((now + amount.max(1), key));
+                    }
+                    4 => {
+                        deadlines.set(key, at(amount));
+                        model.retain(|(_, k)| *k != key);
+                        model.push((amount.max(now + 1), key));
+                    }
+                    5 => {
+                        deadlines.set_earlier(key, at(amount));
+                        let due = amount.max(now + 1);
+                        let earlier = model.iter().find(|(_, k)| *k == key).map_or(due, |(old, _)| due.min(*old));
+                        model.retain(|(_, k)| *k != key);
+                        model.push((earlier, key));
                     }
                     1 => {
                         let there = model.iter().any(|(_, k)| *k == key);
@@ -290,6 +305,7 @@ mod tests {
                     }
                 }
                 model.sort_unstable();
+                prop_assert_eq!(deadlines.len(), model.len());
                 prop_assert_eq!(deadlines.next().map(|wake| wake.at), model.first().map(|(due, _)| at((*due).max(now + 1))));
             }
         }

@@ -7,7 +7,7 @@
 //! | connections | [`Conns`]: the table, what waits on each, closing, dials; with one [`Outbox`] each, [`Pacing`] for peers that want it, and an [`Arena`] to write frames in |
 //! | time | [`Time`], [`Deadlines`] that know lateness and when to wake, over exact [`Timers`] |
 //! | frames | [`LineScanner`], [`Payload`], [`LengthPrefix`] |
-//! | how much | [`Bucket`]s, [`Meter`]s, the smoothed [`RoundTrip`] |
+//! | how much | [`Bucket`]s, [`HostBuckets`] for any number of hosts, [`Meter`]s, the smoothed [`RoundTrip`] |
 //! | chance and hashes | random [`Streams`], [`KeyedState`], the bounded [`SeenCache`] |
 //!
 //! A machine has an [`Outputs`], a [`Conns`] and a [`Deadlines`], and its `handle` is a match of what
@@ -108,6 +108,7 @@ mod conns;
 mod contract;
 mod deadlines;
 mod framing;
+mod hosts;
 mod keyed;
 mod meter;
 mod outbox;
@@ -135,6 +136,7 @@ pub use deadlines::{Awaits, Deadline, Deadlines, Slack};
 pub use framing::{
     BadLength, LengthFrame, LengthPrefix, Line, LineScanner, LineTooLong, NoTerminator, Payload, Terminator,
 };
+pub use hosts::HostBuckets;
 pub use keyed::KeyedState;
 pub use meter::Meter;
 pub use outbox::{Backlog, Outbox, TooSlow};

@@ -25,7 +25,7 @@ impl Overlay {
             (self.config.address, self.config.more_addresses) = (*first, more.into());
             self.reached = Reached::default();
             self.origin.again();
-            self.advertised = Some(self.now);
+            self.advertised = Some(self.timers.now());
             let silent: Vec<NodeId> =
                 self.links.values().filter(|link| !link.live()).map(|link| link.peer).collect();
             silent.into_iter().for_each(|id| self.left_behind(id));
@@ -48,7 +48,7 @@ impl Overlay {
     /// A neighbour is suspected. Where this node's address has changed just before, the connection is bound to one that is
     /// gone: it is made anew at once.
     pub(super) fn left_behind(&mut self, id: NodeId) {
-        let lately = self.advertised.filter(|at| self.now.since(*at) < SETTLED);
+        let lately = self.advertised.filter(|at| self.timers.now().since(*at) < SETTLED);
         if let Some(link) = self.links.get(&id).filter(|link| lately.is_some_and(|at| link.since <= at)) {
             let what = "its connection was made at an address that is gone";
             self.lose(link.conn, Why { fault: Fault::Own, what });

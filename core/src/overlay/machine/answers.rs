@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use super::Overlay;
 use super::streams::{no_fault, peer_fault};
-use crate::kernel::{Class, CloseHow, ConnId, Output, Port, Time};
+use crate::kernel::{Class, CloseHow, ConnId, Port, Time};
 use crate::overlay::database::Entry;
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::{
@@ -54,7 +54,7 @@ impl Overlay {
     /// REG from a stranger: who is there.
     pub(super) fn registered(&mut self, conn: ConnId, registration: &Registration) {
         let Some(remote) = self.conns.get(&conn).map(|c| c.remote) else { return };
-        if !self.policing.introduces(self.now, remote) {
+        if !self.policing.introduces(self.timers.now(), remote) {
             return self.refuse(conn, REGISTER, Reason::Busy, Default::default());
         }
         if let Some(reason) = self.inadmissible(registration) {
@@ -71,7 +71,7 @@ impl Overlay {
         if !registration.all {
             names.truncate(SAMPLE);
         }
-        self.joining.remember_registration(self.now, registration.node.clone());
+        self.joining.remember_registration(self.timers.now(), registration.node.clone());
         for part in parts(&names, octets_of_contact) {
             self.answer_packet(conn, Class::Control, &Packet::Net(Nodes::first(part.iter().cloned())));
         }
@@ -89,7 +89,8 @@ impl Overlay {
         let me = self.me().filter(|_| !self.config.is_watcher()).map(|me| self.my_contact(me));
         let records =
             self.database.entries().filter(|e| e.is_present() && !e.links().is_empty()).map(Entry::contact);
-        let mut names: Vec<Contact> = records.chain(me).chain(self.joining.registrations(self.now)).collect();
+        let mut names: Vec<Contact> =
+            records.chain(me).chain(self.joining.registrations(self.timers.now())).collect();
         names.retain(|contact| contact.name != asker);
         names.sort_by_key(|contact| contact.name.id);
         names.dedup_by_key(|contact| contact.name.id);
@@ -98,7 +99,7 @@ impl Overlay {
 
     fn records(&self) -> Vec<Record> {
         let there = self.database.entries().filter(|entry| !entry.has_left());
-        there.map(|entry| record(entry, self.now)).collect()
+        there.map(|entry| record(entry, self.timers.now())).collect()
     }
 
     /// PONG, whoever was meant: who answers is what the asker wants to know.
@@ -116,14 +117,14 @@ impl Overlay {
                 self.heard_beat(&beat, Some(from));
             }
             Ok(Datagram::Ping(ping)) => {
-                if !self.policing.hears(self.now, from) {
+                if !self.policing.hears(self.timers.now(), from) {
                     self.counters.stray_datagrams += 1;
                     return;
                 }
                 self.reached.came();
                 if let Some(pong) = self.answer_to(&ping) {
                     let (payload, class) = (wire::emit_pong(&pong), Class::Urgent);
-                    self.out.push_back(Output::Datagram { port, to: from, payload, class });
+                    self.out.datagram(port, from, payload, class);
                 }
             }
             Ok(Datagram::Pong(pong)) => self.pong(&pong),

@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
-use core::time::Duration;
 
 use bytes::Bytes;
 
@@ -10,7 +9,7 @@ use super::calling::Purpose;
 use super::forwarding::DATAGRAM;
 use super::streams::{Conn, Dial, Kind};
 use super::{Overlay, Timer, UDP};
-use crate::kernel::{Class, Fault, Output, Why};
+use crate::kernel::{Class, Fault, Why};
 use crate::overlay::addresses::STAGGER;
 use crate::overlay::database::Entry;
 use crate::overlay::event::Event;
@@ -24,7 +23,7 @@ const TCP_PROBES: usize = 8;
 
 impl Overlay {
     pub(super) fn pulse(&mut self) {
-        self.timers.set(Timer::Pulse, self.now + self.config.periods.heartbeat);
+        self.timers.after(Timer::Pulse, self.config.periods.heartbeat);
         let neighbours: Vec<NodeId> = self.links.keys().copied().collect();
         for id in neighbours {
             self.beat(id);
@@ -42,12 +41,12 @@ impl Overlay {
         let Some(link) = self.links.get_mut(&id) else { return };
         let conn = link.conn;
         let read = self.conns.get(&conn).and_then(Conn::read);
-        let (beat, to) = (link.beats.beat(self.now, link.their_token, read), link.endpoint);
-        let both = link.beats.takes_link(self.now);
+        let (beat, to) = (link.beats.beat(self.timers.now(), link.their_token, read), link.endpoint);
+        let both = link.beats.takes_link(self.timers.now());
         if both {
-            link.width.put_off(self.now);
+            link.width.put_off(self.timers.now());
         }
-        let padded = !both && link.width.pads(self.now, beat.number);
+        let padded = !both && link.width.pads(self.timers.now(), beat.number);
         let twin = padded.then(|| wire::emit_padded_beat(&beat, DATAGRAM));
         for payload in [wire::emit_beat(&beat)].into_iter().chain(twin) {
             self.send_datagram(id, Class::Urgent, to, payload);
@@ -62,7 +61,7 @@ impl Overlay {
         if let Some(link) = self.links.get_mut(&id) {
             link.datagrams.sent.count(payload.len());
         }
-        self.out.push_back(Output::Datagram { port: UDP, to, payload, class });
+        self.out.datagram(UDP, to, payload, class);
     }
 
     /// A datagram with a link's token arrived.
@@ -86,12 +85,12 @@ impl Overlay {
             // Before the first beat the port is that of its name, behind a translator mostly another.
             let known = link.beats.heard_at().is_some();
             if from.ip() != link.endpoint.ip() || (known && from != link.endpoint) {
-                link.beats.ask_link(self.now);
+                link.beats.ask_link(self.timers.now());
             }
             link.endpoint = from;
         }
         let way = if from.is_some() { Carrier::Udp } else { Carrier::Tcp };
-        let rtt = link.beats.hear(self.now, beat, pace, way);
+        let rtt = link.beats.hear(self.timers.now(), beat, pace, way);
         link.beats.recover();
         let (unmeasured, live) = (link.rtt.is_none(), link.live());
         let asks = !asked && link.beats.peer_hears() != Hears::Datagrams;
@@ -121,7 +120,7 @@ impl Overlay {
 
     fn recovered(&mut self, id: NodeId) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        link.width.doubt(self.now);
+        link.width.doubt(self.timers.now());
         self.timers.cancel(Timer::Remove(id));
         self.emit(Event::Recovered { peer: id });
         self.origin.touch();
@@ -130,17 +129,17 @@ impl Overlay {
     /// A neighbour's beats come: do full-size packets, and what the connection carries?
     fn watch_passage(&mut self, id: NodeId, beat: &Beat) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        if link.width.told(self.now, beat) {
-            self.narrow.found(self.now, id, link.endpoint);
+        if link.width.told(self.timers.now(), beat) {
+            self.narrow.found(self.timers.now(), id, link.endpoint);
             return self.abandon(id, "it does not carry full-size packets");
         }
         if !link.live() || beat.hears != Hears::Datagrams {
             return link.progress.put_off();
         }
         let sent = self.conns.get(&link.conn).map_or(0, |state| state.traffic.sent.octets);
-        match link.progress.told(self.now, beat.read, sent) {
+        match link.progress.told(self.timers.now(), beat.read, sent) {
             Flow::Moves => {}
-            Flow::Doubtful => link.width.doubt(self.now),
+            Flow::Doubtful => link.width.doubt(self.timers.now()),
             Flow::Stalled => self.abandon(id, "its connection stands still"),
         }
     }
@@ -157,13 +156,13 @@ impl Overlay {
     fn watch_silence(&mut self, id: NodeId) {
         let Some(link) = self.links.get(&id).filter(|link| link.live()) else { return };
         let deadline = link.beats.deadline(link.rtt.as_ref());
-        if deadline <= self.now + self.config.periods.heartbeat {
-            self.timers.set(Timer::Silence(id), deadline.max(self.now + Duration::from_micros(1)));
+        if deadline <= self.timers.now() + self.config.periods.heartbeat {
+            self.timers.set(Timer::Silence(id), deadline);
         }
     }
 
     pub(super) fn silence(&mut self, id: NodeId) {
-        let now = self.now;
+        let now = self.timers.now();
         let Some(link) = self.links.get_mut(&id).filter(|l| l.live()) else { return };
         if link.beats.deadline(link.rtt.as_ref()) > now {
             return;
@@ -184,7 +183,7 @@ impl Overlay {
             self.origin.withdraw(id);
         }
         self.emit(Event::Suspected { peer: id });
-        self.timers.set(Timer::Remove(id), self.now + self.config.periods.remove);
+        self.timers.after(Timer::Remove(id), self.config.periods.remove);
         self.origin.touch();
         // The link of one who is to go anyway may yet come back.
         if mine == Mine::Chosen {
@@ -210,7 +209,7 @@ impl Overlay {
                 self.forget_if_unknown(id);
                 continue;
             };
-            if self.policing.measures(self.now, to) {
+            if self.policing.measures(self.timers.now(), to) {
                 self.probe(id);
             }
         }
@@ -218,15 +217,15 @@ impl Overlay {
 
     /// Sends full-size probes where they got lost, or where the node has answered small ones since.
     fn probe_narrow(&mut self) {
-        for (id, found_at) in self.narrow.due(self.now) {
+        for (id, found_at) in self.narrow.due(self.timers.now()) {
             let to = self.probes.get(id).and_then(|peer| peer.at).unwrap_or(found_at);
-            if !self.policing.measures(self.now, to) {
+            if !self.policing.measures(self.timers.now(), to) {
                 continue;
             }
             let (token, class) = (self.token(), Class::Urgent);
             self.narrow.asked(id, token);
             let payload = wire::emit_padded_ping(&Ping::new(token, id), DATAGRAM);
-            self.out.push_back(Output::Datagram { port: UDP, to, payload, class });
+            self.out.datagram(UDP, to, payload, class);
         }
     }
 
@@ -245,11 +244,11 @@ impl Overlay {
 
     fn probe_at(&mut self, id: NodeId, to: SocketAddr) {
         let token = self.token();
-        self.probes.sent(self.now, id, token, to);
+        self.probes.sent(self.timers.now(), id, token, to);
         let (payload, class) = (wire::emit_ping(&Ping::new(token, id)), Class::Urgent);
-        self.out.push_back(Output::Datagram { port: UDP, to, payload, class });
+        self.out.datagram(UDP, to, payload, class);
         if self.probes.has_more(id) {
-            self.timers.set(Timer::Probe(id), self.now + STAGGER);
+            self.timers.after(Timer::Probe(id), STAGGER);
         }
     }
 
@@ -265,7 +264,7 @@ impl Overlay {
     /// Asks at the next address whose host is not asked enough.
     fn probe_further(&mut self, id: NodeId) {
         while let Some(to) = self.probes.next_address(id) {
-            if self.policing.measures(self.now, to) {
+            if self.policing.measures(self.timers.now(), to) {
                 return self.probe_at(id, to);
             }
         }
@@ -276,7 +275,7 @@ impl Overlay {
             return;
         }
         let when = if self.is_late() { Heard::Late } else { Heard::InTime };
-        match self.probes.answered(self.now, pong, when) {
+        match self.probes.answered(self.timers.now(), pong, when) {
             Answer::Meant(id) => {
                 self.timers.cancel(Timer::Probe(id));
                 self.call_ended(id, Purpose::Probe);
@@ -297,7 +296,7 @@ impl Overlay {
     }
 
     fn expire_probes(&mut self) {
-        for id in self.probes.expire(self.now, self.config.periods.ping_timeout) {
+        for id in self.probes.expire(self.timers.now(), self.config.periods.ping_timeout) {
             self.probe_failed(id);
         }
     }
@@ -362,7 +361,10 @@ impl Overlay {
             self.forget_name(id);
             return;
         }
-        let long = self.probes.get(id).is_some_and(|p| self.now.since(p.heard) >= self.config.periods.remove);
+        let long = self
+            .probes
+            .get(id)
+            .is_some_and(|p| self.timers.now().since(p.heard) >= self.config.periods.remove);
         if long && !self.links.contains_key(&id) && !self.has_edge(id) {
             self.gone(id);
         }

@@ -58,7 +58,7 @@ impl Overlay {
         let Some(attempt) = self.calls.of(Some(id), purpose) else { return };
         attempt.begun(ticket, to);
         if attempt.has_more() {
-            self.timers.set(Timer::Call(id, purpose), self.now + STAGGER);
+            self.timers.after(Timer::Call(id, purpose), STAGGER);
         }
     }
 

@@ -100,7 +100,7 @@ impl Overlay {
         if self.choosing.measured_at.is_some() || self.config.is_watcher() || !self.has_company() {
             return;
         }
-        let first = self.now + self.config.periods.ping_timeout + MEASURING;
+        let first = self.timers.now() + self.config.periods.ping_timeout + MEASURING;
         self.choosing.measured_at = Some(first);
         self.timers.set(Timer::Again, first);
         let period = self.config.periods.rewiring;
@@ -112,17 +112,17 @@ impl Overlay {
         self.choosing.next_epoch = Some(at);
         let off = self.config.periods.rewiring / 20;
         let at = (at - off + self.random.wiring.between(Duration::ZERO, off * 2))
-            .max(self.now + Duration::from_millis(1));
+            .max(self.timers.now() + Duration::from_millis(1));
         self.timers.set(Timer::Epoch, at);
-        self.timers.set(Timer::Prepare, (at - PREPARE).max(self.now + Duration::from_millis(1)));
+        self.timers.set(Timer::Prepare, (at - PREPARE).max(self.timers.now() + Duration::from_millis(1)));
     }
 
     /// A rewiring period is over.
     pub(super) fn epoch(&mut self) {
         let period = self.config.periods.rewiring;
-        let grid = self.choosing.next_epoch.unwrap_or(self.now);
-        let late = self.now.since(grid + period);
-        self.schedule_epoch(if late.is_zero() { grid + period } else { self.now + period });
+        let grid = self.choosing.next_epoch.unwrap_or(self.timers.now());
+        let late = self.timers.now().since(grid + period);
+        self.schedule_epoch(if late.is_zero() { grid + period } else { self.timers.now() + period });
         self.choosing.refused.clear();
         self.choosing.strandings = 0;
         self.notice_unchosen();
@@ -151,13 +151,13 @@ impl Overlay {
         if self.config.is_watcher() || !self.has_company() {
             return self.form();
         }
-        if self.choosing.measured_at.is_none_or(|at| at > self.now) {
+        if self.choosing.measured_at.is_none_or(|at| at > self.timers.now()) {
             return self.form();
         }
         if !self.choosing.suits.is_empty() {
             return self.again_in(BUSY);
         }
-        match self.choosing.guard.verdict(self.now, &mut self.random.wiring) {
+        match self.choosing.guard.verdict(self.timers.now(), &mut self.random.wiring) {
             Verdict::Go => {
                 self.choosing.extent = Extent::Everything;
                 self.decide();
@@ -181,7 +181,7 @@ impl Overlay {
     }
 
     pub(super) fn again_in(&mut self, wait: Duration) {
-        self.timers.set_earlier(Timer::Again, self.now + wait);
+        self.timers.set_earlier(Timer::Again, self.timers.now() + wait);
     }
 
     /// Nodes without an effective edge are candidates only while an answer of theirs is fresh: ask them now.
@@ -198,9 +198,9 @@ impl Overlay {
         }
         if self.has_company() {
             let wait = self.random.wiring.between(Duration::from_micros(1), REPAIR_SPREAD);
-            self.timers.set_earlier(Timer::Repair, self.now + wait);
+            self.timers.set_earlier(Timer::Repair, self.timers.now() + wait);
         } else {
-            self.timers.set_earlier(Timer::Repair, self.now + Duration::from_micros(1));
+            self.timers.set_earlier(Timer::Repair, self.timers.now() + Duration::from_micros(1));
         }
     }
 
@@ -216,7 +216,7 @@ impl Overlay {
     pub(super) fn foreign_change(&mut self, source: NodeId, age: u32, change: &Change) {
         let age = Duration::from_millis(u64::from(age));
         if change.wiring && !change.first_seen && age < self.config.periods.rewiring {
-            self.choosing.guard.record(self.now, age);
+            self.choosing.guard.record(self.timers.now(), age);
         }
         if change.links {
             self.check_settled(source);

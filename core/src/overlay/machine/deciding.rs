@@ -237,7 +237,7 @@ impl Overlay {
     }
 
     pub(super) fn answered_lately(&self, id: NodeId) -> bool {
-        self.probes.get(id).and_then(|p| p.answered).is_some_and(|at| self.now.since(at) <= FRESH)
+        self.probes.get(id).and_then(|p| p.answered).is_some_and(|at| self.timers.now().since(at) <= FRESH)
     }
 
     /// Present choices may be kept; others need room, and must neither have refused nor have chosen us already.

@@ -19,12 +19,12 @@ impl Overlay {
     pub(super) fn start_exchanging(&mut self) {
         let period = self.config.periods.exchange;
         let first = self.random.timing.between(period / 2, period);
-        self.timers.set(Timer::Exchange, self.now + first);
+        self.timers.after(Timer::Exchange, first);
     }
 
     pub(super) fn exchange_all(&mut self) {
         let next = self.random.timing.jittered(self.config.periods.exchange, 10);
-        self.timers.set(Timer::Exchange, self.now + next);
+        self.timers.after(Timer::Exchange, next);
         let neighbours: Vec<NodeId> = self.links.keys().copied().collect();
         for id in neighbours {
             self.compare(id);
@@ -113,7 +113,7 @@ impl Overlay {
             if octets > ANSWER {
                 return (frames, Some(entry.id()));
             }
-            let frame = entry.upt().frame(entry.age(self.now));
+            let frame = entry.upt().frame(entry.age(self.timers.now()));
             octets += frame.len();
             frames.push(frame);
         }

@@ -53,7 +53,7 @@ impl Forming {
 
 impl Overlay {
     pub(super) fn start_forming(&mut self) {
-        self.timers.set(Timer::Again, self.now + PATIENCE);
+        self.timers.after(Timer::Again, PATIENCE);
     }
 
     /// The seed's formOverlay: first neighbours, at random, before anything is measured. Some are asked, soon more, and
@@ -76,7 +76,7 @@ impl Overlay {
     }
 
     fn measure_or_look_again(&mut self) {
-        match self.choosing.measured_at.filter(|at| *at > self.now) {
+        match self.choosing.measured_at.filter(|at| *at > self.timers.now()) {
             Some(at) => self.timers.set_earlier(Timer::Again, at),
             None => self.again_in(LONELY),
         }
@@ -95,7 +95,7 @@ impl Overlay {
             return self.court_first(id);
         }
         self.forming.sounded.insert(id);
-        self.probes.learn(self.now, id);
+        self.probes.learn(self.timers.now(), id);
         self.probe(id);
     }
 

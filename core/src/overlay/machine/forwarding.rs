@@ -189,7 +189,7 @@ impl Overlay {
         let link = self.links.get(&hop)?;
         if parcel.head.way == Way::Datagram
             && parcel.payload.len() < DATAGRAM
-            && link.beats.fresh_udp(self.now)
+            && link.beats.fresh_udp(self.timers.now())
         {
             let datagram = wire::emit_datagram(link.their_token, &parcel.head, parcel.payload);
             if datagram.len() <= DATAGRAM {
@@ -201,7 +201,7 @@ impl Overlay {
 
     fn transmit(&mut self, hop: NodeId, parcel: &Parcel<'_>) {
         match self.carriage(hop, parcel) {
-            Some(Carriage::Datagram(payload, to)) => match self.pace.send(self.now, payload.len()) {
+            Some(Carriage::Datagram(payload, to)) => match self.pace.send(self.timers.now(), payload.len()) {
                 Ok(()) => self.send_payload_datagram(hop, to, payload),
                 Err(_) => self.shed_datagram(hop, &parcel.head),
             },
@@ -252,7 +252,7 @@ impl Overlay {
         self.send_labelled(conn, Class::Bulk, frame, label);
         let crowded = self.conns.get(&conn).is_some_and(|state| state.outbox.is_crowded());
         if let Some(Label { source, destination, number }) = label.filter(|_| crowded)
-            && self.forwarding.notices.admit(self.now, source, destination)
+            && self.forwarding.notices.admit(self.timers.now(), source, destination)
         {
             self.report(destination, source, Flow::Crowded(number));
         }

@@ -56,7 +56,7 @@ impl Overlay {
         if let Some(reason) = self.has_my_id(greeting.node) {
             return Err(reason);
         }
-        let now = self.now;
+        let now = self.timers.now();
         if self.conns.get_mut(&conn).is_some_and(|state| !state.meter.is_welcome(now)) {
             return Err(Reason::Busy);
         }
@@ -82,7 +82,7 @@ impl Overlay {
         self.links.get(&id).is_some_and(|link| {
             let said = self.conns.get(&link.conn).is_some_and(|state| state.said > 1);
             let mute = !said && link.beats.heard_at().is_none();
-            start <= link.start && !mute && link.live() && !link.beats.missed_two(self.now)
+            start <= link.start && !mute && link.live() && !link.beats.missed_two(self.timers.now())
         })
     }
 
@@ -133,7 +133,7 @@ impl Overlay {
             Role::Chooser => Err(Reason::Full),
             Role::Guest => {
                 let guests = self.links.values().filter(|l| matches!(l.theirs, Theirs::Guest { .. })).count();
-                let until = self.now + self.config.periods.rewiring;
+                let until = self.timers.now() + self.config.periods.rewiring;
                 if guests < self.config.bounds.guests {
                     Ok(Theirs::Guest { until })
                 } else {
@@ -230,19 +230,19 @@ impl Overlay {
             name: greeting.node,
             start: greeting.caps.start.unwrap_or(0),
             conn,
-            since: self.now,
+            since: self.timers.now(),
             mine,
             theirs,
             my_token,
             their_token: greeting.token,
             endpoint: self.first_endpoint(conn, greeting.node),
-            beats: Beats::new(self.now, self.config.periods.heartbeat),
-            width: Width::new(self.now),
+            beats: Beats::new(self.timers.now(), self.config.periods.heartbeat),
+            width: Width::new(self.timers.now()),
             progress: Progress::default(),
             echo: rtt.map_or(Duration::ZERO, |rtt| rtt.mean()),
             rtt,
-            decided: self.now,
-            announce_at: self.now,
+            decided: self.timers.now(),
+            announce_at: self.timers.now(),
             announced: None,
             datagrams: Traffic::default(),
             watching: self.config.is_watcher(),
@@ -257,7 +257,7 @@ impl Overlay {
         self.forget_name(id);
         if theirs != Theirs::Watching {
             self.remember(greeting.node.into());
-            self.probes.learn(self.now, id);
+            self.probes.learn(self.timers.now(), id);
         }
         self.beat(id);
         self.compare(id);
@@ -322,7 +322,7 @@ impl Overlay {
     pub(super) fn guest_over(&mut self, id: NodeId) {
         let room = self.free_slots() != Some(0);
         let lonely = self.database.get(id).is_none_or(|entry| entry.links().len() <= 1);
-        let next = self.now + self.config.periods.rewiring;
+        let next = self.timers.now() + self.config.periods.rewiring;
         let Some(link) = self.links.get_mut(&id) else { return };
         let Theirs::Guest { until } = link.theirs else { return };
         // Where this node chose the guest, the link stays anyway; one with no other link has a second epoch to find one.

@@ -48,13 +48,13 @@ impl Overlay {
     pub(super) fn start_healing(&mut self) {
         let period = self.config.periods.heal;
         let first = self.random.timing.between(period / 2, period);
-        self.timers.set(Timer::Heal, self.now + first);
+        self.timers.after(Timer::Heal, first);
     }
 
     /// Tries one more.
     pub(super) fn heal(&mut self) {
         let period = self.config.periods.heal;
-        self.timers.set(Timer::Heal, self.now + period);
+        self.timers.after(Timer::Heal, period);
         if !self.is_running() {
             return;
         }
@@ -69,7 +69,7 @@ impl Overlay {
         let lost = self.lost();
         if let Some(&id) = lost.get(self.healing.turn % lost.len().max(1)) {
             self.healing.asked.insert(id);
-            self.probes.learn(self.now, id);
+            self.probes.learn(self.timers.now(), id);
             self.probe(id);
         }
         // However many are lost: where all have moved, a bootstrap alone knows the way.
@@ -115,7 +115,7 @@ impl Overlay {
             .find(|id| Some(*id) != me && self.database.get(*id).is_none() && !self.choosing.courts(*id));
         if let Some(id) = stranger {
             self.healing.asked.insert(id);
-            self.probes.learn(self.now, id);
+            self.probes.learn(self.timers.now(), id);
             self.probe(id);
         }
     }

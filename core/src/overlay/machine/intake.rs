@@ -13,7 +13,7 @@ impl Overlay {
     /// UPT.
     pub(super) fn update(&mut self, conn: ConnId, from: NodeId, upt: Upt) {
         let Some(source) = upt.source.id else { return self.bad_update(conn) };
-        if self.duplicates.contains(self.now, upt.hash) {
+        if self.duplicates.contains(self.timers.now(), upt.hash) {
             self.counters.duplicates += 1;
             return;
         }
@@ -33,15 +33,15 @@ impl Overlay {
         }
         let Ok(body) = upt.parse_body() else { return self.bad_update(conn) };
         if self.me().is_some_and(|me| me.id == source) {
-            self.duplicates.insert(self.now, upt.hash);
+            self.duplicates.insert(self.timers.now(), upt.hash);
             return self.own_record_heard(&upt);
         }
         upt.age = age::arrived(upt.age, self.links.get(&from).map(|link| link.echo));
         let (age, hash) = (upt.age, upt.hash);
-        let verdict = self.database.offer_from(Some(from), self.now, upt.detach(), &body);
+        let verdict = self.database.offer_from(Some(from), self.timers.now(), upt.detach(), &body);
         self.displaced();
         if verdict.is_settled() {
-            self.duplicates.insert(self.now, hash);
+            self.duplicates.insert(self.timers.now(), hash);
         }
         let introduced = match verdict {
             Verdict::Refused(refusal) => refusal == Refusal::Introduced,
@@ -72,7 +72,7 @@ impl Overlay {
         if self.has_left(source) {
             self.departed(source);
         } else {
-            self.probes.learn(self.now, source);
+            self.probes.learn(self.timers.now(), source);
         }
         self.watch_expiry();
         self.relay(from, source);
@@ -88,7 +88,7 @@ impl Overlay {
     /// since others may bring one from before a loss of its state.
     fn relay(&mut self, from: NodeId, source: NodeId) {
         let Some(entry) = self.database.get(source) else { return };
-        let frame = entry.upt().frame(entry.age(self.now));
+        let frame = entry.upt().frame(entry.age(self.timers.now()));
         let others: smallvec::SmallVec<[ConnId; 16]> =
             self.links.values().filter(|link| link.peer != from).map(|link| link.conn).collect();
         for conn in others {
@@ -98,11 +98,11 @@ impl Overlay {
 
     /// Older news is answered with the newer, at most once a second per source and link.
     fn answer_older(&mut self, from: NodeId, conn: ConnId, source: NodeId) {
-        if !self.older.admit(self.now, source, conn) {
+        if !self.older.admit(self.timers.now(), source, conn) {
             return;
         }
         let Some(entry) = self.database.get(source) else { return };
-        let frame = entry.upt().frame(entry.age(self.now));
+        let frame = entry.upt().frame(entry.age(self.timers.now()));
         if self.links.contains_key(&from) {
             self.answer_encoded(conn, Class::Control, &frame);
         }
@@ -138,7 +138,7 @@ impl Overlay {
 
     /// Records whose life is over go, silently.
     pub(super) fn expire_records(&mut self) {
-        for id in self.database.expire(self.now) {
+        for id in self.database.expire(self.timers.now()) {
             self.measure_no_more(id);
             self.membership.forget(id);
             self.routing.graph_changed();
@@ -148,7 +148,7 @@ impl Overlay {
 
     fn watch_expiry(&mut self) {
         if let Some(at) = self.database.next_expiry() {
-            let soonest = self.now + core::time::Duration::from_secs(1);
+            let soonest = self.timers.now() + core::time::Duration::from_secs(1);
             self.timers.set_earlier(super::Timer::Expire, at.max(soonest));
         }
     }

@@ -186,7 +186,7 @@ impl Overlay {
             self.config.periods.boot_delay.saturating_mul(1 << self.joining.tries.min(10)).min(at_most);
         self.joining.tries = self.joining.tries.saturating_add(1);
         let wait = self.random.timing.jittered(wait, 25).max(Duration::from_millis(1));
-        self.timers.set(Timer::Join, self.now + wait);
+        self.timers.after(Timer::Join, wait);
     }
 
     /// The last link is gone: ask again at once.

@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::starting::Life;
 use super::streams::{Conn, Kind, no_fault};
 use super::{Overlay, Timer};
-use crate::kernel::{CloseHow, ConnId, Output, Timers};
+use crate::kernel::{CloseHow, ConnId};
 use crate::overlay::database::Entry;
 use crate::overlay::event::{Event, Refusal, Reply};
 use crate::overlay::names::NodeId;
@@ -28,7 +28,7 @@ impl Overlay {
         if self.links.is_empty() {
             self.part_from_all();
         } else {
-            self.timers.set(Timer::Leave, self.now + LINGER);
+            self.timers.after(Timer::Leave, LINGER);
         }
         Ok(Reply::Leaving)
     }
@@ -58,7 +58,7 @@ impl Overlay {
         for conn in others {
             self.hang_up(conn, CloseHow::Flush, no_fault("leaving"));
         }
-        self.timers.set(Timer::Leave, self.now + GOODBYE);
+        self.timers.after(Timer::Leave, GOODBYE);
         self.left_if_closed();
     }
 
@@ -103,8 +103,8 @@ impl Overlay {
     pub(super) fn end_if_due(&mut self) {
         if let Life::Ending(me) = self.life {
             self.life = Life::Over(me);
-            self.timers = Timers::new();
-            self.out.push_back(Output::Done);
+            self.timers.clear();
+            self.out.done();
         }
     }
 }

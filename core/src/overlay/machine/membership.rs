@@ -87,7 +87,7 @@ impl Membership {
 impl Overlay {
     /// RMV.
     pub(super) fn removal(&mut self, conn: ConnId, from: NodeId, removal: Removal) {
-        if self.duplicates.contains(self.now, removal.hash) {
+        if self.duplicates.contains(self.timers.now(), removal.hash) {
             self.counters.duplicates += 1;
             return;
         }
@@ -95,7 +95,7 @@ impl Overlay {
             return self.bad_update(conn);
         }
         self.charge(conn, Budget::Ids, 1);
-        self.duplicates.insert(self.now, removal.hash);
+        self.duplicates.insert(self.timers.now(), removal.hash);
         if Some(removal.victim) == self.me().map(|me| me.id) {
             return self.refute(removal.victim_key);
         }
@@ -111,9 +111,9 @@ impl Overlay {
     /// says so already.
     fn refute(&mut self, known: Key) {
         let told = self.origin.key().is_some_and(|key| known < key);
-        let lately = self.membership.refuted.is_some_and(|at| self.now.since(at) < REFUTING);
+        let lately = self.membership.refuted.is_some_and(|at| self.timers.now().since(at) < REFUTING);
         if !told && !lately {
-            self.membership.refuted = Some(self.now);
+            self.membership.refuted = Some(self.timers.now());
             self.origin.again();
         }
     }
@@ -128,7 +128,7 @@ impl Overlay {
         if !known || !fresh {
             return None;
         }
-        self.membership.hear(self.now, removal.victim, removal.victim_key, reporter)
+        self.membership.hear(self.timers.now(), removal.victim, removal.victim_key, reporter)
     }
 
     /// Whether probes of this node's own were in vain.
@@ -140,7 +140,7 @@ impl Overlay {
     /// REMOVE_PERIOD.
     fn believe(&mut self, id: NodeId) {
         let answered = self.probes.get(id).and_then(|peer| peer.answered);
-        let lately = answered.is_some_and(|at| self.now.since(at) < self.config.periods.remove);
+        let lately = answered.is_some_and(|at| self.timers.now().since(at) < self.config.periods.remove);
         let contradicted = lately && !self.is_silent(id);
         if !contradicted && !self.links.contains_key(&id) && !self.has_edge(id) {
             self.mark_absent(id);
@@ -165,14 +165,14 @@ impl Overlay {
         let (Some(me), Some(key)) = (self.me(), self.database.get(id).map(Entry::key)) else {
             return;
         };
-        if self.membership.is_told(id, key) || !self.membership.bucket.take(self.now) {
+        if self.membership.is_told(id, key) || !self.membership.bucket.take(self.timers.now()) {
             return;
         }
         self.membership.sequence = self.membership.sequence.saturating_add(1);
         let own = Key { incarnation: me.incarnation, sequence: self.membership.sequence };
         let removal = Removal::originate(own, self.my_name(me), id, key);
-        self.membership.hear(self.now, id, key, me.id);
-        self.duplicates.insert(self.now, removal.hash);
+        self.membership.hear(self.timers.now(), id, key, me.id);
+        self.duplicates.insert(self.timers.now(), removal.hash);
         self.tell_others(me.id, &removal);
     }
 }

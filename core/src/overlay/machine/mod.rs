@@ -36,7 +36,7 @@ mod twins;
 
 pub use query::{BootstrapView, NeighborView, NodeView, PathView, Phase, RouteView, StatusView};
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 use super::config::{Config, ConfigError};
@@ -48,7 +48,10 @@ use super::names::{NodeId, Token};
 use super::narrow::Narrow;
 use super::pace::Pace;
 use super::probes::Probes;
-use crate::kernel::{ConnId, Input, Machine, Output, Port, Rng, Streams, Ticket, Time, Timers, Wake};
+use crate::kernel::{
+    Awaits, ConnId, Deadline, Deadlines, Input, Machine, Output, Outputs, Port, Rng, Slack, Streams, Ticket,
+    Time, Wake,
+};
 
 use calling::{Calls, Purpose};
 use choosing::Choosing;
@@ -67,10 +70,9 @@ use strangers::Strangers;
 use streams::{Conn, Dial};
 use twins::Twins;
 
-/// A node woken later than it asked by more than this takes as much off everybody's silence.
-const LATE: Duration = Duration::from_millis(50);
-/// A node woken so late was asleep: it listens for as long again before it takes anybody's silence for absence.
-const ASLEEP: Duration = Duration::from_secs(1);
+/// A node woken later than it asked by 50 ms takes as much off everybody's silence; a second late, it listens for as long
+/// again before it takes anybody's silence for absence.
+const SLACK: Slack = Slack { busy: Duration::from_millis(50), asleep: Duration::from_secs(1) };
 
 /// What there is to do at a time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -123,8 +125,8 @@ enum Timer {
     Leave,
 }
 
-impl Timer {
-    fn name(self) -> &'static str {
+impl Deadline for Timer {
+    fn name(&self) -> &'static str {
         match self {
             Timer::Pulse => "pulse",
             Timer::Silence(_) => "silence",
@@ -152,9 +154,11 @@ impl Timer {
         }
     }
 
-    /// Whether it waits for somebody else, who is not to blame for the time that this node slept.
-    fn awaits_others(&self) -> bool {
-        matches!(self, Timer::Overdue(_) | Timer::Suit(_) | Timer::Remove(_))
+    fn awaits(&self) -> Awaits {
+        match self {
+            Timer::Overdue(_) | Timer::Suit(_) | Timer::Remove(_) => Awaits::Others,
+            _ => Awaits::Nobody,
+        }
     }
 }
 
@@ -207,13 +211,11 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct Overlay {
     config: Config,
-    now: Time,
     life: Life,
-    out: VecDeque<Output<Event>>,
-    timers: Timers<Timer>,
+    out: Outputs<Event>,
+    timers: Deadlines<Timer>,
     random: Random,
     counters: Counters,
-    next_ticket: u64,
     conns: BTreeMap<ConnId, Conn>,
     strangers: Strangers,
     dials: BTreeMap<Ticket, Dial>,
@@ -252,10 +254,9 @@ impl Overlay {
         config.bootstraps = distinct(config.bootstraps);
         let streams = Streams::new(config.seed);
         let mut node = Overlay {
-            now: Time::ZERO,
             life: Life::default(),
-            out: VecDeque::new(),
-            timers: Timers::new(),
+            out: Outputs::new(),
+            timers: Deadlines::new(SLACK, Time::ZERO),
             random: Random {
                 tokens: streams.named("tokens"),
                 wiring: streams.named("wiring"),
@@ -263,7 +264,6 @@ impl Overlay {
                 sampling: streams.named("sampling"),
             },
             counters: Counters::default(),
-            next_ticket: 0,
             conns: BTreeMap::new(),
             strangers: Strangers::default(),
             dials: BTreeMap::new(),
@@ -308,28 +308,25 @@ impl Overlay {
 
     /// Whether the machine should have been woken before now: what arrives lay in buffers, and its delay measures nothing.
     fn is_late(&self) -> bool {
-        self.timers.next().is_some_and(|(due, _)| self.now.since(due) > LATE)
+        self.timers.lateness() > SLACK.busy
     }
 
     /// A machine that was woken late has slept: nobody else is to blame for the silence.
     fn forgive_lateness(&mut self) {
-        let mut late = self.timers.next().map_or(Duration::ZERO, |(due, _)| self.now.since(due));
-        if late <= LATE {
+        let late = self.timers.forgive();
+        if late.is_zero() {
             return;
         }
-        if late >= ASLEEP {
-            late += ASLEEP;
-        }
+        let now = self.timers.now();
         for link in self.links.values_mut() {
-            link.beats.forgive(self.now, late);
+            link.beats.forgive(now, late);
         }
         for conn in self.conns.values_mut() {
-            conn.forgive(self.now, late);
+            conn.forgive(now, late);
         }
-        self.probes.forgive(self.now, late);
-        self.reached.forgive(self.now, late);
+        self.probes.forgive(now, late);
+        self.reached.forgive(now, late);
         self.database.put_off(late);
-        self.timers.put_off(late, Timer::awaits_others);
     }
 
     fn input(&mut self, input: Input<'_>) {
@@ -348,7 +345,7 @@ impl Overlay {
     }
 
     fn fire(&mut self) {
-        for timer in self.timers.fire(self.now) {
+        for timer in self.timers.fire() {
             match timer {
                 Timer::Pulse => self.pulse(),
                 Timer::Silence(id) => self.silence(id),
@@ -385,13 +382,8 @@ impl Overlay {
         self.end_if_due();
     }
 
-    fn ticket(&mut self) -> Ticket {
-        self.next_ticket += 1;
-        Ticket(self.next_ticket)
-    }
-
     fn emit(&mut self, event: Event) {
-        self.out.push_back(Output::Event(event));
+        self.out.event(event);
     }
 
     fn token(&mut self) -> Token {
@@ -409,8 +401,8 @@ impl Machine for Overlay {
     type Event = Event;
 
     fn handle(&mut self, now: Time, input: Input<'_>) {
-        debug_assert!(now >= self.now, "time went back");
-        self.now = self.now.max(now);
+        debug_assert!(now >= self.timers.now(), "time went back");
+        self.timers.advance(now);
         if !self.life.is_over() {
             self.input(input);
             self.conclude();
@@ -418,7 +410,7 @@ impl Machine for Overlay {
     }
 
     fn command(&mut self, now: Time, command: Command) -> Result<Reply, Refusal> {
-        self.now = self.now.max(now);
+        self.timers.advance(now);
         let reply = match command {
             Command::Send { to, payload, way } => self.send_payload(&Order { to, payload, way }),
             Command::Echo { to, payload, way } => self.send_echo(&Order { to, payload, way }),
@@ -431,7 +423,7 @@ impl Machine for Overlay {
     }
 
     fn poll(&mut self) -> Option<Output<Event>> {
-        let mut output = self.out.pop_front();
+        let mut output = self.out.poll();
         if let Some(Output::Datagram { port, to, .. }) = &mut output
             && *port == UDP
         {
@@ -441,11 +433,6 @@ impl Machine for Overlay {
     }
 
     fn poll_timeout(&self) -> Option<Wake> {
-        if !self.out.is_empty() {
-            return Some(Wake { at: self.now, why: "output" });
-        }
-        // What is due at this very time and did not run at a tick waits for the next one.
-        let soonest = self.now + Duration::from_micros(1);
-        self.timers.next().map(|(at, timer)| Wake { at: at.max(soonest), why: timer.name() })
+        self.timers.wake(&self.out, [])
     }
 }

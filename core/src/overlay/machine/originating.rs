@@ -83,12 +83,12 @@ impl Overlay {
             return;
         }
         self.request();
-        match self.origin.bucket.take(self.now) {
+        match self.origin.bucket.take(self.timers.now()) {
             Some(_) => self.originate(statement),
             None => {
                 self.origin.dirty = false;
                 if let Some(at) = self.origin.bucket.next() {
-                    self.timers.set_earlier(Timer::Originate, at.max(self.now + Duration::from_micros(1)));
+                    self.timers.set_earlier(Timer::Originate, at);
                 }
             }
         }
@@ -96,9 +96,9 @@ impl Overlay {
 
     /// Asks the bucket; the withdrawal of a dead link does not wait.
     fn request(&mut self) {
-        self.origin.bucket.request(self.now, Urgency::Routine);
+        self.origin.bucket.request(self.timers.now(), Urgency::Routine);
         for id in core::mem::take(&mut self.origin.withdrawn) {
-            self.origin.bucket.request(self.now, Urgency::Unlist(id));
+            self.origin.bucket.request(self.timers.now(), Urgency::Unlist(id));
         }
     }
 
@@ -109,7 +109,7 @@ impl Overlay {
         let decided = self.decided(&statement);
         let life = self.origin.lifetime.announce(decided, refresh, self.database.len());
         let body = self.body(&statement, life);
-        let age = u32::try_from(self.now.since(decided).as_millis()).unwrap_or(u32::MAX);
+        let age = u32::try_from(self.timers.now().since(decided).as_millis()).unwrap_or(u32::MAX);
         let upt = Upt::originate(key, self.my_name(me), age, &body);
         for listed in &statement.links {
             if let Some(link) = self.links.get_mut(&listed.id) {
@@ -120,15 +120,15 @@ impl Overlay {
         self.origin.dirty = false;
         self.origin.again = false;
         self.counters.originated += 1;
-        self.duplicates.insert(self.now, upt.hash);
+        self.duplicates.insert(self.timers.now(), upt.hash);
         let frame = upt.frame(age);
-        self.database.offer(self.now, upt, &body);
+        self.database.offer(self.timers.now(), upt, &body);
         self.routing.graph_changed();
         let conns: Vec<ConnId> = self.links.values().map(|l| l.conn).collect();
         for conn in conns {
             self.send_encoded(conn, Class::Control, &frame);
         }
-        let next = refresh.next(self.now, self.database.len(), &mut self.random.timing);
+        let next = refresh.next(self.timers.now(), self.database.len(), &mut self.random.timing);
         self.timers.set(Timer::Refresh, next);
     }
 
@@ -140,7 +140,7 @@ impl Overlay {
             .links
             .values()
             .filter(|link| chosen(statement, link.peer) && !said.is_some_and(|said| chosen(said, link.peer)));
-        new.map(|link| link.decided).min().unwrap_or(self.now)
+        new.map(|link| link.decided).min().unwrap_or(self.timers.now())
     }
 
     /// The last record: without links, and not waiting for the bucket.
@@ -155,7 +155,7 @@ impl Overlay {
         if !self.is_running() {
             return Statement::default();
         }
-        let now = self.now;
+        let now = self.timers.now();
         if let Some(at) = self.links.values().map(|l| l.announce_at).filter(|at| *at > now).min() {
             self.timers.set_earlier(Timer::Originate, at);
         }

@@ -79,7 +79,7 @@ impl Overlay {
         let Some(state) = self.conns.get_mut(&conn) else { return };
         state.kind = Kind::Parting(id);
         self.forwarding.strand(&mut state.reports);
-        self.timers.set(Timer::Overdue(conn), self.now + self.config.periods.greeting);
+        self.timers.after(Timer::Overdue(conn), self.config.periods.greeting);
         let parting =
             |(conn, state): (&ConnId, &Conn)| matches!(state.kind, Kind::Parting(_)).then_some(*conn);
         let mut partings = self.conns.iter().filter_map(parting);

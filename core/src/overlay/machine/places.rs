@@ -68,7 +68,7 @@ impl Overlay {
     }
 
     fn settle(&mut self, id: NodeId, at: Time) {
-        self.timers.set(Timer::Settle(id), at.max(self.now + Duration::from_micros(1)));
+        self.timers.set(Timer::Settle(id), at);
     }
 
     /// The next step of a replacement is due.
@@ -78,7 +78,7 @@ impl Overlay {
             Some(Stage::Held) => {
                 self.choosing.replacements.advance(id, Stage::Listing);
                 self.origin.touch();
-                self.settle(id, self.now + LISTING);
+                self.settle(id, self.timers.now() + LISTING);
                 self.check_settled(id);
             }
             Some(Stage::Listing) => self.never_listed(id),
@@ -102,8 +102,8 @@ impl Overlay {
         let lists_me = self.database.get(source).and_then(|entry| entry.link(me));
         if lists_me.is_some_and(|link| !self.directed() || link.role != ListedRole::Out) {
             self.choosing.replacements.advance(source, Stage::Spreading);
-            let lag = self.choosing.guard.lag(self.now);
-            self.settle(source, self.now + lag);
+            let lag = self.choosing.guard.lag(self.timers.now());
+            self.settle(source, self.timers.now() + lag);
         }
     }
 
@@ -113,7 +113,7 @@ impl Overlay {
         self.teardown(id, Reason::NotListed);
         // The old one may be gone as well by now.
         if self.is_running() {
-            self.timers.set_earlier(Timer::Repair, self.now + Duration::from_millis(1));
+            self.timers.set_earlier(Timer::Repair, self.timers.now() + Duration::from_millis(1));
         }
     }
 

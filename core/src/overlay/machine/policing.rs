@@ -1,14 +1,12 @@
 //! A peer over its budget is slowed, then closed; what it took is remembered when it comes again.
 
-use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use core::hash::{BuildHasher, Hasher};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use super::streams::{Kind, peer_fault};
 use super::{Overlay, Timer};
-use crate::kernel::{Bucket, ConnId, KeyedState, Output, Time};
+use crate::kernel::{ConnId, HostBuckets, KeyedState, Output, Time};
 use crate::overlay::budget::{Budget, Budgets, Measure, Meter};
 use crate::overlay::event::Event;
 
@@ -16,45 +14,21 @@ use crate::overlay::event::Event;
 const PAUSE: Duration = Duration::from_millis(250);
 /// Hosts of peers who left before their buckets were full again: what they took still counts when they come back.
 const DEPARTED: usize = 128;
-/// Buckets that all hosts share by a keyed hash of their addresses: no number of hosts needs more memory, and one that
-/// floods cannot choose whom it shares its bucket with.
+/// Buckets that all hosts share.
 const HOSTS: usize = 128;
-
-/// Buckets for what comes from outside of any link or goes there, by host.
-#[derive(Clone, Debug)]
-struct Hosts {
-    buckets: Box<[Bucket]>,
-    hasher: KeyedState,
-}
-
-impl Hosts {
-    fn bucket(&mut self, host: IpAddr) -> &mut Bucket {
-        let octets = match host {
-            IpAddr::V4(host) => host.to_ipv6_mapped().octets(),
-            IpAddr::V6(host) => host.octets(),
-        };
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(&octets);
-        let at = usize::try_from(hasher.finish() % HOSTS as u64).unwrap_or(0);
-        &mut self.buckets[at]
-    }
-}
 
 /// Who took how much.
 #[derive(Clone, Debug)]
 pub(super) struct Policing {
     departed: VecDeque<(IpAddr, Meter)>,
-    datagrams: Hosts,
-    introductions: Hosts,
-    probes: Hosts,
+    datagrams: HostBuckets,
+    introductions: HostBuckets,
+    probes: HostBuckets,
 }
 
 impl Policing {
     pub(super) fn new(budgets: &Budgets, hasher: KeyedState) -> Self {
-        let hosts = |rate| Hosts {
-            buckets: alloc::vec![Bucket::full(rate, Time::ZERO); HOSTS].into_boxed_slice(),
-            hasher,
-        };
+        let hosts = |rate| HostBuckets::new(HOSTS, rate, hasher, Time::ZERO);
         Policing {
             departed: VecDeque::new(),
             datagrams: hosts(budgets.datagrams),
@@ -84,30 +58,30 @@ impl Policing {
 
     /// Whether one more datagram that belongs to no link is read from `remote`.
     pub(super) fn hears(&mut self, now: Time, remote: SocketAddr) -> bool {
-        self.datagrams.bucket(remote.ip()).take(now)
+        self.datagrams.of(remote.ip()).take(now)
     }
 
     /// Whether one more round of probes may include a node at `remote`.
     pub(super) fn measures(&mut self, now: Time, remote: SocketAddr) -> bool {
-        self.probes.bucket(remote.ip()).take(now)
+        self.probes.of(remote.ip()).take(now)
     }
 
     /// Whether a stranger at `remote` is told who is there.
     pub(super) fn introduces(&mut self, now: Time, remote: SocketAddr) -> bool {
-        let bucket = self.introductions.bucket(remote.ip());
+        let bucket = self.introductions.of(remote.ip());
         bucket.refill(now);
         !bucket.is_overdrawn()
     }
 
     /// A stranger at `remote` was told so many octets.
     pub(super) fn introduced(&mut self, now: Time, remote: SocketAddr, octets: usize) {
-        self.introductions.bucket(remote.ip()).charge(now, octets as u64);
+        self.introductions.of(remote.ip()).charge(now, octets as u64);
     }
 }
 
 impl Overlay {
     pub(super) fn charge(&mut self, conn: ConnId, budget: Budget, tokens: usize) {
-        let now = self.now;
+        let now = self.timers.now();
         if let Some(state) = self.conns.get_mut(&conn) {
             state.meter.charge(now, budget, tokens as u64);
         }
@@ -115,7 +89,7 @@ impl Overlay {
 
     /// Looks after each frame whether its peer is within its budgets.
     pub(super) fn police(&mut self, conn: ConnId) {
-        let now = self.now;
+        let now = self.timers.now();
         let Some(state) = self.conns.get_mut(&conn) else { return };
         if state.slowed.is_some() || state.kind == Kind::Closing {
             return;
@@ -123,7 +97,7 @@ impl Overlay {
         let Some((budget, settled)) = state.meter.overdrawn() else { return };
         state.slowed = Some((now, budget));
         let first = state.meter.is_patient(now);
-        self.out.push_back(Output::Reading { conn, on: false });
+        self.out.push(Output::Reading { conn, on: false });
         self.timers.set(Timer::Resume(conn), settled.max(now + PAUSE));
         if first {
             self.accuse(conn, budget, Measure::Slowed);
@@ -132,7 +106,7 @@ impl Overlay {
 
     /// One who was slowed is read from again, unless patience is at its end.
     pub(super) fn resume(&mut self, conn: ConnId) {
-        let now = self.now;
+        let now = self.timers.now();
         let Some(state) = self.conns.get_mut(&conn) else { return };
         let Some((since, budget)) = state.slowed.take() else { return };
         if state.kind == Kind::Closing {
@@ -142,7 +116,7 @@ impl Overlay {
             self.accuse(conn, budget, Measure::Closed);
             return self.misbehaved(conn, peer_fault("over its budget for too long"));
         }
-        self.out.push_back(Output::Reading { conn, on: true });
+        self.out.push(Output::Reading { conn, on: true });
     }
 
     fn accuse(&mut self, conn: ConnId, budget: Budget, done: Measure) {

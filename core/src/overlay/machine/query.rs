@@ -181,7 +181,7 @@ impl Overlay {
             known: self.database.entries().filter(|e| !e.has_left()).count(),
             reachable: reached.len(),
             total_cost: reached.iter().map(|c| u64::from(*c)).sum(),
-            lag: guard.lag(self.now),
+            lag: guard.lag(self.timers.now()),
             counters: self.counters,
         }
     }
@@ -209,10 +209,10 @@ impl Overlay {
             let alone = self.database.len() <= 1 && self.joining.names().next().is_none();
             return if alone { Phase::Alone } else { Phase::Joining };
         }
-        if self.choosing.measured_at.is_none_or(|at| at > self.now) {
+        if self.choosing.measured_at.is_none_or(|at| at > self.timers.now()) {
             return Phase::Measuring;
         }
-        Phase::Deciding { next: self.choosing.next_epoch.unwrap_or(self.now) }
+        Phase::Deciding { next: self.choosing.next_epoch.unwrap_or(self.timers.now()) }
     }
 
     /// This node's id, once it is durable, and for ever from then on.
@@ -246,10 +246,10 @@ impl Overlay {
             address: self.database.get(link.peer).map_or(link.name.addr, |entry| entry.name().addr),
             mine: link.mine,
             theirs: link.theirs,
-            listed: link.listed_role(self.now),
+            listed: link.listed_role(self.timers.now()),
             rtt: link.rtt.map(|r| r.mean()),
             deviation: link.rtt.map(|r| r.deviation()),
-            heard: link.beats.heard_at().map(|at| self.now.since(at)),
+            heard: link.beats.heard_at().map(|at| self.timers.now().since(at)),
             suspected: link.beats.suspected(),
             carrier: link.beats.carrier(),
             since: link.since,

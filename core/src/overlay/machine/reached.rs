@@ -54,7 +54,7 @@ impl Overlay {
             Some(e.id()) != me && e.is_present() && !e.links().is_empty() && !self.links.contains_key(&e.id())
         });
         let should = stranger && self.has_company() && !self.config.is_watcher();
-        if self.reached.overdue(self.now, should, patience) {
+        if self.reached.overdue(self.timers.now(), should, patience) {
             self.emit(Event::Unreached { address: self.config.address });
         }
     }

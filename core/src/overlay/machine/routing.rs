@@ -66,7 +66,7 @@ impl Overlay {
     }
 
     fn compute_if_due(&mut self, to: NodeId) {
-        if self.routing.computed.is_none_or(|at| self.now.since(at) >= ROUTES_EVERY) {
+        if self.routing.computed.is_none_or(|at| self.timers.now().since(at) >= ROUTES_EVERY) {
             self.routing.forced = 0;
             self.compute_routes();
         } else if self.routing.forced < FORCED && !self.path_stands(to) {
@@ -108,7 +108,7 @@ impl Overlay {
         r.ids.clear();
         r.ids.extend_from_slice(self.database.index().ids());
         r.stale = false;
-        r.computed = Some(self.now);
+        r.computed = Some(self.timers.now());
         if let Some(me) = self.life.me().and_then(|me| self.database.index().of(me.id)) {
             r.paths.tree(&r.graph, me, &mut r.tree);
         }

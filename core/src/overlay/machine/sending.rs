@@ -53,7 +53,7 @@ impl Overlay {
         }
         // Noted before it is sent: one to this node itself is answered at once.
         let number = self.sending.last + 1;
-        self.sending.echoes.insert(number, self.now);
+        self.sending.echoes.insert(number, self.timers.now());
         let sent = self.send_flow(order, Flow::Echo);
         if sent.is_err() {
             self.sending.echoes.remove(&number);
@@ -100,7 +100,7 @@ impl Overlay {
     fn dispatch(&mut self, hop: NodeId, mut parcel: Parcel<'_>, number: u64) -> Result<(), Want> {
         let (to, len) = (parcel.head.destination, wire::data_size(parcel.payload));
         if hop != to {
-            self.sending.windows.admit(self.now, to, len).map_err(Want::Time)?;
+            self.sending.windows.admit(self.timers.now(), to, len).map_err(Want::Time)?;
             if self.sending.windows.next_mark(to, len) == Mark::Marked
                 && let Flow::Data(number) = parcel.head.flow
             {
@@ -110,12 +110,12 @@ impl Overlay {
         let carriage = self.carriage(hop, &parcel).ok_or(Want::Queue(hop))?;
         match &carriage {
             Carriage::Datagram(datagram, _) => {
-                self.pace.send(self.now, datagram.len()).map_err(Want::Time)?;
+                self.pace.send(self.timers.now(), datagram.len()).map_err(Want::Time)?;
             }
             Carriage::Link(conn) => self.has_room(*conn, len).then_some(()).ok_or(Want::Queue(hop))?,
         }
         if hop != to {
-            self.sending.windows.send(self.now, to, number, len);
+            self.sending.windows.send(self.timers.now(), to, number, len);
         }
         match carriage {
             Carriage::Link(conn) => self.send_parcel(conn, &parcel),
@@ -130,7 +130,7 @@ impl Overlay {
 
     /// Lets a longer payload that was refused before go first.
     fn pass_longer(&mut self, target: Target, len: usize) -> Result<(), Refusal> {
-        let passed = self.sending.waiting.pass(self.now, target, len);
+        let passed = self.sending.waiting.pass(self.timers.now(), target, len);
         if let Err(Some(until)) = passed {
             self.look_at(until);
         }
@@ -150,7 +150,7 @@ impl Overlay {
     fn next_in_line(&mut self, target: Target) {
         if self.sending.waiting.taken(target) {
             self.sending.waiting.refuse(target, 0, None);
-            self.look_at(self.now);
+            self.look_at(self.timers.now());
         }
     }
 
@@ -166,16 +166,16 @@ impl Overlay {
     }
 
     fn look_at(&mut self, at: Time) {
-        self.timers.set_earlier(Timer::Room, at.max(self.now + Duration::from_micros(1)));
+        self.timers.set_earlier(Timer::Room, at);
     }
 
     /// Tells those of `targets` for whom there is room, or no way at all, to try again.
     fn tell_room(&mut self, targets: impl IntoIterator<Item = Target>) {
         for target in targets {
-            let Some(len) = self.sending.waiting.wanted(self.now, target) else { continue };
+            let Some(len) = self.sending.waiting.wanted(self.timers.now(), target) else { continue };
             match self.look_for(target, len) {
                 Ok(()) => {
-                    let until = self.sending.waiting.told(self.now, target);
+                    let until = self.sending.waiting.told(self.timers.now(), target);
                     self.look_at(until);
                     self.emit(Event::Room { to: target.0, way: target.1 });
                 }
@@ -194,12 +194,12 @@ impl Overlay {
     fn look_for(&mut self, (to, way): Target, len: usize) -> Result<(), Want> {
         let Some(hop) = self.next_hop(to) else { return Ok(()) };
         if hop != to {
-            self.sending.windows.is_roomy(self.now, to, len).map_err(Want::Time)?;
+            self.sending.windows.is_roomy(self.timers.now(), to, len).map_err(Want::Time)?;
         }
         let Some(link) = self.links.get(&hop) else { return Ok(()) };
-        if way == Way::Datagram && link.beats.fresh_udp(self.now) {
-            let soon = Want::Time(self.now + Duration::from_millis(1));
-            return self.pace.is_roomy(self.now).then_some(()).ok_or(soon);
+        if way == Way::Datagram && link.beats.fresh_udp(self.timers.now()) {
+            let soon = Want::Time(self.timers.now() + Duration::from_millis(1));
+            return self.pace.is_roomy(self.timers.now()).then_some(()).ok_or(soon);
         }
         let queue = self.conns.get(&link.conn).map(|state| &state.outbox);
         let roomy = queue.is_some_and(|queue| queue.is_roomy() && queue.has_room_for(len));
@@ -226,7 +226,7 @@ impl Overlay {
 
     /// A marked payload arrived.
     pub(super) fn arrived(&mut self, from: NodeId, number: u64) {
-        self.sending.windows.arrived(self.now, from, number);
+        self.sending.windows.arrived(self.timers.now(), from, number);
         self.room_towards(from);
     }
 
@@ -239,13 +239,13 @@ impl Overlay {
     pub(super) fn echoed(&mut self, number: u64, from: NodeId, payload: &[u8]) {
         self.arrived(from, number);
         let Some(sent) = self.sending.echoes.remove(&number) else { return };
-        let after = self.now.since(sent);
+        let after = self.timers.now().since(sent);
         self.emit(Event::Echoed { number, from, after, payload: Bytes::copy_from_slice(payload) });
     }
 
     /// A payload for `to` was lost.
     pub(super) fn undelivered(&mut self, number: u64, to: NodeId, why: Loss) {
-        self.sending.windows.lost(self.now, to, number);
+        self.sending.windows.lost(self.timers.now(), to, number);
         self.room_towards(to);
         self.sending.echoes.remove(&number);
         self.emit(Event::Undelivered { number, to, why });

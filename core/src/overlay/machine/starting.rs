@@ -7,7 +7,7 @@ use alloc::vec;
 use bytes::Bytes;
 
 use super::{Overlay, Timer};
-use crate::kernel::{Loaded, Output, StoreError, StoreOp, Ticket, Until};
+use crate::kernel::{Loaded, StoreError, StoreOp, Ticket, Until};
 use crate::overlay::event::{Event, FatalError};
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::{Contact, MoreAddresses, NodeName};
@@ -72,9 +72,7 @@ impl Life {
 
 impl Overlay {
     pub(super) fn load(&mut self) {
-        let ticket = self.ticket();
-        self.life = Life::Loading(ticket);
-        self.out.push_back(Output::Load { ticket, key: Bytes::from_static(IDENTITY) });
+        self.life = Life::Loading(self.out.load(IDENTITY));
     }
 
     pub(super) fn loaded(&mut self, ticket: Ticket, value: Loaded<'_>) {
@@ -111,10 +109,7 @@ impl Overlay {
     }
 
     fn store_identity(&mut self, me: Me) -> Ticket {
-        let ticket = self.ticket();
-        let octets = Bytes::from(write_identity(me));
-        self.store(ticket, IDENTITY, octets);
-        ticket
+        self.store(IDENTITY, write_identity(me).into())
     }
 
     /// A record with a later incarnation of this node was heard: its own state is behind. It says nothing more until it
@@ -127,9 +122,9 @@ impl Overlay {
         }
     }
 
-    fn store(&mut self, ticket: Ticket, key: &'static [u8], octets: Bytes) {
+    fn store(&mut self, key: &'static [u8], octets: Bytes) -> Ticket {
         let ops = vec![StoreOp { key: Bytes::from_static(key), value: Some(octets) }];
-        self.out.push_back(Output::Store { ticket, ops, until: Until::Synced });
+        self.out.store(ops, Until::Synced)
     }
 
     pub(super) fn stored(&mut self, ticket: Ticket, result: Result<(), StoreError>) {
@@ -138,9 +133,7 @@ impl Overlay {
                 if let Err(why) = result {
                     return self.fatal(FatalError::StateUnwritable(why));
                 }
-                let ticket = self.ticket();
-                self.life = Life::Recalling(ticket, me);
-                self.out.push_back(Output::Load { ticket, key: Bytes::from_static(PEERS) });
+                self.life = Life::Recalling(self.out.load(PEERS), me);
             }
             Life::CatchingUp(expected, me) if expected == ticket => {
                 if let Err(why) = result {
@@ -155,8 +148,7 @@ impl Overlay {
 
     /// Keeps the remembered peers for the next start. A failure costs only memory of others, so nobody waits for it.
     pub(super) fn store_peers(&mut self, octets: Bytes) {
-        let ticket = self.ticket();
-        self.store(ticket, PEERS, octets);
+        self.store(PEERS, octets);
     }
 
     fn begin(&mut self, me: Me) {
@@ -165,7 +157,7 @@ impl Overlay {
         self.emit(Event::Started { id: me.id, incarnation: me.incarnation });
         let beat = self.config.periods.heartbeat;
         let phase = self.random.timing.between(core::time::Duration::from_micros(1), beat);
-        self.timers.set(Timer::Pulse, self.now + phase);
+        self.timers.after(Timer::Pulse, phase);
         self.start_healing();
         self.start_exchanging();
         self.start_forming();

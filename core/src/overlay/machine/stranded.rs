@@ -17,13 +17,13 @@ impl Overlay {
         let decides = self.directed() && self.config.policy == PolicyKind::BestResponse;
         if decides && self.choosing.strandings < TRIES && self.timers.get(Timer::Stranded).is_none() {
             let wait = self.random.wiring.between(LOOK[0], LOOK[1]);
-            self.timers.set(Timer::Stranded, self.now + wait);
+            self.timers.after(Timer::Stranded, wait);
         }
     }
 
     /// Decides on one link if somebody is there to whom no path leads.
     pub(super) fn reach_stranded(&mut self) {
-        let measured = self.choosing.measured_at.is_some_and(|at| at <= self.now);
+        let measured = self.choosing.measured_at.is_some_and(|at| at <= self.timers.now());
         if !self.is_running() || !measured || !self.strands_somebody() {
             return;
         }

@@ -154,10 +154,8 @@ const CLOSED_BY_PEER: Why = no_fault("closed by the peer");
 
 impl Overlay {
     pub(super) fn dial(&mut self, dial: Dial, to: SocketAddr) -> Ticket {
-        let ticket = self.ticket();
+        let ticket = self.out.dial(to, self.timers.now() + self.config.periods.greeting);
         self.dials.insert(ticket, dial);
-        let deadline = self.now + self.config.periods.greeting;
-        self.out.push_back(Output::Dial { ticket, to, deadline });
         ticket
     }
 
@@ -166,11 +164,11 @@ impl Overlay {
             How::Accepted(_) => self.accepted(conn, remote),
             How::Dialed(ticket) => self.dialed(conn, ticket, remote),
         }
-        self.timers.set(Timer::Overdue(conn), self.now + self.config.periods.greeting);
+        self.timers.after(Timer::Overdue(conn), self.config.periods.greeting);
     }
 
     fn connected(&mut self, conn: ConnId, kind: Kind, remote: SocketAddr) {
-        let meter = self.policing.meter(self.now, &self.config.bounds.budgets, remote);
+        let meter = self.policing.meter(self.timers.now(), &self.config.bounds.budgets, remote);
         self.conns.insert(conn, Conn::new(kind, remote, meter));
     }
 
@@ -179,7 +177,7 @@ impl Overlay {
         self.connected(conn, Kind::Stranger, remote);
         self.strangers.push(conn, remote.ip());
         if self.me().is_none() {
-            self.out.push_back(Output::Reading { conn, on: false });
+            self.out.push(Output::Reading { conn, on: false });
         }
         if self.strangers.len() > self.config.bounds.strangers
             && let Some(oldest) = self.strangers.crowding()
@@ -195,7 +193,7 @@ impl Overlay {
     /// The node knows who it is: those who came before hear it now.
     pub(super) fn hear_strangers(&mut self) {
         for conn in self.strangers.conns() {
-            self.out.push_back(Output::Reading { conn, on: true });
+            self.out.push(Output::Reading { conn, on: true });
         }
     }
 
@@ -216,16 +214,12 @@ impl Overlay {
                 self.call_answered(Some(id), Purpose::Probe, ticket);
                 self.connected(conn, Kind::Probe, remote);
                 let token = self.token();
-                self.probes.sent(self.now, id, token, remote);
+                self.probes.sent(self.timers.now(), id, token, remote);
                 self.send_packet(conn, Class::Urgent, &Packet::Ping(Ping::new(token, id)));
             }
             Dial::Abandoned => {
                 self.connected(conn, Kind::Closing, remote);
-                self.out.push_back(Output::Close {
-                    conn,
-                    how: CloseHow::Abort,
-                    why: no_fault("no more wanted"),
-                });
+                self.out.push(Output::Close { conn, how: CloseHow::Abort, why: no_fault("no more wanted") });
             }
         }
     }
@@ -352,7 +346,7 @@ impl Overlay {
     }
 
     fn segment(&mut self, conn: ConnId, segment: Segment) {
-        let now = self.now;
+        let now = self.timers.now();
         let Some(state) = self.conns.get_mut(&conn) else { return };
         let reassembly = state.reassembly.get_or_insert_with(Reassembly::default);
         reassembly.expire(now);
@@ -387,7 +381,7 @@ impl Overlay {
         let remote = state.remote;
         for frame in wire::frames(packet, &mut state.message) {
             if stranger {
-                self.policing.introduced(self.now, remote, frame.len());
+                self.policing.introduced(self.timers.now(), remote, frame.len());
             } else {
                 self.charge(conn, Budget::Answers, frame.len());
             }
@@ -432,7 +426,7 @@ impl Overlay {
         let Some(state) = self.conns.get_mut(&conn) else { return };
         while let Some((class, frame)) = state.outbox.pop() {
             state.traffic.sent.count(frame.len());
-            self.out.push_back(Output::Send { conn, frame, class, solo: false });
+            self.out.push(Output::Send { conn, frame, class, solo: false });
         }
     }
 
@@ -482,10 +476,10 @@ impl Overlay {
         }
         if how == CloseHow::Flush && !state.outbox.is_empty() {
             state.last_words = Some(why);
-            self.timers.set(Timer::Overdue(conn), self.now + self.config.periods.greeting);
+            self.timers.after(Timer::Overdue(conn), self.config.periods.greeting);
         } else {
             self.timers.cancel(Timer::Overdue(conn));
-            self.out.push_back(Output::Close { conn, how, why });
+            self.out.push(Output::Close { conn, how, why });
         }
     }
 
@@ -494,7 +488,7 @@ impl Overlay {
         let Some(state) = self.conns.get_mut(&conn).filter(|c| c.outbox.is_empty()) else { return };
         if let Some(why) = state.last_words.take() {
             self.timers.cancel(Timer::Overdue(conn));
-            self.out.push_back(Output::Close { conn, how: CloseHow::Flush, why });
+            self.out.push(Output::Close { conn, how: CloseHow::Flush, why });
         }
     }
 
@@ -503,9 +497,9 @@ impl Overlay {
         self.timers.cancel(Timer::Overdue(conn));
         self.timers.cancel(Timer::Resume(conn));
         if let Some((since, _)) = state.slowed {
-            state.meter.slowed(self.now, self.now.since(since));
+            state.meter.slowed(self.timers.now(), self.timers.now().since(since));
         }
-        self.policing.departed(self.now, state.remote, state.meter);
+        self.policing.departed(self.timers.now(), state.remote, state.meter);
         self.forwarding.strand(&mut state.reports);
         self.forwarding.cut_off(state.outbox.take_bulk());
         if state.kind == Kind::Stranger {
@@ -532,7 +526,7 @@ impl Overlay {
 
     pub(super) fn overdue(&mut self, conn: ConnId) {
         if let Some(why) = self.conns.get_mut(&conn).and_then(|c| c.last_words.take()) {
-            self.out.push_back(Output::Close { conn, how: CloseHow::Abort, why });
+            self.out.push(Output::Close { conn, how: CloseHow::Abort, why });
             return;
         }
         if let Some(Kind::Parting(_)) = self.conns.get(&conn).map(|c| c.kind) {

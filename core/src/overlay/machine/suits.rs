@@ -65,8 +65,11 @@ impl Overlay {
         if self.choosing.courts(id) || self.narrow.has(id) {
             return;
         }
-        let fresh =
-            self.probes.get(id).and_then(|p| p.answered).is_some_and(|at| self.now.since(at) <= FRESH);
+        let fresh = self
+            .probes
+            .get(id)
+            .and_then(|p| p.answered)
+            .is_some_and(|at| self.timers.now().since(at) <= FRESH);
         let open = self.links.contains_key(&id);
         let stage = if open {
             Stage::Asked
@@ -75,9 +78,9 @@ impl Overlay {
         } else {
             Stage::Probing
         };
-        self.choosing.suits.insert(id, Suit { stage, role, replaces, decided: self.now });
+        self.choosing.suits.insert(id, Suit { stage, role, replaces, decided: self.timers.now() });
         let patience = self.config.periods.greeting * 2 + self.config.periods.ping_timeout * 2;
-        self.timers.set(Timer::Suit(id), self.now + patience);
+        self.timers.after(Timer::Suit(id), patience);
         match stage {
             // The other end knows that it is chosen.
             Stage::Asked if self.links.get(&id).is_some_and(|l| l.mine == Mine::Bridge) => {
@@ -86,7 +89,7 @@ impl Overlay {
             Stage::Asked => self.ask_role(id),
             Stage::Dialed => self.dial_suit(id),
             Stage::Probing => {
-                self.probes.learn(self.now, id);
+                self.probes.learn(self.timers.now(), id);
                 self.probe(id);
             }
         }
@@ -172,7 +175,7 @@ impl Overlay {
         }
         match suit.replaces.filter(|old| self.links.get(old).is_some_and(Link::live)) {
             Some(old) => self.next_best(old),
-            None => self.timers.set_earlier(Timer::Repair, self.now + Duration::from_millis(1)),
+            None => self.timers.set_earlier(Timer::Repair, self.timers.now() + Duration::from_millis(1)),
         }
     }
 

@@ -39,7 +39,7 @@ impl Overlay {
     /// One who lives at `address` says that it has this node's id.
     pub(super) fn twin_found(&mut self, address: SocketAddr) {
         let news = self.twins.address() != Some(address);
-        self.twins.known = Some(Twin { address, said: self.now });
+        self.twins.known = Some(Twin { address, said: self.timers.now() });
         if news {
             self.emit(Event::Impostor { address });
         }
@@ -57,9 +57,10 @@ impl Overlay {
     /// Something that anybody may have said, or this node in an earlier life, has its id at another address: whoever lives
     /// there is asked, once in each healing period.
     pub(super) fn challenge(&mut self, address: SocketAddr) {
-        let lately = self.twins.challenged.is_some_and(|at| self.now.since(at) < self.config.periods.heal);
+        let lately =
+            self.twins.challenged.is_some_and(|at| self.timers.now().since(at) < self.config.periods.heal);
         if !lately && !self.is_mine(address) {
-            self.twins.challenged = Some(self.now);
+            self.twins.challenged = Some(self.timers.now());
             self.greet_twin(address);
         }
     }
@@ -82,7 +83,7 @@ impl Overlay {
     /// A healing period is over: a twin is asked again, and forgotten once it has not said for long that it is there.
     pub(super) fn doubt_twin(&mut self) {
         let Some(twin) = self.twins.known else { return };
-        if self.now.since(twin.said) >= self.config.periods.heal * FORGOTTEN {
+        if self.timers.now().since(twin.said) >= self.config.periods.heal * FORGOTTEN {
             self.twins.known = None;
         } else {
             self.greet_twin(twin.address);
