@@ -50,7 +50,7 @@ pub(super) enum Pings {
     AtOnce,
     /// Each period.
     Later,
-    /// It answers alone.
+    /// It answers alone, and misses the pings of the other end.
     Never,
 }
 
