@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use egoist_core::kernel::{
-    Input, Loaded, Machine, Output, Scanned, StoreError, StoreOp, Ticket, Time, Timers,
-};
+use bytes::BytesMut;
+use egoist_core::kernel::{Input, Machine, Output, Ticket, Time, Timers};
 
 use crate::connection::Connection;
 use crate::datagram::{DatagramSocket, Outgoing};
@@ -21,7 +19,7 @@ use crate::resolver::Resolve;
 use crate::shim::{HeldDatagrams, Shim};
 use crate::source::Source;
 use crate::station::Station;
-use crate::store::StateError;
+use crate::store::{Ask, Asked, PATIENCE, StateError};
 use crate::wall::Said;
 
 /// The most octets read from one connection in a turn, and the size of the one buffer that all reads go through.
@@ -176,9 +174,7 @@ impl<N: Net> Host<N> {
             sink: Some(Box::new(EventSink { key, on_event })),
             listeners,
             datagrams,
-            store: bound.store,
-            trouble: None,
-            durable: false,
+            desk: bound.desk,
             undrained: false,
             wall_time: bound.wall_time,
             done: false,
@@ -244,7 +240,7 @@ impl<N: Net> Host<N> {
     /// # Panics
     /// If the key is another driver's.
     pub fn state_error<M>(&self, key: Key<M>) -> Option<&StateError> {
-        self.stations[key.at(self.id).0].trouble.as_ref()
+        self.stations[key.at(self.id).0].desk.trouble()
     }
 
     /// The time since the driver began, as the machines are told it.
@@ -337,6 +333,7 @@ impl<N: Net> Host<N> {
             while let Some(output) = self.stations[id.0].machine.poll() {
                 self.perform(id, output);
             }
+            self.ask_store(id);
             let wake = self.stations[id.0].machine.poll_timeout();
             if self.stations[id.0].undrained {
                 continue;
@@ -357,12 +354,16 @@ impl<N: Net> Host<N> {
             Output::Reading { conn, on } => self.set_reading(Token(conn.0), on),
             Output::Close { conn, how, why } => self.close(Token(conn.0), how, why),
             Output::Dial { ticket, to, deadline } => self.dial(id, ticket, to, deadline),
-            Output::Store { ticket, ops, until: _ } => self.store(id, ticket, &ops),
-            Output::Load { ticket, key } => self.load(id, ticket, &key),
-            Output::Scan { ticket, prefix, after } => self.scan(id, ticket, &prefix, after.as_ref()),
+            Output::Store { ticket, ops, until } => self.ask(id, ticket, Asked::Store { ops, until }),
+            Output::Load { ticket, key } => self.ask(id, ticket, Asked::Load { key }),
+            Output::Scan { ticket, prefix, after } => self.ask(id, ticket, Asked::Scan { prefix, after }),
             Output::Event(_) => self.deliver(id),
             Output::Done => self.retire(id),
         }
+    }
+
+    fn ask(&mut self, id: MachineId, ticket: Ticket, what: Asked) {
+        self.stations[id.0].desk.ask(Ask { ticket, what });
     }
 
     fn deliver(&mut self, id: MachineId) {
@@ -373,51 +374,13 @@ impl<N: Net> Host<N> {
             }
         }
     }
+}
 
-    fn store(&mut self, id: MachineId, ticket: Ticket, ops: &[StoreOp]) {
-        let station = &mut self.stations[id.0];
-        let trouble = station.store.apply(ops).err();
-        let ok = trouble.is_none();
-        match (&trouble, &station.trouble) {
-            // Who has just begun cannot go on, and its host says why.
-            (Some(error), _) if !station.durable => tracing::debug!(%error, "state could not be stored"),
-            (Some(error), _) => {
-                tracing::warn!(%error, "state cannot be stored: a later start would not know it");
-            }
-            (None, Some(_)) => tracing::info!("state can be stored again"),
-            (None, None) => {}
-        }
-        station.durable |= ok;
-        station.trouble = trouble;
-        let result = if ok { Ok(()) } else { Err(StoreError::Broken) };
-        self.tell(id, Input::Stored { ticket, result });
-    }
-
-    fn scan(&mut self, id: MachineId, ticket: Ticket, prefix: &Bytes, after: Option<&Bytes>) {
-        let Station { store, machine, trouble, .. } = &mut self.stations[id.0];
-        match store.scan(prefix, after) {
-            Ok(page) => machine.handle(self.now, Input::Scanned { ticket, page: page.scanned() }),
-            Err(error) => {
-                tracing::debug!(machine = id.0, %error, "state could not be loaded");
-                *trouble = Some(error);
-                machine.handle(self.now, Input::Scanned { ticket, page: Scanned::Failed });
-            }
-        }
-        self.touch(id);
-    }
-
-    fn load(&mut self, id: MachineId, ticket: Ticket, key: &[u8]) {
-        let Station { store, machine, trouble, .. } = &mut self.stations[id.0];
-        let value = match store.get(key) {
-            Ok(Some(octets)) => Loaded::Value(octets),
-            Ok(None) => Loaded::Absent,
-            Err(error) => {
-                tracing::debug!(machine = id.0, %error, "state could not be loaded");
-                *trouble = Some(error);
-                Loaded::Failed
-            }
-        };
-        machine.handle(self.now, Input::Loaded { ticket, value });
-        self.touch(id);
+impl<N: Net> Drop for Host<N> {
+    /// What was handed over to stores is finished, within one time for all.
+    fn drop(&mut self) {
+        self.stations.iter_mut().for_each(|station| station.desk.close());
+        let deadline = Instant::now() + PATIENCE;
+        self.stations.iter_mut().for_each(|station| station.desk.wait(deadline));
     }
 }

@@ -30,7 +30,7 @@ mod signals;
 mod slab;
 mod source;
 mod station;
-mod store;
+pub mod store;
 mod wall;
 
 pub use driver::Driver;
@@ -42,7 +42,7 @@ pub use listener::{BindError, Bound, Setup};
 pub use presence::{Presence, source_towards};
 pub use resolver::{Resolve, SystemResolver};
 pub use shim::{Peer, Shim};
-pub use store::{StateError, check_state};
+pub use store::{State, StateError};
 
 /// The crate whose types are all over this one's.
 pub use egoist_core;

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 
 use egoist_core::kernel::{How, Port};
 
@@ -11,7 +10,7 @@ use crate::datagram::DatagramSocket;
 use crate::erase::MachineId;
 use crate::host::{Alarm, Host, Socket};
 use crate::net::{Listener, Net, Stream, Token, Udp};
-use crate::store::Store;
+use crate::store::{Desk, State, Store};
 
 /// Connections accepted from one listener in a turn: each takes as long as many frames.
 const ACCEPTS: usize = 4;
@@ -27,8 +26,8 @@ pub struct Setup {
     /// UDP sockets, by [`Port`]. Where a listener and a socket of the same IP address both say port 0 they get the same
     /// free port.
     pub udp: Vec<SocketAddr>,
-    /// The folder for its state, made if need be; without one the state lives as long as the driver.
-    pub state: Option<PathBuf>,
+    /// Where its state is kept.
+    pub state: State,
     /// Whether the machine is told what the [clock on the wall](egoist_core::kernel::Input::WallTime) shows: as it begins,
     /// then each minute, and once that is half a second off what it should be.
     pub wall_time: bool,
@@ -58,7 +57,7 @@ pub struct BindError {
 pub struct Bound<N: Net> {
     pub(crate) listeners: Vec<(SocketAddr, N::Listener)>,
     pub(crate) datagrams: Vec<(SocketAddr, N::Udp)>,
-    pub(crate) store: Store,
+    pub(crate) desk: Desk,
     pub(crate) wall_time: bool,
 }
 
@@ -68,10 +67,14 @@ impl<N: Net> Bound<N> {
         self.listeners.iter().map(|(addr, _)| *addr).collect()
     }
 
-    /// The same sockets with another folder for the machine's state: for who names the folder after the port that was
-    /// free.
-    pub fn with_state(self, folder: Option<PathBuf>) -> Self {
-        Bound { store: Store::new(folder), ..self }
+    /// The same sockets with another place for the machine's state: for who names it after the port that was free.
+    pub fn with_state(self, state: State) -> Self {
+        Bound { desk: Desk::new(state), ..self }
+    }
+
+    /// The same sockets with a store of one's own.
+    pub fn with_store(self, store: impl Store) -> Self {
+        Bound { desk: Desk::on(Box::new(store)), ..self }
     }
 
     /// The same sockets for a machine that is told what the clock on the wall shows: for who binds them before it is known
@@ -117,7 +120,7 @@ impl<N: Net> Host<N> {
         let mut bound = Bound {
             listeners: Vec::new(),
             datagrams: Vec::new(),
-            store: Store::new(setup.state.clone()),
+            desk: Desk::new(setup.state.clone()),
             wall_time: setup.wall_time,
         };
         let mut udp: Vec<Option<(SocketAddr, N::Udp)>> = setup.udp.iter().map(|_| None).collect();

@@ -7,7 +7,7 @@ use egoist_core::kernel::{CloseHow, Fault, Input, Machine, Output, Time, Wake, W
 use crate::erase::{Erased, Key, MachineId, Sink, Slot};
 use crate::host::{Alarm, Host, Socket};
 use crate::net::{Net, Token};
-use crate::store::{StateError, Store};
+use crate::store::Desk;
 
 const REMOVED: Why = Why { fault: Fault::Own, what: "its machine was removed" };
 
@@ -17,11 +17,7 @@ pub(crate) struct Station<N: Net> {
     pub(crate) sink: Option<Box<dyn Sink<N>>>,
     pub(crate) listeners: Vec<SocketAddr>,
     pub(crate) datagrams: Vec<(SocketAddr, Token)>,
-    pub(crate) store: Store,
-    /// Why its state could not be read or written, the last time.
-    pub(crate) trouble: Option<StateError>,
-    /// Whether some of its state was stored since it began.
-    pub(crate) durable: bool,
+    pub(crate) desk: Desk,
     pub(crate) undrained: bool,
     /// Whether it is told what the clock on the wall shows.
     pub(crate) wall_time: bool,
@@ -49,13 +45,14 @@ impl<N: Net> Host<N> {
     }
 
     /// Takes a machine out of the loop: its sockets are given up, and what is still open is broken off. What it had closed
-    /// is still written. The number that it had is not given again.
+    /// is still written, and what it had asked to be stored is. The number that it had is not given again.
     ///
     /// # Panics
     /// If the key is another driver's, or that of a machine that was removed before.
     pub fn remove<M: Machine + 'static>(&mut self, key: Key<M>) -> M {
         let id = key.at(self.id());
         self.retire(id);
+        self.ask_store(id);
         let station = &mut self.stations[id.0];
         station.sink = None;
         let machine = std::mem::replace(&mut station.machine, Box::new(Slot::new(Removed)));

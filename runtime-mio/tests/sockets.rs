@@ -12,7 +12,7 @@ use egoist_core::kernel::{
     Checked, Class, CloseHow, Closed, ConnId, DialError, Input, Machine, Output, Port, StoreOp, Ticket, Time,
     Until, Wake,
 };
-use egoist_mio::{Driver, Key, Peer, Setup};
+use egoist_mio::{Driver, Key, Peer, Setup, State};
 use machines::{DONE, Echo, Puppet, Seen, close, dial, send};
 
 const LOCAL4: &str = "127.0.0.1:0";
@@ -242,7 +242,11 @@ fn an_aborted_connection_is_closed_at_once() {
 #[test]
 fn state_is_there_after_a_restart_and_memory_is_not() {
     let folder = tempfile::tempdir().unwrap();
-    for (state, afterwards) in [(Some(folder.path().to_owned()), Some(Ok(Bytes::from("7")))), (None, None)] {
+    for (state, afterwards) in [
+        (State::File(folder.path().to_owned()), Some(Ok(Bytes::from("7")))),
+        (State::Log(folder.path().to_owned()), Some(Ok(Bytes::from("7")))),
+        (State::Memory, None),
+    ] {
         let setup = Setup { state, ..Setup::default() };
         let mut driver = Driver::new().unwrap();
         let puppet: Key<Checked<Puppet>> = add(&mut driver, &setup);
@@ -254,6 +258,7 @@ fn state_is_there_after_a_restart_and_memory_is_not() {
             driver.machine(puppet).machine().seen,
             [Seen::Loaded(Ticket(1), None), Seen::Stored(Ticket(2), Ok(()))]
         );
+        drop(driver);
         let mut driver = Driver::new().unwrap();
         let puppet: Key<Checked<Puppet>> = add(&mut driver, &setup);
         tell(&mut driver, puppet, Output::Load { ticket: Ticket(1), key: "incarnation".into() });

@@ -132,6 +132,7 @@ impl Config {
 
 /// A configuration that no node can run with.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// Nobody can dial this address.
     #[error("{0} is not an address that others can dial: name an IP address and a port")]

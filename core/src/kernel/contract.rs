@@ -21,6 +21,11 @@ pub struct ConnId(pub u64);
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ticket(pub u64);
 
+impl Ticket {
+    /// How many stores, loads and scans may wait for their answers.
+    pub const UNANSWERED: usize = 1_024;
+}
+
 /// Which of a machine's listeners or datagram sockets, in the order in which the driver was given them, from 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -76,6 +81,7 @@ pub trait Machine {
     fn command(&mut self, now: Time, command: Self::Command) -> Result<Self::Reply, Self::Refusal>;
 
     /// The next thing to do, oldest first; `None` when drained.
+    #[must_use = "what is taken and not done is lost"]
     fn poll(&mut self) -> Option<Output<Self::Event>>;
 
     /// When to come back with [`Input::Tick`] if nothing happens before; `None` for never.
@@ -207,7 +213,8 @@ pub enum Input<'a> {
     },
 }
 
-/// Why a store came to nothing. What it was to change is as before.
+/// Why a store came to nothing. What it was to change is as before, or, should the disk have failed to sync what was
+/// written, changed all the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum StoreError {
@@ -350,6 +357,16 @@ pub struct StoreOp {
     pub key: Bytes,
     /// The octets to keep, or `None` to forget them.
     pub value: Option<Bytes>,
+}
+
+impl StoreOp {
+    /// How many octets of keys and values may wait in stores that are not answered.
+    pub const UNANSWERED: usize = 4 << 20;
+
+    /// Octets of the key and the value.
+    pub fn weight(&self) -> usize {
+        self.key.len() + self.value.as_ref().map_or(0, Bytes::len)
+    }
 }
 
 /// How safe changes are before a store is answered.

@@ -67,7 +67,7 @@ pub fn laws<M: Lawful>(cases: u32) {
 /// A law is broken.
 pub fn case<M: Lawful>(number: u64) {
     let case = Case::<M>::compose(number);
-    for law in all() {
+    for (_, law) in all() {
         law(&case);
     }
 }
@@ -80,19 +80,20 @@ struct Case<M: Lawful> {
 
 type Law<M> = fn(&Case<M>);
 
-/// The laws in the order of their numbers.
-const fn all<M: Lawful>() -> [Law<M>; 10] {
+/// The laws and their numbers.
+const fn all<M: Lawful>() -> [(u8, Law<M>); 11] {
     [
-        draining_seldom_changes_nothing,
-        splitting_bytes_changes_nothing,
-        same_inputs_same_outputs,
-        poll_timeout_is_now_or_later,
-        outputs_name_what_is_open,
-        no_whole_frame_is_left,
-        little_is_in_flight,
-        silence_lets_sleep,
-        who_slept_convicts_nobody,
-        nothing_before_loaded,
+        (1, draining_seldom_changes_nothing),
+        (2, splitting_bytes_changes_nothing),
+        (3, same_inputs_same_outputs),
+        (4, poll_timeout_is_now_or_later),
+        (5, outputs_name_what_is_open),
+        (6, no_whole_frame_is_left),
+        (7, little_is_in_flight),
+        (8, silence_lets_sleep),
+        (9, who_slept_convicts_nobody),
+        (10, nothing_before_loaded),
+        (27, little_is_unanswered),
     ]
 }
 
@@ -251,5 +252,13 @@ const HOUR: Duration = Duration::from_secs(3_600);
 fn nothing_before_loaded<M: Lawful>(case: &Case<M>) {
     if let Err((step, what)) = trace::nothing_before_loaded(&trace::record(&case.script, case.bench())) {
         case.broken("10 (nothing before loaded)", step, &what);
+    }
+}
+
+/// Law 27: at most [`Ticket::UNANSWERED`](crate::kernel::Ticket::UNANSWERED) stores, loads and scans wait for their answers,
+/// with at most [`StoreOp::UNANSWERED`](crate::kernel::StoreOp::UNANSWERED) octets to be stored.
+fn little_is_unanswered<M: Lawful>(case: &Case<M>) {
+    if let Err((step, what)) = trace::little_is_unanswered(&trace::record(&case.script, case.bench())) {
+        case.broken("27 (little is unanswered)", step, &what);
     }
 }

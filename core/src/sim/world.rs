@@ -23,7 +23,7 @@ use super::queue::Wheel;
 use super::slab::{Key, Slab};
 use super::tcp::{Conn, EndState, Segment, Side};
 use super::{Counters, Delays, Jitter, Kind, Tally};
-use crate::kernel::{Input, Machine, Output, Page, Rng, Seed, StoreError, Streams, Ticket, Time};
+use crate::kernel::{Input, Machine, Output, Page, Rng, Seed, StoreError, Streams, Ticket, Time, Until};
 use driver::Driver;
 use wall::Wall;
 
@@ -40,8 +40,11 @@ pub struct Config {
     pub datagram_backlog: usize,
     /// On how many ports each node listens, for TCP and UDP alike.
     pub ports: u16,
-    /// How long a store or a load takes.
+    /// How long a load takes, a scan, or a store that is to be [synced](crate::kernel::Until::Synced).
     pub disk: Duration,
+    /// How long a store takes that is to be [written](crate::kernel::Until::Written). Behind others it waits for them: a disk
+    /// does one thing after the other.
+    pub write: Duration,
     /// How long a host waits for the answer of one with whom the network has forgotten its connection, before it says
     /// that the connection is broken.
     pub patience: Duration,
@@ -51,8 +54,9 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// No jitter and no loss, windows of 256 KiB, 256 datagrams of backlog, one port, a millisecond for the disk, the
-    /// patience of the loop of `egoist-mio` (20 s; a system left to itself waits a quarter of an hour), and one time for all.
+    /// No jitter and no loss, windows of 256 KiB, 256 datagrams of backlog, one port, a millisecond for the disk and 20
+    /// microseconds for a write alone, the patience of the loop of `egoist-mio` (20 s; a system left to itself waits a quarter
+    /// of an hour), and one time for all.
     fn default() -> Self {
         Config {
             jitter: Jitter::None,
@@ -61,6 +65,7 @@ impl Default for Config {
             datagram_backlog: 256,
             ports: 1,
             disk: Duration::from_millis(1),
+            write: Duration::from_micros(20),
             patience: Duration::from_secs(20),
             clocks: Duration::ZERO,
         }
@@ -152,7 +157,11 @@ struct Node<M> {
     inbox: VecDeque<Delivery>,
     datagrams_waiting: usize,
     disk: BTreeMap<Bytes, Bytes>,
+    /// What was there before each change that is written and not synced, the last change last.
+    unsynced: Vec<(Bytes, Option<Bytes>)>,
     disk_fails: bool,
+    /// When all that was asked of it is done.
+    disk_free: Time,
     /// What was on it before each of the latest starts, the last first.
     snapshots: VecDeque<BTreeMap<Bytes, Bytes>>,
     /// Stopped, as by SIGSTOP.
@@ -238,7 +247,7 @@ struct Job {
 }
 
 enum Disk {
-    Store(Vec<crate::kernel::StoreOp>),
+    Store { ops: Vec<crate::kernel::StoreOp>, until: Until },
     Load(Bytes),
     Scan { prefix: Bytes, after: Option<Bytes> },
 }
@@ -291,7 +300,9 @@ impl<M: Machine> World<M> {
             inbox: VecDeque::new(),
             datagrams_waiting: 0,
             disk: BTreeMap::new(),
+            unsynced: Vec::new(),
             disk_fails: false,
+            disk_free: Time::ZERO,
             snapshots: VecDeque::new(),
             stopped: false,
             driver: None,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use egoist_core::kernel::Seed;
 use egoist_core::record::Recordable;
 use egoist_mio::net::MioNet;
-use egoist_mio::{BindError, Bound, Driver, Host, Key, Setup};
+use egoist_mio::{BindError, Bound, Driver, Host, Key, Setup, State};
 use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 
@@ -98,7 +98,7 @@ impl Ground {
         let address = addresses.first().copied().unwrap_or(first);
         let mut home = early.map_or_else(|| state.take(Called::Address(address)), Ok)?;
         home.found_at(address)?;
-        let bound = bound.with_state(home.folder.clone());
+        let bound = bound.with_state(home.folder.clone().map_or(State::Memory, State::File));
         Ok(Ground { driver, bound, home, addresses })
     }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use egoist_mio::control::is_served;
-use egoist_mio::{StateError, check_state, regular};
+use egoist_mio::{State, StateError, regular};
 
 use super::failure::{Failure, Outcome};
 
@@ -107,7 +107,7 @@ impl StateArgs {
         let control = self.control.clone().unwrap_or_else(|| folder.join("control.sock"));
         fits_socket(&control)?;
         let Some(lock) = lock(&folder, &control)? else { return Ok(None) };
-        check_state(&folder).map_err(|error| unusable(&error))?;
+        State::File(folder.clone()).check().map_err(|error| unusable(&error))?;
         Ok(Some(Home { folder: Some(folder), control: Some(control), lock: Some(lock) }))
     }
 }
@@ -197,6 +197,7 @@ pub(crate) fn unusable(error: &StateError) -> Failure {
                 .at(path.display())
                 .try_this("run the program that wrote it, or give another --state DIR")
         }
+        _ => Failure::new(error.to_string()).try_this("start the node again"),
     }
 }
 

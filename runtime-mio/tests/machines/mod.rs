@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use egoist_core::kernel::{
     Class, CloseHow, Closed, ConnId, DialError, Fault, How, Input, LineScanner, Loaded, Machine, Output,
-    Port, StoreError, Terminator, Ticket, Time, Wake, Why,
+    Port, Scanned, StoreError, Terminator, Ticket, Time, Wake, Why,
 };
 
 pub(crate) const DONE: Why = Why { fault: Fault::Nobody, what: "done" };
@@ -87,6 +87,8 @@ pub(crate) enum Seen {
     DialFailed(Ticket, DialError),
     Datagram(Port, SocketAddr, Bytes),
     Stored(Ticket, Result<(), StoreError>),
+    /// The keys and values of a page and whether there are more; none where the store could not be read.
+    Scanned(Ticket, Option<(Vec<(Bytes, Bytes)>, bool)>),
     WallTime(Duration),
     Loaded(Ticket, Option<Result<Bytes, ()>>),
 }
@@ -125,7 +127,7 @@ impl Machine for Puppet {
                 Seen::Datagram(port, from, Bytes::copy_from_slice(bytes))
             }
             Input::Stored { ticket, result } => Seen::Stored(ticket, result),
-            Input::Scanned { .. } => return,
+            Input::Scanned { ticket, page } => Seen::Scanned(ticket, scanned(page)),
             Input::WallTime { unix } => Seen::WallTime(unix),
             Input::Loaded { ticket, value } => Seen::Loaded(
                 ticket,
@@ -194,6 +196,12 @@ impl Puppet {
         assert!(ends.len() <= 1, "{conn:?} ended {} times", ends.len());
         ends.first().copied()
     }
+}
+
+fn scanned(page: Scanned<'_>) -> Option<(Vec<(Bytes, Bytes)>, bool)> {
+    let Scanned::Page { entries, more } = page else { return None };
+    let copy = |(key, value)| (Bytes::copy_from_slice(key), Bytes::copy_from_slice(value));
+    Some((entries.map(copy).collect(), more))
 }
 
 pub(crate) fn dial(ticket: u64, to: SocketAddr, deadline: Time) -> Output<(Time, Seen)> {

@@ -9,6 +9,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{Overlay, Timer};
+use crate::kernel::{StoreError, Ticket};
 use crate::overlay::database::Entry;
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::{Contact, Role};
@@ -35,6 +36,8 @@ pub(super) struct Healing {
     turn: usize,
     changed: bool,
     unwritten: Duration,
+    /// The store of the peers that is not answered yet: none is asked for behind it, however slow the disk is.
+    storing: Option<Ticket>,
 }
 
 impl Healing {
@@ -145,11 +148,19 @@ impl Overlay {
         }
         self.healing.peers.retain(|_, peer| peer.silent < FORGET);
         self.healing.unwritten += by;
-        if self.healing.changed && self.healing.unwritten >= WRITE {
+        if self.healing.changed && self.healing.unwritten >= WRITE && self.healing.storing.is_none() {
             self.healing.changed = false;
             self.healing.unwritten = Duration::ZERO;
             let octets = write_peers(&self.healing.peers);
-            self.store_peers(octets);
+            self.healing.storing = Some(self.store_peers(octets));
+        }
+    }
+
+    /// The peers are stored, or are to be stored again.
+    pub(super) fn peers_stored(&mut self, ticket: Ticket, result: Result<(), StoreError>) {
+        if self.healing.storing == Some(ticket) {
+            self.healing.storing = None;
+            self.healing.changed |= result.is_err();
         }
     }
 

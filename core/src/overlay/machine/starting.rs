@@ -142,13 +142,13 @@ impl Overlay {
                 self.life = Life::Running(me);
                 self.origin.again();
             }
-            _ => {}
+            _ => self.peers_stored(ticket, result),
         }
     }
 
     /// Keeps the remembered peers for the next start. A failure costs only memory of others, so nobody waits for it.
-    pub(super) fn store_peers(&mut self, octets: Bytes) {
-        self.store(PEERS, octets);
+    pub(super) fn store_peers(&mut self, octets: Bytes) -> Ticket {
+        self.store(PEERS, octets)
     }
 
     fn begin(&mut self, me: Me) {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Lawful;
 use super::bench::Bench;
 use super::script::{Act, Script};
-use crate::kernel::{ConnId, Output, Ticket};
+use crate::kernel::{ConnId, Output, StoreOp, Ticket};
 
 /// Each step with what the machine said to it; what it said at construction comes first, with no act.
 pub(super) type Trace<'s, C, E> = Vec<(Option<&'s Act<C>>, Vec<Output<E>>)>;
@@ -108,6 +108,27 @@ pub(super) fn little_is_in_flight<C, E: Debug>(
         *octets += frame.len();
         let fine = alone || *octets <= window;
         if fine { Ok(()) } else { Err(format!("{octets} octets are in flight on {conn:?}")) }
+    })
+}
+
+/// Law 27.
+pub(super) fn little_is_unanswered<C, E: Debug>(trace: &Trace<'_, C, E>) -> Result<(), Finding> {
+    let given = |waiting: &mut BTreeMap<Ticket, usize>, act: &Act<C>| {
+        if let Act::Stored { ticket, .. } | Act::Loaded { ticket, .. } | Act::Scanned { ticket, .. } = act {
+            waiting.remove(ticket);
+        }
+    };
+    walk(trace, BTreeMap::new(), given, |waiting, output| {
+        match output {
+            Output::Store { ticket, ops, .. } => {
+                waiting.insert(*ticket, ops.iter().map(StoreOp::weight).sum());
+            }
+            Output::Load { ticket, .. } | Output::Scan { ticket, .. } => _ = waiting.insert(*ticket, 0),
+            _ => return Ok(()),
+        }
+        let (tickets, octets) = (waiting.len(), waiting.values().sum::<usize>());
+        let fine = tickets <= Ticket::UNANSWERED && octets <= StoreOp::UNANSWERED;
+        if fine { Ok(()) } else { Err(format!("{tickets} tickets and {octets} octets are unanswered")) }
     })
 }
 

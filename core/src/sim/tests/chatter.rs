@@ -42,6 +42,8 @@ pub(super) enum Do {
     Reading(ConnId, bool),
     Close(ConnId, CloseHow),
     Store(Option<Vec<u8>>),
+    /// Under another key, and no longer than until it is written.
+    Draft(&'static str),
     Load,
     Scan(&'static str),
     Done,
@@ -106,10 +108,8 @@ impl Chatter {
                 self.conns.retain(|c| *c != conn);
                 Output::Close { conn, how, why: Why { fault: Fault::Nobody, what: "asked to" } }
             }
-            Do::Store(value) => {
-                let ops = [StoreOp { key: WORD, value: value.map(Bytes::from) }].into();
-                Output::Store { ticket: self.ticket(), ops, until: Until::Synced }
-            }
+            Do::Store(value) => self.store(WORD, value.map(Bytes::from), Until::Synced),
+            Do::Draft(value) => self.store("draft".into(), Some(value.into()), Until::Written),
             Do::Scan(prefix) => Output::Scan { ticket: self.ticket(), prefix: prefix.into(), after: None },
             Do::Done => Output::Done,
             Do::Load => Output::Load { ticket: self.ticket(), key: WORD },
@@ -117,6 +117,10 @@ impl Chatter {
             Do::Hush => return self.hush(),
         };
         self.out.push_back(output);
+    }
+
+    fn store(&mut self, key: Bytes, value: Option<Bytes>, until: Until) -> Output<Heard> {
+        Output::Store { ticket: self.ticket(), ops: [StoreOp { key, value }].into(), until }
     }
 
     fn hush(&mut self) {

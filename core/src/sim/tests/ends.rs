@@ -24,6 +24,7 @@ fn a_machine_that_has_ended_is_told_nothing_and_takes_nobody() {
     assert!(matches!(refused[..], [(_, 0, Heard::DialFailed(_, DialError::Refused))]), "{refused:?}");
     assert_eq!(pair.world.condition(1), Condition::Running, "it can still be asked");
     pair.world.restart(1, Restart::Keeping);
+    assert_eq!(pair.pass(0), [(0, 1, Heard::Started(2))]);
     pair.connect();
 }
 

@@ -373,6 +373,28 @@ fn a_cut_holds_connections_and_swallows_datagrams() {
 }
 
 #[test]
+fn a_kill_leaves_what_was_written_and_a_power_cut_what_was_synced() {
+    let mut pair = Pair::new(Config::default());
+    let kept = |pair: &Pair, key| pair.world.stored(0, key).map(|octets| octets.to_vec());
+    pair.tell(0, Do::Draft("first"));
+    pair.tell(0, Do::Store(Some(b"one".to_vec())));
+    pair.tell(0, Do::Draft("second"));
+    let stored = |at| (at, 0, Heard::Stored(true));
+    assert_eq!(pair.pass(2_000), [stored(20), stored(1_000), stored(1_000)], "in order");
+    pair.world.restart(0, Restart::Keeping);
+    assert_eq!(kept(&pair, "draft"), Some(b"second".to_vec()));
+    pair.tell(0, Do::Draft("third"));
+    pair.pass(2_000);
+    pair.world.kill(0);
+    assert_eq!(kept(&pair, "draft"), Some(b"third".to_vec()));
+    pair.world.halt(0);
+    assert_eq!(kept(&pair, "draft"), Some(b"first".to_vec()), "it was synced with what came behind it");
+    assert_eq!(kept(&pair, "word"), Some(b"one".to_vec()));
+    pair.world.restart(0, Restart::Keeping);
+    assert_eq!(kept(&pair, "draft"), Some(b"first".to_vec()));
+}
+
+#[test]
 fn a_disk_answers_late_and_forgets_what_it_had_not_answered() {
     let mut pair = Pair::new(Config::default());
     pair.tell(0, Do::Store(Some(b"one".to_vec())));

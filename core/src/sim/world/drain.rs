@@ -7,7 +7,7 @@ use super::super::slab::Key;
 use super::super::tally::Kind;
 use super::super::tcp::{EndState, Side, conn_id, conn_key};
 use super::{Condition, Delivery, Disk, Event, FollowUp, Job, Packet, World, short};
-use crate::kernel::{Closed, DialError, Input, Machine, Output, Port, Ticket};
+use crate::kernel::{Closed, DialError, Input, Machine, Output, Port, Ticket, Until};
 
 /// How often a machine may answer what it hears at once of its own outputs before it is said to spin.
 const ROUNDS: usize = 1_000_000;
@@ -38,7 +38,7 @@ impl<M: Machine> World<M> {
             Output::Dial { ticket, to, deadline } => self.dial(node, ticket, to, deadline),
             Output::Reading { conn, on } => self.set_reading(node, conn, on),
             Output::Close { conn, how, why: _ } => self.close(node, conn, how),
-            Output::Store { ticket, ops, until: _ } => self.disk_job(node, ticket, Disk::Store(ops)),
+            Output::Store { ticket, ops, until } => self.disk_job(node, ticket, Disk::Store { ops, until }),
             Output::Load { ticket, key } => self.disk_job(node, ticket, Disk::Load(key)),
             Output::Scan { ticket, prefix, after } => {
                 self.disk_job(node, ticket, Disk::Scan { prefix, after });
@@ -223,7 +223,14 @@ impl<M: Machine> World<M> {
     }
 
     fn disk_job(&mut self, node: usize, ticket: Ticket, what: Disk) {
-        let job = self.jobs.insert(Job { start: self.nodes[node].starts, ticket, what });
-        self.at(self.now + self.config.disk, Event::Disk { node: short(node), job });
+        let takes = match what {
+            Disk::Store { until: Until::Written, .. } => self.config.write,
+            _ => self.config.disk,
+        };
+        let n = &mut self.nodes[node];
+        n.disk_free = n.disk_free.max(self.now + takes);
+        let (start, at) = (n.starts, n.disk_free);
+        let job = self.jobs.insert(Job { start, ticket, what });
+        self.at(at, Event::Disk { node: short(node), job });
     }
 }

@@ -10,7 +10,7 @@ use super::super::slab::Key;
 use super::super::tally::Kind;
 use super::super::tcp::{Conn, EndState, Segment, Side};
 use super::{Boot, Condition, Delivery, Disk, Event, Node, World, short};
-use crate::kernel::{Input, Loaded, Machine, Page, Scanned, StoreError, Time, scan};
+use crate::kernel::{Input, Loaded, Machine, Page, Scanned, StoreError, Time, Until, scan};
 
 /// What a node finds on its disk when it starts again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +33,24 @@ impl<M> Node<M> {
         if self.done { None } else { self.machine.as_mut() }
     }
 
+    fn change(&mut self, key: Bytes, value: Option<Bytes>) {
+        let before = match value {
+            Some(value) => self.disk.insert(key.clone(), value),
+            None => self.disk.remove(&key),
+        };
+        self.unsynced.push((key, before));
+    }
+
+    /// Takes back what was written and not synced.
+    fn lose_unsynced(&mut self) {
+        while let Some((key, before)) = self.unsynced.pop() {
+            match before {
+                Some(value) => self.disk.insert(key, value),
+                None => self.disk.remove(&key),
+            };
+        }
+    }
+
     /// What it had stored before so many of its latest starts.
     fn older(&mut self, starts: u8) -> BTreeMap<Bytes, Bytes> {
         let starts = usize::from(starts.max(1));
@@ -47,7 +65,7 @@ impl<M: Machine> World<M> {
         self.at(at, Event::Boot { node: short(node) });
     }
 
-    /// Ends a node's process, as kill -9 does. Its host lives on and tells the peers: each connection ends in an orderly
+    /// Ends a node's process, as kill -9 does: what was written stays written. Its host lives on and tells the peers: each connection ends in an orderly
     /// way or by a reset, as the seed says (which of the two a host does depends on what it had unread).
     pub fn kill(&mut self, node: usize) {
         if self.end_process(node, Condition::Down) {
@@ -60,8 +78,9 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// Ends a node's host, as a power cut does: silence.
+    /// Ends a node's host, as a power cut does: silence, and what was written and not synced is lost.
     pub fn halt(&mut self, node: usize) {
+        self.nodes[node].lose_unsynced();
         if self.end_process(node, Condition::Halted) {
             self.tally.count(Kind::Halt);
         }
@@ -86,6 +105,9 @@ impl<M: Machine> World<M> {
             self.tally.count(if how == Restart::Forgetting { Kind::Forgotten } else { Kind::Restored });
         } else if !kept.is_empty() {
             self.tally.count(Kind::Kept);
+        }
+        if how != Restart::Keeping {
+            n.unsynced.clear();
         }
         n.disk = kept;
         self.boot(node);
@@ -280,14 +302,13 @@ impl<M: Machine> World<M> {
                 let page = works.then(|| Page::of(scan(&n.disk, &prefix, after.as_ref())));
                 Delivery::Scanned { ticket, page }
             }
-            Disk::Store(ops) => {
-                for op in ops.into_iter().filter(|_| works) {
-                    match op.value {
-                        Some(value) => n.disk.insert(op.key, value),
-                        None => n.disk.remove(&op.key),
-                    };
+            Disk::Store { .. } if !works => Delivery::Stored { ticket, result: Err(StoreError::Broken) },
+            Disk::Store { ops, until } => {
+                ops.into_iter().for_each(|op| n.change(op.key, op.value));
+                if until == Until::Synced {
+                    n.unsynced.clear();
                 }
-                Delivery::Stored { ticket, result: if works { Ok(()) } else { Err(StoreError::Broken) } }
+                Delivery::Stored { ticket, result: Ok(()) }
             }
         };
         self.now_or_later(node, done);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::kernel::{StoreError, StoreOp};
 use crate::overlay::event::{Command, FatalError};
+use crate::overlay::wire::Contact;
 
 /// A node without a driver, and what it last asked for.
 struct Raw {
@@ -188,22 +189,42 @@ fn a_decision_that_was_due_meanwhile_is_made_once_the_node_has_caught_up() {
     assert_eq!(bench.node.counters().decisions, before + 1);
 }
 
-#[test]
-fn peers_are_kept_for_the_next_life_and_dialled_when_no_bootstrap_answers() {
-    let (mut bench, _) = Bench::settled(|_| ());
-    let mut raw = Raw::new(None);
-    let mut kept = None;
-    let end = bench.now + Duration::from_secs(70);
+/// The peers that are to be stored within 70 s, and the tickets of that; nobody answers.
+fn stores_of_peers(bench: &mut Bench) -> Vec<(Ticket, Option<Bytes>)> {
+    let (mut stores, end) = (Vec::new(), bench.now + Duration::from_secs(70));
     while bench.now < end {
         bench.now = bench.node.poll_timeout().unwrap().at.max(bench.now);
         bench.beat_all();
         bench.node.handle(bench.now, Input::Tick);
         while let Some(output) = bench.node.poll() {
-            if let Output::Store { ops, .. } = output {
-                kept = ops.into_iter().find(|op| op.key == &b"peers"[..]).and_then(|op| op.value);
+            if let Output::Store { ticket, ops, .. } = output {
+                let peers = ops.into_iter().filter(|op| op.key == &b"peers"[..]);
+                stores.extend(peers.map(|op| (ticket, op.value)));
             }
         }
     }
+    stores
+}
+
+#[test]
+fn peers_are_stored_again_after_a_failure_and_never_behind_a_store_that_waits() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    let stores = stores_of_peers(&mut bench);
+    let [(ticket, _)] = stores[..] else { panic!("{stores:?}") };
+    bench.node.remember(Contact { name: name(9), more: MoreAddresses::default() });
+    assert_eq!(stores_of_peers(&mut bench), [], "one waits");
+    bench.node.handle(bench.now, Input::Stored { ticket, result: Ok(()) });
+    let stores = stores_of_peers(&mut bench);
+    let [(ticket, _)] = stores[..] else { panic!("{stores:?}") };
+    bench.node.handle(bench.now, Input::Stored { ticket, result: Err(StoreError::Full) });
+    assert_eq!(stores_of_peers(&mut bench).len(), 1, "there may be room again");
+}
+
+#[test]
+fn peers_are_kept_for_the_next_life_and_dialled_when_no_bootstrap_answers() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    let mut raw = Raw::new(None);
+    let kept = stores_of_peers(&mut bench).pop().and_then(|(_, octets)| octets);
     raw.loaded(Loaded::Absent);
     raw.stored(Ok(()));
     raw.loaded(Loaded::Value(&kept.expect("written within a minute")));
