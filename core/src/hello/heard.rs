@@ -37,9 +37,9 @@ impl Hello {
         }
         let old = self.peers().find(|peer| peer.id == id);
         match old.map(|old| (old.conn, self.talk.again(old, dialed.is_some()))) {
-            Some((_, Again::KeepOld)) => return self.met_again(conn, dialed, &id),
-            Some((old, Again::KeepNew)) => self.close(old, CloseHow::Flush, TWICE),
-            Some((_, Again::KeepBoth)) | None => {}
+            Some((_, Again::Old)) => return self.met_again(conn, dialed, &id),
+            Some((old, Again::New)) => self.close(old, CloseHow::Flush, TWICE),
+            Some((_, Again::Both)) | None => {}
         }
         if self.peers().count() >= self.config.max_peers {
             return self.close(conn, CloseHow::Flush, NO_ROOM);

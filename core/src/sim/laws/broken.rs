@@ -371,7 +371,9 @@ fn debug_649() {
     let mut split = case.rng("law 2");
     for step in case.script.steps.iter().take(10) {
         bench.apply(step, Some(&mut split));
-        if step.drain { bench.drain(); }
+        if step.drain {
+            bench.drain();
+        }
     }
     println!("{:#?}", bench.outputs);
 }
