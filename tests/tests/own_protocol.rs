@@ -23,7 +23,9 @@ impl<const FLAWED: bool> Lawful for Desk<FLAWED> {
     fn specimen(seed: u64) -> Self {
         Desk::new(
             Time::ZERO,
-            [address_of(1, PEERS), address_of(2, PEERS)].into_iter().take(seed as usize % 3),
+            [address_of(1, PEERS), address_of(2, PEERS)]
+                .into_iter()
+                .take(usize::from(seed.to_le_bytes()[0] % 3)),
         )
     }
 

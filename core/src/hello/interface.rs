@@ -35,6 +35,7 @@ pub enum Reply {
 
 /// Why a [`Command`] was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refusal {
     /// Unspecified, multicast or without a port.
     #[error("nobody can be dialled there: name the IP address and the port of one host")]
@@ -56,6 +57,7 @@ pub enum Refusal {
 /// What a user is told unasked.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Event {
     /// A peer said hello.
     PeerUp {

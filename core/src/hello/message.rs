@@ -74,6 +74,7 @@ pub enum Message {
 
 /// Why a line is no message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Malformed {
     /// Not a JSON object with a text `msgtype` and what else belongs to each message.
     #[error("a line is not a JSON object with a msgtype")]

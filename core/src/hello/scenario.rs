@@ -11,7 +11,7 @@ use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
 
-use super::{Command, Config, Event, Hello, NodeId};
+use super::{Command, Config, Dialect, Event, Hello, NodeId};
 use crate::kernel::Time;
 use crate::sim::faults::{self, Action, Agenda};
 use crate::sim::scenario::{self, Drawn, Ground, Script, Step, Watch};
@@ -43,12 +43,23 @@ pub struct Plan {
     pub want: usize,
     /// How many of the first nodes everybody dials at start.
     pub bootstraps: usize,
+    /// What all of them speak.
+    pub dialect: Dialect,
 }
 
 impl Default for Plan {
-    /// As many peers as there are, by way of the first node.
+    /// As many peers as there are, by way of the first node, in the article's dialect.
     fn default() -> Self {
-        Plan { want: 32, bootstraps: 1 }
+        Plan { want: 32, bootstraps: 1, dialect: Dialect::Article }
+    }
+}
+
+const DIALECTS: [Dialect; 2] = [Dialect::Article, Dialect::Ncpoc];
+
+const fn name(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Article => "article",
+        Dialect::Ncpoc => "ncpoc",
     }
 }
 
@@ -155,16 +166,21 @@ impl scenario::Protocol for Plan {
     /// A number of the scenario is beyond what a [`Config`] can have; no script can say one.
     fn machine(script: &Scenario, boot: Boot) -> Hello {
         let bootstraps = 0..script.plan.bootstraps.min(script.nodes());
+        let usual = match script.plan.dialect {
+            Dialect::Article => Config::article,
+            Dialect::Ncpoc => Config::ncpoc,
+        };
         let config = Config {
             address: Some(boot.address),
             bootstrap: bootstraps.map(address).collect(),
             want_peers: script.plan.want,
             ping_period: PING,
+            their_ping_period: PING,
             retry_max: RETRY,
             dial_timeout: DIAL,
             give_up_after: GIVE_UP,
             start: boot.now,
-            ..Config::article(boot.seed)
+            ..usual(boot.seed)
         };
         Hello::new(config).unwrap_or_else(|error| panic!("{error}"))
     }
@@ -193,7 +209,7 @@ impl scenario::Protocol for Plan {
         let numbers: BTreeMap<&NodeId, usize> =
             members.iter().map(|(node, member)| (member.id(), *node)).collect();
         for (&node, member) in &members {
-            never_wrong(node, member)?;
+            never_wrong(script.plan.dialect, node, member)?;
             for peer in member.peers() {
                 let Some(&other) = numbers.get(&peer.id) else {
                     return Err(Difference::Stranger { node, id: peer.id.clone() });
@@ -212,13 +228,15 @@ impl scenario::Protocol for Plan {
 
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "want {}", self.want)?;
-        writeln!(f, "bootstraps {}", self.bootstraps)
+        writeln!(f, "bootstraps {}", self.bootstraps)?;
+        writeln!(f, "dialect {}", name(self.dialect))
     }
 
     fn read(&mut self, word: &str, rest: &str) -> Option<()> {
         match word {
             "want" => self.want = rest.parse().ok().filter(|want| (1..=WANT).contains(want))?,
             "bootstraps" => self.bootstraps = rest.parse().ok().filter(|n| (1..=WANT).contains(n))?,
+            "dialect" => self.dialect = DIALECTS.into_iter().find(|dialect| name(*dialect) == rest)?,
             _ => return None,
         }
         Some(())
@@ -234,25 +252,33 @@ impl scenario::Protocol for Plan {
 
     fn simpler(&self) -> Vec<Plan> {
         let usual = Plan::default();
-        [Plan { want: usual.want, ..*self }, Plan { bootstraps: usual.bootstraps, ..*self }].into()
+        Vec::from([
+            Plan { want: usual.want, ..*self },
+            Plan { bootstraps: usual.bootstraps, ..*self },
+            Plan { dialect: usual.dialect, ..*self },
+        ])
     }
 
     fn weight(&self) -> u64 {
         let usual = Plan::default();
-        u64::from(self.want != usual.want) + u64::from(self.bootstraps != usual.bootstraps)
+        let others =
+            [self.want != usual.want, self.bootstraps != usual.bootstraps, self.dialect != usual.dialect];
+        others.into_iter().map(u64::from).sum()
     }
 }
 
 impl Scenario {
     /// Whom a node must have as a peer: nobody in particular if it has as many as it wants; else everybody whose address it
-    /// knows, and everybody there is where all of them meet at a bootstrap.
+    /// knows, and in the article's dialect everybody there is where all of them meet at a bootstrap. Nodes of ncpoc tell no
+    /// others' addresses but those that they dialled.
     fn wanted(&self, node: usize, members: &BTreeMap<usize, &Hello>) -> Vec<usize> {
         let member = members[&node];
         if member.peers().count() >= self.plan.want {
             return Vec::new();
         }
-        let all_meet =
-            self.plan.want >= self.nodes() && members.range(..self.plan.bootstraps).next().is_some();
+        let all_meet = self.plan.dialect == Dialect::Article
+            && self.plan.want >= self.nodes()
+            && members.range(..self.plan.bootstraps).next().is_some();
         let known = |other: &usize| {
             member.known().any(|known| node_at(known.addr).is_some_and(|(at, _)| at == *other))
         };
@@ -265,13 +291,15 @@ fn has(node: &Hello, id: &NodeId) -> bool {
 }
 
 /// What a node may not be at any time, whatever goes wrong.
-fn never_wrong(node: usize, member: &Hello) -> Result<(), Difference> {
+fn never_wrong(dialect: Dialect, node: usize, member: &Hello) -> Result<(), Difference> {
     let mut ids: Vec<NodeId> = member.peers().map(|peer| peer.id.clone()).collect();
     ids.sort();
     if ids.contains(member.id()) {
         return Err(Difference::Itself { node });
     }
-    if let Some(two) = ids.windows(2).find(|two| two[0] == two[1]) {
+    let twice = ids.windows(2).find(|two| two[0] == two[1]);
+    // Nodes of ncpoc keep both.
+    if let Some(two) = twice.filter(|_| dialect == Dialect::Article) {
         return Err(Difference::Twice { node, id: two[0].clone() });
     }
     if member.counters().misbehaved > 0 { Err(Difference::Misbehaved { node }) } else { Ok(()) }
@@ -295,7 +323,9 @@ impl Watch<Plan> for Never {
         while world.now() < end {
             agenda.pass(world, VIEWED.min(end.since(world.now())), |_, _, _| ());
             for node in 0..script.nodes() {
-                world.machine(node).map_or(Ok(()), |member| never_wrong(node, member))?;
+                world
+                    .machine(node)
+                    .map_or(Ok(()), |member| never_wrong(script.plan.dialect, node, member))?;
             }
         }
         Ok(())
@@ -313,8 +343,11 @@ impl Drawn for Plan {
         let ground = Ground { nodes, seed: [high, low], spread, terrain, jitter, loss, clocks, departures };
         // A third want fewer peers than there are nodes.
         let few = (want % 3 == 2).then_some(1 + usize::from(want / 3) % 4);
-        let plan =
-            Plan { want: few.unwrap_or(Plan::default().want), bootstraps: 1 + usize::from(bootstraps) % 2 };
+        let plan = Plan {
+            want: few.unwrap_or(Plan::default().want),
+            bootstraps: 1 + usize::from(bootstraps) % 2,
+            dialect: DIALECTS[usize::from(bootstraps / 2) % 2],
+        };
         let mut scenario = ground.script(plan);
         // Somebody has to be there where all meet.
         scenario.departures.retain(|(node, _)| *node >= plan.bootstraps);
@@ -383,6 +416,12 @@ mod tests {
     }
 
     #[test]
+    fn nodes_of_ncpoc_meet_those_that_they_dial() {
+        let held = read("joins 0s 0s 0s 0s\nbootstraps 2\ndialect ncpoc\n").run().unwrap();
+        assert!(held.after < Duration::from_secs(60), "{held:?}");
+    }
+
+    #[test]
     fn who_has_as_many_peers_as_it_wants_needs_no_others() {
         let script = read("joins 0s 0s 0s 0s 0s 0s\nwant 1\n");
         let mut world = script.world();
@@ -397,7 +436,9 @@ mod tests {
             "joins 0s 0s 0s\ndo wait 5s\ntell 2 leave\ndo wait 1s\ndo kill 1\ndo wait 1s\ntell 0 connect 1\n",
         );
         assert_eq!(held.run().unwrap().tally.of(Kind::Kill), 1);
-        for text in ["tell 0 greet 1", "tell 0 connect", "want 0", "want 129", "bootstraps 0"] {
+        for text in
+            ["dialect klingon", "tell 0 greet 1", "tell 0 connect", "want 0", "want 129", "bootstraps 0"]
+        {
             assert!(alloc::format!("joins 0s 0s\n{text}\n").parse::<Scenario>().is_err(), "{text}");
         }
         assert!("joins 0s\nbootstraps 2\n".parse::<Scenario>().is_err(), "there is no such node");

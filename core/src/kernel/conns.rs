@@ -269,9 +269,11 @@ impl<T, D, S: Seal + Default> Conns<T, D, S> {
     }
 
     /// From now on each frame of an open connection is a write of its own, not before `first` and with pauses between them.
+    /// Paced again, it has other pauses; those that it makes already stay.
     pub fn pace(&mut self, conn: ConnId, gap: Gap, first: Time) {
         if let Some(line) = self.open_line_mut(conn) {
             line.pace(gap, first);
+            self.wait(conn);
         }
     }
 
@@ -410,8 +412,14 @@ impl<T, D, S: Seal + Default> Conns<T, D, S> {
         let now = self.deadlines.now();
         let Some(line) = self.lines.get_mut(&conn) else { return };
         line.pump(now, conn, out);
-        match line.held(now) {
-            Some(until) => self.deadlines.after(Due::Pace(conn), until.since(now)),
+        self.wait(conn);
+    }
+
+    /// Comes back when pacing lets out what waits.
+    fn wait(&mut self, conn: ConnId) {
+        let held = self.lines.get(&conn).and_then(|line| line.held(self.deadlines.now()));
+        match held {
+            Some(until) => self.deadlines.set(Due::Pace(conn), until),
             None => {
                 self.deadlines.cancel(Due::Pace(conn));
             }

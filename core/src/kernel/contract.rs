@@ -81,6 +81,7 @@ pub trait Machine {
     fn command(&mut self, now: Time, command: Self::Command) -> Result<Self::Reply, Self::Refusal>;
 
     /// The next thing to do, oldest first; `None` when drained.
+    #[must_use = "what is taken and not done is lost"]
     fn poll(&mut self) -> Option<Output<Self::Event>>;
 
     /// When to come back with [`Input::Tick`] if nothing happens before; `None` for never.
@@ -448,6 +449,8 @@ pub enum Output<E> {
         /// The key.
         key: Bytes,
     },
+    /// Tell the user.
+    Event(E),
     /// Read back the keys that begin with `prefix`, in order, as what was asked for before leaves them. Who wants all asks
     /// again behind the last key of each page.
     Scan {
@@ -458,8 +461,6 @@ pub enum Output<E> {
         /// Only greater keys.
         after: Option<Bytes>,
     },
-    /// Tell the user.
-    Event(E),
     /// The machine has ended. What it has closed is still written; it wants no input any more.
     Done,
 }

@@ -76,6 +76,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn the_latest_hold_counts() {
+        let mut pacing = Pacing::new(Gap::NONE);
+        pacing.hold(Time::from_secs(2));
+        pacing.hold(Time::from_secs(1));
+        assert_eq!(pacing.next(), Time::from_secs(2));
+    }
+
+    #[test]
     fn no_length_overflows_a_pause() {
         let gap = Gap { least: Duration::MAX, per_kib: Duration::MAX };
         assert_eq!(gap.after(usize::MAX), Duration::MAX);

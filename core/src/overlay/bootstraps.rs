@@ -10,6 +10,7 @@ use crate::kernel::{DialError, Fault, Why};
 /// Why a bootstrap told nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
 pub enum BootstrapError {
     /// The dial came to nothing.
     Dial(DialError),

@@ -62,6 +62,7 @@ pub enum Reply {
 /// Why a command was refused; nothing changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub enum Refusal {
     /// The destination is in no record.
     #[error("no such node is known")]
@@ -96,6 +97,7 @@ pub enum Refusal {
 /// Why a node cannot go on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
 pub enum FatalError {
     /// What is stored is not what a node stores.
     #[error("the node's state is damaged: remove it to start as a new node")]
@@ -132,6 +134,7 @@ pub enum Loss {
 /// What a user is told unasked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
 pub enum Event {
     /// The node has an identity and begins to join.
     Started {

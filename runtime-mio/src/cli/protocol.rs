@@ -20,7 +20,7 @@ use super::verb::Entry;
 /// A node's machine as it runs: its last inputs are kept.
 pub(crate) type Member<M> = Recorder<M, Flight>;
 
-/// What a protocol's machine is to its commands.
+/// What a protocol's machine tells.
 pub(crate) type EventOf<P> = <<P as Protocol>::Machine as Machine>::Event;
 
 /// A protocol; what implements it is a node's desk, which knows what this protocol's nodes are asked for.

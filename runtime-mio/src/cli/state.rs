@@ -197,7 +197,7 @@ pub(crate) fn unusable(error: &StateError) -> Failure {
                 .at(path.display())
                 .try_this("run the program that wrote it, or give another --state DIR")
         }
-        StateError::Unserved => Failure::new(error.to_string()).try_this("start the node again"),
+        _ => Failure::new(error.to_string()).try_this("start the node again"),
     }
 }
 

@@ -26,6 +26,7 @@ pub struct Request {
 
 /// Why a line is no request.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RequestError {
     /// More values than any request has.
     #[error("a request has at most {VALUES} values")]

@@ -104,6 +104,7 @@ pub trait Store: Send + 'static {
 
 /// A machine's state cannot be read or written. What is there is left alone.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StateError {
     /// The operating system says so.
     #[error("{}: {error}", path.display())]

@@ -196,7 +196,6 @@ struct Nodes {
 }
 
 #[cfg(test)]
-#[path = "golden.rs"]
 mod golden;
 
 #[cfg(test)]

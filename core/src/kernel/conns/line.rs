@@ -32,8 +32,9 @@ impl<S: Seal> Line<S> {
     }
 
     pub(super) fn pace(&mut self, gap: Gap, until: Time) {
+        let before = self.pacing.map_or(Time::ZERO, |pacing| pacing.next());
         let mut pacing = Pacing::new(gap);
-        pacing.hold(until);
+        pacing.hold(until.max(before));
         self.pacing = Some(pacing);
     }
 

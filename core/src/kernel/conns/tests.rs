@@ -47,6 +47,7 @@ struct Seen {
 struct Did {
     queued: [Vec<u8>; 3],
     gap: Option<Duration>,
+    first: Time,
     kept: bool,
     ended: bool,
 }
@@ -89,6 +90,7 @@ impl Bench {
                     seen.sent[class as usize].push(frame[1]);
                     let gap = self.did[&conn].gap;
                     assert_eq!(solo, gap.is_some());
+                    assert!(self.now >= self.did[&conn].first);
                     let last = seen.last.replace(self.now);
                     assert!(last.is_none_or(|last| self.now.since(last) >= gap.unwrap_or_default()));
                 }
@@ -105,6 +107,21 @@ impl Bench {
                 Output::Dial { ticket, .. } => assert!(self.dials.insert(ticket)),
                 other => panic!("{other:?} is nothing of a table's"),
             }
+        }
+    }
+
+    /// What may leave has left, and what may not has a time or waits for the driver.
+    fn nothing_is_kept(&self) {
+        for (conn, line) in &self.conns.lines {
+            let due = self.conns.deadlines.get(Due::Pace(*conn));
+            if due.is_some_and(|due| due <= self.now) && !line.outbox.is_empty() {
+                continue;
+            }
+            let (mut again, mut more) = (line.clone(), Outputs::<()>::new());
+            again.pump(self.now, *conn, &mut more);
+            assert!(more.is_empty());
+            assert_eq!(due, line.held(self.now));
+            assert!(!(matches!(line.phase, Phase::Lingering(_)) && line.outbox.is_empty()));
         }
     }
 
@@ -221,14 +238,22 @@ impl Bench {
             }
             (5, _) => {
                 self.now = self.now + Duration::from_millis(amount as u64 * 20);
-                self.tell(Input::Tick);
+                if at & 1 == 0 {
+                    self.tell(Input::Tick);
+                }
+                self.conns.advance(self.now);
             }
             (6, Some(conn)) => {
                 let gap = Gap { least: Duration::from_millis(30), ..Gap::NONE };
                 if self.is_open(conn) {
-                    self.conns.pace(conn, gap, self.now);
-                    self.did.get_mut(&conn).unwrap().gap = Some(gap.least);
-                    self.seen.get_mut(&conn).unwrap().last = None;
+                    let first = self.now + Duration::from_millis(amount as u64);
+                    self.conns.pace(conn, gap, first);
+                    let did = self.did.get_mut(&conn).unwrap();
+                    let again = did.gap.replace(gap.least).is_some();
+                    did.first = did.first.max(first);
+                    if !again {
+                        self.seen.get_mut(&conn).unwrap().last = None;
+                    }
                 }
             }
             (7, Some(conn)) => self.conns.pause(&mut self.out, conn),
@@ -250,25 +275,26 @@ impl Bench {
 
     /// The driver flushes what there is, ticks, and ends what was closed.
     fn settle(&mut self) {
-        for conn in self.conns.ids().collect::<Vec<_>>() {
-            self.close(conn, CloseHow::Flush);
-        }
+        let open = self.conns.ids().collect::<Vec<_>>();
+        open.iter().for_each(|conn| self.close(*conn, CloseHow::Flush));
         while let Some(ticket) = self.dials.pop_first() {
             self.tell(Input::DialFailed { ticket, why: DialError::TimedOut });
         }
-        while let Some(wake) = self.conns.next() {
-            assert!(wake.at > self.now);
-            for (conn, n) in self.seen.iter().map(|(conn, seen)| (*conn, seen.in_flight)).collect::<Vec<_>>()
-            {
-                self.seen.get_mut(&conn).unwrap().in_flight = 0;
+        loop {
+            while let Some((&conn, seen)) = self.seen.iter_mut().find(|(_, seen)| seen.in_flight > 0) {
+                let n = core::mem::take(&mut seen.in_flight);
                 self.tell(Input::Flushed { conn, n });
             }
-            if self.conns.next().is_some() {
-                self.now = wake.at.max(self.now);
-                self.tell(Input::Tick);
-            }
+            let Some(wake) = self.conns.next() else { break };
+            assert!(wake.at > self.now);
+            self.now = wake.at;
+            self.tell(Input::Tick);
         }
         assert!(self.conns.all_closed() && self.seen.values().all(|seen| seen.closed.is_some()));
+        assert!(
+            open.iter().all(|conn| self.seen[conn].closed == Some(CloseHow::Flush)),
+            "there was time for it"
+        );
         for conn in self.seen.keys().copied().collect::<Vec<_>>() {
             self.closed(conn);
         }
@@ -291,6 +317,7 @@ proptest! {
         let mut bench = Bench::new();
         for op in ops {
             bench.act(op);
+            bench.nothing_is_kept();
             let open: Vec<ConnId> = bench.did.keys().copied().filter(|conn| bench.is_open(*conn)).collect();
             prop_assert_eq!(bench.conns.ids().collect::<Vec<_>>(), open);
         }

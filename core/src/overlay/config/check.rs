@@ -30,6 +30,7 @@ const BEATS: u32 = 4;
 /// A configuration that no node can live by; the first such field.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{} {}: {}", self.field(), self.fault(), self.remedy())]
+#[non_exhaustive]
 pub enum ConfigError {
     /// A number beyond its range.
     Number {

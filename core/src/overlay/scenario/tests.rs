@@ -130,12 +130,13 @@ fn a_payload_that_is_ordered_arrives() {
         Plan::order(&scenario, &mut world, 0, &order.parse().unwrap());
     }
     let mut arrived = Vec::new();
-    world.run_until(Time::from_secs(70), |_, node, event| match event {
-        Event::Delivered { payload, .. } => arrived.push((node, payload.len())),
-        _ => {}
+    world.run_until(Time::from_secs(70), |_, node, event| {
+        if let Event::Delivered { payload, .. } = event {
+            arrived.push((node, payload.len()));
+        }
     });
     arrived.sort_unstable();
-    assert_eq!(arrived, [(1, 0), (2, 1_500)], "the bootstrap takes no payloads");
+    assert_eq!(arrived, [(1, 0), (2, 1_500), (3, 16)], "the bootstrap is a node as well");
     world.kill(2);
     Plan::order(&scenario, &mut world, 0, &Order::Send { to: 2, octets: 1 });
     assert_eq!(world.machine(0).map(|node| node.id().is_some()), Some(true));

@@ -4,6 +4,7 @@ use nom::error::{ErrorKind, ParseError};
 
 /// What is wrong with a line or datagram. Nothing that it said may be kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum WireError {
     /// It is not written as the grammar has it, or not in the one form that the grammar gives to its meaning.
     #[error("{0}")]

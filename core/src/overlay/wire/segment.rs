@@ -94,6 +94,7 @@ fn piece(message: u32, index: u16, count: u16, chunk: &[u8]) -> Bytes {
 /// What a peer did wrong with pieces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{}", self.what())]
+#[non_exhaustive]
 pub enum SegError {
     /// Two pieces of a packet say different counts.
     Count,

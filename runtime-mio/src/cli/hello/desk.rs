@@ -89,6 +89,7 @@ impl Protocol for Desk {
             Event::AddressLearned { addr, id: None } => format!("Address learned: {addr}"),
             Event::DialFailed { addr, why } => format!("No connection to {addr}: {why}"),
             Event::Misbehaved { remote, what, .. } => format!("A peer broke a rule: {remote} {what}"),
+            other => format!("{other:?}"),
         }
     }
 
@@ -111,6 +112,7 @@ fn log(event: &Event) {
         Event::AddressLearned { addr, .. } => tracing::debug!(%addr, "address learned"),
         Event::DialFailed { addr, why } => tracing::debug!(%addr, %why, "dial failed"),
         Event::Misbehaved { remote, what, .. } => tracing::warn!(%remote, what, "a peer broke a rule"),
+        _ => {}
     }
 }
 

@@ -265,6 +265,7 @@ fn refused(refusal: &overlay::Refusal) -> Refusal {
         Watching => codes::WATCHING,
         Nowhere | Undialable(_) | TooMany => codes::BAD_REQUEST,
         NotRunning => codes::NOT_RUNNING,
+        _ => codes::INTERNAL,
     };
     Refusal::new(code, refusal.to_string())
 }

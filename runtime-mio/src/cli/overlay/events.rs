@@ -27,14 +27,7 @@ pub(crate) fn log(event: &Event) {
         Event::Refused { address, word, reason } => {
             tracing::debug!(%address, %word, %reason, "a peer refuses");
         }
-        Event::Fatal { .. }
-        | Event::Delivered { .. }
-        | Event::Echoed { .. }
-        | Event::Undelivered { .. }
-        | Event::Room { .. }
-        | Event::Impostor { .. }
-        | Event::Seeking
-        | Event::Left => {}
+        _ => {}
     }
 }
 
@@ -69,6 +62,7 @@ pub(crate) fn line(event: &Event) -> String {
         Event::Impostor { address } => format!("another node lives under this node's id at {address}"),
         Event::Seeking => "looking for others".to_owned(),
         Event::Left => "left".to_owned(),
+        other => format!("{other:?}"),
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::*;
 
 fn golden() -> Value {
-    serde_json::from_str(include_str!("../golden.json")).unwrap()
+    serde_json::from_str(include_str!("../../golden.json")).unwrap()
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
