@@ -207,7 +207,6 @@ fn settle(log: &mut Appended, whole: u64, path: &Path) -> io::Result<()> {
     if len > whole {
         let (file, octets) = (path.display(), len - whole);
         tracing::warn!(%file, octets, "the log ends in what was not written to its end, and never synced: it is cut off");
-        log.file().set_len(whole)?;
     }
     log.cut(whole);
     log.file().sync_all()?;

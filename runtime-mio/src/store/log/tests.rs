@@ -214,7 +214,7 @@ proptest! {
 #[test]
 fn every_octet_of_a_log_counts() {
     let zeros: Batch = vec![(b"zeros".to_vec(), Some(vec![0; 700]))];
-    let (whole, len, _) = a_log(&[zeros.clone()], &[]);
+    let (whole, len, _) = a_log(std::slice::from_ref(&zeros), &[]);
     let (ends_in_zeros, ..) = a_log(&[], &[zeros]);
     for octets in [&whole[..len], &ends_in_zeros] {
         for at in 0..octets.len() {

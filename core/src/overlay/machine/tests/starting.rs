@@ -198,7 +198,7 @@ fn stores_of_peers(bench: &mut Bench) -> Vec<(Ticket, Option<Bytes>)> {
         bench.node.handle(bench.now, Input::Tick);
         while let Some(output) = bench.node.poll() {
             if let Output::Store { ticket, ops, .. } = output {
-                let peers = ops.into_iter().filter(|op| op.key == &b"peers"[..]);
+                let peers = ops.into_iter().filter(|op| op.key == b"peers"[..]);
                 stores.extend(peers.map(|op| (ticket, op.value)));
             }
         }
