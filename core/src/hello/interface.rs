@@ -17,7 +17,7 @@ pub enum Command {
         #[serde(with = "address::one")]
         addr: SocketAddr,
     },
-    /// Close every connection and open no other.
+    /// Close every connection and open no other; [`Event::Left`] follows.
     Leave,
 }
 
@@ -113,6 +113,8 @@ pub enum Event {
         /// What it did.
         what: &'static str,
     },
+    /// This node has left; nothing follows.
+    Left,
 }
 
 /// What is known of a peer that has said hello.
