@@ -228,6 +228,7 @@ impl Hello {
         }
         self.book.clear();
         self.left = true;
+        self.out.event(Event::Left);
         self.out.done();
         Reply::Left { peers }
     }

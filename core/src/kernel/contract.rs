@@ -353,13 +353,16 @@ impl fmt::Display for Why {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct StoreOp {
-    /// The name: at most 1,024 octets, of any kind.
+    /// The name: at most [`KEY`](StoreOp::KEY) octets, of any kind.
     pub key: Bytes,
     /// The octets to keep, or `None` to forget them.
     pub value: Option<Bytes>,
 }
 
 impl StoreOp {
+    /// The longest key in octets.
+    pub const KEY: usize = 1_024;
+
     /// How many octets of keys and values may wait in stores that are not answered.
     pub const UNANSWERED: usize = 4 << 20;
 

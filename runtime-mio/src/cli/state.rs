@@ -241,7 +241,7 @@ pub(crate) fn running_at(listen: SocketAddr) -> Option<Failure> {
 
 fn runs_already(pid: Option<u32>) -> Failure {
     let holder = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
-    Failure::new(format!("this node runs already, as {holder}"))
+    Failure::taken(format!("this node runs already, as {holder}"))
         .try_this("stop it with 'egoist leave', or give another --listen or --state")
 }
 

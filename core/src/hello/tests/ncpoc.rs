@@ -87,11 +87,11 @@ fn the_dialler_says_hello_and_answers() {
     assert_eq!(b.messages(conn), [Message::Hello { id }]);
     b.tell(conn, &write_ping(&named("b28b3a6ae2"), NONCE));
     b.tell(conn, b"{\"msgtype\": \"getaddr\"}\n");
-    assert_eq!((b.messages(conn), b.node.counters().out_of_place), ([].into(), 1), "nothing before hello");
+    assert_eq!((b.messages(conn), b.node.counters().out_of_place), ([].into(), 2), "nothing before hello");
     b.hello_from(conn, "b28b3a6ae2");
     b.hello_from(conn, "cccccccccc");
     b.tell(conn, b"{\"msgtype\": \"ackhello\"}\n");
-    assert_eq!((b.messages(conn), b.node.counters().out_of_place), ([].into(), 2), "it introduces nobody");
+    assert_eq!((b.messages(conn), b.node.counters().out_of_place), ([].into(), 3), "it introduces nobody");
     b.tell(conn, &write_ping(&named("b28b3a6ae2"), NONCE));
     assert_eq!(b.messages(conn), [Message::Pong]);
     assert_eq!(b.node.peers().map(|peer| peer.id.as_str()).collect::<Vec<_>>(), ["b28b3a6ae2"]);
@@ -215,6 +215,22 @@ fn what_does_not_fit_its_checksum_ends_the_connection() {
     b.say(conn, "\n");
     let why = ["sent a checksum that does not fit", "sent a line that is no message"];
     assert_eq!(b.closed, [(other, why[0], Fault::Peer), (conn, why[1], Fault::Peer)]);
+}
+
+#[test]
+fn a_checksum_is_looked_at_where_a_line_is_in_place() {
+    let mut b = Bench::new(config(1, &[]));
+    let conn = b.accept();
+    let unsigned =
+        |msgtype: &str| format!("{{\"msgtype\": \"{msgtype}\", \"data\": {{}}, \"sign\": \"\"}}\n");
+    for msgtype in ["ping", "pong", "addr"] {
+        b.say(conn, &unsigned(msgtype));
+    }
+    b.hello_from(conn, "b28b3a6ae2");
+    b.say(conn, &unsigned("hello"));
+    assert_eq!((b.node.counters().out_of_place, b.closed.len(), b.node.peers().count()), (4, 0, 1));
+    b.say(conn, &unsigned("ping"));
+    assert_eq!(b.closed, [(conn, "sent a message without a usable nodeid", Fault::Peer)]);
 }
 
 #[test]
