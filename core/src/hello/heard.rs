@@ -37,9 +37,9 @@ impl Hello {
         }
         let old = self.peers().find(|peer| peer.id == id);
         match old.map(|old| (old.conn, self.talk.again(old, dialed.is_some()))) {
-            Some((_, Again::KeepOld)) => return self.met_again(conn, dialed, &id),
-            Some((old, Again::KeepNew)) => self.close(old, CloseHow::Flush, TWICE),
-            Some((_, Again::KeepBoth)) | None => {}
+            Some((_, Again::Old)) => return self.met_again(conn, dialed, &id),
+            Some((old, Again::New)) => self.close(old, CloseHow::Flush, TWICE),
+            Some((_, Again::Both)) | None => {}
         }
         if self.peers().count() >= self.config.max_peers {
             return self.close(conn, CloseHow::Flush, NO_ROOM);
@@ -91,13 +91,25 @@ impl Hello {
         match self.talk.pings(dialed) {
             Pings::AtOnce => self.ping(conn),
             Pings::Later => self.deadlines.after(Due::Ping(conn), self.config.ping_period),
-            Pings::Never => {}
+            Pings::Never => self.expect_ping(conn),
         }
     }
 
     fn heard_ping(&mut self, conn: ConnId) {
         let pong = self.talk.pong();
         self.send(conn, Class::Urgent, pong);
+        let Some(open) = self.conns.get(conn) else { return };
+        if let Some(addr) = open.origin().dialed() {
+            self.book.proved(*addr);
+        }
+        if self.talk.pings(open.origin().dialed().is_some()) == Pings::Never {
+            self.expect_ping(conn);
+        }
+    }
+
+    fn expect_ping(&mut self, conn: ConnId) {
+        let periods = self.config.missed_pongs.saturating_add(1);
+        self.deadlines.after(Due::Silence(conn), self.config.their_ping_period.saturating_mul(periods));
     }
 
     fn heard_pong(&mut self, conn: ConnId) {

@@ -14,7 +14,7 @@
 //! | state | hello | any other message | deadline |
 //! |---|---|---|---|
 //! | greeting | own id: closed; known id: the dialect decides; else up | ignored | [`Config::hello_timeout`] |
-//! | up | ignored | done | [`Config::missed_pongs`] ping periods without a pong |
+//! | up | ignored | done | [`Config::missed_pongs`] ping periods without a pong, or who alone pings does not |
 //!
 //! A line that is no JSON object with a `msgtype`, or whose fields are wrong, closes the connection and nothing it said is
 //! kept; an unknown `msgtype` is counted and ignored; a row whose address is no `ip:port` is skipped.

@@ -450,6 +450,8 @@ pub enum Output<E> {
         /// The key.
         key: Bytes,
     },
+    /// Tell the user.
+    Event(E),
     /// Read back the keys that begin with `prefix`, in order, as what was asked for before leaves them. Who wants all asks
     /// again behind the last key of each page.
     Scan {
@@ -460,8 +462,6 @@ pub enum Output<E> {
         /// Only greater keys.
         after: Option<Bytes>,
     },
-    /// Tell the user.
-    Event(E),
     /// The machine has ended. What it has closed is still written; it wants no input any more.
     Done,
 }

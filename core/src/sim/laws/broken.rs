@@ -352,26 +352,3 @@ caught! {
     a_dial_before_the_state_was_scanned_is_caught: 110 "law 10 (",
     more_stores_than_may_wait_are_caught: 27 "law 27 (",
 }
-
-#[test]
-fn debug_649() {
-    let case = Case::<Small<0>>::compose(649);
-    for (n, step) in case.script.steps.iter().enumerate().take(10) {
-        let what = match &step.act {
-            script::Act::Bytes { conn, bytes } => format!("{conn:?} {:?}", String::from_utf8_lossy(bytes)),
-            script::Act::Opened { conn, how, .. } => format!("{conn:?} {how:?}"),
-            script::Act::Stored { ticket, result } => format!("{ticket:?} {result:?}"),
-            script::Act::Flushed { conn, n } => format!("{conn:?} {n}"),
-            _ => String::new(),
-        };
-        println!("{n} {:?} {} {what} drain {}", step.at, step.act.name(), step.drain);
-    }
-    println!("{:#?}", &case.script.outputs[..12]);
-    let mut bench = case.bench();
-    let mut split = case.rng("law 2");
-    for step in case.script.steps.iter().take(10) {
-        bench.apply(step, Some(&mut split));
-        if step.drain { bench.drain(); }
-    }
-    println!("{:#?}", bench.outputs);
-}

@@ -43,7 +43,7 @@ impl Raw {
             match output {
                 Output::Load { ticket, key } => self.loads.push((ticket, key)),
                 Output::Store { ticket, ops, .. } => {
-                    self.stores.extend(ops.into_iter().map(|op| (ticket, op)))
+                    self.stores.extend(ops.into_iter().map(|op| (ticket, op)));
                 }
                 Output::Event(Event::Started { incarnation, .. }) => self.started = Some(incarnation),
                 Output::Event(Event::Fatal { error }) => self.fatal = Some(error),
