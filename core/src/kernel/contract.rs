@@ -221,7 +221,7 @@ pub enum StoreError {
     /// The disk is full: it may be tried again, and what was kept can be read.
     #[error("the disk is full")]
     Full,
-    /// It cannot be written.
+    /// It cannot be written, or is more than is ever stored at once.
     #[error("the state cannot be written")]
     Broken,
 }
@@ -436,7 +436,8 @@ pub enum Output<E> {
         /// little is kept waiting: it must not fill what others need.
         class: Class,
     },
-    /// Make changes, all or none, behind those asked for before.
+    /// Make changes, all or none, behind those asked for before: at most [`StoreOp::UNANSWERED`] octets at once. What is
+    /// longer a store may refuse for good, as [`Broken`](StoreError::Broken).
     Store {
         /// Its name in the answer.
         ticket: Ticket,

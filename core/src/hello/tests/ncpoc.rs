@@ -143,6 +143,13 @@ fn rows_tell_when_a_peer_was_heard_on_the_wall_clock() {
         said.contains(&format!("\"b28b3a6ae2\", \"127.0.0.1:40000\", \"LISTENER\", {}.25]", UNIX + 1_200)),
         "{said}"
     );
+    b.now = Time::from_millis(1_201_250);
+    b.give(Input::WallTime { unix: Duration::from_secs(UNIX + 5_000) });
+    let third = b.accept();
+    b.hello_from(third, "cccccccccc");
+    let said = b.heard(third);
+    assert!(said.contains(&format!("\"LISTENER\", {}.0]", UNIX + 5_000)), "it hears now, {said}");
+    assert!(said.contains(&format!("\"LISTENER\", {}.0]", UNIX + 4_999)), "a second before, {said}");
 }
 
 #[test]
