@@ -268,7 +268,7 @@ mod tests {
             key: Bytes::from_static(key),
             value: Some(Bytes::from(vec![0; octets])),
         };
-        let longest = LONGEST as usize;
+        let longest = usize::try_from(LONGEST).unwrap();
         let never = store.write(&[vec![long(b"a", longest)]]).unwrap_err();
         assert!(!never.is_full() && never.to_string().contains("16777216"), "{never}");
         store.write(&[vec![long(b"a", longest / 2)]]).unwrap();
