@@ -104,8 +104,11 @@ mod tests {
     use crate::store::{StateError, Store};
     use bytes::Bytes;
     use egoist_core::kernel::{Page, StoreOp, Ticket, Until};
-    use std::sync::mpsc::SyncSender;
-    use std::sync::mpsc::sync_channel;
+    use std::sync::mpsc::{SyncSender, sync_channel};
+    use std::time::Duration;
+
+    /// Until a disk that is never synced is noticed.
+    const STUCK: Duration = Duration::from_secs(20);
 
     /// A disk that syncs when somebody hears that it begins to.
     struct Slow {
@@ -157,7 +160,7 @@ mod tests {
         (1..9).for_each(|ticket| worker.hand_over(put(ticket)).unwrap());
         let mut told = Vec::new();
         while told.iter().sum::<usize>() < 9 {
-            syncs.recv().unwrap();
+            syncs.recv_timeout(STUCK).expect("it is synced before it is answered");
             told.push(answers.recv().unwrap());
         }
         assert!(told.len() <= 2, "{told:?}");
@@ -170,7 +173,7 @@ mod tests {
         slow.wait(Instant::now());
         assert!(slow.hand_over(put(2)).is_err());
         assert!(answers.try_recv().is_err(), "it is not done");
-        syncs.recv().unwrap();
+        syncs.recv_timeout(STUCK).expect("it goes on");
         assert_eq!(answers.recv(), Ok(1), "it is done all the same");
         let (fine, syncs, answers) = worker();
         fine.hand_over(put(1)).unwrap();
