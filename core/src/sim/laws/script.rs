@@ -125,6 +125,17 @@ impl<M: Lawful> Script<M> {
         }
         bench
     }
+
+    /// What each peer says next after so many steps.
+    pub(super) fn said_next(&self, cut: usize) -> BTreeMap<ConnId, &[u8]> {
+        let mut next = BTreeMap::new();
+        for step in &self.steps[cut..] {
+            if let Act::Bytes { conn, bytes } = &step.act {
+                next.entry(*conn).or_insert(&bytes[..]);
+            }
+        }
+        next
+    }
 }
 
 /// The script of a number.
