@@ -250,9 +250,22 @@ impl<T, D, S: Seal + Default> Conns<T, D, S> {
         self.open_line(conn).map_or(0, |line| line.shed)
     }
 
-    /// What the frames of an open connection go through.
-    pub fn seal_mut(&mut self, conn: ConnId) -> Option<&mut S> {
-        self.open_line_mut(conn).map(|line| &mut line.seal)
+    /// What the frames of an open connection go through as they leave.
+    pub fn seal(&self, conn: ConnId) -> Option<&S> {
+        self.open_line(conn).map(|line| &line.seal)
+    }
+
+    /// Puts what frames go through from now on in place of what they went through.
+    ///
+    /// # Errors
+    /// The seal comes back: the connection is not open, or frames wait on it that were queued for the one before. Once
+    /// they have left, which [`News::Flushed`] tells, it can be tried again.
+    pub fn set_seal(&mut self, conn: ConnId, seal: S) -> Result<(), S> {
+        match self.open_line_mut(conn).filter(|line| line.outbox.is_empty()) {
+            Some(line) => line.seal = seal,
+            None => return Err(seal),
+        }
+        Ok(())
     }
 
     /// Sends a frame on an open connection, behind those of its class.
