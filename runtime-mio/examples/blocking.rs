@@ -39,6 +39,8 @@ fn drive<M: Machine>(
                 }
                 Output::Close { .. } => closed = Some(Closed::ByUs),
                 Output::Event(event) => tell(event),
+                // It has ended, and is told nothing more.
+                Output::Done => return Ok(()),
                 _ => {}
             }
         }

@@ -72,7 +72,8 @@ fn run(driver: &mut Driver) -> Result<(), Box<dyn Error>> {
 fn beats(folder: &Path) -> Result<(), Box<dyn Error>> {
     let mut driver = Driver::new()?;
     let bound = driver.bind(&Setup::default())?;
-    let beats = driver.add(bound, Beats::default(), |_, _| ());
+    let beats = Beats { due: driver.now() + BEAT, late: Vec::new() };
+    let beats = driver.add(bound, beats, |_, _| ());
     let putter = add_putter(&mut driver, State::Log(folder.to_owned()))?;
     let loads = [("none", Until::Written, 0), ("written", Until::Written, 16), ("synced", Until::Synced, 16)];
     let mut late = loads.map(|_| Vec::new());
@@ -163,7 +164,6 @@ impl Machine for Putter {
 }
 
 /// Wants to be woken at each beat, and notes how late it is.
-#[derive(Default)]
 struct Beats {
     due: Time,
     late: Vec<Duration>,
@@ -175,10 +175,10 @@ impl Machine for Beats {
     type Refusal = Infallible;
     type Event = Infallible;
 
-    fn handle(&mut self, now: Time, input: Input<'_>) {
-        if matches!(input, Input::Tick) {
+    fn handle(&mut self, now: Time, _: Input<'_>) {
+        if now >= self.due {
             self.late.push(now.since(self.due));
-            self.due = now.max(self.due) + BEAT;
+            self.due = now + BEAT;
         }
     }
 

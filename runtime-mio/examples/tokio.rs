@@ -115,6 +115,8 @@ impl<M: Machine> Loop<M> {
             while let Some(output) = self.machine.poll() {
                 match output {
                     Output::Event(event) => tell(&self.machine, &event),
+                    // It has ended, and is told nothing more.
+                    Output::Done => return Ok(()),
                     output => self.perform(output),
                 }
             }

@@ -149,6 +149,11 @@ impl<N: Net> Connection<N> {
         self.machine == machine && !self.closing()
     }
 
+    /// Whether what the peer said before its end waits for the machine to read on.
+    fn has_more_to_say(&self, how: Closed) -> bool {
+        how == Closed::ByPeer && !self.reading && !self.buffer.is_empty()
+    }
+
     const fn closing(&self) -> bool {
         matches!(self.phase, Phase::Flushing | Phase::Draining)
     }
@@ -291,6 +296,7 @@ impl<N: Net> Host<N> {
         for token in std::mem::take(&mut self.ended) {
             if let Some(Socket::Connection(conn)) = self.sockets.get(token)
                 && let Phase::Over(how) = conn.phase
+                && !conn.has_more_to_say(how)
             {
                 self.finish(token, how);
             }
@@ -387,8 +393,12 @@ impl<N: Net> Host<N> {
             return;
         }
         conn.reading = on;
+        let is_over = matches!(conn.phase, Phase::Over(_));
         if on && !conn.buffer.is_empty() {
             self.present(token);
+        }
+        if is_over {
+            self.ended.push(token);
         }
         self.list(token);
     }

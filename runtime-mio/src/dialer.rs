@@ -74,7 +74,7 @@ impl<N: Net> Host<N> {
     /// Begins to dial; with a shim, after the round trip that a dial takes.
     pub(crate) fn dial(&mut self, machine: MachineId, ticket: Ticket, to: SocketAddr, deadline: Time) {
         if self.sockets.len() >= self.limits.sockets {
-            return self.tell(machine, Input::DialFailed { ticket, why: DialError::Exhausted });
+            return self.refused.push((machine, ticket, DialError::Exhausted));
         }
         let dial = Dial { stream: None, machine, ticket, to, local: None };
         let token = self.sockets.insert(Socket::Dial(dial));
@@ -105,7 +105,11 @@ impl<N: Net> Host<N> {
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => self.connect(token),
-            Err(error) => self.dial_failed(token, dial_error(&error)),
+            Err(error) => {
+                let (machine, ticket) = (dial.machine, dial.ticket);
+                self.take_dial(token);
+                self.refused.push((machine, ticket, dial_error(&error)));
+            }
         }
     }
 

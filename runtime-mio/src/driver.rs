@@ -114,7 +114,7 @@ impl<N: Net> Host<N> {
     fn settle(&mut self) {
         for _ in 0..ROUNDS {
             self.drain_machines();
-            if self.unflushed.is_empty() {
+            if self.unflushed.is_empty() && self.undrained.is_empty() {
                 return;
             }
             for token in std::mem::take(&mut self.unflushed) {
@@ -134,6 +134,7 @@ impl<N: Net> Host<N> {
             && self.undrained.is_empty()
             && self.unflushed.is_empty()
             && self.ended.is_empty()
+            && self.refused.is_empty()
             && self.woken.is_empty());
         if busy || self.stopping {
             return Some(Duration::ZERO);
@@ -158,6 +159,9 @@ impl<N: Net> Host<N> {
 
     /// Hands over what has arrived: dials decided, bytes and datagrams within their budgets, connections accepted.
     fn receive(&mut self) {
+        for (machine, ticket, why) in std::mem::take(&mut self.refused) {
+            self.tell(machine, Input::DialFailed { ticket, why });
+        }
         for token in std::mem::take(&mut self.decided) {
             self.decide(token);
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use egoist_core::kernel::{Input, Machine, Output, Ticket, Time, Timers};
+use egoist_core::kernel::{DialError, Input, Machine, Output, Ticket, Time, Timers};
 
 use crate::connection::Connection;
 use crate::datagram::{DatagramSocket, Outgoing};
@@ -40,6 +40,9 @@ pub struct Host<N: Net = MioNet> {
     pub(crate) spent: Vec<Token>,
     pub(crate) unflushed: Vec<Token>,
     pub(crate) decided: Vec<Token>,
+    /// Dials that came to nothing at once: their machines are told in the next turn, so that one which dials again at once
+    /// does not keep the loop for itself.
+    pub(crate) refused: Vec<(MachineId, Ticket, DialError)>,
     pub(crate) ended: Vec<Token>,
     pub(crate) woken: Vec<Ready>,
     pub(crate) timers: Timers<Alarm>,
@@ -142,6 +145,7 @@ impl<N: Net> Host<N> {
             spent: Vec::new(),
             unflushed: Vec::new(),
             decided: Vec::new(),
+            refused: Vec::new(),
             ended: Vec::new(),
             woken: Vec::new(),
             timers: Timers::new(),
@@ -326,22 +330,31 @@ impl<N: Net> Host<N> {
         }
     }
 
-    /// Takes what the machines have to say until none has more.
+    /// Takes what each machine has to say. Who has more to say to what that brings waits for the next round.
     pub(crate) fn drain_machines(&mut self) {
-        while let Some(id) = self.undrained.pop_front() {
+        for id in std::mem::take(&mut self.undrained) {
             self.stations[id.0].undrained = false;
-            while let Some(output) = self.stations[id.0].machine.poll() {
-                self.perform(id, output);
+            self.drain(id);
+            if !self.stations[id.0].undrained {
+                self.set_wake(id);
             }
-            self.ask_store(id);
-            let wake = self.stations[id.0].machine.poll_timeout();
-            if self.stations[id.0].undrained {
-                continue;
-            }
-            match wake {
-                Some(wake) => self.set_alarm(Alarm::Tick(id), wake.at),
-                None => _ = self.timers.cancel(Alarm::Tick(id)),
-            }
+        }
+    }
+
+    /// Takes what a machine has to say.
+    pub(crate) fn drain(&mut self, id: MachineId) {
+        while let Some(output) = self.stations[id.0].machine.poll() {
+            self.perform(id, output);
+        }
+        self.ask_store(id);
+    }
+
+    fn set_wake(&mut self, id: MachineId) {
+        let station = &self.stations[id.0];
+        let wake = if station.done { None } else { station.machine.poll_timeout() };
+        match wake {
+            Some(wake) => self.set_alarm(Alarm::Tick(id), wake.at),
+            None => _ = self.timers.cancel(Alarm::Tick(id)),
         }
     }
 

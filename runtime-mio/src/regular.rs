@@ -1,15 +1,17 @@
 //! Regular files, and nothing else: a link is not followed, and nobody waits for the other end of a FIFO or writes to a
 //! device. What is made is private.
 
-use std::fs::{self, File, FileType, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, File, FileType, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::OFlags;
 
 /// Only their owner can read files.
 const PRIVATE: u32 = 0o600;
+/// ... and enter folders.
+const PRIVATE_FOLDER: u32 = 0o700;
 
 /// Opens a file as `options` say; one that is made is private.
 ///
@@ -49,8 +51,41 @@ pub fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path)
 }
 
+/// Makes a folder, and those above it, unless they are there. What is made outlives a power cut.
+///
+/// # Errors
+/// The operating system says so; [`AlreadyExists`](ErrorKind::AlreadyExists), [`NotADirectory`](ErrorKind::NotADirectory):
+/// there is something else.
+pub fn create_folder(folder: &Path) -> io::Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    let create = || DirBuilder::new().mode(PRIVATE_FOLDER).create(folder);
+    let created = match (create(), folder.parent()) {
+        (Err(error), Some(above)) if error.kind() == ErrorKind::NotFound => {
+            create_folder(above)?;
+            create()
+        }
+        (created, _) => created,
+    };
+    match created {
+        // Unless somebody else has just made it.
+        Err(error) if !folder.is_dir() => Err(error),
+        _ => sync_name(folder),
+    }
+}
+
+/// Makes what the folder of `path` says about it outlive a power cut: that it was made, or moved there.
+///
+/// # Errors
+/// The operating system says so.
+pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
 /// Puts a new file in the place of what is there, so that a crash leaves the one or the other: `write` writes it beside,
-/// with the ending `new`, and it is moved once it is durable.
+/// with the ending `new`, and it is moved once it is durable. Its [name](sync_name) is not durable yet.
 ///
 /// # Errors
 /// The operating system says so. The old file is there then.
@@ -123,6 +158,22 @@ mod tests {
         assert_eq!(read(folder.path(), 9).unwrap_err().kind(), ErrorKind::IsADirectory);
         assert_eq!((read(&at("file"), 4).unwrap(), at("nowhere").exists()), (b"kept".to_vec(), false));
         assert_eq!(read(&at("file"), 3).unwrap_err().kind(), ErrorKind::FileTooLarge);
+    }
+
+    #[test]
+    fn folders_are_made_and_private_and_what_is_there_stays() {
+        let base = tempfile::tempdir().unwrap();
+        let deep = base.path().join("deep/er/still");
+        (0..2).for_each(|_| create_folder(&deep).unwrap());
+        for folder in deep.ancestors().take(3) {
+            assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
+        }
+        create_folder(Path::new("")).unwrap();
+        let file = base.path().join("file");
+        fs::write(&file, "kept").unwrap();
+        assert_eq!(create_folder(&file).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(create_folder(&file.join("below")).unwrap_err().kind(), ErrorKind::NotADirectory);
+        assert_eq!(fs::read(&file).unwrap(), b"kept");
     }
 
     #[test]

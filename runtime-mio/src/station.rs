@@ -51,8 +51,8 @@ impl<N: Net> Host<N> {
     /// If the key is another driver's, or that of a machine that was removed before.
     pub fn remove<M: Machine + 'static>(&mut self, key: Key<M>) -> M {
         let id = key.at(self.id());
+        self.drain(id);
         self.retire(id);
-        self.ask_store(id);
         let station = &mut self.stations[id.0];
         station.sink = None;
         let machine = std::mem::replace(&mut station.machine, Box::new(Slot::new(Removed)));
@@ -60,7 +60,8 @@ impl<N: Net> Host<N> {
         slot.expect("a key is that of a machine that was not removed before").machine
     }
 
-    /// Tells a machine nothing more and gives up its sockets, but for what it has closed and is still written.
+    /// Tells a machine nothing more and gives up its sockets, but for what it has closed and is still written. Datagrams that
+    /// wait leave as far as the system takes them.
     pub(crate) fn retire(&mut self, id: MachineId) {
         self.stations[id.0].done = true;
         self.timers.cancel(Alarm::Tick(id));
@@ -69,7 +70,10 @@ impl<N: Net> Host<N> {
         for token in tokens {
             match self.sockets.get(token) {
                 Some(Socket::Listener(socket)) if socket.machine() == id => _ = self.sockets.remove(token),
-                Some(Socket::Datagrams(socket)) if socket.machine() == id => _ = self.sockets.remove(token),
+                Some(Socket::Datagrams(socket)) if socket.machine() == id => {
+                    self.flush_datagrams(token);
+                    self.sockets.remove(token);
+                }
                 Some(Socket::Dial(dial)) if dial.machine() == id => _ = self.take_dial(token),
                 Some(Socket::Connection(conn)) if conn.is_left_open_by(id) => {
                     self.close(token, CloseHow::Abort, REMOVED);

@@ -2,10 +2,14 @@
 
 mod machines;
 
-use std::net::{SocketAddr, TcpStream};
+use std::collections::VecDeque;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use egoist_core::kernel::{Checked, CloseHow, Output, Time};
+use egoist_core::kernel::{
+    Checked, Class, CloseHow, ConnId, Input, Machine, Output, Port, Ticket, Time, Wake,
+};
 use egoist_mio::{Driver, Key, Setup};
 use machines::{Puppet, Seen, close, dial, send};
 
@@ -105,4 +109,171 @@ fn the_clock_on_the_wall_is_told_to_who_has_a_use_for_it() {
     };
     assert!(now.abs_diff(unix) < Duration::from_secs(30), "{unix:?}");
     assert!(driver.machine(untold).machine().seen.is_empty());
+}
+
+/// Somebody outside of the driver who has connected to a puppet: its connection, and the puppet's end of it.
+fn caller(driver: &mut Driver, puppet: Key<Checked<Puppet>>) -> (TcpStream, ConnId) {
+    let stream = TcpStream::connect(driver.local_addr(puppet).unwrap()).unwrap();
+    let opened = |d: &mut Driver| {
+        d.machine(puppet).machine().seen.iter().find_map(|seen| match seen {
+            Seen::Opened(conn, ..) => Some(*conn),
+            _ => None,
+        })
+    };
+    until(driver, |d| opened(d).is_some());
+    (stream, opened(driver).unwrap())
+}
+
+#[test]
+fn the_last_datagrams_of_a_machine_that_ends_leave() {
+    let mut driver = Driver::new().unwrap();
+    let a = add(&mut driver, &local());
+    let ear = UdpSocket::bind(LOCAL).unwrap();
+    ear.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let (to, payload) = (ear.local_addr().unwrap(), "bye".into());
+    tell(&mut driver, a, Output::Datagram { port: Port(0), to, payload, class: Class::Urgent });
+    tell(&mut driver, a, Output::Done);
+    driver.run().unwrap();
+    let mut heard = [0; 9];
+    let n = ear.recv(&mut heard).expect("it was sent");
+    assert_eq!(&heard[..n], b"bye");
+}
+
+#[test]
+fn what_was_asked_of_a_machine_that_is_then_removed_is_done() {
+    let mut driver = Driver::new().unwrap();
+    let a = add(&mut driver, &local());
+    let (mut stream, conn) = caller(&mut driver, a);
+    driver.turn(Some(Duration::ZERO)).unwrap();
+    tell(&mut driver, a, send(conn, "bye"));
+    tell(&mut driver, a, close(conn, CloseHow::Flush));
+    driver.remove(a);
+    driver.run().unwrap();
+    let mut heard = String::new();
+    stream.read_to_string(&mut heard).unwrap();
+    assert_eq!(heard, "bye");
+}
+
+#[test]
+fn an_end_waits_for_what_was_said_before_it_while_reading_is_off() {
+    let mut driver = Driver::new().unwrap();
+    let bound = driver.bind(&local()).unwrap();
+    let key = driver.add(bound, Checked::new(Chooser::default()), |_, _| ());
+    let mut stream = TcpStream::connect(driver.local_addr(key).unwrap()).unwrap();
+    stream.write_all(b"one\ntwo\n").unwrap();
+    drop(stream);
+    until(&mut driver, |d| d.machine(key).machine().said == ["one"]);
+    for _ in 0..20 {
+        driver.turn(Some(Duration::from_millis(1))).unwrap();
+    }
+    assert!(!driver.machine(key).machine().ended, "something is left to read");
+    driver.command(key, ()).unwrap();
+    until(&mut driver, |d| d.machine(key).machine().ended);
+    assert_eq!(driver.machine(key).machine().said, ["one", "two"]);
+}
+
+/// Takes a line at a time: reading is off from one until it is told to go on.
+#[derive(Default)]
+struct Chooser {
+    conn: Option<ConnId>,
+    off: bool,
+    said: Vec<String>,
+    ended: bool,
+    out: VecDeque<Output<()>>,
+    now: Time,
+}
+
+impl Machine for Chooser {
+    type Command = ();
+    type Reply = ();
+    type Refusal = ();
+    type Event = ();
+
+    fn handle(&mut self, now: Time, input: Input<'_>) {
+        self.now = now;
+        match input {
+            Input::Opened { conn, .. } => self.conn = Some(conn),
+            Input::Received { conn, bytes } if !self.off => {
+                if let Some(end) = bytes.iter().position(|octet| *octet == b'\n') {
+                    let line = bytes.split_to(end + 1);
+                    self.said.push(String::from_utf8_lossy(&line[..end]).into_owned());
+                    self.off = true;
+                    self.out.push_back(Output::Reading { conn, on: false });
+                }
+            }
+            Input::Closed { .. } => self.ended = true,
+            _ => {}
+        }
+    }
+
+    fn command(&mut self, now: Time, (): ()) -> Result<(), ()> {
+        self.now = now;
+        self.off = false;
+        self.out.push_back(Output::Reading { conn: self.conn.ok_or(())?, on: true });
+        Ok(())
+    }
+
+    fn poll(&mut self) -> Option<Output<()>> {
+        self.out.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Wake> {
+        (!self.out.is_empty()).then_some(Wake { at: self.now, why: "output" })
+    }
+}
+
+/// Dials again as soon as a dial came to nothing.
+#[derive(Default)]
+struct Hasty {
+    dials: u64,
+    out: VecDeque<Output<()>>,
+    now: Time,
+}
+
+impl Hasty {
+    fn dial(&mut self) {
+        self.dials += 1;
+        let (ticket, to) = (Ticket(self.dials), "127.0.0.1:1".parse().unwrap());
+        self.out.push_back(Output::Dial { ticket, to, deadline: Time::MAX });
+    }
+}
+
+impl Machine for Hasty {
+    type Command = ();
+    type Reply = ();
+    type Refusal = ();
+    type Event = ();
+
+    fn handle(&mut self, now: Time, input: Input<'_>) {
+        self.now = now;
+        if let Input::DialFailed { .. } = input {
+            self.dial();
+        }
+    }
+
+    fn command(&mut self, _: Time, (): ()) -> Result<(), ()> {
+        self.dial();
+        Ok(())
+    }
+
+    fn poll(&mut self) -> Option<Output<()>> {
+        self.out.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Wake> {
+        (!self.out.is_empty()).then_some(Wake { at: self.now, why: "output" })
+    }
+}
+
+#[test]
+fn a_machine_that_asks_again_at_once_does_not_keep_the_loop_for_itself() {
+    let mut driver = Driver::new().unwrap();
+    driver.limits_mut().sockets = 0;
+    let bound = driver.bind(&Setup::default()).unwrap();
+    let key = driver.add(bound, Hasty::default(), |_, _| ());
+    driver.command(key, ()).unwrap();
+    for _ in 0..5 {
+        driver.turn(Some(Duration::ZERO)).unwrap();
+    }
+    assert!((3..9).contains(&driver.machine(key).dials), "{}", driver.machine(key).dials);
 }

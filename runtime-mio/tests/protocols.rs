@@ -131,6 +131,33 @@ fn what_no_node_does_has_a_code() {
     drop(starts);
 }
 
+/// A node whose neighbour is stopped has not left yet.
+#[test]
+fn who_is_ended_while_it_leaves_has_not_left() {
+    let base = tempfile::tempdir().unwrap();
+    let socket = base.path().join("c");
+    let mut first = overlay(base.path(), &socket);
+    let second =
+        Running::start(base.path(), &["node", "--listen", "127.0.0.1:0", "--bootstrap", &first.address]);
+    within(SOON, "they are linked", || {
+        let links = json(base.path(), &["neighbors", "--control", socket.to_str().unwrap()]);
+        links.as_array().is_some_and(|links| links.iter().any(|link| link["state"] == "up"))
+    });
+    second.signal("STOP");
+    let mut leaving = UnixStream::connect(&socket).unwrap();
+    let requests = "{\"id\": 1, \"do\": \"node.leave\"}\n{\"id\": 2, \"do\": \"node.status\"}\n";
+    leaving.write_all(requests.as_bytes()).unwrap();
+    let mut answers =
+        BufReader::new(leaving).lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap());
+    let status: Answer = answers.next().unwrap();
+    assert_eq!(status.id, 2, "it leaves, and has not left");
+    first.signal("TERM");
+    let left: Answer = answers.next().unwrap();
+    let Body::Error(refusal) = left.body else { panic!("it has not left: {left:?}") };
+    assert_eq!((left.id, refusal.code.as_ref()), (1.into(), codes::UNANSWERED));
+    assert!(first.end().success());
+}
+
 /// Asks a node something with nothing.
 fn ask(control: &Path, action: &str) -> Answer {
     let mut stream = UnixStream::connect(control).unwrap();
@@ -169,7 +196,13 @@ fn what_happens_at_a_hello_node_is_told() {
     assert_eq!(down["why"], why);
     assert!(down["text"].as_str().unwrap().ends_with("disconnected: closed by the peer"), "{down}");
 
+    let third = hello(base.path(), &["--peer", &first.address]);
+    let id = json(base.path(), &["status", "--node", &third.address])["id"].as_str().unwrap().to_owned();
+    people.until(&["Connection from 127.0.0.1:", &id]);
     answer(base.path(), &[&["leave"], &at[..]].concat());
+    people.until(&[&id, " disconnected: this node has left\n"]);
+    people.until(&[" s  left\n"]);
+    programs.until(&["\"left\""]);
     assert!(people.child.wait().unwrap().success() && programs.child.wait().unwrap().success());
 }
 

@@ -33,9 +33,9 @@ pub enum Phase {
     Dialing,
     /// Its connection is up.
     Up,
-    /// Failed, or was connected already; dialled again after a pause.
+    /// Failed, or answered as this node or one that is connected already; dialled again after a pause.
     Pausing,
-    /// Is this node.
+    /// Is this node, as the configuration says, or as was found where it says that another one listens.
     Own,
 }
 
@@ -48,7 +48,7 @@ pub struct Known {
     pub id: Option<NodeId>,
     /// Whether the configuration names it: it is never forgotten.
     pub bootstrap: bool,
-    /// Failures in a row.
+    /// Dials in a row that brought no peer.
     pub failures: u32,
     /// Where it stands.
     pub phase: Phase,
@@ -126,10 +126,13 @@ impl Book {
         dialable(addr) && !self.is_own(config, addr)
     }
 
-    /// Takes what a peer said; true if it is news. What is known already may gain an id, and never changes one.
+    /// Takes what a peer said; true if it is news. What is known already may gain an id, and never changes one; who
+    /// listens where the configuration says is not for a peer to say, which could keep this node from going there.
     pub(super) fn learn(&mut self, config: &Config, addr: SocketAddr, id: Option<NodeId>) -> bool {
         if let Some(known) = self.entries.get_mut(&addr) {
-            known.id = known.id.take().or(id);
+            if !known.bootstrap {
+                known.id = known.id.take().or(id);
+            }
             return false;
         }
         self.learned < config.max_known && self.add(addr, id, false)
@@ -154,7 +157,7 @@ impl Book {
                 self.set_phase(addr, Phase::Dialing);
                 return Some(addr);
             }
-            self.put_off(addr, config.retry_max);
+            self.put_aside(config, addr);
         }
         None
     }
@@ -192,40 +195,58 @@ impl Book {
         self.set_phase(addr, Phase::Up);
     }
 
-    /// Its peer has proved itself.
+    /// The peer that listens there has proved itself.
     pub(super) fn proved(&mut self, addr: SocketAddr) {
         if let Some(known) = self.entries.get_mut(&addr) {
             known.failures = 0;
         }
     }
 
-    /// This node answered there.
+    /// This node answered there, or somebody who says so: an address that was learned has failed once its connection ends.
     pub(super) fn met_itself(&mut self, addr: SocketAddr) {
-        self.set_phase(addr, Phase::Own);
+        if self.entries.get(&addr).is_some_and(|known| known.bootstrap) {
+            self.set_phase(addr, Phase::Own);
+        }
     }
 
-    /// The peer there is connected by other means; it is tried again much later.
+    /// The peer there is connected by other means.
     pub(super) fn is_connected(&mut self, config: &Config, addr: SocketAddr, id: &NodeId) {
         self.name(addr, id);
-        self.put_off(addr, config.retry_max);
+        self.put_aside(config, addr);
     }
 
-    /// A dial or its connection came to an end. It is tried again after a pause that doubles with each failure in a row;
-    /// one that was learned is forgotten after too many.
+    /// It is tried again much later. An id is as easily said as an address, so that this counts as a failure of one that
+    /// was learned; that which the peer says of itself is kept by its pongs.
+    fn put_aside(&mut self, config: &Config, addr: SocketAddr) {
+        if self.count_failure(config, addr).is_some() {
+            self.put_off(addr, config.retry_max);
+        }
+    }
+
+    /// A dial or its connection came to an end. It is tried again after a pause that doubles with each failure in a row.
     pub(super) fn failed(&mut self, config: &Config, addr: SocketAddr) {
-        let Some(known) = self.entries.get_mut(&addr) else { return };
-        if !matches!(known.phase, Phase::Dialing | Phase::Up) {
+        let phase = self.entries.get(&addr).map(|known| known.phase);
+        if !matches!(phase, Some(Phase::Dialing | Phase::Up)) {
             return;
         }
-        known.failures = known.failures.saturating_add(1);
-        let (failures, kept) = (known.failures, known.bootstrap);
-        let doubled = config.retry_min.saturating_mul(1 << (failures - 1).min(20));
-        self.put_off(addr, doubled.min(config.retry_max));
-        if failures >= config.give_up_after && !kept {
-            self.pauses.cancel(Redial(addr));
-            self.entries.remove(&addr);
-            self.learned -= 1;
+        if let Some(failures) = self.count_failure(config, addr) {
+            let doubled = config.retry_min.saturating_mul(1 << (failures - 1).min(20));
+            self.put_off(addr, doubled.min(config.retry_max));
         }
+    }
+
+    /// How many failures there are now. An address that was learned is forgotten with too many.
+    fn count_failure(&mut self, config: &Config, addr: SocketAddr) -> Option<u32> {
+        let known = self.entries.get_mut(&addr)?;
+        known.failures = known.failures.saturating_add(1);
+        let failures = known.failures;
+        if known.bootstrap || failures < config.give_up_after {
+            return Some(failures);
+        }
+        self.set_phase(addr, Phase::Pausing);
+        self.entries.remove(&addr);
+        self.learned -= 1;
+        None
     }
 
     /// Pauses for about so long, give or take a fifth.
@@ -327,11 +348,21 @@ mod tests {
         let config = Config { bootstrap, want_peers: 2, ..Config::article(Seed::from_u64(1)) };
         let mut book = Book::new(&config);
         let id = NodeId::new("a").unwrap();
-        assert!(!book.learn(&config, addr("1.1.1.1:1"), Some(id.clone())), "it is known already");
+        book.is_connected(&config, addr("1.1.1.1:1"), &id);
         assert_eq!(book.next(&config, &[&id]), Some(addr("1.1.1.1:2")));
         assert_eq!(book.next(&config, &[&id]), None, "as many as are wanted");
         assert_eq!(book.claim(&config, addr("1.1.1.1:1"), &[&id]), Err(Refusal::Already));
         assert_eq!(book.claim(&config, addr("1.1.1.1:1"), &[]), Ok(()));
         assert_eq!(book.wake(), None);
+    }
+
+    #[test]
+    fn nobody_says_who_listens_at_a_bootstrap_but_who_answers_there() {
+        let bootstrap = alloc::vec![addr("1.1.1.1:1")];
+        let config = Config { bootstrap, ..Config::article(Seed::from_u64(1)) };
+        let mut book = Book::new(&config);
+        let id = NodeId::new("a").unwrap();
+        assert!(!book.learn(&config, addr("1.1.1.1:1"), Some(id.clone())), "it is known already");
+        assert_eq!(book.next(&config, &[&id]), Some(addr("1.1.1.1:1")), "whoever is connected");
     }
 }

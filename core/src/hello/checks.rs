@@ -28,7 +28,7 @@ const CONNECTIONS: usize = 8;
 /// One of that is not so.
 pub fn node(octets: &[u8]) {
     let (first, script) = octets.split_first().unwrap_or((&0, &[]));
-    let dialect = if first % 2 == 0 { Dialect::Article } else { Dialect::Ncpoc };
+    let dialect = if first.is_multiple_of(2) { Dialect::Article } else { Dialect::Ncpoc };
     let tape = Rc::new(RefCell::new(Vec::new()));
     let kept = Rc::clone(&tape);
     let sink = move |piece: Piece| piece.seal(&mut kept.borrow_mut());
@@ -141,7 +141,7 @@ impl<M: Machine<Command = Command, Event = Event>> Driver<M> {
 
     fn answer_dial(&mut self, with: u8) {
         let Some((ticket, to)) = (!self.dials.is_empty()).then(|| self.dials.remove(0)) else { return };
-        if with % 3 == 0 || self.open.len() >= CONNECTIONS {
+        if with.is_multiple_of(3) || self.open.len() >= CONNECTIONS {
             self.machine.handle(self.now, Input::DialFailed { ticket, why: DialError::Refused });
         } else {
             self.open(How::Dialed(ticket), to);

@@ -61,6 +61,9 @@ pub struct Config {
     pub bootstrap: Vec<SocketAddr>,
     /// From one ping to the next; the article's 60 s, ncpoc's 1,200 s.
     pub ping_period: Duration,
+    /// From one ping to the next of those that an ncpoc node has dialled, which alone ping; 1,200 s. One that has not pinged
+    /// for one more than [`missed_pongs`](Config::missed_pongs) of them is dead.
+    pub their_ping_period: Duration,
     /// A peer that owes a pong for so many ping periods is dead; 2.
     pub missed_pongs: u32,
     /// How long a connection may go without hello; 10 s, for a round trip on a bad path and a slow peer.
@@ -103,6 +106,7 @@ impl Config {
             address: None,
             bootstrap: Vec::new(),
             ping_period: Duration::from_secs(60),
+            their_ping_period: Duration::from_secs(1_200),
             missed_pongs: 2,
             hello_timeout: Duration::from_secs(10),
             dial_timeout: Duration::from_secs(10),
@@ -168,6 +172,7 @@ impl Config {
     fn check_periods(&self) -> Result<(), ConfigError> {
         let periods = [
             ("ping_period", self.ping_period),
+            ("their_ping_period", self.their_ping_period),
             ("hello_timeout", self.hello_timeout),
             ("dial_timeout", self.dial_timeout),
             ("retry_min", self.retry_min),

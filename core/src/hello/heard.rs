@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use super::addresses::canonical;
 use super::interface::{Event, PeerInfo};
 use super::machine::{Hello, NO_ROOM};
-use super::message::{Message, NodeId, Row};
+use super::message::{Message, NodeId, Row, msgtype};
 use super::peer::{Due, peers};
 use super::talk::{Again, Pings};
 use crate::kernel::{Class, CloseHow, ConnId, Fault, Why};
@@ -15,18 +15,26 @@ const ITSELF: Why = Why { fault: Fault::Nobody, what: "met itself" };
 const TWICE: Why = Why { fault: Fault::Nobody, what: "connected twice" };
 
 impl Hello {
-    /// A line arrived.
+    /// A line arrived. Of what is out of place nothing but its `msgtype` is looked at.
     pub(super) fn heard(&mut self, conn: ConnId, line: &[u8]) {
         let Some(open) = self.conns.get(conn) else { return };
-        match (self.talk.read(line), open.state.peer.is_some()) {
-            (Err(malformed), _) => self.misbehaved(conn, malformed.what()),
-            (Ok(Message::Unknown), _) => self.counters.unknown += 1,
-            (Ok(Message::Hello { id }), false) => self.heard_hello(conn, id),
-            (Ok(Message::Hello { .. }), true) | (Ok(_), false) => self.counters.out_of_place += 1,
-            (Ok(Message::Ping), true) => self.heard_ping(conn),
-            (Ok(Message::Pong), true) => self.heard_pong(conn),
-            (Ok(Message::GetAddr), true) => self.heard_getaddr(conn),
-            (Ok(Message::Addr { peers }), true) => self.heard_addr(conn, &peers),
+        let is_up = open.state.peer.is_some();
+        match msgtype(line).map(|msgtype| msgtype == "hello") {
+            Ok(is_hello) if is_hello == is_up => self.counters.out_of_place += 1,
+            Ok(_) => self.heard_in_place(conn, line),
+            Err(malformed) => self.misbehaved(conn, malformed.what()),
+        }
+    }
+
+    fn heard_in_place(&mut self, conn: ConnId, line: &[u8]) {
+        match self.talk.read(line) {
+            Ok(Message::Hello { id }) => self.heard_hello(conn, id),
+            Ok(Message::Ping) => self.heard_ping(conn),
+            Ok(Message::Pong) => self.heard_pong(conn),
+            Ok(Message::GetAddr) => self.heard_getaddr(conn),
+            Ok(Message::Addr { peers }) => self.heard_addr(conn, &peers),
+            Ok(Message::Unknown) => self.counters.unknown += 1,
+            Err(malformed) => self.misbehaved(conn, malformed.what()),
         }
     }
 
@@ -37,9 +45,9 @@ impl Hello {
         }
         let old = self.peers().find(|peer| peer.id == id);
         match old.map(|old| (old.conn, self.talk.again(old, dialed.is_some()))) {
-            Some((_, Again::KeepOld)) => return self.met_again(conn, dialed, &id),
-            Some((old, Again::KeepNew)) => self.close(old, CloseHow::Flush, TWICE),
-            Some((_, Again::KeepBoth)) | None => {}
+            Some((_, Again::Old)) => return self.met_again(conn, dialed, &id),
+            Some((old, Again::New)) => self.close(old, CloseHow::Flush, TWICE),
+            Some((_, Again::Both)) | None => {}
         }
         if self.peers().count() >= self.config.max_peers {
             return self.close(conn, CloseHow::Flush, NO_ROOM);
@@ -91,25 +99,37 @@ impl Hello {
         match self.talk.pings(dialed) {
             Pings::AtOnce => self.ping(conn),
             Pings::Later => self.deadlines.after(Due::Ping(conn), self.config.ping_period),
-            Pings::Never => {}
+            Pings::Never => self.expect_ping(conn),
         }
     }
 
     fn heard_ping(&mut self, conn: ConnId) {
         let pong = self.talk.pong();
         self.send(conn, Class::Urgent, pong);
+        let Some(open) = self.conns.get(conn) else { return };
+        if let Some(addr) = open.origin().dialed() {
+            self.book.proved(*addr);
+        }
+        if self.talk.pings(open.origin().dialed().is_some()) == Pings::Never {
+            self.expect_ping(conn);
+        }
+    }
+
+    fn expect_ping(&mut self, conn: ConnId) {
+        let periods = self.config.missed_pongs.saturating_add(1);
+        self.deadlines.after(Due::Silence(conn), self.config.their_ping_period.saturating_mul(periods));
     }
 
     fn heard_pong(&mut self, conn: ConnId) {
         let now = self.deadlines.now();
-        let Some(open) = self.conns.get_mut(conn) else { return };
-        let dialed = open.origin().dialed().copied();
-        if open.state.peer.as_mut().and_then(|peer| peer.ponged(now)).is_none() {
+        let Some(peer) = self.conns.get_mut(conn).and_then(|open| open.state.peer.as_mut()) else { return };
+        if peer.ponged(now).is_none() {
             self.counters.unasked_pongs += 1;
             return;
         }
+        let address = peer.address;
         self.deadlines.cancel(Due::Pong(conn));
-        if let Some(addr) = dialed {
+        if let Some(addr) = address {
             self.book.proved(addr);
         }
     }

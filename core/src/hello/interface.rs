@@ -17,7 +17,7 @@ pub enum Command {
         #[serde(with = "address::one")]
         addr: SocketAddr,
     },
-    /// Close every connection and open no other.
+    /// Close every connection and open no other; [`Event::Left`] follows.
     Leave,
 }
 
@@ -96,7 +96,8 @@ pub enum Event {
         /// What went wrong.
         why: DialError,
     },
-    /// This node answered its own dial; the address is never dialled again.
+    /// This node answered its own dial. An address of the configuration is never dialled again; one that was learned is
+    /// forgotten after a few such dials.
     SelfFound {
         /// The address.
         #[serde(with = "address::one")]
@@ -112,6 +113,8 @@ pub enum Event {
         /// What it did.
         what: &'static str,
     },
+    /// This node has left; nothing follows.
+    Left,
 }
 
 /// What is known of a peer that has said hello.
@@ -144,7 +147,7 @@ pub struct PeerInfo {
 pub struct Counters {
     /// Messages with an unknown `msgtype`.
     pub unknown: u64,
-    /// Messages before hello, and hellos after it.
+    /// Messages before hello, whatever their `msgtype`, and hellos after it.
     pub out_of_place: u64,
     /// Pongs while none was missing.
     pub unasked_pongs: u64,

@@ -100,6 +100,7 @@ impl Lawful for Hello {
             max_rows: 4,
             backlog: Backlog { in_flight: IN_FLIGHT, control: 400, bulk: 0 },
             ping_period: Duration::from_secs(20),
+            their_ping_period: Duration::from_secs(20),
             ..dialect(Seed::from_u64(seed % SPECIMENS))
         };
         Hello::new(config).expect("nothing in it is zero")

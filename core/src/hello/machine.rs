@@ -21,7 +21,8 @@ use crate::kernel::{
 pub(super) const NO_ROOM: Why = Why { fault: Fault::Own, what: "no room for another peer" };
 const LEFT: Why = Why { fault: Fault::Nobody, what: "this node has left" };
 const NO_HELLO: Why = Why { fault: Fault::Peer, what: "said no hello in time" };
-const SILENT: Why = Why { fault: Fault::Network, what: "answered no ping" };
+const NO_PONG: Why = Why { fault: Fault::Network, what: "answered no ping" };
+const NO_PING: Why = Why { fault: Fault::Network, what: "pinged no more" };
 
 /// A node of the hello / ping / addr network; see the [module](super) for what it does.
 #[derive(Debug)]
@@ -200,7 +201,7 @@ impl Hello {
 
     /// A connection is no more; what was dialled is dialled again after a pause.
     fn gone(&mut self, Ended { conn, origin, state, why, .. }: Ended<Side, SocketAddr>) {
-        for due in [Due::Hello, Due::Pong, Due::Ping] {
+        for due in [Due::Hello, Due::Pong, Due::Silence, Due::Ping] {
             self.deadlines.cancel(due(conn));
         }
         if let Some(peer) = state.peer {
@@ -241,6 +242,7 @@ impl Hello {
         }
         self.book.clear();
         self.left = true;
+        self.out.event(Event::Left);
         self.out.done();
         Reply::Left { peers }
     }
@@ -256,7 +258,8 @@ impl Hello {
         for due in self.deadlines.fire() {
             match due {
                 Due::Hello(conn) => self.close(conn, CloseHow::Abort, NO_HELLO),
-                Due::Pong(conn) => self.close(conn, CloseHow::Abort, SILENT),
+                Due::Pong(conn) => self.close(conn, CloseHow::Abort, NO_PONG),
+                Due::Silence(conn) => self.close(conn, CloseHow::Abort, NO_PING),
                 Due::Ping(conn) => self.ping(conn),
             }
         }

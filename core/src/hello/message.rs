@@ -1,11 +1,12 @@
 //! What a line says, whatever dialect it is in.
 
+use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// What a node calls itself: 1 to 64 printable ASCII characters other than `"` and `\`, so that it takes as many octets
 /// on the wire as in memory. It is drawn at every start.
@@ -70,6 +71,16 @@ pub enum Message {
     },
     /// A `msgtype` that the dialect does not act upon.
     Unknown,
+}
+
+/// A line's `msgtype`, with which every message of either dialect begins to be read.
+pub(super) fn msgtype(line: &[u8]) -> Result<Cow<'_, str>, Malformed> {
+    #[derive(Deserialize)]
+    struct Kind<'a> {
+        #[serde(borrow)]
+        msgtype: Cow<'a, str>,
+    }
+    serde_json::from_slice(line).map(|Kind { msgtype }| msgtype).map_err(|_| Malformed::NoMessage)
 }
 
 /// Why a line is no message.

@@ -14,17 +14,18 @@
 //! | state | hello | any other message | deadline |
 //! |---|---|---|---|
 //! | greeting | own id: closed; known id: the dialect decides; else up | ignored | [`Config::hello_timeout`] |
-//! | up | ignored | done | [`Config::missed_pongs`] ping periods without a pong |
+//! | up | ignored | done | [`Config::missed_pongs`] ping periods without a pong, or who alone pings does not |
 //!
-//! A line that is no JSON object with a `msgtype`, or whose fields are wrong, closes the connection and nothing it said is
-//! kept; an unknown `msgtype` is counted and ignored; a row whose address is no `ip:port` is skipped.
+//! A line that is no JSON object with a `msgtype`, or one that is to be done and whose fields are wrong, closes the connection
+//! and nothing it said is kept; of one that is ignored nothing else is looked at. An unknown `msgtype` is counted and ignored; a row whose address is no `ip:port` is skipped.
 //!
 //! # Addresses
 //!
 //! The addresses of [`Config::bootstrap`] are dialled at start and retried for ever with a growing pause; those that
 //! peers tell are dialled while fewer than [`Config::want_peers`] peers are up, and forgotten after
-//! [`Config::give_up_after`] failures. Own addresses (told in the configuration, or found by meeting oneself there) and
-//! unspecified, multicast and portless ones are never dialled.
+//! [`Config::give_up_after`] dials that brought no peer, since there was none, or this node, or one that is connected by other
+//! means. Own addresses (told in the configuration, or a bootstrap where a node met itself) and unspecified, multicast and
+//! portless ones are never dialled. Who listens at a bootstrap is known from there alone, and not from rows.
 //!
 //! # Time
 //!

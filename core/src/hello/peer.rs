@@ -13,6 +13,8 @@ pub(super) enum Due {
     Hello(ConnId),
     /// A pong is missing.
     Pong(ConnId),
+    /// A ping is missing, of who alone pings.
+    Silence(ConnId),
     /// Ping again.
     Ping(ConnId),
 }
@@ -26,6 +28,7 @@ impl Deadline for Due {
         match self {
             Due::Hello(_) => "hello missing",
             Due::Pong(_) => "pong missing",
+            Due::Silence(_) => "ping missing",
             Due::Ping(_) => "ping",
         }
     }

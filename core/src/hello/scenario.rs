@@ -175,6 +175,7 @@ impl scenario::Protocol for Plan {
             bootstrap: bootstraps.map(address).collect(),
             want_peers: script.plan.want,
             ping_period: PING,
+            their_ping_period: PING,
             retry_max: RETRY,
             dial_timeout: DIAL,
             give_up_after: GIVE_UP,

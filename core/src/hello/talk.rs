@@ -50,19 +50,19 @@ pub(super) enum Pings {
     AtOnce,
     /// Each period.
     Later,
-    /// It answers alone.
+    /// It answers alone, and misses the pings of the other end.
     Never,
 }
 
-/// Of two connections with one peer.
+/// Which of two connections with one peer stays.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Again {
-    /// The older one stays.
-    KeepOld,
-    /// The newer one stays.
-    KeepNew,
-    /// Both stay.
-    KeepBoth,
+    /// The older one.
+    Old,
+    /// The newer one.
+    New,
+    /// Both.
+    Both,
 }
 
 /// A node's side in the dialect that it is configured for.

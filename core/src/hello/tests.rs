@@ -178,6 +178,76 @@ fn a_node_that_meets_itself_never_goes_there_again() {
     assert_eq!(b.node.command(b.now, Command::Connect { addr: addr(2) }), Err(Refusal::OwnAddress));
 }
 
+/// Below every id of a node, so that the connection that it dialled stays.
+const LIAR: &str = "!";
+
+/// One host tells of addresses and answers at each of them as somebody who is there already.
+fn who_is_everywhere(answer: impl Fn(&mut Bench) -> String) {
+    let mut b = Bench::new(Config { max_known: 4, retry_max: Duration::from_secs(10), ..config(1, &[]) });
+    let liar = b.accept();
+    b.hello(liar, LIAR);
+    let told = |ports: core::ops::Range<u16>| {
+        let rows: Vec<_> = ports.map(|n| format!("\"127.0.0.1:{n}\"")).collect();
+        format!("{{\"msgtype\":\"addr\",\"peers\":[{}]}}\n", rows.join(","))
+    };
+    b.say(liar, &told(10..20));
+    assert_eq!(b.node.known().count(), 4);
+    for _ in 0..100 {
+        for (ticket, _) in core::mem::take(&mut b.dials) {
+            let conn = b.open(How::Dialed(ticket));
+            let id = answer(&mut b);
+            b.hello(conn, &id);
+        }
+        b.say(liar, PONG);
+        let wake = b.node.poll_timeout().expect("a ping at the latest");
+        b.run(wake.at);
+    }
+    assert_eq!(b.node.known().count(), 0, "{:?}", b.node.known().collect::<Vec<_>>());
+    b.say(liar, "{\"msgtype\":\"addr\",\"peers\":[\"127.0.0.1:30\"]}\n");
+    assert_eq!(b.dials.len(), 1, "there is room again");
+}
+
+#[test]
+fn addresses_where_this_node_seems_to_answer_are_forgotten() {
+    who_is_everywhere(|b| b.node.id().as_str().into());
+}
+
+#[test]
+fn addresses_where_a_peer_answers_again_are_forgotten() {
+    who_is_everywhere(|_| LIAR.into());
+}
+
+#[test]
+fn the_address_that_a_peer_says_for_itself_is_kept_while_it_is_there() {
+    let mut b = Bench::new(Config { retry_max: Duration::from_secs(100), ..config(1, &[]) });
+    let conn = b.accept();
+    b.hello(conn, "peer");
+    let rows = "[\"127.0.0.1:8\",\"peer\"],[\"127.0.0.1:9\",\"peer\"]";
+    b.say(conn, &format!("{{\"msgtype\":\"addr\",\"peers\":[{rows}]}}\n"));
+    for seconds in (0..1_200).step_by(10) {
+        b.run(Time::from_secs(seconds));
+        if b.heard(conn).contains("ping") {
+            b.say(conn, PONG);
+        }
+    }
+    assert_eq!(b.node.known().map(|known| known.addr).collect::<Vec<_>>(), [addr(8)], "and no other of it");
+    b.give(Input::Closed { conn, why: Closed::ByPeer });
+    b.run(Time::from_secs(1_320));
+    assert_eq!(b.dials.iter().map(|(_, to)| *to).collect::<Vec<_>>(), [addr(8)]);
+}
+
+#[test]
+fn what_is_out_of_place_is_not_looked_into() {
+    let mut b = Bench::new(config(1, &[]));
+    let conn = b.accept();
+    b.say(conn, "{\"msgtype\":\"addr\",\"peers\":5}\n");
+    b.hello(conn, "peer");
+    b.say(conn, "{\"msgtype\":\"hello\"}\n");
+    assert_eq!((b.node.counters().out_of_place, b.closed.len(), b.node.peers().count()), (2, 0, 1));
+    b.say(conn, "{\"msgtype\":\"addr\",\"peers\":5}\n");
+    assert_eq!(b.closed, [(conn, "sent an addr without rows", Fault::Peer)]);
+}
+
 #[test]
 fn a_peer_is_dead_after_two_missed_pongs() {
     let mut b = Bench::new(config(1, &[]));
@@ -277,7 +347,8 @@ fn a_node_that_left_says_no_more() {
     assert_eq!(b.node.command(b.now, Command::Leave), Ok(Reply::Left { peers: 1 }));
     let outputs: Vec<_> = core::iter::from_fn(|| b.node.poll()).collect();
     let closes = outputs.iter().filter(|output| matches!(output, Output::Close { .. })).count();
-    assert_eq!((closes, outputs.last()), (2, Some(&Output::Done)));
+    assert_eq!(closes, 2);
+    assert_eq!(outputs[outputs.len() - 2..], [Output::Event(Event::Left), Output::Done]);
     b.say(conn, PING);
     b.accept();
     assert_eq!((b.node.poll(), b.node.poll_timeout()), (None, None));

@@ -221,7 +221,7 @@ pub enum StoreError {
     /// The disk is full: it may be tried again, and what was kept can be read.
     #[error("the disk is full")]
     Full,
-    /// It cannot be written.
+    /// It cannot be written, or is more than is ever stored at once.
     #[error("the state cannot be written")]
     Broken,
 }
@@ -353,13 +353,16 @@ impl fmt::Display for Why {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct StoreOp {
-    /// The name: at most 1,024 octets, of any kind.
+    /// The name: at most [`KEY`](StoreOp::KEY) octets, of any kind.
     pub key: Bytes,
     /// The octets to keep, or `None` to forget them.
     pub value: Option<Bytes>,
 }
 
 impl StoreOp {
+    /// The longest key in octets.
+    pub const KEY: usize = 1_024;
+
     /// How many octets of keys and values may wait in stores that are not answered.
     pub const UNANSWERED: usize = 4 << 20;
 
@@ -433,7 +436,8 @@ pub enum Output<E> {
         /// little is kept waiting: it must not fill what others need.
         class: Class,
     },
-    /// Make changes, all or none, behind those asked for before.
+    /// Make changes, all or none, behind those asked for before: at most [`StoreOp::UNANSWERED`] octets at once. What is
+    /// longer a store may refuse for good, as [`Broken`](StoreError::Broken).
     Store {
         /// Its name in the answer.
         ticket: Ticket,
@@ -449,6 +453,8 @@ pub enum Output<E> {
         /// The key.
         key: Bytes,
     },
+    /// Tell the user.
+    Event(E),
     /// Read back the keys that begin with `prefix`, in order, as what was asked for before leaves them. Who wants all asks
     /// again behind the last key of each page.
     Scan {
@@ -459,8 +465,6 @@ pub enum Output<E> {
         /// Only greater keys.
         after: Option<Bytes>,
     },
-    /// Tell the user.
-    Event(E),
     /// The machine has ended. What it has closed is still written; it wants no input any more.
     Done,
 }

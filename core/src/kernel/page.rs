@@ -114,7 +114,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn keys_of(page: &Page) -> (Vec<(&[u8], &[u8])>, bool) {
+    type Found<'a> = Vec<(&'a [u8], &'a [u8])>;
+
+    fn keys_of(page: &Page) -> (Found<'_>, bool) {
         match page.scanned() {
             Scanned::Page { entries, more } => (entries.collect(), more),
             Scanned::Failed => panic!("a page is a page"),

@@ -14,6 +14,9 @@ use super::{How, Input, Output, Port, Scanned, Seed, StoreOp, Streams, Ticket};
 /// meet. Connections need no mapping, for a driver never gives a name twice; whoever holds two machines notes whose each is.
 /// A machine around that has tickets, ports or keys of its own has a scope too.
 ///
+/// What a machine may ask for bounds all machines in it together: [`Ticket::UNANSWERED`], [`StoreOp::UNANSWERED`] (law 27),
+/// and [`StoreOp::KEY`] with the scope's name and a slash in front.
+///
 /// Three things are left to the machine around:
 ///
 /// - It drains the machines inside after each input and command, into [`Outputs`](super::Outputs) of its own: polled one

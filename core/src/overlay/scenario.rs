@@ -1,7 +1,7 @@
 //! Scenarios of overlays: nodes and a bootstrap on a random network, joins, a few faults, recovery; after a stated time
 //! the [oracles](super::oracle) must hold.
 //!
-//! What scenarios of all protocols are is in [`sim::scenario`](crate::sim::scenario). Here is what an overlay adds: what a
+//! What scenarios of all protocols are is in [`sim::scenario`]. Here is what an overlay adds: what a
 //! node is made from, what must hold and when, payloads that are accounted for, and one more fault that stands.
 
 use alloc::vec;

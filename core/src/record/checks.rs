@@ -1,6 +1,6 @@
 //! What must hold whatever the octets: for fuzzers, and for tests of machines from outside.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::rc::Rc;
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::entry::{Entry, Given, write_given, write_start};
 use super::octets::{take, write};
 use super::{Piece, Recordable, Recorder, Recording, Replay};
-use crate::kernel::{ConnId, Input, Machine, Time};
+use crate::kernel::{ConnId, How, Input, Machine, Output, Ticket, Time};
 
 /// Inputs that are made of one lot of octets: what comes behind is left out.
 const MOST: usize = 4_096;
@@ -36,8 +36,8 @@ pub fn recording(octets: &[u8]) {
     assert_eq!(Entry::read(0, &again), Some(entry), "what was read is written as it was");
 }
 
-/// Gives a machine the inputs and commands that the octets mean, such too as no driver would give, but for time, which does
-/// not go back; records that, and repeats it.
+/// Gives a machine the inputs and commands that the octets mean, in any order and at any time: of connections that are open,
+/// and of what it asked for, as a driver must. Records that, and repeats it.
 ///
 /// # Panics
 /// The machine does, or it does something else when it is given the same again.
@@ -46,7 +46,7 @@ pub fn any_inputs<M: Recordable>(setup: M::Setup, octets: &[u8]) {
     let kept = Rc::clone(&tape);
     let sink = move |piece: Piece| piece.seal(&mut kept.borrow_mut());
     let Ok(machine) = Recorder::<M, _>::new(setup, sink) else { return };
-    let mut feeder = Feeder { machine, now: Time::ZERO, buffers: BTreeMap::new() };
+    let mut feeder = Feeder::new(machine);
     let mut rest = octets;
     for _ in 0..MOST {
         let Some((&how, after)) = rest.split_first() else { break };
@@ -84,34 +84,132 @@ const STEPS: [Duration; 8] = [
     Duration::from_secs(36_000),
 ];
 
+/// A connection as a driver keeps it.
+#[derive(Default)]
+struct Wire {
+    buffer: BytesMut,
+    in_flight: usize,
+    paused: bool,
+    closing: bool,
+}
+
+/// The driver of a machine that is given anything.
 struct Feeder<R> {
     machine: R,
     now: Time,
-    buffers: BTreeMap<ConnId, BytesMut>,
+    wires: BTreeMap<ConnId, Wire>,
+    /// The names of connections that were ever open: none is given twice.
+    named: BTreeSet<ConnId>,
+    dials: BTreeSet<Ticket>,
+    stores: VecDeque<Ticket>,
+    loads: BTreeSet<Ticket>,
+    scans: BTreeSet<Ticket>,
+    done: bool,
 }
 
 impl<R: Machine> Feeder<R> {
+    const fn new(machine: R) -> Self {
+        Feeder {
+            machine,
+            now: Time::ZERO,
+            wires: BTreeMap::new(),
+            named: BTreeSet::new(),
+            dials: BTreeSet::new(),
+            stores: VecDeque::new(),
+            loads: BTreeSet::new(),
+            scans: BTreeSet::new(),
+            done: false,
+        }
+    }
+
     fn give<M: Recordable<Command = R::Command>>(&mut self, how: u8, given: Given<'_>) {
         self.now = self.now + STEPS[usize::from(how & 7)];
         match given {
-            Given::Received { conn, new } => {
-                let bytes = self.buffers.entry(conn).or_default();
-                bytes.extend_from_slice(new);
-                self.machine.handle(self.now, Input::Received { conn, bytes });
-            }
+            _ if self.done => {}
+            Given::Received { conn, new } => self.receive(conn, new),
+            Given::Flushed { conn, n } => self.flush(conn, n),
             Given::Command(_) => {
                 if let Some(command) = given.command::<M>() {
                     let _ = self.machine.command(self.now, command);
                 }
             }
-            given => {
-                if let Some(input) = given.input() {
-                    self.machine.handle(self.now, input);
-                }
-            }
+            given => self.tell(given),
         }
         if how & 8 == 0 {
-            while self.machine.poll().is_some() {}
+            self.drain();
+        }
+    }
+
+    fn receive(&mut self, conn: ConnId, new: &[u8]) {
+        let Some(wire) = self.wires.get_mut(&conn).filter(|wire| !wire.closing) else { return };
+        wire.buffer.extend_from_slice(new);
+        if !wire.paused {
+            self.machine.handle(self.now, Input::Received { conn, bytes: &mut wire.buffer });
+        }
+    }
+
+    fn flush(&mut self, conn: ConnId, n: usize) {
+        let Some(wire) = self.wires.get_mut(&conn).filter(|wire| !wire.closing) else { return };
+        let n = n.min(wire.in_flight);
+        wire.in_flight -= n;
+        if n > 0 {
+            self.machine.handle(self.now, Input::Flushed { conn, n });
+        }
+    }
+
+    /// What names a connection or a ticket is given if that is open, a new connection if its name is new.
+    fn tell(&mut self, given: Given<'_>) {
+        let Some(mut input) = given.input() else { return };
+        let fits = match &mut input {
+            Input::Opened { conn, how, .. } => {
+                let asked = matches!(how, How::Accepted(_)) || self.takes_dial(*how);
+                asked && self.named.insert(*conn) && self.wires.insert(*conn, Wire::default()).is_none()
+            }
+            Input::Closed { conn, .. } => self.wires.remove(conn).is_some(),
+            Input::DialFailed { ticket, .. } => self.dials.remove(ticket),
+            Input::Stored { ticket, .. } => {
+                self.stores.pop_front().inspect(|first| *ticket = *first).is_some()
+            }
+            Input::Loaded { ticket, .. } => self.loads.remove(ticket),
+            Input::Scanned { ticket, .. } => self.scans.remove(ticket),
+            _ => true,
+        };
+        if fits {
+            self.machine.handle(self.now, input);
+        }
+    }
+
+    fn takes_dial(&mut self, how: How) -> bool {
+        matches!(how, How::Dialed(ticket) if self.dials.remove(&ticket))
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.machine.poll() {
+            match output {
+                Output::Send { conn, frame, .. } => self.change(conn, |wire| wire.in_flight += frame.len()),
+                Output::Reading { conn, on } => self.read(conn, on),
+                Output::Close { conn, .. } => self.change(conn, |wire| wire.closing = true),
+                Output::Dial { ticket, .. } => _ = self.dials.insert(ticket),
+                Output::Store { ticket, .. } => self.stores.push_back(ticket),
+                Output::Load { ticket, .. } => _ = self.loads.insert(ticket),
+                Output::Scan { ticket, .. } => _ = self.scans.insert(ticket),
+                Output::Done => self.done = true,
+                Output::Datagram { .. } | Output::Event(_) => {}
+            }
+        }
+    }
+
+    fn change(&mut self, conn: ConnId, change: impl FnOnce(&mut Wire)) {
+        self.wires.entry(conn).and_modify(change);
+    }
+
+    /// When reading is turned on again the buffer is presented again.
+    fn read(&mut self, conn: ConnId, on: bool) {
+        let Some(wire) = self.wires.get_mut(&conn).filter(|wire| !wire.closing) else { return };
+        let resumed = wire.paused && on;
+        wire.paused = !on;
+        if resumed {
+            self.machine.handle(self.now, Input::Received { conn, bytes: &mut wire.buffer });
         }
     }
 }

@@ -4,7 +4,7 @@
 //! and implausible ones, and holds the machine to every law over each of them. `core/LAWS.md` lists the laws.
 //!
 //! A script is composed by driving a machine: connections open, dials are answered, bytes arrive in pieces, are flushed,
-//! connections end, stores are answered, commands are given, and time passes, on time, early and late. Its inputs
+//! connections end, stores are answered, commands are given, clocks on walls are set, and time passes, on time, early and late. Its inputs
 //! depend on the outputs that the driver had seen, so every later run of the same script is one that a driver could
 //! make. All of it follows from the case's number: `law 5 …: case 17` is run again by [`case::<M>(17)`](case).
 
@@ -305,7 +305,8 @@ fn nothing_before_loaded<M: Lawful>(case: &Case<M>) {
 }
 
 /// Law 27: at most [`Ticket::UNANSWERED`](crate::kernel::Ticket::UNANSWERED) stores, loads and scans wait for their answers,
-/// with at most [`StoreOp::UNANSWERED`](crate::kernel::StoreOp::UNANSWERED) octets to be stored.
+/// with at most [`StoreOp::UNANSWERED`](crate::kernel::StoreOp::UNANSWERED) octets to be stored, and no key is longer than
+/// [`StoreOp::KEY`](crate::kernel::StoreOp::KEY).
 fn little_is_unanswered<M: Lawful>(case: &Case<M>) {
     if let Err((step, what)) = trace::little_is_unanswered(&trace::record(&case.script, case.bench())) {
         case.broken("27 (little is unanswered)", step, &what);

@@ -157,9 +157,10 @@ struct Node<M> {
     inbox: VecDeque<Delivery>,
     datagrams_waiting: usize,
     disk: BTreeMap<Bytes, Bytes>,
-    /// What was there before each change that is written and not synced, the last change last.
-    unsynced: Vec<(Bytes, Option<Bytes>)>,
-    disk_fails: bool,
+    /// What was synced under each key that is written otherwise.
+    unsynced: BTreeMap<Bytes, Option<Bytes>>,
+    /// What each store comes to, if to nothing.
+    disk_fails: Option<StoreError>,
     /// When all that was asked of it is done.
     disk_free: Time,
     /// What was on it before each of the latest starts, the last first.
@@ -300,8 +301,8 @@ impl<M: Machine> World<M> {
             inbox: VecDeque::new(),
             datagrams_waiting: 0,
             disk: BTreeMap::new(),
-            unsynced: Vec::new(),
-            disk_fails: false,
+            unsynced: BTreeMap::new(),
+            disk_fails: None,
             disk_free: Time::ZERO,
             snapshots: VecDeque::new(),
             stopped: false,

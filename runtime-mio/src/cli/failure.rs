@@ -25,6 +25,8 @@ pub(crate) struct Failure {
 enum Kind {
     /// The command line or the configuration is wrong: exit code 2.
     Usage,
+    /// Another process has what is asked for: exit code 1.
+    Taken,
     /// Anything else: exit code 1.
     Failed,
     /// Whoever read standard output has left, which is no error.
@@ -37,6 +39,11 @@ impl Failure {
     /// Something that the user can mend on the command line.
     pub(crate) fn usage(what: impl Into<String>) -> Self {
         Self::of(Kind::Usage, what)
+    }
+
+    /// Another process has the address or the folder that is asked for.
+    pub(crate) fn taken(what: impl Into<String>) -> Self {
+        Self::of(Kind::Taken, what)
     }
 
     /// Anything else.
@@ -76,6 +83,11 @@ impl Failure {
         self
     }
 
+    /// Whether another process has what was asked for.
+    pub(crate) fn is_taken(&self) -> bool {
+        matches!(self.kind, Kind::Taken)
+    }
+
     /// Whether it is no more than that nobody reads standard output any longer.
     pub(crate) fn is_unread(&self) -> bool {
         matches!(self.kind, Kind::Unread)
@@ -94,7 +106,7 @@ impl Failure {
                 Err(error) => Self::from(error).report(),
             },
             Kind::Usage => self.say(2),
-            Kind::Failed => self.say(1),
+            Kind::Taken | Kind::Failed => self.say(1),
         }
     }
 

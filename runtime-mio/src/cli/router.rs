@@ -154,11 +154,18 @@ impl<P: Protocol> Router<P> {
         self.live(host, life);
     }
 
-    /// Begins a graceful end; a node that has begun already ends at once.
+    /// Begins a graceful end; a node that was asked to leave already ends at once.
     pub(crate) fn signalled(&mut self, host: &mut Host<MioNet>) {
-        let begun = !self.leaving.is_empty();
-        let life = self.desk.leave(&mut Seat { host, key: self.key });
-        self.live(host, if begun { Life::Over } else { life });
+        if self.leaving.is_empty() {
+            let life = self.desk.leave(&mut Seat { host, key: self.key });
+            return self.live(host, life);
+        }
+        for responder in self.leaving.drain(..) {
+            let message = "a signal ended the node before it had left";
+            responder.refuse(Refusal::new(codes::UNANSWERED, message));
+        }
+        self.end_telling();
+        host.stop();
     }
 
     fn live(&mut self, host: &mut Host<MioNet>, life: Life) {
@@ -179,6 +186,11 @@ impl<P: Protocol> Router<P> {
         for responder in self.leaving.drain(..) {
             answer::<LeaveRequest>(responder, Ok(report.clone()));
         }
+        self.end_telling();
+    }
+
+    /// Nothing more is told to those who listen.
+    fn end_telling(&mut self) {
         self.monitors.end();
         self.desk.end();
     }

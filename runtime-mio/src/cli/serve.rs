@@ -102,15 +102,15 @@ impl Ground {
         Ok(Ground { driver, bound, home, addresses })
     }
 
-    /// Binds the first of `listen` that is free, as [`take`](Self::take) does.
+    /// Binds the first of `listen` that no other process has, as [`take`](Self::take) does.
     ///
     /// # Errors
-    /// None is; what is wrong with the last.
+    /// Others have all of them; the last is named. Or what else is wrong with the first that nobody has.
     pub(crate) fn take_first(listen: &[SocketAddr], state: &StateArgs) -> Outcome<Self> {
         let mut taken = Err(Failure::usage("a node listens somewhere"));
         for at in listen {
             taken = Self::take(&[*at], None, state);
-            if taken.is_ok() {
+            if !matches!(&taken, Err(failure) if failure.is_taken()) {
                 break;
             }
         }
@@ -245,7 +245,8 @@ fn unbound(error: &BindError) -> Failure {
     if let Some(failure) = state::running_at(error.addr).filter(|_| kind == io::ErrorKind::AddrInUse) {
         return failure;
     }
-    let failure = Failure::new(error.to_string()).at(format!("--listen {}", error.addr));
+    let of = if kind == io::ErrorKind::AddrInUse { Failure::taken } else { Failure::new };
+    let failure = of(error.to_string()).at(format!("--listen {}", error.addr));
     failure.try_this(match kind {
         io::ErrorKind::PermissionDenied => {
             "a port below 1024 needs root or CAP_NET_BIND_SERVICE: give a greater one with --listen"
@@ -253,4 +254,24 @@ fn unbound(error: &BindError) -> Failure {
         io::ErrorKind::AddrNotAvailable => "it is no address of this host: give one with --listen",
         _ => "give another --listen, or port 0 for a free one",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn an_address_that_another_process_has_and_no_other_mistake_leads_to_the_next() {
+        let state = StateArgs { no_state: true, ..StateArgs::default() };
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (taken, free) = (other.local_addr().unwrap(), "127.0.0.1:0".parse().unwrap());
+        let ground = Ground::take_first(&[taken, free], &state).unwrap_or_else(|failure| panic!("{failure}"));
+        assert_ne!(ground.addresses, [taken]);
+        let nowhere = "192.0.2.1:5999".parse().unwrap();
+        let failure =
+            Ground::take_first(&[nowhere, free], &state).err().expect("it is no address of this host");
+        assert!(failure.to_string().contains("--listen 192.0.2.1:5999"), "{failure}");
+        assert!(Ground::take_first(&[taken], &state).is_err());
+    }
 }

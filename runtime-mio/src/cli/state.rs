@@ -1,12 +1,11 @@
 //! Where a node keeps its state: a folder with a lock, the control socket beside it, and how commands find live nodes.
 
 use std::env;
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::iter;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -168,7 +167,7 @@ fn fits_socket(path: &Path) -> Outcome {
 fn lock(folder: &Path, control: &Path) -> Outcome<Option<File>> {
     let failed =
         |e| Failure::io("cannot use the state's folder", folder.display(), &e).try_this(remedy(&e, folder));
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    regular::create_folder(folder).map_err(failed)?;
     let path = folder.join("lock");
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -242,7 +241,7 @@ pub(crate) fn running_at(listen: SocketAddr) -> Option<Failure> {
 
 fn runs_already(pid: Option<u32>) -> Failure {
     let holder = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
-    Failure::new(format!("this node runs already, as {holder}"))
+    Failure::taken(format!("this node runs already, as {holder}"))
         .try_this("stop it with 'egoist leave', or give another --listen or --state")
 }
 

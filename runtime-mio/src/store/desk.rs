@@ -95,7 +95,9 @@ impl Desk {
             }
             Place::Thread(worker) => {
                 self.unanswered.extend(asks.iter().map(lost));
-                worker.hand_over(asks).err().map(|_| self.lose())
+                // A thread that has died has posted that, behind what it had answered: then these are answered too.
+                let _ = worker.hand_over(asks);
+                None
             }
             Place::Closed(_) | Place::Lost => {
                 Some(Answers { list: asks.iter().map(lost).collect(), trouble: Some(StateError::Unserved) })
@@ -217,5 +219,66 @@ impl<N: Net> Drop for Line<N> {
         if thread::panicking() {
             self.shared.post(Box::new(move |host| host.store_died(id)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::queue::Asked;
+    use bytes::Bytes;
+    use egoist_core::kernel::{StoreOp, Ticket};
+    use std::sync::mpsc::channel;
+
+    /// Answers, and panics when it is to tidy up.
+    struct Panicking;
+
+    impl Store for Panicking {
+        fn open(&mut self) -> Result<(), StateError> {
+            Ok(())
+        }
+
+        fn write(&mut self, _: &[Vec<StoreOp>]) -> Result<(), StateError> {
+            Ok(())
+        }
+
+        fn sync(&mut self) -> Result<(), StateError> {
+            Ok(())
+        }
+
+        fn load(&mut self, _: &[u8]) -> Result<Option<Bytes>, StateError> {
+            Ok(None)
+        }
+
+        fn scan(&mut self, _: &Bytes, _: Option<&Bytes>) -> Result<Page, StateError> {
+            Ok(Page::default())
+        }
+
+        fn tidy(&mut self) -> bool {
+            panic!("on purpose")
+        }
+    }
+
+    #[test]
+    fn what_was_answered_before_the_thread_died_is_not_answered_again() {
+        let (told, answers) = channel();
+        let mut desk = Desk::on(Box::new(Panicking));
+        let mut ask = |ticket| {
+            desk.ask(Ask { ticket: Ticket(ticket), what: Asked::Load { key: Bytes::new() } });
+            let told = told.clone();
+            let now = desk.hand_over(|store| Worker::start(store, move |answers| _ = told.send(answers)));
+            assert!(now.is_none(), "what was posted is told first");
+            while let Place::Thread(worker) = &desk.place
+                && worker.hand_over(Vec::new()).is_ok()
+            {
+                thread::yield_now();
+            }
+        };
+        ask(1);
+        ask(2);
+        assert_eq!(answers.recv().unwrap().list.len(), 1);
+        desk.unanswered.drain(..1);
+        let lost: Vec<Ticket> = desk.lose().list.iter().map(|answer| answer.ticket).collect();
+        assert_eq!(lost, [Ticket(2)]);
     }
 }

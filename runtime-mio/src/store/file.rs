@@ -3,17 +3,16 @@
 //! The file is a line `egoist-state 1 LENGTH CHECKSUM`, then LENGTH octets: for each key, in order, a line
 //! `KEY LENGTH` and that many octets. In a key every octet but letters, digits, `-`, `_` and `.` is `%` and two hexadecimal
 //! digits. Written beside the old one, synced, renamed over it, and the folder synced, it is either the old state or the new
-//! one; cut or altered anywhere it is recognised as broken. Only its owner can read it, and what is no regular file is left
-//! alone.
+//! one; cut or altered anywhere it is recognised as broken. Only its owner can read it, what is no regular file is left alone,
+//! and whoever has it open has it alone.
 
-use std::fs::{DirBuilder, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use egoist_core::kernel::{Page, StoreOp, scan};
 
+use super::lock::Lock;
 use super::{READABLE, StateError, Store, Values, checksum, foreign_version, set};
 use crate::regular;
 
@@ -33,28 +32,45 @@ pub(super) fn check(folder: &Path) -> Result<(), StateError> {
 /// synced. What was stored at once is written at once.
 #[derive(Debug)]
 pub struct FileStore {
-    folder: PathBuf,
+    path: PathBuf,
+    /// None as long as nothing was stored.
+    lock: Option<Lock>,
     values: Values,
 }
 
 impl FileStore {
     /// One in this folder, which is made when something is stored.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        FileStore { folder: folder.into(), values: Values::new() }
+        FileStore { path: folder.into().join(FILE), lock: None, values: Values::new() }
+    }
+
+    /// Puts `file` in the place of the state file so that a crash leaves the old one or the new one.
+    fn replace(&mut self, file: &[u8]) -> io::Result<()> {
+        if file.len() as u64 > LONGEST {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        if self.lock.is_none() {
+            self.lock = Some(Lock::begin(&self.path)?);
+        }
+        regular::replace(&self.path, |out| out.write_all(file))?;
+        regular::sync_name(&self.path)
     }
 }
 
 impl Store for FileStore {
     fn open(&mut self) -> Result<(), StateError> {
-        self.values = read(&self.folder.join(FILE))?;
+        let lock = Lock::of(&self.path).map_err(|error| StateError::io(&self.path, error))?;
+        (self.values, self.lock) = (read(&self.path)?, lock);
         Ok(())
     }
 
     fn write(&mut self, batches: &[Vec<StoreOp>]) -> Result<(), StateError> {
+        if batches.iter().any(|batch| weight(batch) > LONGEST) {
+            return Err(StateError::TooLarge { path: self.path.clone(), most: LONGEST });
+        }
         let mut values = self.values.clone();
         batches.iter().flatten().for_each(|op| _ = set(&mut values, &op.key, op.value.as_deref()));
-        let path = self.folder.join(FILE);
-        replace(&self.folder, &encode(&values)).map_err(|error| StateError::io(&path, error))?;
+        self.replace(&encode(&values)).map_err(|error| StateError::io(&self.path, error))?;
         self.values = values;
         Ok(())
     }
@@ -85,14 +101,9 @@ fn read(path: &Path) -> Result<Values, StateError> {
     }
 }
 
-/// Puts `file` in the place of the state file so that a crash leaves the old one or the new one.
-fn replace(folder: &Path, file: &[u8]) -> io::Result<()> {
-    if file.len() as u64 > LONGEST {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    regular::replace(&folder.join(FILE), |out| out.write_all(file))?;
-    File::open(folder)?.sync_all()
+/// Octets of a batch's keys and values.
+fn weight(batch: &[StoreOp]) -> u64 {
+    batch.iter().map(|op| op.weight() as u64).sum()
 }
 
 fn encode(values: &Values) -> Vec<u8> {
@@ -188,6 +199,7 @@ mod tests {
         store.write(&[vec![put(b"a", b"1\n2"), put(b"b", b"")]]).unwrap();
         let gone = StoreOp { key: Bytes::from_static(b"b"), value: None };
         store.write(&[vec![put(b"c", b"x y")], vec![gone, put(b"\0 %\n\xff", b"odd")]]).unwrap();
+        drop(store);
         let mut again = opened(&folder).unwrap();
         assert_eq!(get(&mut again, b"a"), Some(Bytes::from("1\n2")));
         assert_eq!(get(&mut again, b"b"), None);
@@ -202,6 +214,7 @@ mod tests {
         store.write(&[vec![put(b"incarnation", b"7"), put(b"peers", b"\0\n 9\n")]]).unwrap();
         let path = folder.path().join(FILE);
         let whole = fs::read(&path).unwrap();
+        drop(store);
         for cut in 0..whole.len() {
             let mut altered = whole.clone();
             altered[cut] ^= 1;
@@ -232,5 +245,33 @@ mod tests {
         fs::create_dir(folder.path().join("state.new")).unwrap();
         assert!(store.write(&[vec![put(b"a", b"2"), put(b"b", b"2")]]).is_err());
         assert_eq!((get(&mut store, b"a"), get(&mut store, b"b")), (Some(Bytes::from("1")), None));
+    }
+    #[test]
+    fn it_is_for_one_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, mut late) = (opened(folder.path()).unwrap(), opened(folder.path()).unwrap());
+        store.write(&[vec![put(b"a", b"1")]]).unwrap();
+        for error in [late.write(&[vec![put(b"a", b"2")]]).unwrap_err(), opened(folder.path()).unwrap_err()] {
+            let said = error.to_string();
+            assert!(said.contains(folder.path().to_str().unwrap()) && said.contains("another"), "{said}");
+        }
+        drop(store);
+        assert!(late.write(&[vec![put(b"a", b"2")]]).is_err(), "it knows nothing of what was stored");
+        assert_eq!(get(&mut opened(folder.path()).unwrap(), b"a"), Some(Bytes::from("1")));
+    }
+
+    #[test]
+    fn what_can_never_be_stored_is_told_from_want_of_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = opened(folder.path()).unwrap();
+        let long = |key: &'static [u8], octets| StoreOp {
+            key: Bytes::from_static(key),
+            value: Some(Bytes::from(vec![0; octets])),
+        };
+        let longest = usize::try_from(LONGEST).unwrap();
+        let never = store.write(&[vec![long(b"a", longest)]]).unwrap_err();
+        assert!(!never.is_full() && never.to_string().contains("16777216"), "{never}");
+        store.write(&[vec![long(b"a", longest / 2)]]).unwrap();
+        assert!(store.write(&[vec![long(b"b", longest / 2)]]).unwrap_err().is_full());
     }
 }

@@ -13,6 +13,7 @@
 
 mod desk;
 mod file;
+mod lock;
 mod log;
 mod memory;
 mod queue;
@@ -35,7 +36,8 @@ pub(crate) use queue::{Ask, Asked};
 /// How long the end of a driver waits for what was handed over to a store.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where a machine's state is kept.
+/// Where a machine's state is kept. What is in a folder is one machine's at a time, of all drivers and processes: another's
+/// is told of an [`Io`](StateError::Io) error of the kind [`ResourceBusy`](io::ErrorKind::ResourceBusy).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum State {
     /// In memory: it lives as long as the driver.
@@ -74,7 +76,9 @@ pub trait Store: Send + 'static {
     /// Writes batches in their order, each whole or not at all, so that they outlive this process but not a power cut.
     ///
     /// # Errors
-    /// None of them is written. One that fails for want of [room](StateError::is_full) may be tried again.
+    /// None of them is written. One that fails for want of [room](StateError::is_full) may be tried again. A store takes
+    /// [`StoreOp::UNANSWERED`] octets at least in a batch; what is longer than it ever takes is
+    /// [`TooLarge`](StateError::TooLarge).
     fn write(&mut self, batches: &[Vec<StoreOp>]) -> Result<(), StateError>;
 
     /// Makes all that was written outlive a power cut.
@@ -129,6 +133,14 @@ pub enum StateError {
         path: PathBuf,
         /// Its version.
         version: u32,
+    },
+    /// A batch has more octets than are written at once. Less must be stored: there is nothing to be tried again.
+    #[error("{}: more than {most} octets are to be stored at once", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// How many there may be.
+        most: u64,
     },
     /// The store's thread could not be started, or it panicked.
     #[error("nobody serves the machine's state any more")]

@@ -79,11 +79,7 @@ impl talk::Talk for Talk {
     /// Both ends come to the same.
     fn again(&self, old: &PeerInfo, new_is_dialed: bool) -> Again {
         let crossed = old.dialed != new_is_dialed;
-        if old.late || crossed && new_is_dialed == (self.id < old.id) {
-            Again::KeepNew
-        } else {
-            Again::KeepOld
-        }
+        if old.late || crossed && new_is_dialed == (self.id < old.id) { Again::New } else { Again::Old }
     }
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::super::message::{Malformed, Message, NodeId, Row};
+use super::super::message::{Malformed, Message, NodeId, Row, msgtype};
 use super::super::rows;
 
 /// The longest line in octets, its terminator excluded.
@@ -22,8 +22,7 @@ pub const MAX_ROWS: usize = 120;
 /// # Errors
 /// It is no message.
 pub fn read(line: &[u8]) -> Result<Message, Malformed> {
-    let kind: Kind<'_> = serde_json::from_slice(line).map_err(|_| Malformed::NoMessage)?;
-    match &*kind.msgtype {
+    match &*msgtype(line)? {
         "hello" => read_hello(line),
         "ping" => Ok(Message::Ping),
         "pong" => Ok(Message::Pong),
@@ -62,12 +61,6 @@ fn line(value: &impl Serialize) -> Bytes {
     let mut text = serde_json::to_vec(value).expect("a message is always JSON");
     text.push(b'\n');
     text.into()
-}
-
-#[derive(Deserialize)]
-struct Kind<'a> {
-    #[serde(borrow)]
-    msgtype: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]

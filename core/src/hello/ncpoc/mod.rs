@@ -21,7 +21,7 @@
 //! seconds since 1970.
 //!
 //! Who accepts sends addr behind its hello, and pings every [`Config::ping_period`](super::Config::ping_period), first
-//! after one; who dials says hello and answers pings. Connections with one nodeid are all kept: a node of the original forgets
+//! after one; who dials says hello, answers pings, and misses them. Connections with one nodeid are all kept: a node of the original forgets
 //! a peer with the first of its connections that ends, and drops the other at its next pong.
 //!
 //! # Writes

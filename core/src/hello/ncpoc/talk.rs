@@ -97,7 +97,7 @@ impl talk::Talk for Talk {
     }
 
     fn again(&self, _: &PeerInfo, _: bool) -> Again {
-        Again::KeepBoth
+        Again::Both
     }
 
     fn clock(&mut self, now: Time, unix: Duration) {

@@ -14,7 +14,7 @@ use md5::Md5;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::message::{Malformed, Message, NodeId, Row};
+use super::super::message::{Malformed, Message, NodeId, Row, msgtype};
 use super::super::rows;
 
 /// The longest line heard in octets, its terminator excluded: a row has 62 to 72 octets, and a process that may open 1,024
@@ -124,8 +124,8 @@ fn checksum(id: &NodeId, data: &str) -> String {
 /// # Errors
 /// It is no message, or its checksum does not fit. Nobody looks at that of a `msgtype` that is not acted upon.
 pub fn read(line: &[u8]) -> Result<Message, Malformed> {
-    let kind: Msgtype<'_> = serde_json::from_slice(line).map_err(|_| Malformed::NoMessage)?;
-    if !matches!(&*kind.msgtype, "hello" | "ping" | "pong" | "addr") {
+    let kind = msgtype(line)?;
+    if !matches!(&*kind, "hello" | "ping" | "pong" | "addr") {
         return Ok(Message::Unknown);
     }
     let Envelope { data, sign } = serde_json::from_slice(line).map_err(|_| Malformed::NoMessage)?;
@@ -133,7 +133,7 @@ pub fn read(line: &[u8]) -> Result<Message, Malformed> {
     if checksum(&id, &respaced(data.get())) != *sign {
         return Err(Malformed::Checksum);
     }
-    match &*kind.msgtype {
+    match &*kind {
         "hello" => Ok(Message::Hello { id }),
         "ping" => Ok(Message::Ping),
         "pong" => Ok(Message::Pong),
@@ -167,12 +167,6 @@ fn respaced(json: &str) -> String {
         escaped = in_text && c == '\\' && !escaped;
     }
     out
-}
-
-#[derive(Deserialize)]
-struct Msgtype<'a> {
-    #[serde(borrow)]
-    msgtype: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]

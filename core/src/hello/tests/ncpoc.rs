@@ -87,11 +87,11 @@ fn the_dialler_says_hello_and_answers() {
     assert_eq!(b.messages(conn), [Message::Hello { id }]);
     b.tell(conn, &write_ping(&named("b28b3a6ae2"), NONCE));
     b.tell(conn, b"{\"msgtype\": \"getaddr\"}\n");
-    assert_eq!((b.messages(conn), b.node.counters().out_of_place), ([].into(), 1), "nothing before hello");
+    assert_eq!((b.messages(conn), b.node.counters().out_of_place), ([].into(), 2), "nothing before hello");
     b.hello_from(conn, "b28b3a6ae2");
     b.hello_from(conn, "cccccccccc");
     b.tell(conn, b"{\"msgtype\": \"ackhello\"}\n");
-    assert_eq!((b.messages(conn), b.node.counters().out_of_place), ([].into(), 2), "it introduces nobody");
+    assert_eq!((b.messages(conn), b.node.counters().out_of_place), ([].into(), 3), "it introduces nobody");
     b.tell(conn, &write_ping(&named("b28b3a6ae2"), NONCE));
     assert_eq!(b.messages(conn), [Message::Pong]);
     assert_eq!(b.node.peers().map(|peer| peer.id.as_str()).collect::<Vec<_>>(), ["b28b3a6ae2"]);
@@ -103,7 +103,9 @@ fn pings_come_from_the_acceptor_alone_each_twenty_minutes() {
     let (dialled, conn, mute) = (b.dialled(), b.accept(), b.accept());
     b.hello_from(dialled, "aaaaaaaaaa");
     b.hello_from(conn, "b28b3a6ae2");
-    (b.heard(conn), b.heard(dialled));
+    for conn in [conn, dialled] {
+        b.heard(conn);
+    }
     b.run(Time::from_secs(1_199));
     assert_eq!(
         (b.messages(conn), &b.closed),
@@ -112,6 +114,8 @@ fn pings_come_from_the_acceptor_alone_each_twenty_minutes() {
     b.run(Time::from_secs(1_201));
     assert_eq!(b.messages(conn), [Message::Ping]);
     b.tell(conn, &write_pong(&named("b28b3a6ae2"), NONCE));
+    assert_eq!(b.messages(dialled), []);
+    b.tell(dialled, &write_ping(&named("aaaaaaaaaa"), NONCE));
     b.run(Time::from_secs(4_799));
     assert_eq!(
         (b.messages(conn), b.closed.len()),
@@ -120,8 +124,8 @@ fn pings_come_from_the_acceptor_alone_each_twenty_minutes() {
     );
     b.run(Time::from_secs(4_800));
     assert_eq!(b.closed[1], (conn, "answered no ping", Fault::Network));
-    b.run(Time::from_secs(86_400));
-    assert_eq!((b.messages(dialled), b.closed.len()), ([].into(), 2));
+    b.run(Time::from_secs(4_801));
+    assert_eq!(b.closed[2], (dialled, "pinged no more", Fault::Network));
 }
 
 #[test]
@@ -139,6 +143,13 @@ fn rows_tell_when_a_peer_was_heard_on_the_wall_clock() {
         said.contains(&format!("\"b28b3a6ae2\", \"127.0.0.1:40000\", \"LISTENER\", {}.25]", UNIX + 1_200)),
         "{said}"
     );
+    b.now = Time::from_millis(1_201_250);
+    b.give(Input::WallTime { unix: Duration::from_secs(UNIX + 5_000) });
+    let third = b.accept();
+    b.hello_from(third, "cccccccccc");
+    let said = b.heard(third);
+    assert!(said.contains(&format!("\"LISTENER\", {}.0]", UNIX + 5_000)), "it hears now, {said}");
+    assert!(said.contains(&format!("\"LISTENER\", {}.0]", UNIX + 4_999)), "a second before, {said}");
 }
 
 #[test]
@@ -204,6 +215,22 @@ fn what_does_not_fit_its_checksum_ends_the_connection() {
     b.say(conn, "\n");
     let why = ["sent a checksum that does not fit", "sent a line that is no message"];
     assert_eq!(b.closed, [(other, why[0], Fault::Peer), (conn, why[1], Fault::Peer)]);
+}
+
+#[test]
+fn a_checksum_is_looked_at_where_a_line_is_in_place() {
+    let mut b = Bench::new(config(1, &[]));
+    let conn = b.accept();
+    let unsigned =
+        |msgtype: &str| format!("{{\"msgtype\": \"{msgtype}\", \"data\": {{}}, \"sign\": \"\"}}\n");
+    for msgtype in ["ping", "pong", "addr"] {
+        b.say(conn, &unsigned(msgtype));
+    }
+    b.hello_from(conn, "b28b3a6ae2");
+    b.say(conn, &unsigned("hello"));
+    assert_eq!((b.node.counters().out_of_place, b.closed.len(), b.node.peers().count()), (4, 0, 1));
+    b.say(conn, &unsigned("ping"));
+    assert_eq!(b.closed, [(conn, "sent a message without a usable nodeid", Fault::Peer)]);
 }
 
 #[test]

@@ -257,7 +257,7 @@ mod tests {
                     node.handle(Time::ZERO, Input::Loaded { ticket, value: Loaded::Absent });
                 }
                 Output::Store { ticket, .. } => {
-                    node.handle(Time::ZERO, Input::Stored { ticket, result: Ok(()) })
+                    node.handle(Time::ZERO, Input::Stored { ticket, result: Ok(()) });
                 }
                 _ => {}
             }

@@ -127,6 +127,7 @@ impl<M: Lawful> Bench<M> {
                 };
                 self.give(step.at, Input::Loaded { ticket: *ticket, value });
             }
+            Act::WallTime { unix } => self.give(step.at, Input::WallTime { unix: *unix }),
             Act::Command(command) => {
                 let answer = self.machine.command(step.at, command.clone());
                 self.answers.push(answer.is_ok());

@@ -10,8 +10,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::*;
 use crate::kernel::{
-    Class, CloseHow, ConnId, LineScanner, Outbox, StoreError, StoreOp, Terminator, Ticket, Time, Timers,
-    Until, Wake, Why,
+    Class, CloseHow, ConnId, LineScanner, Loaded, Outbox, StoreError, StoreOp, Terminator, Ticket, Time,
+    Timers, Until, Wake, Why,
 };
 
 const STARTS: Bytes = Bytes::from_static(b"starts");
@@ -35,6 +35,14 @@ struct Small<const FLAW: u8> {
     started: bool,
     dialed: Option<ConnId>,
     one_more_wake: bool,
+    /// When something is due by the clock on the wall.
+    by_the_wall: Option<Due>,
+}
+
+/// A deadline on a wall, and what stood there when it was last looked at.
+struct Due {
+    unix: Duration,
+    seen: (Time, Duration),
 }
 
 struct Conn {
@@ -56,6 +64,10 @@ const SCANS: u8 = 100;
 const APART: u8 = SCANS + 9;
 /// It looks how late it is at a tick alone, when what has arrived has moved deadlines; it says no beats, which are not moved.
 const HIDDEN: u8 = 2 * SCANS + 9;
+/// It sleeps until a time on the wall.
+const SLEEPS_BY_THE_WALL: u8 = 204;
+/// It stores under a key that is too long.
+const LONG_KEY: u8 = 127;
 
 static ENTROPY: AtomicU64 = AtomicU64::new(0);
 
@@ -224,11 +236,16 @@ impl<const FLAW: u8> Small<FLAW> {
     fn store(&mut self) {
         let ticket = self.ticket();
         let value = Some(Bytes::from_static(b"1"));
-        self.outputs.push_back(Output::Store {
-            ticket,
-            ops: vec![StoreOp { key: STARTS, value }],
-            until: Until::Synced,
-        });
+        let key = if FLAW == LONG_KEY { Bytes::from(vec![b'k'; StoreOp::KEY + 1]) } else { STARTS };
+        let ops = vec![StoreOp { key, value }];
+        self.outputs.push_back(Output::Store { ticket, ops, until: Until::Synced });
+    }
+
+    fn look_at_the_wall(&mut self, unix: Duration) {
+        if FLAW == SLEEPS_BY_THE_WALL {
+            let due = self.by_the_wall.as_ref().map_or(unix + BEAT, |due| due.unix);
+            self.by_the_wall = Some(Due { unix: due, seen: (self.now, unix) });
+        }
     }
 
     fn stored(&mut self, result: Result<(), StoreError>) {
@@ -271,7 +288,8 @@ impl<const FLAW: u8> Machine for Small<FLAW> {
             Input::Loaded { .. } => self.loaded(),
             Input::Stored { result, .. } => self.stored(result),
             Input::Scanned { .. } => self.loaded(),
-            Input::Datagram { .. } | Input::WallTime { .. } => {}
+            Input::WallTime { unix } => self.look_at_the_wall(unix),
+            Input::Datagram { .. } => {}
         }
     }
 
@@ -293,6 +311,9 @@ impl<const FLAW: u8> Machine for Small<FLAW> {
         if self.one_more_wake {
             return Some(Wake { at: soon, why: "nothing" });
         }
+        if let Some(Due { unix, seen: (at, then) }) = self.by_the_wall {
+            return Some(Wake { at: at + unix.saturating_sub(then), why: "wall" });
+        }
         let absent = self.absence.next().map(|(at, _)| at);
         let at = self.work.next().map(|(at, _)| at).into_iter().chain(absent).min()?;
         Some(Wake { at: at.max(soon), why: "timer" })
@@ -311,6 +332,7 @@ impl<const FLAW: u8> Lawful for Small<FLAW> {
             started: false,
             dialed: None,
             one_more_wake: false,
+            by_the_wall: None,
         };
         let ticket = small.ticket();
         small.outputs.push_back(if FLAW < SCANS {
@@ -373,4 +395,75 @@ caught! {
     a_dial_before_the_state_is_there_is_caught: 10 "law 10 (",
     a_dial_before_the_state_was_scanned_is_caught: 110 "law 10 (",
     more_stores_than_may_wait_are_caught: 27 "law 27 (",
+    a_key_that_is_too_long_is_caught: 127 "a key of 1025 octets",
+    a_timer_by_the_wall_clock_is_caught: 204 "law 4 (",
+}
+
+/// Asks for a key before it stores it, and behind that.
+#[derive(Default)]
+struct Asker {
+    now: Time,
+    outputs: VecDeque<Output<()>>,
+    answered: u64,
+}
+
+impl Asker {
+    fn answered(&mut self, ticket: Ticket) {
+        assert_eq!(ticket, Ticket(self.answered), "in the order of asking");
+        self.answered += 1;
+    }
+}
+
+impl Machine for Asker {
+    type Command = ();
+    type Reply = ();
+    type Refusal = ();
+    type Event = ();
+
+    fn handle(&mut self, now: Time, input: Input<'_>) {
+        self.now = now;
+        match input {
+            Input::Loaded { ticket, value } => {
+                self.answered(ticket);
+                assert!(ticket.0 > 0 || value != Loaded::Value(b"1"), "it is stored later");
+            }
+            Input::Stored { ticket, .. } | Input::Scanned { ticket, .. } => self.answered(ticket),
+            _ => {}
+        }
+    }
+
+    fn command(&mut self, _: Time, (): ()) -> Result<(), ()> {
+        Ok(())
+    }
+
+    fn poll(&mut self) -> Option<Output<()>> {
+        self.outputs.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Wake> {
+        (!self.outputs.is_empty()).then_some(Wake { at: self.now, why: "output" })
+    }
+}
+
+impl Lawful for Asker {
+    fn specimen(_seed: u64) -> Self {
+        let ops = vec![StoreOp { key: STARTS, value: Some(Bytes::from_static(b"1")) }];
+        let mut asker = Asker::default();
+        asker.outputs.extend([
+            Output::Load { ticket: Ticket(0), key: STARTS },
+            Output::Store { ticket: Ticket(1), ops, until: Until::Synced },
+            Output::Scan { ticket: Ticket(2), prefix: STARTS, after: None },
+            Output::Load { ticket: Ticket(3), key: STARTS },
+        ]);
+        asker
+    }
+
+    fn stream(_: How, _: &mut Rng) -> Vec<u8> {
+        b"nonsense".to_vec()
+    }
+}
+
+#[test]
+fn what_is_asked_of_the_store_is_answered_in_order() {
+    laws::<Asker>(200);
 }

@@ -67,7 +67,18 @@ pub(super) enum Act<C> {
         ticket: Ticket,
         page: Option<Page>,
     },
+    WallTime {
+        unix: Duration,
+    },
     Command(C),
+}
+
+/// What a machine asked of its store.
+enum Asked {
+    Store(Vec<StoreOp>),
+    Load(Bytes),
+    /// What the keys begin with, and what they are greater than.
+    Scan(Bytes, Option<Bytes>),
 }
 
 /// What a load found.
@@ -91,6 +102,7 @@ impl<C> Act<C> {
             Act::Stored { .. } => "stored",
             Act::Loaded { .. } => "loaded",
             Act::Scanned { .. } => "scanned",
+            Act::WallTime { .. } => "wall time",
             Act::Command(_) => "command",
         }
     }
@@ -149,6 +161,9 @@ pub(super) fn compose<M: Lawful>(number: u64) -> Script<M> {
     Script { steps: composer.steps, outputs, answers }
 }
 
+/// What the clock on the wall shows at first: it is a morning in September 2020.
+const CLOCK: Duration = Duration::from_secs(1_600_000_000);
+
 /// Connections open at once.
 const MOST_CONNS: usize = 6;
 
@@ -163,10 +178,11 @@ struct Composer<M: Lawful> {
     /// What each connection's peer has yet to say, backwards.
     unsaid: BTreeMap<ConnId, Vec<u8>>,
     dials: Vec<(Ticket, SocketAddr)>,
-    stores: VecDeque<(Ticket, Vec<StoreOp>)>,
-    loads: Vec<(Ticket, Bytes)>,
-    scans: Vec<(Ticket, (Bytes, Option<Bytes>))>,
+    /// What waits for the disk, in the order in which it was asked for.
+    asked: VecDeque<(Ticket, Asked)>,
     disk: BTreeMap<Bytes, Bytes>,
+    /// What the clock on the wall showed at [`Time::ZERO`], as it is set now.
+    wall: Duration,
 }
 
 impl<M: Lawful> Composer<M> {
@@ -180,10 +196,9 @@ impl<M: Lawful> Composer<M> {
             conns: 0,
             unsaid: BTreeMap::new(),
             dials: Vec::new(),
-            stores: VecDeque::new(),
-            loads: Vec::new(),
-            scans: Vec::new(),
+            asked: VecDeque::new(),
             disk: BTreeMap::new(),
+            wall: CLOCK,
         };
         composer.look();
         composer
@@ -227,10 +242,12 @@ impl<M: Lawful> Composer<M> {
         for output in &self.bench.outputs[self.seen..] {
             match output {
                 Output::Dial { ticket, to, .. } => self.dials.push((*ticket, *to)),
-                Output::Store { ticket, ops, .. } => self.stores.push_back((*ticket, ops.clone())),
-                Output::Load { ticket, key } => self.loads.push((*ticket, key.clone())),
+                Output::Store { ticket, ops, .. } => {
+                    self.asked.push_back((*ticket, Asked::Store(ops.clone())));
+                }
+                Output::Load { ticket, key } => self.asked.push_back((*ticket, Asked::Load(key.clone()))),
                 Output::Scan { ticket, prefix, after } => {
-                    self.scans.push((*ticket, (prefix.clone(), after.clone())));
+                    self.asked.push_back((*ticket, Asked::Scan(prefix.clone(), after.clone())));
                 }
                 _ => {}
             }
@@ -252,7 +269,8 @@ impl<M: Lawful> Composer<M> {
             75..78 => self.datagram(),
             78..84 => self.answer_storage(),
             84..87 => <M as Lawful>::command(&mut self.rng).map(Act::Command),
-            87..96 => self.wake(),
+            87..94 => self.wake(),
+            94..96 => Some(self.look_at_the_wall()),
             96..98 => Some(Act::Tick),
             _ => self.oversleep(),
         }
@@ -316,31 +334,35 @@ impl<M: Lawful> Composer<M> {
         Some(Act::Datagram { port, from: self.remote(), bytes })
     }
 
+    /// The disk answers what was asked for first, so that it is as what came before leaves it.
     fn answer_storage(&mut self) -> Option<Act<M::Command>> {
-        if let Some((ticket, ops)) = self.stores.pop_front() {
-            let result = match self.rng.below(20) {
-                0 => Err(StoreError::Full),
-                1 => Err(StoreError::Broken),
-                _ => {
-                    self.keep(ops);
-                    Ok(())
-                }
-            };
-            return Some(Act::Stored { ticket, result });
+        let (ticket, asked) = self.asked.pop_front()?;
+        Some(match asked {
+            Asked::Store(ops) => Act::Stored { ticket, result: self.store(ops) },
+            Asked::Load(key) => Act::Loaded { ticket, value: self.load(&key) },
+            Asked::Scan(prefix, after) => {
+                let found = scan(&self.disk, &prefix, after.as_ref());
+                Act::Scanned { ticket, page: self.rng.percent(95).then(|| Page::of(found)) }
+            }
+        })
+    }
+
+    fn store(&mut self, ops: Vec<StoreOp>) -> Result<(), StoreError> {
+        match self.rng.below(20) {
+            0 => return Err(StoreError::Full),
+            1 => return Err(StoreError::Broken),
+            _ => self.keep(ops),
         }
-        if let Some((ticket, (prefix, after))) = take_any(&mut self.scans, &mut self.rng) {
-            let found = scan(&self.disk, &prefix, after.as_ref());
-            let page = self.rng.percent(95).then(|| Page::of(found));
-            return Some(Act::Scanned { ticket, page });
-        }
-        let (ticket, key) = take_any(&mut self.loads, &mut self.rng)?;
-        let value = match (self.rng.below(20), self.disk.get(&key)) {
+        Ok(())
+    }
+
+    fn load(&mut self, key: &Bytes) -> Load {
+        match (self.rng.below(20), self.disk.get(key)) {
             (0, _) => Load::Failed,
             (1, _) => Load::Value(M::stream(How::Accepted(Port(0)), &mut self.rng)),
             (_, Some(octets)) => Load::Value(octets.to_vec()),
             (_, None) => Load::Absent,
-        };
-        Some(Act::Loaded { ticket, value })
+        }
     }
 
     fn keep(&mut self, ops: Vec<StoreOp>) {
@@ -350,6 +372,18 @@ impl<M: Lawful> Composer<M> {
                 None => self.disk.remove(&op.key),
             };
         }
+    }
+
+    /// The clock on the wall is read; one time in two it was set before, which it may be to anything.
+    fn look_at_the_wall(&mut self) -> Act<M::Command> {
+        self.wall = match self.rng.below(8) {
+            0 => Duration::ZERO,
+            1 => Duration::MAX / 2,
+            2 => CLOCK + self.rng.between(Duration::ZERO, 48 * super::HOUR),
+            3 => CLOCK.saturating_sub(self.rng.between(Duration::ZERO, 48 * super::HOUR)),
+            _ => self.wall,
+        };
+        Act::WallTime { unix: self.wall + self.now.since(Time::ZERO) }
     }
 
     /// The machine is woken when it asks to be.

@@ -121,6 +121,9 @@ pub(super) fn little_is_unanswered<C, E: Debug>(trace: &Trace<'_, C, E>) -> Resu
     walk(trace, BTreeMap::new(), given, |waiting, output| {
         match output {
             Output::Store { ticket, ops, .. } => {
+                if let Some(op) = ops.iter().find(|op| op.key.len() > StoreOp::KEY) {
+                    return Err(format!("{ticket:?} stores under a key of {} octets", op.key.len()));
+                }
                 waiting.insert(*ticket, ops.iter().map(StoreOp::weight).sum());
             }
             Output::Load { ticket, .. } | Output::Scan { ticket, .. } => _ = waiting.insert(*ticket, 0),

@@ -17,7 +17,7 @@ const WORD: Bytes = Bytes::from_static(b"word");
 
 /// What a machine hears, and what it does.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
-pub(super) enum Heard {
+pub(in crate::sim) enum Heard {
     Started(u32),
     Opened(ConnId, How, SocketAddr),
     Received(ConnId, Vec<u8>),
@@ -35,7 +35,7 @@ pub(super) enum Heard {
 
 /// What a test may have it do.
 #[derive(Clone, Debug)]
-pub(super) enum Do {
+pub(in crate::sim) enum Do {
     Dial(SocketAddr, Time),
     Send(ConnId, Vec<u8>),
     Datagram(SocketAddr, Vec<u8>),
@@ -53,7 +53,7 @@ pub(super) enum Do {
 }
 
 /// Says nothing by itself, or (with a period) talks at random to all it knows.
-pub(super) struct Chatter {
+pub(in crate::sim) struct Chatter {
     out: VecDeque<Output<Heard>>,
     tickets: u64,
     conns: Vec<ConnId>,
@@ -63,7 +63,7 @@ pub(super) struct Chatter {
 }
 
 impl Chatter {
-    pub(super) fn quiet(boot: Boot) -> Self {
+    pub(in crate::sim) fn quiet(boot: Boot) -> Self {
         let mut chatter = Chatter {
             out: VecDeque::new(),
             tickets: 0,

@@ -409,6 +409,10 @@ fn a_disk_answers_late_and_forgets_what_it_had_not_answered() {
     pair.world.break_disk(0);
     pair.tell(0, Do::Store(Some(b"three".to_vec())));
     assert_eq!(pair.pass(2_000), [(1_000, 0, Heard::Stored(false))]);
+    pair.world.fill_disk(0);
+    pair.tell(0, Do::Store(Some(b"three".to_vec())));
+    pair.tell(0, Do::Load);
+    assert_eq!(pair.pass(2_000), [(1_000, 0, Heard::Stored(false)), loaded(Some(b"one"))], "it can be read");
     pair.world.mend_disk(0);
     pair.tell(0, Do::Load);
     assert_eq!(pair.pass(2_000), [loaded(Some(b"one"))]);

@@ -1,6 +1,6 @@
 //! The laws of the world itself, with a machine that talks for the sake of talking.
 
-mod chatter;
+pub(super) mod chatter;
 mod drivers;
 mod ends;
 mod faulty;

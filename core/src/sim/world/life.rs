@@ -1,6 +1,7 @@
 //! Starting, crashing, freezing, and what a disk keeps.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::mem;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use super::super::slab::Key;
 use super::super::tally::Kind;
 use super::super::tcp::{Conn, EndState, Segment, Side};
 use super::{Boot, Condition, Delivery, Disk, Event, Node, World, short};
-use crate::kernel::{Input, Loaded, Machine, Page, Scanned, StoreError, Time, Until, scan};
+use crate::kernel::{Input, Loaded, Machine, Page, Scanned, StoreError, StoreOp, Time, Until, scan};
 
 /// What a node finds on its disk when it starts again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,21 +34,29 @@ impl<M> Node<M> {
         if self.done { None } else { self.machine.as_mut() }
     }
 
+    fn store(&mut self, ops: Vec<StoreOp>, until: Until) -> Result<(), StoreError> {
+        if let Some(error) = self.disk_fails {
+            return Err(error);
+        }
+        ops.into_iter().for_each(|op| self.change(op.key, op.value));
+        if until == Until::Synced {
+            self.unsynced.clear();
+        }
+        Ok(())
+    }
+
     fn change(&mut self, key: Bytes, value: Option<Bytes>) {
-        let before = match value {
-            Some(value) => self.disk.insert(key.clone(), value),
-            None => self.disk.remove(&key),
-        };
-        self.unsynced.push((key, before));
+        let before = put(&mut self.disk, key.clone(), value);
+        let synced = self.unsynced.entry(key.clone()).or_insert(before);
+        if synced.as_ref() == self.disk.get(&key) {
+            self.unsynced.remove(&key);
+        }
     }
 
     /// Takes back what was written and not synced.
     fn lose_unsynced(&mut self) {
-        while let Some((key, before)) = self.unsynced.pop() {
-            match before {
-                Some(value) => self.disk.insert(key, value),
-                None => self.disk.remove(&key),
-            };
+        for (key, synced) in mem::take(&mut self.unsynced) {
+            put(&mut self.disk, key, synced);
         }
     }
 
@@ -56,6 +65,14 @@ impl<M> Node<M> {
         let starts = usize::from(starts.max(1));
         self.snapshots.drain(..(starts - 1).min(self.snapshots.len()));
         self.snapshots.pop_front().unwrap_or_default()
+    }
+}
+
+/// Puts a value under a key, or nothing; what was there.
+fn put(disk: &mut BTreeMap<Bytes, Bytes>, key: Bytes, value: Option<Bytes>) -> Option<Bytes> {
+    match value {
+        Some(value) => disk.insert(key, value),
+        None => disk.remove(&key),
     }
 }
 
@@ -143,14 +160,19 @@ impl<M: Machine> World<M> {
         self.drain(node);
     }
 
-    /// From now on a node's stores and loads fail; what it had stored stays.
+    /// From now on a node's stores, loads and scans fail; what it had stored stays.
     pub fn break_disk(&mut self, node: usize) {
-        self.nodes[node].disk_fails = true;
+        self.nodes[node].disk_fails = Some(StoreError::Broken);
     }
 
-    /// From now on a node's stores and loads work again.
+    /// From now on there is no room for a node's stores; what it had stored can be read.
+    pub fn fill_disk(&mut self, node: usize) {
+        self.nodes[node].disk_fails = Some(StoreError::Full);
+    }
+
+    /// From now on a node's stores, loads and scans work again.
     pub fn mend_disk(&mut self, node: usize) {
-        self.nodes[node].disk_fails = false;
+        self.nodes[node].disk_fails = None;
     }
 
     /// Makes the machine and runs it.
@@ -295,21 +317,16 @@ impl<M: Machine> World<M> {
             return;
         }
         let ticket = job.ticket;
-        let works = !n.disk_fails;
+        let readable = n.disk_fails != Some(StoreError::Broken);
         let done = match job.what {
-            Disk::Load(key) => Delivery::Loaded { ticket, value: works.then(|| n.disk.get(&key).cloned()) },
+            Disk::Load(key) => {
+                Delivery::Loaded { ticket, value: readable.then(|| n.disk.get(&key).cloned()) }
+            }
             Disk::Scan { prefix, after } => {
-                let page = works.then(|| Page::of(scan(&n.disk, &prefix, after.as_ref())));
+                let page = readable.then(|| Page::of(scan(&n.disk, &prefix, after.as_ref())));
                 Delivery::Scanned { ticket, page }
             }
-            Disk::Store { .. } if !works => Delivery::Stored { ticket, result: Err(StoreError::Broken) },
-            Disk::Store { ops, until } => {
-                ops.into_iter().for_each(|op| n.change(op.key, op.value));
-                if until == Until::Synced {
-                    n.unsynced.clear();
-                }
-                Delivery::Stored { ticket, result: Ok(()) }
-            }
+            Disk::Store { ops, until } => Delivery::Stored { ticket, result: n.store(ops, until) },
         };
         self.now_or_later(node, done);
     }
@@ -327,5 +344,57 @@ impl<M: Machine> World<M> {
         let n = &mut self.nodes[node];
         self.tally.count(if n.stopped { Kind::Freeze } else { Kind::Starve });
         n.inbox.push_back(delivery);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::kernel::Seed;
+    use crate::sim::Config;
+    use crate::sim::tests::chatter::Chatter;
+
+    fn op(key: u8, value: Option<u8>) -> StoreOp {
+        StoreOp {
+            key: Bytes::copy_from_slice(&[key]),
+            value: value.map(|value| Bytes::copy_from_slice(&[value])),
+        }
+    }
+
+    #[test]
+    fn no_more_is_remembered_of_what_is_not_synced_than_was_and_is_there() {
+        let mut world = World::new(Config::default(), |_: usize, _: usize| 1, Seed::from_u64(7));
+        let node = world.add(Chatter::quiet);
+        let n = &mut world.nodes[node];
+        n.store(vec![op(0, Some(0)), op(1, Some(0))], Until::Synced).unwrap();
+        let synced = n.disk.clone();
+        for value in 0..=255 {
+            let ops = vec![
+                op(0, Some(value)),
+                op(1, None),
+                op(2, Some(value)),
+                op(value, Some(1)),
+                op(value, None),
+            ];
+            n.store(ops, Until::Written).unwrap();
+            assert!(n.unsynced.len() <= 3, "{:?}", n.unsynced);
+        }
+        world.halt(node);
+        assert_eq!(world.nodes[node].disk, synced);
+    }
+
+    #[test]
+    fn a_disk_fails_as_it_was_told_to() {
+        let mut world = World::new(Config::default(), |_: usize, _: usize| 1, Seed::from_u64(7));
+        let node = world.add(Chatter::quiet);
+        let put = |world: &mut World<Chatter>| world.nodes[node].store(vec![op(0, Some(0))], Until::Written);
+        world.break_disk(node);
+        assert_eq!(put(&mut world), Err(StoreError::Broken));
+        world.fill_disk(node);
+        assert_eq!(put(&mut world), Err(StoreError::Full));
+        world.mend_disk(node);
+        assert_eq!(put(&mut world), Ok(()));
     }
 }

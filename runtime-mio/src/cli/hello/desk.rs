@@ -69,13 +69,13 @@ impl Protocol for Desk {
 
     fn heard(&mut self, _: &mut Seat<'_, Hello>, event: Event) -> Life {
         log(&event);
-        Life::On
+        if event == Event::Left { Life::Over } else { Life::On }
     }
 
     fn leave(&mut self, node: &mut Seat<'_, Hello>) -> Life {
-        // It refuses nothing but to leave twice, and has left then as well.
+        // It refuses nothing but to leave twice.
         let _ = node.command(Command::Leave);
-        Life::Over
+        Life::On
     }
 
     /// As the article's nodes say it, where they do.
@@ -89,6 +89,7 @@ impl Protocol for Desk {
             Event::AddressLearned { addr, id: None } => format!("Address learned: {addr}"),
             Event::DialFailed { addr, why } => format!("No connection to {addr}: {why}"),
             Event::Misbehaved { remote, what, .. } => format!("A peer broke a rule: {remote} {what}"),
+            Event::Left => "left".to_owned(),
             other => format!("{other:?}"),
         }
     }
@@ -167,6 +168,7 @@ mod tests {
                 json!({"conn": 3, "remote": "127.0.0.1:58790", "what": "said nonsense"}),
                 "A peer broke a rule: 127.0.0.1:58790 said nonsense",
             ),
+            (Event::Left, "left", json!({}), "left"),
         ] {
             let told = Told::new(NAME, Time::from_micros(1_500_000), Desk::line(&event), &event).unwrap();
             assert_eq!(told.to_string(), format!("     1.500 s  {line}"));

@@ -4,9 +4,8 @@
 //! new one as well: wherever its keys lie, what is last in the new log about a key is what is kept. When all is copied the new
 //! log takes the place of the old one.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -14,7 +13,7 @@ use egoist_core::kernel::{StoreOp, scan};
 
 use super::super::Values;
 use super::appended::Appended;
-use super::entry::{LONGEST, cost, encode};
+use super::entry::{LONGEST, cost};
 use super::{HEADER, changes};
 use crate::regular;
 
@@ -37,29 +36,22 @@ pub(super) struct Compaction {
 }
 
 impl Compaction {
-    /// Begins beside `log`, in a folder that is made if need be.
+    /// Begins beside `log`.
     pub(super) fn begin(log: &Path) -> io::Result<Self> {
-        if let Some(folder) = log.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        }
         let path = log.with_extension(BESIDE);
         // What a crash has left.
         let _ = fs::remove_file(&path);
         let mut file = regular::create(&path)?;
         let beside = Beside(path);
         file.write_all(HEADER)?;
-        let log = Appended::new(file, HEADER.len() as u64)?;
+        let log = Appended::new(file, HEADER.len() as u64, 0);
         Ok(Compaction { log, beside, copied: None, stored: 0 })
     }
 
     /// Takes what is stored meanwhile.
     pub(super) fn store(&mut self, batches: &[Vec<StoreOp>]) -> io::Result<()> {
-        let mut octets = Vec::new();
-        for batch in batches {
-            encode(self.log.len() + octets.len() as u64, changes(batch), &mut octets);
-        }
-        self.stored += octets.len();
-        self.log.append(&octets)
+        self.stored += self.log.append(batches.iter().map(|batch| changes(batch)))?;
+        Ok(())
     }
 
     /// Copies some of the values; whether there are more.
@@ -77,10 +69,7 @@ impl Compaction {
         }
         let Some((last, _)) = some.last() else { return Ok(false) };
         let last = Bytes::copy_from_slice(last);
-        let mut octets = Vec::new();
-        let copies = some.into_iter().map(|(key, value)| (key, Some(value)));
-        encode(self.log.len(), copies, &mut octets);
-        self.log.append(&octets)?;
+        self.log.append([some.into_iter().map(|(key, value)| (key, Some(value)))])?;
         self.log.sync()?;
         self.copied = Some(last);
         Ok(true)
@@ -88,13 +77,13 @@ impl Compaction {
 
     /// Puts the new log in the place of `place`, and into `open`: in doubt, should it not be known to stay there.
     pub(super) fn finish(self, place: &Path, open: &mut Option<Appended>) -> io::Result<()> {
-        let Compaction { log, mut beside, .. } = self;
-        log.file().sync_all()?;
+        let Compaction { mut log, mut beside, .. } = self;
+        log.sync()?;
         fs::rename(&beside.0, place)?;
         beside.0.clear();
         let log = open.insert(log);
         log.doubt();
-        place.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())?;
+        regular::sync_name(place)?;
         log.trust();
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! A log that every store is appended to.
 //!
 //! It begins with the line `egoist-log 1`; [`entry`] says what follows. What it holds is kept in memory too, and answered from
-//! there: the file is read when it is opened, and never again. A file that ends within an entry is cut behind the last whole
-//! one, and so is space in which nothing was written; whatever else does not fit is refused, and left alone. Only its owner
-//! can read it, what is no regular file is left alone, and whoever has it open has it alone.
+//! there: the file is read when it is opened, and never again. What is not whole behind the last sync is cut off, with a
+//! warning: a power cut may have left anything there. A file that was damaged before it is refused, and left alone. Only its
+//! owner can read it, what is no regular file is left alone, and whoever has it open has it alone.
 //!
 //! **Garbage.** When the log is more than twice as long as what is kept, and 1 MiB, it is written anew ([`compaction`]) in
 //! steps between answers; it stays within three times what is kept and some MiB. On average that writes no more than what was
@@ -21,7 +21,6 @@ mod tests;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -29,8 +28,9 @@ use egoist_core::kernel::{Page, StoreOp, scan};
 
 use self::appended::Appended;
 use self::compaction::{BESIDE, Compaction};
-use self::entry::{Change, Entries, LONGEST, Next, cost, encode};
+use self::entry::{Change, Entries, LONGEST, Next, cost, was_synced};
 use self::kept::Kept;
+use super::lock::Lock;
 use super::{StateError, Store, foreign_version};
 use crate::regular;
 
@@ -52,6 +52,8 @@ pub struct LogStore {
     path: PathBuf,
     kept: Kept,
     /// None as long as nothing was stored.
+    lock: Option<Lock>,
+    /// ... as well.
     log: Option<Appended>,
     compaction: Option<Compaction>,
     /// The log is not written anew before it has this length.
@@ -62,7 +64,7 @@ impl LogStore {
     /// One in this folder, which is made when something is stored.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         let path = folder.into().join(FILE);
-        LogStore { path, kept: Kept::default(), log: None, compaction: None, put_off: 0 }
+        LogStore { path, kept: Kept::default(), lock: None, log: None, compaction: None, put_off: 0 }
     }
 
     fn failed(&self, error: io::Error) -> StateError {
@@ -74,25 +76,17 @@ impl LogStore {
         let Some(log) = self.log.as_mut().filter(|log| log.is_sound()) else {
             return self.rewrite().and_then(|()| self.append(batches));
         };
-        let mut octets = Vec::new();
-        for batch in batches.iter().filter(|batch| !batch.is_empty()) {
-            encode(log.len() + octets.len() as u64, changes(batch), &mut octets);
-        }
-        log.append(&octets)
+        log.append(batches.iter().filter(|batch| !batch.is_empty()).map(|batch| changes(batch))).map(drop)
     }
 
     /// Writes all that is kept anew, and waits for it.
     fn rewrite(&mut self) -> io::Result<()> {
         self.compaction = None;
-        if self.log.is_none() && fs::symlink_metadata(&self.path).is_ok() {
-            return Err(io::Error::new(
-                ErrorKind::ResourceBusy,
-                "somebody else has begun to keep state there",
-            ));
+        if self.lock.is_none() {
+            self.lock = Some(Lock::begin(&self.path)?);
         }
-        let mut compaction = Compaction::begin(&self.path)?;
-        while compaction.step(&self.kept.values)? {}
-        compaction.finish(&self.path, &mut self.log)
+        while self.compact()? {}
+        Ok(())
     }
 
     fn is_wasteful(&self) -> bool {
@@ -110,7 +104,9 @@ impl LogStore {
             self.compaction = Some(compaction);
             return Ok(true);
         }
-        compaction.finish(&self.path, &mut self.log).map(|()| false)
+        compaction.finish(&self.path, &mut self.log)?;
+        self.put_off = 0;
+        Ok(false)
     }
 
     /// Gives up writing it anew, for a while.
@@ -123,21 +119,20 @@ impl LogStore {
 
 impl Store for LogStore {
     fn open(&mut self) -> Result<(), StateError> {
+        let Some(lock) = Lock::of(&self.path).map_err(|error| self.failed(error))? else { return Ok(()) };
         let mut options = OpenOptions::new();
-        let file = match regular::open(&self.path, options.read(true).write(true)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            file => file.map_err(|error| self.failed(error))?,
-        };
-        let mut log = alone(file, &self.path).map_err(|error| self.failed(error))?;
-        let (kept, whole) = read(log.file(), &self.path)?;
-        settle(&mut log, whole, &self.path).map_err(|error| self.failed(error))?;
-        (self.kept, self.log) = (kept, Some(log));
+        let file = regular::open(&self.path, options.read(true).write(true));
+        let file = file.map_err(|error| self.failed(error))?;
+        let Found { kept, whole, synced } = read(&file, &self.path)?;
+        let log = Appended::new(file, whole, synced);
+        let log = settle(log, &self.path).map_err(|error| self.failed(error))?;
+        (self.kept, self.lock, self.log) = (kept, Some(lock), Some(log));
         Ok(())
     }
 
     fn write(&mut self, batches: &[Vec<StoreOp>]) -> Result<(), StateError> {
         if batches.iter().any(|batch| size(batch) > LONGEST) {
-            return Err(self.failed(ErrorKind::FileTooLarge.into()));
+            return Err(StateError::TooLarge { path: self.path.clone(), most: LONGEST as u64 });
         }
         if let Err(error) = self.append(batches) {
             // The room that a new log takes may be what is missing.
@@ -192,44 +187,48 @@ pub(super) fn check(folder: &Path) -> Result<(), StateError> {
     }
 }
 
-/// Has a file for oneself, which is still the one in that place.
-fn alone(file: File, path: &Path) -> io::Result<Appended> {
-    let log = Appended::new(file, 0)?;
-    if log.file().metadata()?.ino() != fs::symlink_metadata(path)?.ino() {
-        return Err(io::Error::new(ErrorKind::ResourceBusy, "it was just replaced"));
+/// What is in a log.
+struct Found {
+    kept: Kept,
+    /// How many octets of it are whole, ...
+    whole: u64,
+    /// ... and how many of those were synced, as it says.
+    synced: u64,
+}
+
+/// Cuts off what is not whole, and makes what was read outlive a power cut: it, or its place, may have been written and no
+/// more.
+fn settle(mut log: Appended, path: &Path) -> io::Result<Appended> {
+    let octets = log.cut()?;
+    if octets > 0 {
+        let file = path.display();
+        tracing::warn!(%file, octets, "the log ends in what is not whole, and was never synced: it is cut off");
     }
+    log.sync()?;
+    regular::sync_name(path)?;
+    let _ = fs::remove_file(path.with_extension(BESIDE));
     Ok(log)
 }
 
-/// Cuts off what is not whole, and makes what was read outlive a power cut: it may have been written, and no more.
-fn settle(log: &mut Appended, whole: u64, path: &Path) -> io::Result<()> {
-    let len = log.file().metadata()?.len();
-    if len > whole {
-        let (file, octets) = (path.display(), len - whole);
-        tracing::warn!(%file, octets, "the log ends in what was not written to its end, and never synced: it is cut off");
-        log.file().set_len(whole)?;
-    }
-    log.cut(whole);
-    log.file().sync_all()?;
-    let _ = fs::remove_file(path.with_extension(BESIDE));
-    Ok(())
-}
-
-/// What a log keeps, and how many octets of it are whole.
-fn read(file: &File, path: &Path) -> Result<(Kept, u64), StateError> {
+/// Reads a log, to what is not whole.
+fn read(file: &File, path: &Path) -> Result<Found, StateError> {
     let io = |error| StateError::io(path, error);
     let broken = |what| StateError::Broken { path: path.to_owned(), what };
     let mut input = BufReader::with_capacity(64 << 10, file);
     header(&mut input, path)?;
-    let end = file.metadata().and_then(|meta| entry::written(file, meta.len())).map_err(io)?;
+    let end = file.metadata().map_err(io)?.len();
     let mut entries = Entries::new(input, HEADER.len() as u64, end);
     let mut kept = Kept::default();
-    loop {
+    let torn = loop {
         match entries.next().map_err(io)? {
             Next::Entry(payload) => kept.replay(payload).map_err(broken)?,
-            Next::Damage(what) => return Err(broken(what)),
-            Next::End | Next::Cut => return Ok((kept, entries.at())),
+            Next::End => break None,
+            Next::Torn(what) => break Some(what),
         }
+    };
+    match torn {
+        Some(what) if was_synced(file, entries.at()).map_err(io)? => Err(broken(what)),
+        _ => Ok(Found { kept, whole: entries.at(), synced: entries.synced() }),
     }
 }
 

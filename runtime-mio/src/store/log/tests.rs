@@ -120,22 +120,43 @@ proptest! {
     }
 }
 
-/// A log of random batches of which the first were synced: its octets, how many of them were synced, and what was in it
-/// after each batch from then on.
-fn a_log(synced: &[Batch], unsynced: &[Batch]) -> (Vec<u8>, usize, Vec<Model>) {
-    let folder = tempfile::tempdir().unwrap();
-    let (mut store, mut model) = (opened(folder.path()).unwrap(), Model::new());
-    let mut put = |batch: &Batch| {
-        store.write(&[ops(batch)]).unwrap();
-        apply(&mut model, batch);
-        model.clone()
-    };
-    synced.iter().for_each(|batch| _ = put(batch));
-    let mut models = vec![put(&vec![(b"last".to_vec(), Some(b"synced".to_vec()))])];
-    let len = usize::try_from(length(folder.path())).unwrap();
-    models.extend(unsynced.iter().map(put));
-    store.sync().unwrap();
-    (fs::read(folder.path().join(FILE)).unwrap(), len, models)
+/// A log of random batches, some of them behind its last sync.
+struct Written {
+    octets: Vec<u8>,
+    /// How many octets were synced, ...
+    synced: usize,
+    /// ... the entry left aside that says so.
+    proven: usize,
+    /// What was in it before and after each batch, ...
+    models: Vec<Model>,
+    /// ... the last of them that was synced.
+    kept: usize,
+}
+
+impl Written {
+    fn new(synced: &[Batch], unsynced: &[Batch]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, mut models) = (opened(folder.path()).unwrap(), vec![Model::new()]);
+        let mut put = |store: &mut LogStore, batch: &Batch| {
+            store.write(&[ops(batch)]).unwrap();
+            let mut model = models.last().unwrap().clone();
+            apply(&mut model, batch);
+            models.push(model);
+        };
+        let last = vec![(b"last".to_vec(), Some(b"synced".to_vec()))];
+        synced.iter().chain([&last]).for_each(|batch| put(&mut store, batch));
+        let proven = usize::try_from(length(folder.path())).unwrap();
+        store.sync().unwrap();
+        let len = usize::try_from(length(folder.path())).unwrap();
+        unsynced.iter().for_each(|batch| put(&mut store, batch));
+        let octets = fs::read(folder.path().join(FILE)).unwrap();
+        Written { octets, synced: len, proven, models, kept: synced.len() + 1 }
+    }
+
+    /// Whether this has all that was synced, and whole batches in their order of what was not.
+    fn has_kept(&self, found: Option<&Model>) -> bool {
+        found.is_some_and(|found| self.models[self.kept..].contains(found))
+    }
 }
 
 fn batches() -> impl Strategy<Value = Vec<Batch>> {
@@ -168,63 +189,109 @@ fn alterations() -> impl Strategy<Value = Vec<(prop::sample::Index, u8)>> {
     prop::collection::vec((any::<prop::sample::Index>(), 1_u8..), 1..4)
 }
 
+/// What a power cut may leave of octets that were not synced.
+#[derive(Clone, Debug)]
+enum Left {
+    Cut(prop::sample::Index),
+    Zeros(prop::sample::Index, usize),
+    Altered(Vec<(prop::sample::Index, u8)>),
+    Longer(Vec<u8>),
+}
+
+fn left() -> impl Strategy<Value = Left> {
+    prop_oneof![
+        any::<prop::sample::Index>().prop_map(Left::Cut),
+        (any::<prop::sample::Index>(), 0_usize..600).prop_map(|(from, len)| Left::Zeros(from, len)),
+        alterations().prop_map(Left::Altered),
+        (any::<u8>(), 0_usize..9_000).prop_map(|(octet, len)| Left::Longer(vec![octet; len])),
+        prop::collection::vec(any::<u8>(), 0..100).prop_map(Left::Longer),
+    ]
+}
+
+fn leave(octets: &mut Vec<u8>, left: &Left) {
+    match left {
+        Left::Longer(more) => octets.extend_from_slice(more),
+        _ if octets.is_empty() => {}
+        Left::Cut(at) => octets.truncate(at.index(octets.len())),
+        Left::Zeros(from, len) => {
+            let from = from.index(octets.len());
+            let end = octets.len().min(from + len);
+            octets[from..end].fill(0);
+        }
+        Left::Altered(places) => alter(octets, places),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn cut_at_its_last_sync_and_altered_it_is_refused_or_right(
-        synced in batches(), unsynced in batches(), places in alterations(),
+    fn whatever_is_left_of_what_was_not_synced_what_was_is_there(
+        synced in batches(), unsynced in batches(), left in prop::collection::vec(left(), 0..3),
     ) {
-        let (mut octets, len, models) = a_log(&synced, &unsynced);
-        octets.truncate(len);
-        prop_assert_eq!(read_back(&octets), Some(models[0].clone()));
+        let log = Written::new(&synced, &unsynced);
+        // The entry that says how much was synced was not.
+        for begin in [log.proven, log.synced] {
+            let mut behind = log.octets[begin..].to_vec();
+            left.iter().for_each(|left| leave(&mut behind, left));
+            let found = read_back(&[&log.octets[..begin], &behind].concat());
+            prop_assert!(log.has_kept(found.as_ref()));
+        }
+    }
+
+    #[test]
+    fn altered_where_it_was_synced_it_is_refused(
+        synced in batches(), unsynced in batches(), places in alterations(), cut in any::<prop::sample::Index>(),
+    ) {
+        let log = Written::new(&synced, &unsynced);
+        let mut octets = log.octets[..log.synced + cut.index(log.octets.len() - log.synced + 1)].to_vec();
         let whole = octets.clone();
-        alter(&mut octets, &places);
+        alter(&mut octets[..log.proven], &places);
         // Two changes of one octet may undo each other.
-        let expected = (octets == whole).then(|| models[0].clone());
-        prop_assert_eq!(read_back(&octets), expected);
+        let found = read_back(&octets);
+        let right = if octets == whole { log.has_kept(found.as_ref()) } else { found.is_none() };
+        prop_assert!(right);
     }
 
     #[test]
-    fn cut_behind_its_last_sync_it_has_whole_batches_in_their_order(
-        synced in batches(), unsynced in batches(), cut in any::<prop::sample::Index>(), zeros in 0_usize..9_000,
+    fn altered_anywhere_it_is_refused_or_has_whole_batches_in_their_order(
+        synced in batches(), unsynced in batches(), left in prop::collection::vec(left(), 0..3),
     ) {
-        let (mut octets, len, models) = a_log(&synced, &unsynced);
-        octets.truncate(len + cut.index(octets.len() - len + 1));
-        let found = read_back(&octets);
-        prop_assert!(found.is_some_and(|found| models.contains(&found)));
-        // Space that was given and never written.
-        octets.resize(octets.len() + 8 + zeros, 0);
-        let found = read_back(&octets);
-        prop_assert!(found.is_some_and(|found| models.contains(&found)));
-    }
-
-    #[test]
-    fn altered_anywhere_it_is_refused_or_lacks_what_was_never_synced(
-        synced in batches(), unsynced in batches(), cut in any::<prop::sample::Index>(), places in alterations(),
-    ) {
-        let (mut octets, len, models) = a_log(&synced, &unsynced);
-        octets.truncate(len + cut.index(octets.len() - len + 1));
-        alter(&mut octets, &places);
-        let found = read_back(&octets);
-        prop_assert!(found.is_none_or(|found| models.contains(&found)));
+        let log = Written::new(&synced, &unsynced);
+        let mut octets = log.octets.clone();
+        left.iter().for_each(|left| leave(&mut octets, left));
+        prop_assert!(read_back(&octets).is_none_or(|found| log.models.contains(&found)));
     }
 }
 
 #[test]
-fn every_octet_of_a_log_counts() {
+fn every_octet_of_what_was_synced_counts() {
     let zeros: Batch = vec![(b"zeros".to_vec(), Some(vec![0; 700]))];
-    let (whole, len, _) = a_log(&[zeros.clone()], &[]);
-    let (ends_in_zeros, ..) = a_log(&[], &[zeros]);
-    for octets in [&whole[..len], &ends_in_zeros] {
-        for at in 0..octets.len() {
-            for change in [1, octets[at]] {
-                let mut altered = octets.to_vec();
-                altered[at] ^= change;
-                assert!(altered == octets || read_back(&altered).is_none(), "octet {at} by {change}");
-            }
+    let log = Written::new(std::slice::from_ref(&zeros), &[]);
+    for at in 0..log.octets.len() {
+        for change in [1, log.octets[at]] {
+            let mut altered = log.octets.clone();
+            altered[at] ^= change;
+            let found = read_back(&altered);
+            let right =
+                if at < log.proven && change != 0 { found.is_none() } else { log.has_kept(found.as_ref()) };
+            assert!(right, "octet {at} by {change}");
         }
     }
+}
+
+#[test]
+fn a_sync_is_noted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = opened(folder.path()).unwrap();
+    store.write(&[vec![set(b"a", b"1")]]).unwrap();
+    let lengths = [(); 3].map(|()| {
+        store.sync().unwrap();
+        length(folder.path())
+    });
+    drop(store);
+    drop(opened(folder.path()).unwrap());
+    assert_eq!([lengths[0]; 2], [lengths[2], length(folder.path())]);
 }
 
 #[test]
@@ -252,8 +319,14 @@ fn it_is_for_its_owner_and_for_one_at_a_time() {
         [&deep, &deep.join(FILE)].map(|path| fs::metadata(path).unwrap().permissions().mode() & 0o777);
     assert_eq!(modes, [0o700, 0o600]);
     assert!(late.write(&[vec![set(b"a", b"2")]]).is_err(), "somebody else was first");
-    assert!(opened(&deep).is_err_and(|error| error.to_string().contains("another process")));
+    let said = opened(&deep).unwrap_err().to_string();
+    assert!(said.contains("another process") && said.contains(deep.to_str().unwrap()), "{said}");
+    while store.tidy() {}
+    store.log.iter_mut().for_each(Appended::doubt);
+    store.sync().unwrap();
+    assert!(opened(&deep).is_err(), "another file is in its place, and it is had alone still");
     drop(store);
+    assert!(late.write(&[vec![set(b"a", b"2")]]).is_err(), "it knows nothing of what was stored");
     assert_eq!(opened(&deep).unwrap().load(b"a").unwrap(), Some(Bytes::from("1")));
     // A link in its place is not followed.
     let linked = folder.path().join("linked");
@@ -277,8 +350,10 @@ fn what_cannot_be_written_anew_goes_on_as_it_is() {
     fs::remove_dir(folder.path().join("log.new")).unwrap();
     while store.tidy() {}
     assert!(length(folder.path()) < 500_000);
+    (0..5).for_each(|_| put(&mut store));
+    assert!(store.is_wasteful(), "it is put off no more");
     let too_long = store.write(&[vec![set(b"a", &vec![0; LONGEST])]]).unwrap_err();
-    assert!(too_long.is_full(), "{too_long}");
+    assert!(!too_long.is_full() && too_long.to_string().contains("16777216"), "{too_long}");
     drop(store);
     assert_eq!(all(&mut opened(folder.path()).unwrap()), Model::from([(b"a".to_vec(), vec![7; 400_000])]));
 }

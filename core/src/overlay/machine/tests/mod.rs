@@ -167,7 +167,7 @@ impl Bench {
                 Output::Store { ticket, .. } => {
                     self.node.handle(self.now, Input::Stored { ticket, result: Ok(()) });
                 }
-                Output::Load { ticket, key } if key == &b"peers"[..] && !self.remembered.is_empty() => {
+                Output::Load { ticket, key } if key == b"peers"[..] && !self.remembered.is_empty() => {
                     let value = Loaded::Value(self.remembered.as_bytes());
                     self.node.handle(self.now, Input::Loaded { ticket, value });
                 }

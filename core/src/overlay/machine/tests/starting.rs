@@ -43,7 +43,7 @@ impl Raw {
             match output {
                 Output::Load { ticket, key } => self.loads.push((ticket, key)),
                 Output::Store { ticket, ops, .. } => {
-                    self.stores.extend(ops.into_iter().map(|op| (ticket, op)))
+                    self.stores.extend(ops.into_iter().map(|op| (ticket, op)));
                 }
                 Output::Event(Event::Started { incarnation, .. }) => self.started = Some(incarnation),
                 Output::Event(Event::Fatal { error }) => self.fatal = Some(error),
@@ -198,7 +198,7 @@ fn stores_of_peers(bench: &mut Bench) -> Vec<(Ticket, Option<Bytes>)> {
         bench.node.handle(bench.now, Input::Tick);
         while let Some(output) = bench.node.poll() {
             if let Output::Store { ticket, ops, .. } = output {
-                let peers = ops.into_iter().filter(|op| op.key == &b"peers"[..]);
+                let peers = ops.into_iter().filter(|op| op.key == b"peers"[..]);
                 stores.extend(peers.map(|op| (ticket, op.value)));
             }
         }
