@@ -18,6 +18,8 @@ mod trace;
 use core::fmt::Debug;
 use core::time::Duration;
 
+use std::collections::BTreeMap;
+
 use self::bench::Bench;
 use self::script::{Script, compose};
 use crate::kernel::{ConnId, Fault, How, Input, Machine, Output, Port, Rng, Seed, Streams, Time};
@@ -234,8 +236,8 @@ fn who_slept_convicts_nobody<M: Lawful>(case: &Case<M>) {
     let cut = rng.index(case.script.steps.len() + 1);
     let mut bench = case.asleep(cut);
     let Some(wake) = bench.machine.poll_timeout() else { return };
-    let said_next = case.script.said_next(cut).into_iter();
-    let heard: Vec<_> = said_next.filter(|_| rng.percent(50)).collect();
+    let mut heard = case.script.said_next(cut, &mut rng);
+    heard.retain(|_, _| rng.percent(50));
     let at = case.late(cut, wake.at, &heard, &mut rng);
     bench.hear(at, &heard);
     let said = bench.outputs.len();
@@ -260,7 +262,7 @@ impl<M: Lawful> Case<M> {
 
     /// When a machine that asks for `wake` is woken: hours late, minutes, or just when it would have closed somebody had it
     /// been awake and heard that, where only what it knows of its own sleep keeps it from that.
-    fn late(&self, cut: usize, wake: Time, heard: &[(ConnId, &[u8])], rng: &mut Rng) -> Time {
+    fn late(&self, cut: usize, wake: Time, heard: &Heard, rng: &mut Rng) -> Time {
         match rng.below(4) {
             0 => wake + rng.between(HOUR, 12 * HOUR),
             1 => wake + rng.between(LATE, 60 * LATE),
@@ -273,7 +275,7 @@ impl<M: Lawful> Case<M> {
 }
 
 /// When a machine that hears that and is always woken in time closes somebody for absence, if it does so soon.
-fn conviction<M: Lawful>(mut bench: Bench<M>, heard: &[(ConnId, &[u8])]) -> Option<Time> {
+fn conviction<M: Lawful>(mut bench: Bench<M>, heard: &Heard) -> Option<Time> {
     bench.hear(bench.now, heard);
     for _ in 0..WAKES {
         let said = bench.outputs.len();
@@ -285,6 +287,9 @@ fn conviction<M: Lawful>(mut bench: Bench<M>, heard: &[(ConnId, &[u8])]) -> Opti
     }
     None
 }
+
+/// What peers have said meanwhile.
+type Heard = BTreeMap<ConnId, Vec<u8>>;
 
 const fn convicts<E>(output: &Output<E>) -> bool {
     matches!(output, Output::Close { why, .. } if matches!(why.fault, Fault::Peer | Fault::Network))

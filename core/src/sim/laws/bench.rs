@@ -160,12 +160,12 @@ impl<M: Lawful> Bench<M> {
         }
     }
 
-    /// Hands over what has arrived by then, and does what the machine says to it.
-    pub(super) fn hear(&mut self, now: Time, arrived: &[(ConnId, &[u8])]) {
+    /// Hands over what has arrived by then, and does what the machine says to it, until nothing is in flight.
+    pub(super) fn hear(&mut self, now: Time, arrived: &BTreeMap<ConnId, Vec<u8>>) {
         for (conn, bytes) in arrived {
             self.now = now;
             self.arrive_whole(*conn, bytes);
-            self.drain();
+            self.flush_all();
         }
     }
 
