@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::config::Config;
 use super::interface::Refusal;
 use super::message::NodeId;
-use crate::kernel::{Awaits, Deadline, Deadlines, Rng, Slack, Streams, Time, Wake};
+use crate::kernel::{Awaits, Deadline, Deadlines, Part, Rng, Slack, Streams, Time, Wake};
 
 /// Whether an address can be dialled at all: an IP address of one host, and a port.
 pub(super) fn dialable(addr: SocketAddr) -> bool {
@@ -79,6 +79,16 @@ impl Deadline for Redial {
     }
 }
 
+impl Part for Book {
+    fn due(&self) -> Option<Time> {
+        self.pauses.due()
+    }
+
+    fn woken(&mut self, now: Time, late: Duration) {
+        self.pauses.woken(now, late);
+    }
+}
+
 impl Book {
     /// The configuration's addresses.
     pub(super) fn new(config: &Config) -> Self {
@@ -96,11 +106,6 @@ impl Book {
             }
         }
         book
-    }
-
-    /// Takes the time.
-    pub(super) fn advance(&mut self, now: Time) {
-        self.pauses.advance(now);
     }
 
     /// When the next pause is over.
@@ -330,7 +335,7 @@ mod tests {
             let failures: Vec<_> = book.iter().map(|known| known.failures).collect();
             assert_eq!(failures, if n < 2 { alloc::vec![n, n] } else { alloc::vec![n] }, "each ended once");
             while let Some(wake) = book.wake() {
-                book.advance(wake.at);
+                book.woken(wake.at, Duration::ZERO);
                 book.tick();
             }
         }

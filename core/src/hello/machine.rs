@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
@@ -14,7 +15,7 @@ use super::peer::{Due, Side, peers};
 use super::talk::{self, Talk};
 use crate::kernel::{
     Class, CloseHow, ConnId, Conns, Deadlines, Ended, Fault, Gap, Input, LineScanner, Machine, News, Opening,
-    Output, Outputs, Slack, Terminator, Time, Wake, Why,
+    Output, Outputs, Part, Slack, Terminator, Time, Wake, Why,
 };
 
 pub(super) const NO_ROOM: Why = Why { fault: Fault::Own, what: "no room for another peer" };
@@ -129,6 +130,19 @@ impl Machine for Hello {
     }
 }
 
+/// A node inside another machine is told how late that was woken.
+impl Part for Hello {
+    fn due(&self) -> Option<Time> {
+        [self.deadlines.due(), self.conns.due(), self.book.due()].into_iter().flatten().min()
+    }
+
+    fn woken(&mut self, now: Time, late: Duration) {
+        self.deadlines.woken(now, late);
+        self.conns.woken(now, late);
+        self.book.woken(now, late);
+    }
+}
+
 /// What happens to connections.
 impl Hello {
     fn opened(&mut self, opening: Opening<SocketAddr>) {
@@ -237,9 +251,7 @@ impl Hello {
 /// What happens in time.
 impl Hello {
     fn advance(&mut self, now: Time) {
-        self.deadlines.advance(now);
-        self.conns.advance(now);
-        self.book.advance(now);
+        self.deadlines.advance(now, &mut [&mut self.conns, &mut self.book]);
     }
 
     fn tick(&mut self) {

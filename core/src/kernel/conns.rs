@@ -17,7 +17,7 @@ pub use self::news::{Conn, Ended, News, Opening, Origin, Plain, Seal};
 use self::line::{Line, Phase};
 use super::{
     Awaits, Backlog, Class, CloseHow, Closed, ConnId, Deadline, Deadlines, Fault, Gap, How, Input, Outbox,
-    Output, Outputs, Slack, Ticket, Time, Wake, Why,
+    Output, Outputs, Part, Slack, Ticket, Time, Wake, Why,
 };
 
 /// How long a closed connection may take for what was said before.
@@ -79,7 +79,7 @@ impl Deadline for Due {
 /// - A dial that is no more wanted opens nothing.
 ///
 /// A peer that leaves too much of what is due to it lying is closed, and [`send`](Self::send) says so. The table has
-/// deadlines of its own: give [`next`](Self::next) to [`Deadlines::wake`].
+/// deadlines of its own: give it to [`Deadlines::advance`] as a part, and [`next`](Self::next) to [`Deadlines::wake`].
 ///
 /// ```
 /// use core::time::Duration;
@@ -147,14 +147,20 @@ impl<T, D, S: Seal + Default> Conns<T, D, S> {
         }
     }
 
-    /// Takes the time, at a command; [`handle`](Self::handle) does it at each input.
+    /// Takes the time, at a command; [`handle`](Self::handle) does it at each input. A machine with [`Deadlines`] gives the
+    /// table to [`Deadlines::advance`] instead, before both.
     pub fn advance(&mut self, now: Time) {
-        self.deadlines.advance(now);
+        self.deadlines.advance(now, &mut []);
     }
 
     /// When the table wants to be woken, by [`Input::Tick`]. Later than the time last given.
     pub fn next(&self) -> Option<Wake> {
         self.deadlines.next()
+    }
+
+    /// What a machine with no deadlines but the table's answers to [`Machine::poll_timeout`](super::Machine::poll_timeout).
+    pub fn wake<E>(&self, out: &Outputs<E>) -> Option<Wake> {
+        self.deadlines.wake(out, [])
     }
 
     /// Dials; what comes of it within the time is said with `what`.
@@ -244,9 +250,22 @@ impl<T, D, S: Seal + Default> Conns<T, D, S> {
         self.open_line(conn).map_or(0, |line| line.shed)
     }
 
-    /// What the frames of an open connection go through.
-    pub fn seal_mut(&mut self, conn: ConnId) -> Option<&mut S> {
-        self.open_line_mut(conn).map(|line| &mut line.seal)
+    /// What the frames of an open connection go through as they leave.
+    pub fn seal(&self, conn: ConnId) -> Option<&S> {
+        self.open_line(conn).map(|line| &line.seal)
+    }
+
+    /// Puts what frames go through from now on in place of what they went through.
+    ///
+    /// # Errors
+    /// The seal comes back: the connection is not open, or frames wait on it that were queued for the one before. Once
+    /// they have left, which [`News::Flushed`] tells, it can be tried again.
+    pub fn set_seal(&mut self, conn: ConnId, seal: S) -> Result<(), S> {
+        match self.open_line_mut(conn).filter(|line| line.outbox.is_empty()) {
+            Some(line) => line.seal = seal,
+            None => return Err(seal),
+        }
+        Ok(())
     }
 
     /// Sends a frame on an open connection, behind those of its class.
@@ -330,6 +349,16 @@ impl<T, D, S: Seal + Default> Conns<T, D, S> {
             self.end(out, conn, if said { CloseHow::Flush } else { CloseHow::Abort }, why);
         }
         core::mem::take(&mut self.open).into_iter().map(|(conn, open)| open.ended(conn, why)).collect()
+    }
+}
+
+impl<T, D, S> Part for Conns<T, D, S> {
+    fn due(&self) -> Option<Time> {
+        self.deadlines.due()
+    }
+
+    fn woken(&mut self, now: Time, late: Duration) {
+        self.deadlines.woken(now, late);
     }
 }
 

@@ -5,7 +5,7 @@
 //! | the contract | [`Machine`]; [`Checked`], which holds a driver to it; [`Scope`] for two machines in one; [`Page`] for drivers that answer scans |
 //! | what a machine wants done | [`Outputs`]: the queue behind `poll`, and its tickets |
 //! | connections | [`Conns`]: the table, what waits on each, closing, dials; with one [`Outbox`] each, [`Pacing`] for peers that want it, and an [`Arena`] to write frames in |
-//! | time | [`Time`], [`Deadlines`] that know lateness and when to wake, over exact [`Timers`] |
+//! | time | [`Time`], [`Deadlines`] that know lateness and when to wake, those of [`Part`]s with them, over exact [`Timers`] |
 //! | frames | [`LineScanner`], [`Payload`], [`LengthPrefix`] |
 //! | how much | [`Bucket`]s, [`HostBuckets`] for any number of hosts, [`Meter`]s, the smoothed [`RoundTrip`] |
 //! | chance and hashes | random [`Streams`], [`KeyedState`], the bounded [`SeenCache`] |
@@ -72,7 +72,7 @@
 //!     type Event = String;
 //!
 //!     fn handle(&mut self, now: Time, input: Input<'_>) {
-//!         self.deadlines.advance(now);
+//!         self.deadlines.advance(now, &mut [&mut self.conns]);
 //!         match self.conns.handle(now, &mut self.out, input) {
 //!             Some(News::Opened(opening)) => self.opened(opening),
 //!             Some(News::Received { conn, bytes }) => self.received(conn, bytes),
@@ -86,7 +86,10 @@
 //!         }
 //!     }
 //!
-//!     # fn command(&mut self, _: Time, (): ()) -> Result<(), ()> { Ok(()) }
+//!     # fn command(&mut self, now: Time, (): ()) -> Result<(), ()> {
+//!     #     self.deadlines.advance(now, &mut [&mut self.conns]);
+//!     #     Ok(())
+//!     # }
 //!     fn poll(&mut self) -> Option<Output<String>> {
 //!         self.out.poll()
 //!     }
@@ -132,7 +135,7 @@ pub use contract::{
     Class, CloseHow, Closed, ConnId, DialError, Fault, How, Input, Loaded, Machine, Output, Port, Scanned,
     StoreError, StoreOp, Ticket, Until, Wake, Why,
 };
-pub use deadlines::{Awaits, Deadline, Deadlines, Slack};
+pub use deadlines::{Awaits, Deadline, Deadlines, Part, Slack};
 pub use framing::{
     BadLength, LengthFrame, LengthPrefix, Line, LineScanner, LineTooLong, NoTerminator, Payload, Terminator,
 };

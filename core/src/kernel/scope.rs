@@ -1,5 +1,8 @@
 //! Two machines in one.
 
+use alloc::collections::BTreeSet;
+use alloc::format;
+
 use bytes::{BufMut as _, Bytes, BytesMut};
 
 use super::{How, Input, Output, Port, Scanned, Seed, StoreOp, Streams, Ticket};
@@ -9,35 +12,68 @@ use super::{How, Input, Output, Port, Scanned, Seed, StoreOp, Streams, Ticket};
 /// What a machine inside says goes out through [`outgoing`](Self::outgoing), and what the driver tells goes in through
 /// [`incoming`](Self::incoming): tickets, ports and keys of the store are mapped, so that those of two machines never
 /// meet. Connections need no mapping, for a driver never gives a name twice; whoever holds two machines notes whose each is.
+/// A machine around that has tickets, ports or keys of its own has a scope too.
+///
+/// What a machine may ask for bounds all machines in it together: [`Ticket::UNANSWERED`], [`StoreOp::UNANSWERED`] (law 27),
+/// and [`StoreOp::KEY`] with the scope's name and a slash in front.
+///
+/// Three things are left to the machine around:
+///
+/// - It drains the machines inside after each input and command, into [`Outputs`](super::Outputs) of its own: polled one
+///   behind the other, what they say would be in an order that depends on when it is drained (law 1).
+/// - It tells them how late it was woken, as [`Part`](super::Part)s: none knows it alone (law 9).
+/// - It tells nothing to one that has ended, and closes what that one had open.
 ///
 /// ```
 /// use egoist_core::kernel::{Input, Output, Scope, Ticket};
-/// let scope = Scope { name: "gossip", index: 1, of: 2, first_port: 1, ports: 1 };
+/// let [own, gossip] = Scope::among([("own", 1), ("gossip", 1)]);
 /// let load = Output::<()>::Load { ticket: Ticket(7), key: "peers".into() };
-/// let outside = scope.outgoing(load);
-/// assert_eq!(outside, Output::Load { ticket: Ticket(15), key: "gossip/peers".into() });
-/// assert_eq!(scope.ticket_inside(Ticket(15)), Some(Ticket(7)));
-/// assert_eq!(scope.ticket_inside(Ticket(14)), None); // the other machine's
+/// let outside = gossip.outgoing(load);
+/// assert_eq!(outside, Some(Output::Load { ticket: Ticket(15), key: "gossip/peers".into() }));
+/// assert_eq!(gossip.ticket_inside(Ticket(15)), Some(Ticket(7)));
+/// assert_eq!(gossip.ticket_inside(Ticket(14)), None); // the other's
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Scope {
-    /// What keys of the store begin with, and a slash behind it, so that no name with one is another's beginning.
-    pub name: &'static str,
-    /// Which of the machines it is, from 0.
-    pub index: u16,
-    /// How many machines there are.
-    pub of: u16,
+    /// What keys of the store begin with, and a slash behind it.
+    name: &'static str,
+    /// Which of the machines it is, below `of`.
+    index: u64,
+    of: u64,
     /// Which of the ports around is the machine's first.
-    pub first_port: u16,
-    /// How many it has.
-    pub ports: u16,
+    first_port: u16,
+    ports: u16,
 }
 
 impl Scope {
-    /// What the machine says, as it goes out.
-    #[must_use]
-    pub fn outgoing<E>(&self, output: Output<E>) -> Output<E> {
-        match output {
+    /// The scopes of all machines in one, each by its name and with so many ports. The ports around are theirs in this
+    /// order: the first machine has those from 0.
+    ///
+    /// # Panics
+    /// Two names are the same, or one has a slash: keys would meet. There are more than 65,535 ports.
+    pub fn among<const N: usize>(machines: [(&'static str, u16); N]) -> [Self; N] {
+        let names: BTreeSet<&str> = machines.iter().map(|(name, _)| *name).collect();
+        assert!(
+            names.len() == N && names.iter().all(|name| !name.contains('/')),
+            "names differ and have no slash"
+        );
+        let (mut index, mut next) = (0, 0_u16);
+        machines.map(|(name, ports)| {
+            let scope = Scope { name, index, of: N as u64, first_port: next, ports };
+            index += 1;
+            next = next.checked_add(ports).expect("there are no more than 65,535 ports");
+            scope
+        })
+    }
+
+    /// What the machine says, as it goes out. `None` where it has ended, which ends nothing else: the machine around says
+    /// [`Output::Done`] when it ends itself.
+    ///
+    /// # Panics
+    /// The machine names a port that it was not given.
+    #[must_use = "what is dropped is not done"]
+    pub fn outgoing<E>(&self, output: Output<E>) -> Option<Output<E>> {
+        Some(match output {
             Output::Dial { ticket, to, deadline } => {
                 Output::Dial { ticket: self.ticket(ticket), to, deadline }
             }
@@ -53,12 +89,9 @@ impl Scope {
                 let after = after.map(|after| self.key(&after));
                 Output::Scan { ticket: self.ticket(ticket), prefix: self.key(&prefix), after }
             }
-            Output::Send { .. }
-            | Output::Reading { .. }
-            | Output::Close { .. }
-            | Output::Event(_)
-            | Output::Done => output,
-        }
+            Output::Send { .. } | Output::Reading { .. } | Output::Close { .. } | Output::Event(_) => output,
+            Output::Done => return None,
+        })
     }
 
     /// What the driver tells, as it goes in; `None` for an answer to another machine's ticket. A connection that was
@@ -86,10 +119,11 @@ impl Scope {
         })
     }
 
-    /// From which all that is random in the machine follows, where `around` is the seed of the machine around it.
+    /// From which all that is random in the machine follows, where `around` is the seed of the machine around it. It is
+    /// drawn from that one's stream `scope NAME`.
     #[must_use]
     pub fn seed(&self, around: Seed) -> Seed {
-        let mut rng = Streams::new(around).named(self.name);
+        let mut rng = Streams::new(around).named(&format!("scope {}", self.name));
         let mut seed = [0; 32];
         seed.chunks_exact_mut(8).for_each(|octets| octets.copy_from_slice(&rng.u64().to_le_bytes()));
         Seed(seed)
@@ -100,16 +134,16 @@ impl Scope {
     /// # Panics
     /// In debug builds, if tickets of so many machines do not fit into 64 bits, which a counter never comes to.
     pub const fn ticket(&self, inside: Ticket) -> Ticket {
-        Ticket(inside.0 * self.of as u64 + self.index as u64)
+        Ticket(inside.0 * self.of + self.index)
     }
 
     /// The ticket as the machine knows it, if it is the machine's.
     pub fn ticket_inside(&self, outside: Ticket) -> Option<Ticket> {
-        let of = u64::from(self.of);
-        (outside.0 % of == u64::from(self.index)).then(|| Ticket(outside.0 / of))
+        (outside.0 % self.of == self.index).then(|| Ticket(outside.0 / self.of))
     }
 
     const fn port(&self, inside: Port) -> Port {
+        assert!(inside.0 < self.ports, "a machine has the ports that it was given");
         Port(inside.0 + self.first_port)
     }
 
@@ -152,21 +186,53 @@ mod tests {
     use crate::kernel::{ConnId, Page, StoreError, Until};
     use alloc::vec::Vec;
 
-    const A: Scope = Scope { name: "a", index: 0, of: 2, first_port: 0, ports: 2 };
-    const B: Scope = Scope { name: "b", index: 1, of: 2, first_port: 2, ports: 1 };
+    fn both() -> [Scope; 2] {
+        Scope::among([("a", 2), ("b", 1)])
+    }
 
     fn whose(input: impl Fn() -> Input<'static>) -> [bool; 2] {
-        [A, B].map(|scope| scope.incoming(input()).is_some())
+        both().map(|scope| scope.incoming(input()).is_some())
+    }
+
+    #[test]
+    fn names_and_ports_that_would_meet_are_refused() {
+        for names in [["a", "a"], ["a", "a/b"], ["/", "a"]] {
+            let made = std::panic::catch_unwind(|| Scope::among(names.map(|name| (name, 1))));
+            assert!(made.is_err(), "{names:?}");
+        }
+        let most = Scope::among([("a", u16::MAX), ("b", 0)]);
+        assert_eq!(most.map(|scope| scope.first_port), [0, u16::MAX]);
+        assert!(std::panic::catch_unwind(|| Scope::among([("a", u16::MAX), ("b", 1)])).is_err());
+        let elsewhere = Output::Datagram::<()> {
+            port: Port(2),
+            to: "127.0.0.1:1".parse().unwrap(),
+            payload: Bytes::new(),
+            class: crate::kernel::Class::Bulk,
+        };
+        assert!(std::panic::catch_unwind(|| both()[0].outgoing(elsewhere)).is_err(), "it is the other's");
+    }
+
+    #[test]
+    fn one_ends_alone_and_the_last_of_any_number_has_its_tickets() {
+        let all = Scope::among([("a", 0), ("b", 0), ("c", 0)]);
+        for (n, scope) in all.into_iter().enumerate() {
+            assert_eq!(scope.outgoing::<()>(Output::Done), None);
+            let outside = scope.ticket(Ticket(5));
+            let inside = all.map(|scope| scope.ticket_inside(outside));
+            assert_eq!(inside[n], Some(Ticket(5)));
+            assert_eq!(inside.iter().flatten().count(), 1);
+        }
     }
 
     #[test]
     fn an_answer_reaches_who_asked_and_nobody_else() {
+        let [_, b] = both();
         let asked =
-            B.outgoing::<()>(Output::Store { ticket: Ticket(4), ops: Vec::new(), until: Until::Written });
-        let Output::Store { ticket, .. } = asked else { panic!("{asked:?}") };
+            b.outgoing::<()>(Output::Store { ticket: Ticket(4), ops: Vec::new(), until: Until::Written });
+        let Some(Output::Store { ticket, .. }) = asked else { panic!("{asked:?}") };
         let result = Err(StoreError::Full);
         assert_eq!(whose(|| Input::Stored { ticket, result }), [false, true]);
-        let inside = B.incoming(Input::Stored { ticket, result });
+        let inside = b.incoming(Input::Stored { ticket, result });
         assert!(matches!(inside, Some(Input::Stored { ticket: Ticket(4), .. })));
     }
 
@@ -186,18 +252,17 @@ mod tests {
             payload: Bytes::new(),
             class: crate::kernel::Class::Bulk,
         };
-        assert!(matches!(B.outgoing(sent), Output::Datagram { port: Port(2), .. }));
+        assert!(matches!(both()[1].outgoing(sent), Some(Output::Datagram { port: Port(2), .. })));
     }
 
     #[test]
     fn keys_are_found_under_the_names_that_the_machine_gave_them() {
         let scan = Output::Scan::<()> { ticket: Ticket(1), prefix: "k".into(), after: Some("k1".into()) };
-        assert_eq!(
-            A.outgoing(scan),
-            Output::Scan { ticket: Ticket(2), prefix: "a/k".into(), after: Some("a/k1".into()) }
-        );
+        let [a, _] = both();
+        let outside = Output::Scan { ticket: Ticket(2), prefix: "a/k".into(), after: Some("a/k1".into()) };
+        assert_eq!(a.outgoing(scan), Some(outside));
         let page = Page::of([(&b"a/k2"[..], &b"v"[..]), (b"a/", b"")]);
-        let inside = A.incoming(Input::Scanned { ticket: Ticket(2), page: page.scanned() });
+        let inside = a.incoming(Input::Scanned { ticket: Ticket(2), page: page.scanned() });
         let Some(Input::Scanned { ticket: Ticket(1), page: Scanned::Page { entries, more: false } }) = inside
         else {
             panic!("{inside:?}")
@@ -207,7 +272,11 @@ mod tests {
 
     #[test]
     fn seeds_differ_by_name_and_by_what_is_around() {
-        let seeds = [A.seed(Seed::from_u64(1)), B.seed(Seed::from_u64(1)), A.seed(Seed::from_u64(2))];
-        assert!(seeds[0] != seeds[1] && seeds[0] != seeds[2] && seeds[0] == A.seed(Seed::from_u64(1)));
+        let [a, b] = both();
+        let around = Seed::from_u64(1);
+        let seeds = [a.seed(around), b.seed(around), a.seed(Seed::from_u64(2))];
+        assert!(seeds[0] != seeds[1] && seeds[0] != seeds[2] && seeds[0] == a.seed(around));
+        // The machine around may have a stream of that name.
+        assert_ne!(seeds[0].0[..8], Streams::new(around).named("a").u64().to_le_bytes());
     }
 }

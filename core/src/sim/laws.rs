@@ -18,9 +18,11 @@ mod trace;
 use core::fmt::Debug;
 use core::time::Duration;
 
+use std::collections::BTreeMap;
+
 use self::bench::Bench;
 use self::script::{Script, compose};
-use crate::kernel::{Fault, How, Input, Machine, Output, Port, Rng, Seed, Streams};
+use crate::kernel::{ConnId, Fault, How, Input, Machine, Output, Port, Rng, Seed, Streams, Time};
 
 /// A machine that can be held to the laws.
 pub trait Lawful: Machine<Event: Debug + PartialEq, Command: Clone> + Sized {
@@ -227,25 +229,77 @@ fn silence_lets_sleep<M: Lawful>(case: &Case<M>) {
     }
 }
 
-/// Law 9: a machine that is woken hours late closes nobody for absence (a fault of the peer or the network) at that very
-/// wake.
+/// Law 9: a machine that is woken late, by two seconds or by hours, closes nobody for absence (a fault of the peer or the
+/// network) at that very wake, whatever arrived meanwhile: a driver reads before it tells the time.
 fn who_slept_convicts_nobody<M: Lawful>(case: &Case<M>) {
     let mut rng = case.rng("law 9");
     let cut = rng.index(case.script.steps.len() + 1);
-    let mut bench = case.script.played_until(case.bench(), cut);
-    bench.flush_all();
+    let mut bench = case.asleep(cut);
     let Some(wake) = bench.machine.poll_timeout() else { return };
+    let mut heard = case.script.said_next(cut, &mut rng);
+    heard.retain(|_, _| rng.percent(50));
+    let at = case.late(cut, wake.at, &heard, &mut rng);
+    bench.hear(at, &heard);
     let said = bench.outputs.len();
-    bench.give(wake.at + rng.between(HOUR, 12 * HOUR), Input::Tick);
+    bench.give(at, Input::Tick);
     bench.drain();
-    for output in &bench.outputs[said..] {
-        if matches!(output, Output::Close { why, .. } if matches!(why.fault, Fault::Peer | Fault::Network)) {
-            case.broken("9 (who slept convicts nobody)", cut, &format_args!("{output:?} after {wake:?}"));
+    if let Some(closed) = bench.outputs[said..].iter().find(|output| convicts(output)) {
+        case.broken(
+            "9 (who slept convicts nobody)",
+            cut,
+            &format_args!("{closed:?} at {at:?} after {wake:?}"),
+        );
+    }
+}
+
+impl<M: Lawful> Case<M> {
+    /// After so many steps, drained and flushed.
+    fn asleep(&self, cut: usize) -> Bench<M> {
+        let mut bench = self.script.played_until(self.bench(), cut);
+        bench.flush_all();
+        bench
+    }
+
+    /// When a machine that asks for `wake` is woken: hours late, minutes, or just when it would have closed somebody had it
+    /// been awake and heard that, where only what it knows of its own sleep keeps it from that.
+    fn late(&self, cut: usize, wake: Time, heard: &Heard, rng: &mut Rng) -> Time {
+        match rng.below(4) {
+            0 => wake + rng.between(HOUR, 12 * HOUR),
+            1 => wake + rng.between(LATE, 60 * LATE),
+            _ => {
+                let closes = conviction(self.asleep(cut), heard).unwrap_or(wake);
+                closes.max(wake + LATE) + rng.between(Duration::ZERO, Duration::from_secs(1))
+            }
         }
     }
 }
 
+/// When a machine that hears that and is always woken in time closes somebody for absence, if it does so soon.
+fn conviction<M: Lawful>(mut bench: Bench<M>, heard: &Heard) -> Option<Time> {
+    bench.hear(bench.now, heard);
+    for _ in 0..WAKES {
+        let said = bench.outputs.len();
+        bench.give(bench.machine.poll_timeout()?.at, Input::Tick);
+        bench.drain();
+        if bench.outputs[said..].iter().any(convicts) {
+            return Some(bench.now);
+        }
+    }
+    None
+}
+
+/// What peers have said meanwhile.
+type Heard = BTreeMap<ConnId, Vec<u8>>;
+
+const fn convicts<E>(output: &Output<E>) -> bool {
+    matches!(output, Output::Close { why, .. } if matches!(why.fault, Fault::Peer | Fault::Network))
+}
+
+/// Woken so late, a machine must know that it was.
+const LATE: Duration = Duration::from_secs(2);
 const HOUR: Duration = Duration::from_secs(3_600);
+/// How often a machine is woken in search of its first conviction.
+const WAKES: usize = 64;
 
 /// Law 10: a machine that asks for its state at construction sends and dials nothing before that has come, and before
 /// what it stores upon it is durable.

@@ -114,7 +114,9 @@ pub struct Ended<T, D> {
     pub why: Why,
 }
 
-/// What happens to a frame on its way from the queue to the driver, in the order in which frames leave.
+/// What happens to a frame on its way from the queue to the driver. Frames are sealed when they leave, in that order: what
+/// waits for room is not sealed yet, and an urgent frame overtakes it. A seal that counts therefore agrees with the order
+/// of the stream, and one seal follows another only [while nothing waits](super::Conns::set_seal).
 ///
 /// ```
 /// use bytes::Bytes;
@@ -133,10 +135,14 @@ pub struct Ended<T, D> {
 /// assert_eq!(Numbered::default().seal(Bytes::from("a")), "\u{1}a");
 /// ```
 pub trait Seal {
-    /// By how many octets a frame grows at most.
+    /// By how many octets a frame grows at most. One that grows by more exceeds [`Backlog::in_flight`](crate::kernel::Backlog)
+    /// by the difference (law 7).
     const OVERHEAD: usize;
 
     /// What leaves in place of `frame`.
+    ///
+    /// # Panics
+    /// [`Conns`](super::Conns) panics in debug builds if it is longer than [`OVERHEAD`](Self::OVERHEAD) allows.
     fn seal(&mut self, frame: Bytes) -> Bytes;
 }
 

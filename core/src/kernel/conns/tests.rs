@@ -404,3 +404,38 @@ fn an_end_closes_all_and_loses_what_slow_peers_have_not_taken() {
     );
     assert!(conns.next().is_none() && conns.dials().len() == 0 && conns.is_empty());
 }
+
+/// Puts its own octet behind each frame.
+#[derive(Clone, Copy, Default, PartialEq, Debug)]
+struct Mark(u8);
+
+impl Seal for Mark {
+    const OVERHEAD: usize = 1;
+
+    fn seal(&mut self, frame: Bytes) -> Bytes {
+        [&frame[..], &[self.0]].concat().into()
+    }
+}
+
+#[test]
+fn a_seal_is_changed_only_while_nothing_waits_for_the_one_before() {
+    let mut conns: Conns<(), SocketAddr, Mark> = Conns::new(BACKLOG, Time::ZERO);
+    let (mut out, conn) = (Outputs::<()>::new(), ConnId(1));
+    assert_eq!(conns.set_seal(conn, Mark(1)), Err(Mark(1)), "it is not open");
+    let opened = Input::Opened { conn, how: How::Accepted(Port(0)), remote: remote() };
+    let Some(News::Opened(opening)) = conns.handle(Time::ZERO, &mut out, opened) else { unreachable!() };
+    conns.keep(opening, ());
+    for _ in 0..2 {
+        assert!(conns.send(&mut out, conn, Class::Bulk, frame(Class::Bulk, 9, 30)).is_ok());
+    }
+    assert_eq!((conns.set_seal(conn, Mark(1)), conns.seal(conn)), (Err(Mark(1)), Some(&Mark(0))));
+    conns.handle(Time::ZERO, &mut out, Input::Flushed { conn, n: 31 });
+    assert_eq!(conns.set_seal(conn, Mark(1)), Ok(()), "both have left");
+    conns.handle(Time::ZERO, &mut out, Input::Flushed { conn, n: 31 });
+    assert!(conns.send(&mut out, conn, Class::Bulk, frame(Class::Bulk, 9, 30)).is_ok());
+    let marks = core::iter::from_fn(|| out.poll()).map(|output| match output {
+        Output::Send { frame, .. } => frame.last().copied(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(marks.collect::<Vec<_>>(), [0, 0, 1].map(Some));
+}

@@ -49,8 +49,8 @@ use super::narrow::Narrow;
 use super::pace::Pace;
 use super::probes::Probes;
 use crate::kernel::{
-    Awaits, ConnId, Deadline, Deadlines, Input, Machine, Output, Outputs, Port, Rng, Slack, Streams, Ticket,
-    Time, Wake,
+    Awaits, ConnId, Deadline, Deadlines, Input, Machine, Output, Outputs, Part, Port, Rng, Slack, Streams,
+    Ticket, Time, Wake,
 };
 
 use calling::{Calls, Purpose};
@@ -402,7 +402,7 @@ impl Machine for Overlay {
 
     fn handle(&mut self, now: Time, input: Input<'_>) {
         debug_assert!(now >= self.timers.now(), "time went back");
-        self.timers.advance(now);
+        self.timers.advance(now, &mut []);
         if !self.life.is_over() {
             self.input(input);
             self.conclude();
@@ -410,7 +410,7 @@ impl Machine for Overlay {
     }
 
     fn command(&mut self, now: Time, command: Command) -> Result<Reply, Refusal> {
-        self.timers.advance(now);
+        self.timers.advance(now, &mut []);
         let reply = match command {
             Command::Send { to, payload, way } => self.send_payload(&Order { to, payload, way }),
             Command::Echo { to, payload, way } => self.send_echo(&Order { to, payload, way }),
@@ -434,5 +434,16 @@ impl Machine for Overlay {
 
     fn poll_timeout(&self) -> Option<Wake> {
         self.timers.wake(&self.out, [])
+    }
+}
+
+/// A node inside another machine is told how late that was woken.
+impl Part for Overlay {
+    fn due(&self) -> Option<Time> {
+        self.timers.due()
+    }
+
+    fn woken(&mut self, now: Time, late: Duration) {
+        self.timers.woken(now, late);
     }
 }

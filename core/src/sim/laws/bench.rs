@@ -160,6 +160,15 @@ impl<M: Lawful> Bench<M> {
         }
     }
 
+    /// Hands over what has arrived by then, and does what the machine says to it, until nothing is in flight.
+    pub(super) fn hear(&mut self, now: Time, arrived: &BTreeMap<ConnId, Vec<u8>>) {
+        for (conn, bytes) in arrived {
+            self.now = now;
+            self.arrive_whole(*conn, bytes);
+            self.flush_all();
+        }
+    }
+
     fn present(&mut self, conn: ConnId) {
         if let Some(wire) = self.wires.get_mut(&conn).filter(|wire| wire.is_read() && !self.done) {
             wire.resumed = false;

@@ -60,6 +60,10 @@ enum Work {
 
 /// Added to a flaw: it scans for what it would load.
 const SCANS: u8 = 100;
+/// It knows how late the deadlines for absence are, and not how late its work is.
+const APART: u8 = SCANS + 9;
+/// It looks how late it is at a tick alone, when what has arrived has moved deadlines; it says no beats, which are not moved.
+const HIDDEN: u8 = 2 * SCANS + 9;
 /// It sleeps until a time on the wall.
 const SLEEPS_BY_THE_WALL: u8 = 204;
 /// It stores under a key that is too long.
@@ -74,13 +78,18 @@ impl<const FLAW: u8> Small<FLAW> {
     }
 
     fn advance(&mut self, now: Time) {
-        let next =
-            self.work.next().map(|(at, _)| at).into_iter().chain(self.absence.next().map(|(at, _)| at)).min();
-        let late = now.since(next.map_or(now, |at| at.max(self.now)));
-        if late > OVERSLEEP && FLAW != 9 {
-            self.absence.put_off(late + OVERSLEEP, |_| true);
+        let work = self.work.next().map(|(at, _)| at).filter(|_| FLAW != APART);
+        let next = work.into_iter().chain(self.absence.next().map(|(at, _)| at)).min();
+        if FLAW != 9 && FLAW != HIDDEN {
+            self.forgive(now.since(next.map_or(now, |at| at.max(self.now))));
         }
         self.now = now;
+    }
+
+    fn forgive(&mut self, late: Duration) {
+        if late > OVERSLEEP {
+            self.absence.put_off(late + OVERSLEEP, |_| true);
+        }
     }
 
     fn dial(&mut self) {
@@ -90,13 +99,18 @@ impl<const FLAW: u8> Small<FLAW> {
     }
 
     fn tick(&mut self) {
+        if FLAW == HIDDEN {
+            let work = self.work.next().map(|(at, _)| at);
+            let next = work.into_iter().chain(self.absence.next().map(|(at, _)| at)).min();
+            self.forgive(next.map_or(Duration::ZERO, |at| self.now.since(at)));
+        }
         for conn in self.absence.fire(self.now) {
             self.close(conn, SILENT);
         }
         for work in self.work.fire(self.now) {
             match work {
                 Work::Beat(conn) => {
-                    self.work.set(Work::Beat(conn), self.now + BEAT);
+                    self.beat(conn);
                     self.send(conn, Bytes::from_static(b"beat\n"));
                 }
                 Work::Resume(conn) => self.read(conn, true),
@@ -104,6 +118,12 @@ impl<const FLAW: u8> Small<FLAW> {
             }
         }
         self.one_more_wake = FLAW == 8;
+    }
+
+    fn beat(&mut self, conn: ConnId) {
+        if FLAW != HIDDEN {
+            self.work.set(Work::Beat(conn), self.now + BEAT);
+        }
     }
 
     fn opened(&mut self, conn: ConnId, how: How) {
@@ -114,7 +134,7 @@ impl<const FLAW: u8> Small<FLAW> {
         }
         self.absence.set(conn, self.now + SILENCE);
         if self.started {
-            self.work.set(Work::Beat(conn), self.now + BEAT);
+            self.beat(conn);
         } else {
             self.read(conn, false);
         }
@@ -236,7 +256,7 @@ impl<const FLAW: u8> Small<FLAW> {
         self.dial();
         for conn in self.conns.keys().copied().collect::<Vec<_>>() {
             self.read(conn, true);
-            self.work.set(Work::Beat(conn), self.now + BEAT);
+            self.beat(conn);
         }
     }
 }
@@ -370,6 +390,8 @@ caught! {
     sending_past_the_window_is_caught: 7 "law 7 (",
     a_wake_every_microsecond_is_caught: 8 "law 8 (",
     conviction_after_sleep_is_caught: 9 "law 9 (",
+    sleep_that_a_part_does_not_know_is_caught: 109 "law 9 (",
+    sleep_that_arrivals_hide_is_caught: 209 "law 9 (",
     a_dial_before_the_state_is_there_is_caught: 10 "law 10 (",
     a_dial_before_the_state_was_scanned_is_caught: 110 "law 10 (",
     more_stores_than_may_wait_are_caught: 27 "law 27 (",

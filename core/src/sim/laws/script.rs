@@ -137,6 +137,23 @@ impl<M: Lawful> Script<M> {
         }
         bench
     }
+
+    /// What each peer says next after so many steps: as the script has it, or more of the kind where that has no more.
+    pub(super) fn said_next(&self, cut: usize, rng: &mut Rng) -> BTreeMap<ConnId, Vec<u8>> {
+        let (before, after) = self.steps.split_at(cut);
+        let mut next = BTreeMap::new();
+        for step in after {
+            if let Act::Bytes { conn, bytes } = &step.act {
+                next.entry(*conn).or_insert_with(|| bytes.clone());
+            }
+        }
+        for step in before {
+            if let Act::Opened { conn, how, .. } = &step.act {
+                next.entry(*conn).or_insert_with(|| M::stream(*how, rng));
+            }
+        }
+        next
+    }
 }
 
 /// The script of a number.
