@@ -1,17 +1,17 @@
 //! What a line says, whatever dialect it is in.
 
 use alloc::borrow::Cow;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// What a node calls itself: 1 to 64 printable ASCII characters other than `"` and `\`, so that it takes as many octets
 /// on the wire as in memory. It is drawn at every start.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct NodeId(Arc<str>);
+pub struct NodeId(Bytes);
 
 impl NodeId {
     /// The longest id in octets; a uuid has 36.
@@ -20,24 +20,25 @@ impl NodeId {
     /// An id that a peer claims, copied; `None` if it may not be one.
     pub fn new(text: &str) -> Option<Self> {
         let plain = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
-        ((1..=Self::MAX).contains(&text.len()) && text.bytes().all(plain)).then(|| NodeId(text.into()))
+        ((1..=Self::MAX).contains(&text.len()) && text.bytes().all(plain))
+            .then(|| NodeId(Bytes::copy_from_slice(text.as_bytes())))
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        core::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl Serialize for NodeId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
+        serializer.serialize_str(self.as_str())
     }
 }
 
