@@ -84,7 +84,7 @@
 //! assert_eq!(answers, [format!("PONG@00000000000000aa@{id}\r\n")], "whoever was meant");
 //! assert!(dials >= 3, "the bootstrap is asked again");
 //! assert_eq!(node.phase(), Phase::Alone);
-//! assert!(files.contains_key("identity"), "the next start is incarnation 2 of the same node");
+//! assert!(files.contains_key(&b"identity"[..]), "the next start is incarnation 2 of the same node");
 //! # }
 //! ```
 //!
