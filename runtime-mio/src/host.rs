@@ -178,7 +178,7 @@ impl<N: Net> Host<N> {
             sink: Some(Box::new(EventSink { key, on_event })),
             listeners,
             datagrams,
-            desk: bound.desk,
+            store: bound.store,
             undrained: false,
             wall_time: bound.wall_time,
             done: false,
@@ -209,7 +209,7 @@ impl<N: Net> Host<N> {
     /// The machine refused.
     ///
     /// # Panics
-    /// If the key is another driver's.
+    /// If the key is another driver's, or that of a machine that was [removed](Self::remove).
     pub fn command<M: Machine + 'static>(
         &mut self,
         key: Key<M>,
@@ -222,7 +222,7 @@ impl<N: Net> Host<N> {
         reply
     }
 
-    /// The address of the machine's first listener, or else of its first datagram socket.
+    /// The address of the machine's first listener, or else of its first datagram socket, also once it has ended.
     ///
     /// # Panics
     /// If the key is another driver's.
@@ -231,7 +231,7 @@ impl<N: Net> Host<N> {
         station.listeners.first().copied().or_else(|| station.datagrams.first().map(|(addr, _)| *addr))
     }
 
-    /// The addresses of the machine's listeners, by [`Port`](egoist_core::kernel::Port).
+    /// The addresses of the machine's listeners, by [`Port`](egoist_core::kernel::Port), also once it has ended.
     ///
     /// # Panics
     /// If the key is another driver's.
@@ -244,7 +244,7 @@ impl<N: Net> Host<N> {
     /// # Panics
     /// If the key is another driver's.
     pub fn state_error<M>(&self, key: Key<M>) -> Option<&StateError> {
-        self.stations[key.at(self.id).0].desk.trouble()
+        self.stations[key.at(self.id).0].store.trouble()
     }
 
     /// The time since the driver began, as the machines are told it.
@@ -332,7 +332,8 @@ impl<N: Net> Host<N> {
 
     /// Takes what each machine has to say. Who has more to say to what that brings waits for the next round.
     pub(crate) fn drain_machines(&mut self) {
-        for id in std::mem::take(&mut self.undrained) {
+        for _ in 0..self.undrained.len() {
+            let Some(id) = self.undrained.pop_front() else { return };
             self.stations[id.0].undrained = false;
             self.drain(id);
             if !self.stations[id.0].undrained {
@@ -376,7 +377,7 @@ impl<N: Net> Host<N> {
     }
 
     fn ask(&mut self, id: MachineId, ticket: Ticket, what: Asked) {
-        self.stations[id.0].desk.ask(Ask { ticket, what });
+        self.stations[id.0].store.ask(Ask { ticket, what });
     }
 
     fn deliver(&mut self, id: MachineId) {
@@ -392,8 +393,8 @@ impl<N: Net> Host<N> {
 impl<N: Net> Drop for Host<N> {
     /// What was handed over to stores is finished, within one time for all.
     fn drop(&mut self) {
-        self.stations.iter_mut().for_each(|station| station.desk.close());
+        self.stations.iter_mut().for_each(|station| station.store.close());
         let deadline = Instant::now() + PATIENCE;
-        self.stations.iter_mut().for_each(|station| station.desk.wait(deadline));
+        self.stations.iter_mut().for_each(|station| station.store.wait(deadline));
     }
 }

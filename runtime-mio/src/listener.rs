@@ -10,7 +10,7 @@ use crate::datagram::DatagramSocket;
 use crate::erase::MachineId;
 use crate::host::{Alarm, Host, Socket};
 use crate::net::{Listener, Net, Stream, Token, Udp};
-use crate::store::{Desk, State, Store};
+use crate::store::{State, Store, StoreHandle};
 
 /// Connections accepted from one listener in a turn: each takes as long as many frames.
 const ACCEPTS: usize = 4;
@@ -57,7 +57,7 @@ pub struct BindError {
 pub struct Bound<N: Net> {
     pub(crate) listeners: Vec<(SocketAddr, N::Listener)>,
     pub(crate) datagrams: Vec<(SocketAddr, N::Udp)>,
-    pub(crate) desk: Desk,
+    pub(crate) store: StoreHandle,
     pub(crate) wall_time: bool,
 }
 
@@ -69,12 +69,12 @@ impl<N: Net> Bound<N> {
 
     /// The same sockets with another place for the machine's state: for who names it after the port that was free.
     pub fn with_state(self, state: State) -> Self {
-        Bound { desk: Desk::new(state), ..self }
+        Bound { store: StoreHandle::new(state), ..self }
     }
 
     /// The same sockets with a store of one's own.
     pub fn with_store(self, store: impl Store) -> Self {
-        Bound { desk: Desk::on(Box::new(store)), ..self }
+        Bound { store: StoreHandle::on(Box::new(store)), ..self }
     }
 
     /// The same sockets for a machine that is told what the clock on the wall shows: for who binds them before it is known
@@ -120,7 +120,7 @@ impl<N: Net> Host<N> {
         let mut bound = Bound {
             listeners: Vec::new(),
             datagrams: Vec::new(),
-            desk: Desk::new(setup.state.clone()),
+            store: StoreHandle::new(setup.state.clone()),
             wall_time: setup.wall_time,
         };
         let mut udp: Vec<Option<(SocketAddr, N::Udp)>> = setup.udp.iter().map(|_| None).collect();

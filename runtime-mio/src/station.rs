@@ -7,7 +7,7 @@ use egoist_core::kernel::{CloseHow, Fault, Input, Machine, Output, Time, Wake, W
 use crate::erase::{Erased, Key, MachineId, Sink, Slot};
 use crate::host::{Alarm, Host, Socket};
 use crate::net::{Net, Token};
-use crate::store::Desk;
+use crate::store::StoreHandle;
 
 const REMOVED: Why = Why { fault: Fault::Own, what: "its machine was removed" };
 
@@ -17,7 +17,7 @@ pub(crate) struct Station<N: Net> {
     pub(crate) sink: Option<Box<dyn Sink<N>>>,
     pub(crate) listeners: Vec<SocketAddr>,
     pub(crate) datagrams: Vec<(SocketAddr, Token)>,
-    pub(crate) desk: Desk,
+    pub(crate) store: StoreHandle,
     pub(crate) undrained: bool,
     /// Whether it is told what the clock on the wall shows.
     pub(crate) wall_time: bool,

@@ -9,7 +9,7 @@ use std::time::Instant;
 use egoist_core::kernel::{Input, Loaded, Page, Scanned, StoreError};
 
 use super::memory::Memory;
-use super::queue::{Answer, Answered, Answers, Ask, Clerk};
+use super::queue::{Answer, Answered, Answers, Ask, Executor};
 use super::thread::Worker;
 use super::{FileStore, LogStore, State, StateError, Store};
 use crate::erase::MachineId;
@@ -18,7 +18,7 @@ use crate::host::Host;
 use crate::net::Net;
 
 /// A machine's store, as its station has it.
-pub(crate) struct Desk {
+pub(crate) struct StoreHandle {
     place: Place,
     /// Asked in this drain.
     gathered: Vec<Ask>,
@@ -31,7 +31,7 @@ pub(crate) struct Desk {
 }
 
 enum Place {
-    Memory(Clerk),
+    Memory(Executor),
     /// On a disk that nobody has asked for yet.
     Closed(Box<dyn Store>),
     Thread(Worker),
@@ -39,22 +39,28 @@ enum Place {
     Lost,
 }
 
-impl Desk {
+impl StoreHandle {
     pub(crate) fn new(state: State) -> Self {
         match state {
-            State::Memory => Desk::at(Place::Memory(Clerk::new(Box::<Memory>::default()))),
-            State::File(folder) => Desk::on(Box::new(FileStore::new(folder))),
-            State::Log(folder) => Desk::on(Box::new(LogStore::new(folder))),
+            State::Memory => StoreHandle::at(Place::Memory(Executor::new(Box::<Memory>::default()))),
+            State::File(folder) => StoreHandle::on(Box::new(FileStore::new(folder))),
+            State::Log(folder) => StoreHandle::on(Box::new(LogStore::new(folder))),
         }
     }
 
     /// One on a store that may block.
     pub(crate) fn on(store: Box<dyn Store>) -> Self {
-        Desk::at(Place::Closed(store))
+        StoreHandle::at(Place::Closed(store))
     }
 
     fn at(place: Place) -> Self {
-        Desk { place, gathered: Vec::new(), unanswered: VecDeque::new(), trouble: None, durable: false }
+        StoreHandle {
+            place,
+            gathered: Vec::new(),
+            unanswered: VecDeque::new(),
+            trouble: None,
+            durable: false,
+        }
     }
 
     pub(crate) fn ask(&mut self, ask: Ask) {
@@ -88,9 +94,9 @@ impl Desk {
         }
         self.begin(start);
         match &mut self.place {
-            Place::Memory(clerk) => {
+            Place::Memory(executor) => {
                 let mut told = Answers::default();
-                clerk.serve(asks, |answers| told.list.extend(answers.list));
+                executor.serve(asks, |answers| told.list.extend(answers.list));
                 Some(told)
             }
             Place::Thread(worker) => {
@@ -150,11 +156,11 @@ impl<N: Net> Host<N> {
     /// Hands over what a machine asked of its store.
     pub(crate) fn ask_store(&mut self, id: MachineId) {
         let shared = &self.shared;
-        let start = |store| Worker::start(store, teller(Arc::clone(shared), id));
+        let start = |store| Worker::start(store, posting(Arc::clone(shared), id));
         let station = &mut self.stations[id.0];
-        let answers = station.desk.hand_over(start);
+        let answers = station.store.hand_over(start);
         if station.done {
-            station.desk.close();
+            station.store.close();
         }
         if let Some(answers) = answers {
             self.tell_answers(id, answers);
@@ -163,17 +169,17 @@ impl<N: Net> Host<N> {
 
     /// Tells a machine what its store's thread answered.
     fn answered(&mut self, id: MachineId, answers: Answers) {
-        self.stations[id.0].desk.unanswered.drain(..answers.list.len());
+        self.stations[id.0].store.unanswered.drain(..answers.list.len());
         self.tell_answers(id, answers);
     }
 
     fn store_died(&mut self, id: MachineId) {
-        let answers = self.stations[id.0].desk.lose();
+        let answers = self.stations[id.0].store.lose();
         self.tell_answers(id, answers);
     }
 
     fn tell_answers(&mut self, id: MachineId, mut answers: Answers) {
-        self.stations[id.0].desk.note(&mut answers);
+        self.stations[id.0].store.note(&mut answers);
         for Answer { ticket, what } in answers.list {
             match what {
                 Answered::Stored(result) => self.tell(id, Input::Stored { ticket, result }),
@@ -200,7 +206,7 @@ fn lost(ask: &Ask) -> Answer {
 }
 
 /// Posts answers to the loop, and the death of the thread that gives them.
-fn teller<N: Net>(shared: Arc<Shared<N>>, id: MachineId) -> impl FnMut(Answers) + Send + 'static {
+fn posting<N: Net>(shared: Arc<Shared<N>>, id: MachineId) -> impl FnMut(Answers) + Send + 'static {
     let line = Line { shared, id };
     move |answers| {
         let id = line.id;
@@ -262,13 +268,13 @@ mod tests {
     #[test]
     fn what_was_answered_before_the_thread_died_is_not_answered_again() {
         let (told, answers) = channel();
-        let mut desk = Desk::on(Box::new(Panicking));
+        let mut handle = StoreHandle::on(Box::new(Panicking));
         let mut ask = |ticket| {
-            desk.ask(Ask { ticket: Ticket(ticket), what: Asked::Load { key: Bytes::new() } });
+            handle.ask(Ask { ticket: Ticket(ticket), what: Asked::Load { key: Bytes::new() } });
             let told = told.clone();
-            let now = desk.hand_over(|store| Worker::start(store, move |answers| _ = told.send(answers)));
+            let now = handle.hand_over(|store| Worker::start(store, move |answers| _ = told.send(answers)));
             assert!(now.is_none(), "what was posted is told first");
-            while let Place::Thread(worker) = &desk.place
+            while let Place::Thread(worker) = &handle.place
                 && worker.hand_over(Vec::new()).is_ok()
             {
                 thread::yield_now();
@@ -277,8 +283,8 @@ mod tests {
         ask(1);
         ask(2);
         assert_eq!(answers.recv().unwrap().list.len(), 1);
-        desk.unanswered.drain(..1);
-        let lost: Vec<Ticket> = desk.lose().list.iter().map(|answer| answer.ticket).collect();
+        handle.unanswered.drain(..1);
+        let lost: Vec<Ticket> = handle.lose().list.iter().map(|answer| answer.ticket).collect();
         assert_eq!(lost, [Ticket(2)]);
     }
 }

@@ -9,7 +9,10 @@ use crate::regular;
 /// What is kept in a file, for oneself as long as this is there: a lock on a file beside it, which ends in `lock` and stays.
 /// The file itself is replaced, so that a lock on it would soon be one on nothing.
 #[derive(Debug)]
-pub(super) struct Lock(#[allow(dead_code, reason = "it is locked while it is open")] File);
+pub(super) struct Lock {
+    /// Locked while it is open.
+    _file: File,
+}
 
 impl Lock {
     /// Has what is in `path` for oneself; none if nothing is there.
@@ -35,7 +38,7 @@ impl Lock {
         options.write(true).create(true).truncate(false);
         let file = regular::open(&path.with_extension("lock"), &options)?;
         match file.try_lock() {
-            Ok(()) => Ok(Lock(file)),
+            Ok(()) => Ok(Lock { _file: file }),
             Err(TryLockError::WouldBlock) => Err(busy()),
             Err(TryLockError::Error(error)) => Err(error),
         }

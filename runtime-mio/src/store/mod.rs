@@ -11,8 +11,8 @@
 //!
 //! A store that is dropped, with its machine or its driver, finishes what was handed over, for [`PATIENCE`] at most.
 
-mod desk;
 mod file;
+mod handle;
 mod lock;
 mod log;
 mod memory;
@@ -30,7 +30,7 @@ use egoist_core::kernel::{Page, StoreError, StoreOp};
 pub use file::FileStore;
 pub use log::LogStore;
 
-pub(crate) use desk::Desk;
+pub(crate) use handle::StoreHandle;
 pub(crate) use queue::{Ask, Asked};
 
 /// How long the end of a driver waits for what was handed over to a store.

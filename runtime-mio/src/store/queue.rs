@@ -41,7 +41,7 @@ pub(super) struct Answers {
 }
 
 /// Serves what is asked of a store.
-pub(super) struct Clerk {
+pub(super) struct Executor {
     store: Box<dyn Store>,
     open: bool,
 }
@@ -61,9 +61,9 @@ struct Round {
     unsynced: Vec<usize>,
 }
 
-impl Clerk {
+impl Executor {
     pub(super) fn new(store: Box<dyn Store>) -> Self {
-        Clerk { store, open: false }
+        Executor { store, open: false }
     }
 
     /// Does all that is asked, in order: what need not wait for the disk is answered before the others are synced, but
@@ -248,10 +248,10 @@ mod tests {
     }
 
     /// What is noted and answered, in order: answers of one telling in a line.
-    fn served(clerk: &mut Clerk, log: &Mutex<Vec<String>>, asks: Vec<Asked>) -> Vec<String> {
+    fn served(executor: &mut Executor, log: &Mutex<Vec<String>>, asks: Vec<Asked>) -> Vec<String> {
         let asks = (1..).map(Ticket).zip(asks).map(|(ticket, what)| Ask { ticket, what }).collect();
         log.lock().unwrap().clear();
-        clerk.serve(asks, |answers| {
+        executor.serve(asks, |answers| {
             let line: Vec<String> =
                 answers.list.iter().map(|a| format!("{} {}", a.ticket.0, short(a))).collect();
             let trouble = if answers.trouble.is_some() { " trouble" } else { "" };
@@ -276,9 +276,9 @@ mod tests {
         }
     }
 
-    fn clerk(store: Noting) -> (Clerk, Arc<Mutex<Vec<String>>>) {
+    fn executor(store: Noting) -> (Executor, Arc<Mutex<Vec<String>>>) {
         let log = Arc::clone(&store.log);
-        (Clerk::new(Box::new(store)), log)
+        (Executor::new(Box::new(store)), log)
     }
 
     use Until::{Synced, Written};
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn answers_come_in_order_and_wait_for_the_disk_only_behind_one_that_does() {
-        let (mut clerk, log) = clerk(Noting::default());
+        let (mut executor, log) = executor(Noting::default());
         let asks = vec![
             load(),
             store("1", 1, Written),
@@ -308,14 +308,14 @@ mod tests {
             "sync",
             "tell 3 stored, 4 loaded 2, 5 stored, 6 1 scanned, 7 stored",
         ];
-        assert_eq!(served(&mut clerk, &log, asks), expected);
-        let written = served(&mut clerk, &log, vec![store("5", 1, Written), load()]);
+        assert_eq!(served(&mut executor, &log, asks), expected);
+        let written = served(&mut executor, &log, vec![store("5", 1, Written), load()]);
         assert_eq!(written, ["write 1", "tell 1 stored, 2 loaded 5"]);
     }
 
     #[test]
     fn what_does_not_fit_together_is_tried_one_by_one() {
-        let (mut clerk, log) = clerk(Noting { room: Some(1), ..Noting::default() });
+        let (mut executor, log) = executor(Noting { room: Some(1), ..Noting::default() });
         let asks = vec![store("a", 1, Synced), store("b", 2, Synced), store("c", 1, Written), load()];
         let expected = [
             "open",
@@ -326,18 +326,18 @@ mod tests {
             "sync",
             "tell 1 stored, 2 Full, 3 stored, 4 loaded c trouble",
         ];
-        assert_eq!(served(&mut clerk, &log, asks), expected);
+        assert_eq!(served(&mut executor, &log, asks), expected);
     }
 
     #[test]
     fn who_waited_for_a_sync_that_failed_is_told_and_others_are_not() {
-        let (mut clerk, log) = clerk(Noting { bad_syncs: 1, bad_opens: 1, ..Noting::default() });
+        let (mut executor, log) = executor(Noting { bad_syncs: 1, bad_opens: 1, ..Noting::default() });
         let asks = || vec![store("a", 1, Written), store("b", 1, Synced), store("c", 1, Written)];
         let refused = ["open", "tell 1 Broken, 2 Broken, 3 Broken trouble"];
-        assert_eq!(served(&mut clerk, &log, asks()), refused);
+        assert_eq!(served(&mut executor, &log, asks()), refused);
         let failed = ["open", "write 3", "tell 1 stored", "sync", "tell 2 Broken, 3 stored trouble"];
-        assert_eq!(served(&mut clerk, &log, asks()), failed);
+        assert_eq!(served(&mut executor, &log, asks()), failed);
         let fine = ["write 3", "tell 1 stored", "sync", "tell 2 stored, 3 stored"];
-        assert_eq!(served(&mut clerk, &log, asks()), fine);
+        assert_eq!(served(&mut executor, &log, asks()), fine);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel}
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use super::queue::{Answers, Ask, Clerk};
+use super::queue::{Answers, Ask, Executor};
 use super::{PATIENCE, Store};
 
 /// What is done at once at the most: more waits for the next round.
@@ -32,7 +32,7 @@ impl Worker {
         let (life, alive) = channel();
         let run = move || {
             let _life: Sender<()> = life;
-            run(Clerk::new(store), &queue, tell);
+            run(Executor::new(store), &queue, tell);
         };
         let thread = thread::Builder::new().name("store".to_owned()).spawn(run)?;
         Ok(Worker { asks: Some(asks), alive, thread: Some(thread) })
@@ -72,17 +72,17 @@ impl Drop for Worker {
     }
 }
 
-fn run(mut clerk: Clerk, queue: &Receiver<Vec<Ask>>, mut tell: impl FnMut(Answers)) {
+fn run(mut executor: Executor, queue: &Receiver<Vec<Ask>>, mut tell: impl FnMut(Answers)) {
     let mut untidy = false;
     loop {
         let next =
             if untidy { queue.try_recv() } else { queue.recv().map_err(|_| TryRecvError::Disconnected) };
         match next {
-            Ok(asks) => clerk.serve(gather(asks, queue), &mut tell),
+            Ok(asks) => executor.serve(gather(asks, queue), &mut tell),
             Err(TryRecvError::Empty) => {}
             Err(TryRecvError::Disconnected) => return,
         }
-        untidy = clerk.tidy();
+        untidy = executor.tidy();
     }
 }
 
