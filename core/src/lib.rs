@@ -260,6 +260,8 @@
 
 extern crate alloc;
 
+#[cfg(feature = "gossip")]
+pub mod gossip;
 #[cfg(feature = "hello")]
 pub mod hello;
 pub mod kernel;

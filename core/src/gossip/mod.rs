@@ -1,0 +1,2 @@
+//! Gossip.
+pub mod wire;
