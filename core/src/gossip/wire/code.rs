@@ -39,7 +39,7 @@ pub enum Code {
 impl Code {
     /// The code's meaning, `None` if it is outside of the range.
     pub fn of(code: u16) -> Option<Code> {
-        RANGE.contains(&code).then(|| match code {
+        RANGE.contains(&code).then_some(match code {
             500 => Code::Announce,
             501 => Code::Notify,
             502 => Code::Notification,
