@@ -6,9 +6,9 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::addresses::dialable;
+use super::message::NodeId;
 use super::{article, ncpoc};
-use crate::kernel::{Backlog, Seed, Time, address};
+use crate::kernel::{AddressBook, Backlog, BookLimits, Seed, Streams, Time, address, dialable};
 
 /// Which program's lines a node reads and writes. Nodes of different dialects do not understand each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -127,6 +127,19 @@ impl Config {
     /// An ncpoc node, at [`Time::ZERO`] and in 1970.
     pub fn ncpoc(seed: Seed) -> Self {
         Config { dialect: Dialect::Ncpoc, ping_period: Duration::from_secs(1_200), ..Config::article(seed) }
+    }
+
+    /// The addresses that a node begins with.
+    pub(super) fn book(&self) -> AddressBook<NodeId> {
+        let limits = BookLimits {
+            retry_min: self.retry_min,
+            retry_max: self.retry_max,
+            give_up_after: self.give_up_after,
+            max_dials: self.max_dials,
+            max_learned: self.max_known,
+        };
+        let retry = Streams::new(self.seed).named("hello retry");
+        AddressBook::new(limits, self.address, self.bootstrap.iter().copied(), retry, self.start)
     }
 }
 
