@@ -90,7 +90,7 @@ impl Machine for Hello {
         if self.has_left() {
             return;
         }
-        self.advance(now);
+        self.deadlines.advance(now, &mut [&mut self.conns, &mut self.book]);
         match self.conns.handle(now, &mut self.out, input) {
             Some(News::Opened(opening)) => self.opened(opening),
             Some(News::Received { conn, bytes }) => self.received(conn, bytes),
@@ -110,7 +110,7 @@ impl Machine for Hello {
         if self.has_left() {
             return Err(Refusal::HasLeft);
         }
-        self.advance(now);
+        self.deadlines.advance(now, &mut [&mut self.conns, &mut self.book]);
         match command {
             Command::Connect { addr } => self.connect(canonical(addr)),
             Command::Leave => Ok(self.leave()),
@@ -214,18 +214,14 @@ impl Hello {
     /// Dials what waits, as far as there is room.
     fn dial_ready(&mut self) {
         while let Some(addr) = self.book.pick(self.config.want_peers, ids(&self.conns)) {
-            self.dial(addr);
+            self.conns.dial(&mut self.out, addr, self.config.dial_timeout, addr);
         }
     }
 
     fn connect(&mut self, addr: SocketAddr) -> Result<Reply, Refusal> {
         self.book.claim(addr, self.config.max_peers, ids(&self.conns))?;
-        self.dial(addr);
+        self.conns.dial(&mut self.out, addr, self.config.dial_timeout, addr);
         Ok(Reply::Dialing)
-    }
-
-    fn dial(&mut self, to: SocketAddr) {
-        self.conns.dial(&mut self.out, to, self.config.dial_timeout, to);
     }
 
     fn leave(&mut self) -> Reply {
@@ -242,10 +238,6 @@ impl Hello {
 
 /// What happens in time.
 impl Hello {
-    fn advance(&mut self, now: Time) {
-        self.deadlines.advance(now, &mut [&mut self.conns, &mut self.book]);
-    }
-
     fn tick(&mut self) {
         for due in self.deadlines.fire() {
             match due {
