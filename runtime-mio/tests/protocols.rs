@@ -290,6 +290,25 @@ fn a_hello_node_has_its_table_in_the_configuration_file() {
 }
 
 #[test]
+fn what_no_hello_node_can_run_with_is_said_where_it_stands() {
+    let base = tempfile::tempdir().unwrap();
+    let file = base.path().join("e.toml");
+    let path = file.to_str().unwrap();
+    fs::write(&file, "[hello]\nlisten = '127.0.0.1:0'\n\npeer = ['127.0.0.1:5999', '224.0.0.1:7']\n")
+        .unwrap();
+    let said = |place: &str| {
+        format!(
+            "egoist: peer has 224.0.0.1:7, where nobody can be dialled: {place}: name the IP address and the port of \
+             one host\n"
+        )
+    };
+    let node = ["hello", "node", "--config", path];
+    assert_eq!(failure(base.path(), &node), (2, said(&format!("{path} line 4"))));
+    let by_flag = [&node[..], &["--peer", "224.0.0.1:7"]].concat();
+    assert_eq!(failure(base.path(), &by_flag), (2, said("--peer")));
+}
+
+#[test]
 fn nodes_that_are_told_nothing_share_the_articles_ports() {
     const PORTS: [u16; 3] = [5999, 5998, 5997];
     let base = tempfile::tempdir().unwrap();

@@ -1,14 +1,16 @@
 //! What a node is told when it is made.
 
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::addresses::dialable;
+use super::message::NodeId;
 use super::{article, ncpoc};
-use crate::kernel::{Backlog, Seed, Time, address};
+use crate::kernel::{AddressBook, Backlog, BookLimits, Seed, Streams, Time, address, dialable};
 
 /// Which program's lines a node reads and writes. Nodes of different dialects do not understand each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -128,27 +130,76 @@ impl Config {
     pub fn ncpoc(seed: Seed) -> Self {
         Config { dialect: Dialect::Ncpoc, ping_period: Duration::from_secs(1_200), ..Config::article(seed) }
     }
+
+    /// The addresses that a node begins with.
+    pub(super) fn book(&self) -> AddressBook<NodeId> {
+        let limits = BookLimits {
+            retry_min: self.retry_min,
+            retry_max: self.retry_max,
+            give_up_after: self.give_up_after,
+            max_dials: self.max_dials,
+            max_learned: self.max_known,
+        };
+        let retry = Streams::new(self.seed).named("hello retry");
+        AddressBook::new(limits, self.address, self.bootstrap.iter().copied(), retry, self.start)
+    }
 }
 
-/// A configuration that no node can run with.
+/// A configuration that no node can run with; the first such field.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{} {}: {}", self.field(), self.fault(), self.remedy())]
 #[non_exhaustive]
 pub enum ConfigError {
     /// Nobody can dial this address.
-    #[error("{0} is not an address that others can dial: name an IP address and a port")]
-    Address(SocketAddr),
+    Address {
+        /// Which field has it.
+        field: &'static str,
+        /// The address.
+        value: SocketAddr,
+    },
     /// A period below a millisecond would keep a processor busy.
-    #[error("{0} is below one millisecond")]
     TooShort(&'static str),
     /// A bound of zero leaves nothing to run.
-    #[error("{0} is zero")]
     Zero(&'static str),
     /// The pauses are in the wrong order.
-    #[error("retry_min is greater than retry_max")]
     RetryOrder,
     /// More rows than fit in a line.
-    #[error("max_rows is {0}; a line holds {max}", max = article::MAX_ROWS)]
     Rows(usize),
+}
+
+impl ConfigError {
+    /// The field, as in `ping_period`.
+    pub const fn field(&self) -> &'static str {
+        match self {
+            ConfigError::Address { field, .. } | ConfigError::TooShort(field) | ConfigError::Zero(field) => {
+                field
+            }
+            ConfigError::RetryOrder => "retry_min",
+            ConfigError::Rows(_) => "max_rows",
+        }
+    }
+
+    /// What is wrong with it, to be said after the field.
+    pub fn fault(&self) -> String {
+        match self {
+            ConfigError::Address { value, .. } => format!("has {value}, where nobody can be dialled"),
+            ConfigError::TooShort(_) => "is below one millisecond".into(),
+            ConfigError::Zero(_) => "is zero".into(),
+            ConfigError::RetryOrder => "is greater than retry_max".into(),
+            ConfigError::Rows(rows) => format!("is {rows}, and a line holds {}", article::MAX_ROWS),
+        }
+    }
+
+    /// What to do about it, in a few words.
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            ConfigError::Address { .. } => "name the IP address and the port of one host",
+            ConfigError::TooShort(_) => "give a millisecond or more",
+            ConfigError::Zero(_) => "give one or more",
+            ConfigError::RetryOrder => "give at most retry_max",
+            ConfigError::Rows(_) => "give as many as a line holds",
+        }
+    }
 }
 
 impl Config {
@@ -163,8 +214,10 @@ impl Config {
     }
 
     fn check_addresses(&self) -> Result<(), ConfigError> {
-        match self.address.iter().chain(&self.bootstrap).find(|addr| !dialable(**addr)) {
-            Some(addr) => Err(ConfigError::Address(*addr)),
+        let own = self.address.iter().map(|addr| ("address", *addr));
+        let mut all = own.chain(self.bootstrap.iter().map(|addr| ("bootstrap", *addr)));
+        match all.find(|(_, addr)| !dialable(*addr)) {
+            Some((field, value)) => Err(ConfigError::Address { field, value }),
             None => Ok(()),
         }
     }

@@ -3,13 +3,12 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use super::addresses::canonical;
 use super::interface::{Event, PeerInfo};
 use super::machine::{Hello, NO_ROOM};
 use super::message::{Message, NodeId, Row, msgtype};
 use super::peer::{Due, peers};
 use super::talk::{Again, Pings};
-use crate::kernel::{Class, CloseHow, ConnId, Fault, Why};
+use crate::kernel::{Class, CloseHow, ConnId, Fault, Why, canonical};
 
 const ITSELF: Why = Why { fault: Fault::Nobody, what: "met itself" };
 const TWICE: Why = Why { fault: Fault::Nobody, what: "connected twice" };
@@ -69,7 +68,7 @@ impl Hello {
     /// A second connection that is not wanted; who dialled it is told whom it met.
     fn met_again(&mut self, conn: ConnId, dialed: Option<SocketAddr>, id: &NodeId) {
         match dialed {
-            Some(addr) => self.book.is_connected(&self.config, addr, id),
+            Some(addr) => self.book.met_elsewhere(addr, id),
             None => self.say_hello(conn),
         }
         self.close(conn, CloseHow::Flush, TWICE);
@@ -82,7 +81,7 @@ impl Hello {
         open.state.peer = Some(PeerInfo::new(conn, id.clone(), open, now));
         self.deadlines.cancel(Due::Hello(conn));
         if let Some(addr) = dialed {
-            self.book.is_up(addr, &id);
+            self.book.met(addr, &id);
         }
         self.out.event(Event::PeerUp { conn, id, remote, dialed: dialed.is_some() });
         self.introduce(conn, dialed.is_some());
@@ -123,10 +122,11 @@ impl Hello {
     fn heard_pong(&mut self, conn: ConnId) {
         let now = self.deadlines.now();
         let Some(peer) = self.conns.get_mut(conn).and_then(|open| open.state.peer.as_mut()) else { return };
-        if peer.ponged(now).is_none() {
+        let Some(asked) = peer.asked.take() else {
             self.counters.unasked_pongs += 1;
             return;
-        }
+        };
+        (peer.rtt, peer.heard, peer.late) = (Some(now.since(asked)), now, false);
         let address = peer.address;
         self.deadlines.cancel(Due::Pong(conn));
         if let Some(addr) = address {
@@ -144,10 +144,10 @@ impl Hello {
     fn heard_addr(&mut self, conn: ConnId, rows: &[Row]) {
         for row in rows.iter().take(self.config.max_rows) {
             let addr = canonical(row.addr);
-            if row.id.as_ref() == Some(self.id()) || !self.book.is_foreign(&self.config, addr) {
+            if row.id.as_ref() == Some(self.id()) || !self.book.is_foreign(addr) {
                 continue;
             }
-            if self.book.learn(&self.config, addr, row.id.clone()) {
+            if self.book.learn(addr, row.id.clone()) {
                 self.out.event(Event::AddressLearned { addr, id: row.id.clone() });
             }
             self.note_address(conn, addr, row.id.as_ref());
@@ -171,10 +171,11 @@ impl Hello {
     pub(super) fn ping(&mut self, conn: ConnId) {
         let (now, period) = (self.deadlines.now(), self.config.ping_period);
         let Some(peer) = self.conns.get_mut(conn).and_then(|open| open.state.peer.as_mut()) else { return };
-        if peer.asked.is_none() {
+        peer.late = peer.asked.is_some();
+        if !peer.late {
+            peer.asked = Some(now);
             self.deadlines.after(Due::Pong(conn), period.saturating_mul(self.config.missed_pongs));
         }
-        peer.pinged(now);
         self.deadlines.after(Due::Ping(conn), period);
         let ping = self.talk.ping();
         self.send(conn, Class::Urgent, ping);

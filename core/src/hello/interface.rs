@@ -6,7 +6,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::message::NodeId;
-use crate::kernel::{ConnId, DialError, Time, Why, address};
+use crate::kernel::{ConnId, DialError, NotDialled, Time, Why, address};
 
 /// What a user may ask of a [`Hello`](super::Hello).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -52,6 +52,17 @@ pub enum Refusal {
     /// The node has left.
     #[error("the node has left")]
     HasLeft,
+}
+
+impl From<NotDialled> for Refusal {
+    fn from(why: NotDialled) -> Self {
+        match why {
+            NotDialled::NotDialable => Refusal::NotDialable,
+            NotDialled::Own => Refusal::OwnAddress,
+            NotDialled::Already => Refusal::Already,
+            NotDialled::NoRoom => Refusal::NoRoom,
+        }
+    }
 }
 
 /// What a user is told unasked.

@@ -1,21 +1,19 @@
 //! The node: connections, dials and time.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use super::addresses::{Book, Known, canonical};
 use super::config::{Config, ConfigError};
 use super::interface::{Command, Counters, Event, PeerInfo, Refusal, Reply};
 use super::message::NodeId;
-use super::peer::{Due, Side, peers};
+use super::peer::{Due, Side, ids, peers};
 use super::talk::{self, Talk};
 use crate::kernel::{
-    Class, CloseHow, ConnId, Conns, Deadlines, Ended, Fault, Gap, Input, LineScanner, Machine, News, Opening,
-    Output, Outputs, Part, Slack, Terminator, Time, Wake, Why,
+    AddressBook, Class, CloseHow, ConnId, Conns, Deadlines, Ended, Fault, Gap, Input, Known, LineScanner,
+    Machine, News, Opening, Output, Outputs, Part, Slack, Terminator, Time, Wake, Why, canonical,
 };
 
 pub(super) const NO_ROOM: Why = Why { fault: Fault::Own, what: "no room for another peer" };
@@ -31,10 +29,9 @@ pub struct Hello {
     pub(super) talk: Box<dyn Talk>,
     pub(super) conns: Conns<Side>,
     pub(super) deadlines: Deadlines<Due>,
-    pub(super) book: Book,
+    pub(super) book: AddressBook<NodeId>,
     pub(super) out: Outputs<Event>,
     pub(super) counters: Counters,
-    left: bool,
 }
 
 impl Hello {
@@ -48,10 +45,9 @@ impl Hello {
             talk: talk::of(&config),
             conns: Conns::new(config.backlog, config.start),
             deadlines: Deadlines::new(Slack::new(config.oversleep), config.start),
-            book: Book::new(&config),
+            book: config.book(),
             out: Outputs::new(),
             counters: Counters::default(),
-            left: false,
             config,
         };
         node.dial_ready();
@@ -69,7 +65,7 @@ impl Hello {
     }
 
     /// The addresses that it knows, in order.
-    pub fn known(&self) -> impl Iterator<Item = &Known> {
+    pub fn known(&self) -> impl Iterator<Item = &Known<NodeId>> {
         self.book.iter()
     }
 
@@ -80,7 +76,7 @@ impl Hello {
 
     /// Whether it has been told to leave.
     pub const fn has_left(&self) -> bool {
-        self.left
+        self.out.is_done()
     }
 }
 
@@ -91,17 +87,17 @@ impl Machine for Hello {
     type Event = Event;
 
     fn handle(&mut self, now: Time, input: Input<'_>) {
-        if self.left {
+        if self.has_left() {
             return;
         }
-        self.advance(now);
+        self.deadlines.advance(now, &mut [&mut self.conns, &mut self.book]);
         match self.conns.handle(now, &mut self.out, input) {
             Some(News::Opened(opening)) => self.opened(opening),
             Some(News::Received { conn, bytes }) => self.received(conn, bytes),
             Some(News::Ended(ended)) => self.gone(ended),
             Some(News::DialFailed { what: addr, why }) => {
                 self.out.event(Event::DialFailed { addr, why });
-                self.book.failed(&self.config, addr);
+                self.book.failed(addr);
             }
             Some(News::Other(Input::Tick)) => self.tick(),
             Some(News::Other(Input::WallTime { unix })) => self.talk.clock(now, unix),
@@ -111,10 +107,10 @@ impl Machine for Hello {
     }
 
     fn command(&mut self, now: Time, command: Command) -> Result<Reply, Refusal> {
-        if self.left {
+        if self.has_left() {
             return Err(Refusal::HasLeft);
         }
-        self.advance(now);
+        self.deadlines.advance(now, &mut [&mut self.conns, &mut self.book]);
         match command {
             Command::Connect { addr } => self.connect(canonical(addr)),
             Command::Leave => Ok(self.leave()),
@@ -126,7 +122,7 @@ impl Machine for Hello {
     }
 
     fn poll_timeout(&self) -> Option<Wake> {
-        self.deadlines.wake(&self.out, [self.conns.next(), self.book.wake()])
+        self.deadlines.wake(&self.out, [self.conns.next(), self.book.next()])
     }
 }
 
@@ -208,7 +204,7 @@ impl Hello {
             self.out.event(Event::PeerDown { conn, id: peer.id, why });
         }
         if let Some(addr) = origin.dialed() {
-            self.book.failed(&self.config, *addr);
+            self.book.failed(*addr);
         }
     }
 }
@@ -217,22 +213,15 @@ impl Hello {
 impl Hello {
     /// Dials what waits, as far as there is room.
     fn dial_ready(&mut self) {
-        while self.book.is_waiting() {
-            let up: Vec<&NodeId> = peers(&self.conns).map(|peer| &peer.id).collect();
-            let Some(addr) = self.book.next(&self.config, &up) else { return };
-            self.dial(addr);
+        while let Some(addr) = self.book.pick(self.config.want_peers, ids(&self.conns)) {
+            self.conns.dial(&mut self.out, addr, self.config.dial_timeout, addr);
         }
     }
 
     fn connect(&mut self, addr: SocketAddr) -> Result<Reply, Refusal> {
-        let up: Vec<&NodeId> = peers(&self.conns).map(|peer| &peer.id).collect();
-        self.book.claim(&self.config, addr, &up)?;
-        self.dial(addr);
+        self.book.claim(addr, self.config.max_peers, ids(&self.conns))?;
+        self.conns.dial(&mut self.out, addr, self.config.dial_timeout, addr);
         Ok(Reply::Dialing)
-    }
-
-    fn dial(&mut self, to: SocketAddr) {
-        self.conns.dial(&mut self.out, to, self.config.dial_timeout, to);
     }
 
     fn leave(&mut self) -> Reply {
@@ -241,7 +230,6 @@ impl Hello {
             self.gone(ended);
         }
         self.book.clear();
-        self.left = true;
         self.out.event(Event::Left);
         self.out.done();
         Reply::Left { peers }
@@ -250,10 +238,6 @@ impl Hello {
 
 /// What happens in time.
 impl Hello {
-    fn advance(&mut self, now: Time) {
-        self.deadlines.advance(now, &mut [&mut self.conns, &mut self.book]);
-    }
-
     fn tick(&mut self) {
         for due in self.deadlines.fire() {
             match due {

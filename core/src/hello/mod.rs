@@ -60,7 +60,6 @@
 //! assert_eq!(dialled, 3);
 //! ```
 
-mod addresses;
 pub mod article;
 #[cfg(feature = "sim")]
 pub mod checks;
@@ -82,7 +81,6 @@ mod talk;
 #[cfg(test)]
 mod tests;
 
-pub use addresses::{Known, Phase};
 pub use config::{Config, ConfigError, Dialect};
 pub use interface::{Command, Counters, Event, PeerInfo, Refusal, Reply};
 pub use machine::Hello;

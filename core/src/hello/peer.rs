@@ -43,39 +43,29 @@ pub(super) struct Side {
 }
 
 /// Those that have said hello.
-pub(super) fn peers(conns: &Conns<Side>) -> impl Iterator<Item = &PeerInfo> {
+pub(super) fn peers(conns: &Conns<Side>) -> impl Iterator<Item = &PeerInfo> + Clone {
     conns.iter().filter_map(|(_, open)| open.state.peer.as_ref())
+}
+
+/// What they call themselves.
+pub(super) fn ids(conns: &Conns<Side>) -> impl Iterator<Item = &NodeId> + Clone {
+    peers(conns).map(|peer| &peer.id)
 }
 
 impl PeerInfo {
     pub(super) fn new(conn: ConnId, id: NodeId, open: &Conn<Side, SocketAddr>, now: Time) -> Self {
-        let (remote, address) = (open.remote(), open.origin().dialed().copied());
-        let dialed = address.is_some();
+        let address = open.origin().dialed().copied();
         PeerInfo {
             conn,
             id,
-            remote,
+            remote: open.remote(),
             address,
-            dialed,
+            dialed: address.is_some(),
             since: now,
             heard: now,
             rtt: None,
             asked: None,
             late: false,
         }
-    }
-
-    /// A ping goes out.
-    pub(super) fn pinged(&mut self, now: Time) {
-        self.late = self.asked.is_some();
-        self.asked.get_or_insert(now);
-    }
-
-    /// A pong came. `None` if nobody asked.
-    pub(super) fn ponged(&mut self, now: Time) -> Option<()> {
-        self.rtt = Some(now.since(self.asked.take()?));
-        self.heard = now;
-        self.late = false;
-        Some(())
     }
 }

@@ -210,7 +210,7 @@ impl<T, D, S: Seal + Default> Conns<T, D, S> {
     }
 
     /// The open connections, in the order of their names.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (ConnId, &Conn<T, D>)> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (ConnId, &Conn<T, D>)> + Clone {
         self.open.iter().map(|(conn, open)| (*conn, open))
     }
 

@@ -5,6 +5,7 @@
 //! | the contract | [`Machine`]; [`Checked`], which holds a driver to it; [`Scope`] for two machines in one; [`Page`] for drivers that answer scans |
 //! | what a machine wants done | [`Outputs`]: the queue behind `poll`, and its tickets |
 //! | connections | [`Conns`]: the table, what waits on each, closing, dials; with one [`Outbox`] each, [`Pacing`] for peers that want it, and an [`Arena`] to write frames in |
+//! | whom to dial | [`AddressBook`]: bootstraps and what peers tell, with pauses and bounds |
 //! | time | [`Time`], [`Deadlines`] that know lateness and when to wake, those of [`Part`]s with them, over exact [`Timers`] |
 //! | frames | [`LineScanner`], [`Payload`], [`LengthPrefix`] |
 //! | how much | [`Bucket`]s, [`HostBuckets`] for any number of hosts, [`Meter`]s, the smoothed [`RoundTrip`] |
@@ -105,6 +106,7 @@
 #[cfg(feature = "serde")]
 pub mod address;
 mod arena;
+mod book;
 mod bucket;
 mod checked;
 mod conns;
@@ -128,6 +130,7 @@ mod time;
 mod timers;
 
 pub use arena::Arena;
+pub use book::{AddressBook, BookLimits, Known, NotDialled, Phase, canonical, dialable};
 pub use bucket::{Bucket, Rate};
 pub use checked::{Checked, Patience};
 pub use conns::{Conn, Conns, Ended, News, Opening, Origin, Plain, Seal};

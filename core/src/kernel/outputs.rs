@@ -111,6 +111,11 @@ impl<E> Outputs<E> {
         self.push(Output::Done);
         self.is_done = true;
     }
+
+    /// Whether the machine has said that it ended.
+    pub const fn is_done(&self) -> bool {
+        self.is_done
+    }
 }
 
 #[cfg(test)]
@@ -122,9 +127,11 @@ mod tests {
     fn nothing_follows_the_end() {
         let mut out = Outputs::new();
         out.event(1);
+        assert!(!out.is_done());
         out.done();
         out.event(2);
         out.done();
+        assert!(out.is_done());
         let all: Vec<_> = core::iter::from_fn(|| out.poll()).collect();
         assert_eq!(all, [Output::Event(1), Output::Done]);
     }

@@ -1,5 +1,6 @@
 //! What must hold whatever the octets: for fuzzers, and for tests of machines from outside.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::rc::Rc;
 use alloc::string::ToString as _;
@@ -42,23 +43,39 @@ pub fn recording(octets: &[u8]) {
 /// # Panics
 /// The machine does, or it does something else when it is given the same again.
 pub fn any_inputs<M: Recordable>(setup: M::Setup, octets: &[u8]) {
+    // Of a setup that it refuses there is nothing to try.
+    let _ = repeated::<M>(setup, |machine| {
+        let mut feeder = Feeder::new(machine);
+        let mut rest = octets;
+        for _ in 0..MOST {
+            let Some((&how, after)) = rest.split_first() else { break };
+            rest = after;
+            let Some(given) = next(&mut rest) else { break };
+            feeder.give::<M>(how, given);
+        }
+    });
+}
+
+/// Records what `drive` does with a machine, and repeats it.
+///
+/// # Errors
+/// The setup is none to build a machine from.
+///
+/// # Panics
+/// The machine does something else when it is given the same again.
+pub fn repeated<M: Recordable>(
+    setup: M::Setup,
+    drive: impl FnOnce(Recorder<M, Box<dyn FnMut(Piece)>>),
+) -> Result<(), M::Unfit> {
     let tape = Rc::new(RefCell::new(Vec::new()));
     let kept = Rc::clone(&tape);
-    let sink = move |piece: Piece| piece.seal(&mut kept.borrow_mut());
-    let Ok(machine) = Recorder::<M, _>::new(setup, sink) else { return };
-    let mut feeder = Feeder::new(machine);
-    let mut rest = octets;
-    for _ in 0..MOST {
-        let Some((&how, after)) = rest.split_first() else { break };
-        rest = after;
-        let Some(given) = next(&mut rest) else { break };
-        feeder.give::<M>(how, given);
-    }
-    drop(feeder);
+    let sink: Box<dyn FnMut(Piece)> = Box::new(move |piece: Piece| piece.seal(&mut kept.borrow_mut()));
+    drive(Recorder::new(setup, sink)?);
     let tape = tape.borrow();
     let recording = Recording::read(&tape).expect("a recording was written");
     let mut replay = Replay::<M>::new(recording).expect("the machine can be built again");
     while replay.step(|_| ()).expect("the same inputs give the same outputs").is_some() {}
+    Ok(())
 }
 
 /// The next thing to give: as a recording holds it, and behind it, where there is a tail, its length and its octets.

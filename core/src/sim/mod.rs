@@ -20,7 +20,7 @@
 //!
 //! [`faults`] makes a small language of them, which a seed, proptest and a fuzzer speak alike. [`scenario`] has them happen to
 //! nodes of any protocol that says what must hold afterwards, and makes what fails smaller.
-//! [`laws`] holds a machine to the contract on which such a driver relies.
+//! [`laws`] holds a machine to the contract on which such a driver relies. [`hand`] drives a single one by octets of a fuzzer.
 //!
 //! ```
 //! use egoist_core::kernel::{Class, Input, Machine, Output, Port, Seed, Time, Wake};
@@ -65,6 +65,7 @@ pub mod cities;
 mod clock;
 mod counters;
 pub mod faults;
+pub mod hand;
 pub mod laws;
 mod matrix;
 mod mixed;

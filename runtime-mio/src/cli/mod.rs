@@ -16,6 +16,7 @@ mod live;
 mod logging;
 mod monitor;
 mod names;
+mod origin;
 mod output;
 mod overlay;
 mod progress;

@@ -47,9 +47,10 @@ pub(crate) enum HelloVerb {
 impl Verb for Hello {
     const TALK: Talk = Talk::News;
 
-    fn run(self, _: &ArgMatches, session: &mut Session<'_>) -> Outcome {
+    fn run(self, matches: &ArgMatches, session: &mut Session<'_>) -> Outcome {
+        let below = matches.subcommand().map_or(matches, |(_, below)| below);
         match self.verb {
-            HelloVerb::Node(node) => node.run(session),
+            HelloVerb::Node(node) => node.run(below, session),
             HelloVerb::Peers(peers) => peers.run(session),
         }
     }

@@ -3,8 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-use clap::{Args, Parser, ValueEnum};
-use egoist_core::hello::{self, Command, Config, Hello};
+use clap::{ArgMatches, Args, Parser, ValueEnum};
+use egoist_core::hello::{self, Command, Config, ConfigError, Hello};
 use egoist_core::kernel::{Seed, Time};
 use egoist_mio::net::MioNet;
 use egoist_mio::{Host, Key};
@@ -14,6 +14,7 @@ use super::super::duration;
 use super::super::failure::{Failure, Outcome};
 use super::super::host_port::HostPort;
 use super::super::names;
+use super::super::origin::place;
 use super::super::protocol::Member;
 use super::super::record::RecordArgs;
 use super::super::serve::{Ground, draw_seed};
@@ -105,7 +106,7 @@ impl Node {
     ///
     /// # Errors
     /// As [`Ground::take`] and [`Ground::live`]; the settings are none that a node can live by.
-    pub(crate) fn run(self, session: &mut Session<'_>) -> Outcome {
+    pub(crate) fn run(self, matches: &ArgMatches, session: &mut Session<'_>) -> Outcome {
         let ground = match self.settings.listen {
             Some(listen) => Ground::take(&[listen], None, &self.state)?,
             None => Ground::take_first(&self.settings.dialect.usual(), &self.state)?,
@@ -113,7 +114,8 @@ impl Node {
         let address = ground.addresses[0];
         let peers = self.settings.peers(address);
         let wall_time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let config = Config { wall_time, ..self.settings.plan(draw_seed()?, address, &peers)? };
+        let config = Config { wall_time, ..self.settings.plan(draw_seed()?, address, &peers) };
+        config.check().map_err(|error| unfit(&error, matches))?;
         let beside = |host: &mut Host<MioNet>, key| names::follow(host, &peers, &Greeter(key));
         ground.live((Desk::new(address, config.dialect), config), &self.record, beside, session)
     }
@@ -129,22 +131,25 @@ impl Settings {
     }
 
     /// The machine's configuration; peers given by name are for [`names::follow`].
-    ///
-    /// # Errors
-    /// No node can live by it.
-    fn plan(&self, seed: Seed, address: SocketAddr, peers: &[HostPort]) -> Outcome<Config> {
+    fn plan(&self, seed: Seed, address: SocketAddr, peers: &[HostPort]) -> Config {
         let usual = self.dialect.config(seed);
-        let config = Config {
+        Config {
             address: Some(address).filter(|address| !address.ip().is_unspecified()),
             bootstrap: peers.iter().filter_map(HostPort::address).collect(),
             ping_period: self.ping_period.unwrap_or(usual.ping_period),
             ..usual
-        };
-        match config.check() {
-            Ok(()) => Ok(config),
-            Err(error) => Err(Failure::usage(error.to_string()).at("hello node")),
         }
     }
+}
+
+/// What is told of a configuration that no node can live by.
+fn unfit(error: &ConfigError, matches: &ArgMatches) -> Failure {
+    let key = match error.field() {
+        "address" => "listen",
+        "bootstrap" => "peer",
+        field => field,
+    };
+    Failure::usage(format!("{key} {}", error.fault())).at(place(NAME, key, matches)).try_this(error.remedy())
 }
 
 /// Greets whoever listens where a name points.
@@ -187,12 +192,11 @@ mod tests {
         let named = settings(&["--peer", "a.example:1", "--peer", "192.0.2.1:2"]);
         assert_eq!(named.peers(here).len(), 2);
         let seed = Seed::from_u64(1);
-        let config = named.plan(seed, here, &named.peers(here)).unwrap();
+        let config = named.plan(seed, here, &named.peers(here));
         assert_eq!((config.address, config.bootstrap), (Some(here), vec!["192.0.2.1:2".parse().unwrap()]));
         let unspecified = "0.0.0.0:5999".parse().unwrap();
-        assert_eq!(named.plan(seed, unspecified, &[]).unwrap().address, None);
-        let periods =
-            [named, ncpoc].map(|settings| settings.plan(seed, here, &[]).unwrap().ping_period.as_secs());
+        assert_eq!(named.plan(seed, unspecified, &[]).address, None);
+        let periods = [named, ncpoc].map(|settings| settings.plan(seed, here, &[]).ping_period.as_secs());
         assert_eq!(periods, [60, 1_200]);
     }
 }

@@ -1,14 +1,10 @@
-//! Where a setting comes from, so that what is wrong with it is said where it can be mended: the flag, or the line of
-//! the configuration file.
-
-use std::path::PathBuf;
+//! The settings that the machine's fields come from, for what is wrong with one.
 
 use clap::ArgMatches;
-use clap::parser::ValueSource;
 use egoist_core::overlay::ConfigError;
 
-use super::super::config::File;
 use super::super::failure::Failure;
+use super::super::origin::place;
 use super::NAME;
 
 /// The machine's fields and the settings that they come from.
@@ -55,7 +51,7 @@ const KEYS: [(&str, &str); 37] = [
 /// What is told of a configuration that no node can live by.
 pub(crate) fn unfit(error: &ConfigError, matches: &ArgMatches) -> Failure {
     let key = key_of(error.field(), matches);
-    Failure::usage(format!("{key} {}", error.fault())).at(place(key, matches)).try_this(error.remedy())
+    Failure::usage(format!("{key} {}", error.fault())).at(place(NAME, key, matches)).try_this(error.remedy())
 }
 
 /// The setting behind a field. The address is the first that is advertised, or that of the listener.
@@ -66,15 +62,6 @@ fn key_of(field: &'static str, matches: &ArgMatches) -> &'static str {
         Some((_, key)) => key,
         None => field,
     }
-}
-
-/// The line of the file that says it, or the flag.
-fn place(key: &str, matches: &ArgMatches) -> String {
-    let flag = if key.len() == 1 { format!("-{key}") } else { format!("--{}", key.replace('_', "-")) };
-    let given = matches.try_contains_id(key).is_ok_and(|known| known)
-        && matches.value_source(key) == Some(ValueSource::CommandLine);
-    let file = || File::read(matches.try_get_one::<PathBuf>("config").ok().flatten()?).ok();
-    if given { flag } else { file().and_then(|file| file.place(NAME, key)).unwrap_or(flag) }
 }
 
 #[cfg(test)]
