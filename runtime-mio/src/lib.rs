@@ -1,7 +1,8 @@
 //! A mio event loop that drives any [`egoist_core::kernel::Machine`] on real sockets: several at once, of any kinds.
 //!
 //! The feature `cli`, a default, is for the program `egoist`: who embeds the loop leaves it out. The feature `control` adds
-//! the control socket, `record` what a recorder writes to: `flight`, and `configuration` reads configuration files.
+//! the control socket, `record` what a recorder writes to: `flight`, `configuration` reads configuration files, and
+//! `gossip` has a client for modules of a gossip node.
 
 #[cfg(all(feature = "configuration", feature = "control"))]
 pub mod checks;
@@ -17,6 +18,8 @@ mod entropy;
 mod erase;
 #[cfg(feature = "record")]
 pub mod flight;
+#[cfg(feature = "gossip")]
+pub mod gossip;
 mod handle;
 mod host;
 mod listener;
