@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use egoist_core::gossip::wire::{Announce, MAX_DATA, write};
+use egoist_core::gossip::wire::{MAX_DATA, write};
 
 use super::ClientError;
 use super::error::{ended, timed_out};
@@ -52,8 +52,7 @@ impl Sender {
         if data.len() > MAX_DATA {
             return Err(ClientError::TooLong(data.len()));
         }
-        let data = data.to_vec().into();
-        self.say(&write::announce(&Announce { ttl, reserved: 0, data_type, data }))
+        self.say(&write::announce(ttl, 0, data_type, data))
     }
 
     /// Subscribes to a type. What the node keeps of it follows at once.

@@ -25,19 +25,6 @@ pub enum Malformed {
     Version,
 }
 
-impl Malformed {
-    /// The same in a word that lasts.
-    pub const fn what(self) -> &'static str {
-        match self {
-            Malformed::TooShort => "said a frame shorter than its head",
-            Malformed::Code => "said a frame of a code out of range",
-            Malformed::Body => "said a frame that is too short for its kind",
-            Malformed::List => "said a list that ends within an entry",
-            Malformed::Version => "speaks another version",
-        }
-    }
-}
-
 /// A frame that has arrived.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Frame {

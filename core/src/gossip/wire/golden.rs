@@ -44,7 +44,8 @@ fn stated(decoded: &Value) -> (Message, Bytes) {
         500 => {
             let (ttl, reserved) = (number(&decoded["ttl"]), number(&decoded["reserved"]));
             let announce = Announce { ttl, reserved, data_type: data_type(), data: data() };
-            (Message::Announce(announce.clone()), write::announce(&announce))
+            let written = write::announce(ttl, reserved, announce.data_type, &announce.data);
+            (Message::Announce(announce), written)
         }
         501 => (Message::Notify { data_type: data_type() }, write::notify(data_type())),
         502 => {
@@ -157,7 +158,6 @@ fn native_frames_are_read_as_they_were_written() {
 #[test]
 fn the_longest_message_fits() {
     let data = Bytes::from(alloc::vec![7; MAX_DATA]);
-    let announce = Announce { ttl: 0, reserved: 0, data_type: 1, data: data.clone() };
-    assert_eq!(write::announce(&announce).len(), 65_535);
+    assert_eq!(write::announce(0, 0, 1, &data).len(), 65_535);
     assert_eq!(write::notification(1, 1, &data).len(), 65_535);
 }

@@ -165,7 +165,7 @@ fn entries<T>(
 pub mod write {
     use super::super::native;
     use super::{
-        ADDRESS, Announce, BufMut, Bytes, BytesMut, Code, MessageHash, Offer, PeerUpdate, Probe, SocketAddrV4,
+        ADDRESS, BufMut, Bytes, BytesMut, Code, MessageHash, Offer, PeerUpdate, Probe, SocketAddrV4,
     };
 
     pub use native::spread;
@@ -190,12 +190,12 @@ pub mod write {
     ///
     /// # Panics
     /// The data is above [`MAX_DATA`](super::MAX_DATA).
-    pub fn announce(message: &Announce) -> Bytes {
-        frame(Code::Announce, 4 + message.data.len(), |out| {
-            out.put_u8(message.ttl);
-            out.put_u8(message.reserved);
-            out.put_u16(message.data_type);
-            out.put_slice(&message.data);
+    pub fn announce(ttl: u8, reserved: u8, data_type: u16, data: &[u8]) -> Bytes {
+        frame(Code::Announce, 4 + data.len(), |out| {
+            out.put_u8(ttl);
+            out.put_u8(reserved);
+            out.put_u16(data_type);
+            out.put_slice(data);
         })
     }
 
