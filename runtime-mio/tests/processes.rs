@@ -16,6 +16,13 @@ const BACK: Duration = Duration::from_secs(10);
 /// Until nodes that start together know each other.
 const TOGETHER: Duration = Duration::from_secs(15);
 
+/// A node's id. It has none to tell until its state is on disk.
+fn id(base: &Path, of: &Running) -> Value {
+    let id = || json(base, &["status", "--node", &of.address])["id"].clone();
+    within(BACK, "it has started", || id().is_string());
+    id()
+}
+
 /// A bootstrap and nodes, ten times as fast as usual where that is allowed.
 struct Overlay {
     base: tempfile::TempDir,
@@ -109,7 +116,7 @@ fn others_route_around_who_is_killed_and_find_it_again() {
     again.kill();
     fs::remove_dir_all(overlay.base().join("egoist").join(killed.address.replace(':', "_"))).unwrap();
     let fresh = overlay.node(&killed.address);
-    let id = overlay.ask(&fresh, &["status"])["id"].clone();
+    let id = id(overlay.base(), &fresh);
     assert_ne!(id, status["id"]);
     let found = |from: &&Running| {
         let routes = overlay.routes(from, &fresh);
@@ -186,18 +193,13 @@ fn nodes_greet_each_other() {
 fn a_node_that_is_not_told_where_to_listen_stays_who_it_is() {
     let base = tempfile::tempdir().unwrap();
     let start = || Running::start(base.path(), &["node", "--bootstrap", "127.0.0.1:9"]);
-    let id = |of: &Running| {
-        let id = || json(base.path(), &["status", "--node", &of.address])["id"].clone();
-        within(BACK, "it has started", || id().is_string());
-        id()
-    };
     let (mut first, mut second) = (start(), start());
-    let (one, two) = (id(&first), id(&second));
+    let (one, two) = (id(base.path(), &first), id(base.path(), &second));
     assert_ne!(one, two, "two at a time are two nodes");
     first.signal("TERM");
     assert!(first.end().success());
     let mut again = start();
-    assert_eq!(id(&again), one);
+    assert_eq!(id(base.path(), &again), one);
     for node in [&mut again, &mut second] {
         node.signal("TERM");
         assert!(node.end().success());
