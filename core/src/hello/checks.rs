@@ -15,8 +15,8 @@ pub fn node(octets: &[u8]) {
     let (first, script) = octets.split_first().unwrap_or((&0, &[]));
     let dialect = if first.is_multiple_of(2) { Dialect::Article } else { Dialect::Ncpoc };
     let mut rng = Streams::new(Seed::from_u64(0)).named("lines");
-    let frame = || line(&message(&mut rng), dialect, &mut rng);
-    hand::play::<Hello>(config(dialect, *first), script, frame, command);
+    let frame = |_| line(&message(&mut rng), dialect, &mut rng);
+    hand::play::<Hello>(config(dialect, *first), 1, script, frame, command);
 }
 
 /// Small bounds, which are met soon.

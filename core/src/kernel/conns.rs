@@ -296,6 +296,14 @@ impl<T, D, S: Seal + Default> Conns<T, D, S> {
         }
     }
 
+    /// From now on the frames of an open connection leave as they come, and what a pause held leaves at once.
+    pub fn pace_no_more<E>(&mut self, out: &mut Outputs<E>, conn: ConnId) {
+        if let Some(line) = self.open_line_mut(conn) {
+            line.pace_no_more();
+            self.pump(out, conn);
+        }
+    }
+
     /// Stops reading an open connection. What arrives is kept by the driver.
     pub fn pause<E>(&mut self, out: &mut Outputs<E>, conn: ConnId) {
         if let Some(line) = self.open_line_mut(conn).filter(|line| line.is_read) {

@@ -19,28 +19,29 @@ const CONNECTIONS: usize = 8;
 /// Whence strangers connect.
 const STRANGERS: SocketAddr = SocketAddr::new(core::net::IpAddr::V4(core::net::Ipv4Addr::LOCALHOST), 40_000);
 
-/// Drives a machine as the octets of `script` say: connections that are accepted, dials that are answered, raw octets and
-/// right frames on them, writes that are flushed, ends, time, commands, and a clock on the wall. `frame` is what a peer has
-/// business saying; `command` makes one of an octet. The contract is kept by both sides, and the machine's recording is
+/// Drives a machine as the octets of `script` say: connections that are accepted at `ports` listeners, dials that are
+/// answered, raw octets and right frames on them, writes that are flushed, ends, time, commands, and a clock on the wall.
+/// `frame` is what has business being said on a connection that came to be so; `command` makes one of an octet. The contract is kept by both sides, and the machine's recording is
 /// replayed without a difference. What is asked of a store is never answered, and datagrams are lost.
 ///
 /// # Panics
 /// The machine cannot be built of `setup`, or one of that is not so.
 pub fn play<M: Recordable>(
     setup: M::Setup,
+    ports: u16,
     script: &[u8],
-    frame: impl FnMut() -> Bytes,
+    frame: impl FnMut(How) -> Bytes,
     command: impl FnMut(u8) -> M::Command,
 ) {
     let played = checks::repeated::<M>(setup, |machine| {
-        Hand::new(Checked::with_patience(machine, Patience::ENDLESS), frame, command).play(script);
+        Hand::new(Checked::with_patience(machine, Patience::ENDLESS), ports, frame, command).play(script);
     });
     played.expect("it can be lived by");
 }
 
 /// A connection as a driver keeps it.
-#[derive(Default)]
 struct Wire {
+    how: How,
     buffer: BytesMut,
     unflushed: usize,
     paused: bool,
@@ -49,6 +50,7 @@ struct Wire {
 /// A right driver, whose network does what the script says.
 struct Hand<M, F, C> {
     machine: M,
+    ports: u16,
     frame: F,
     command: C,
     now: Time,
@@ -58,10 +60,10 @@ struct Hand<M, F, C> {
     done: bool,
 }
 
-impl<M: Machine, F: FnMut() -> Bytes, C: FnMut(u8) -> M::Command> Hand<M, F, C> {
-    fn new(machine: M, frame: F, command: C) -> Self {
+impl<M: Machine, F: FnMut(How) -> Bytes, C: FnMut(u8) -> M::Command> Hand<M, F, C> {
+    fn new(machine: M, ports: u16, frame: F, command: C) -> Self {
         let (open, dials) = (BTreeMap::new(), VecDeque::new());
-        Hand { machine, frame, command, now: Time::ZERO, conns: 0, open, dials, done: false }
+        Hand { machine, ports, frame, command, now: Time::ZERO, conns: 0, open, dials, done: false }
     }
 
     fn play(mut self, script: &[u8]) {
@@ -94,16 +96,13 @@ impl<M: Machine, F: FnMut() -> Bytes, C: FnMut(u8) -> M::Command> Hand<M, F, C> 
     fn step<'a>(&mut self, script: &mut impl Iterator<Item = &'a u8>) -> Option<()> {
         let (act, with) = (*script.next()?, *script.next()?);
         match act % 8 {
-            0 => self.open(How::Accepted(Port(0)), STRANGERS),
+            0 => self.open(How::Accepted(Port(u16::from(with) % self.ports)), STRANGERS),
             1 => self.answer_dial(with),
             2 => {
                 let octets: Vec<u8> = script.take((act / 8).into()).copied().collect();
                 self.say(with, &octets);
             }
-            3 => {
-                let frame = (self.frame)();
-                self.say(with, &frame);
-            }
+            3 => self.say_frame(with),
             4 => self.flush(with),
             5 => self.end(with),
             6 => self.pass(Duration::from_millis(u64::from(with) * u64::from(with) * u64::from(act / 8 + 1))),
@@ -116,7 +115,7 @@ impl<M: Machine, F: FnMut() -> Bytes, C: FnMut(u8) -> M::Command> Hand<M, F, C> 
         if self.open.len() < CONNECTIONS {
             let conn = ConnId(self.conns);
             self.conns += 1;
-            self.open.insert(conn, Wire::default());
+            self.open.insert(conn, Wire { how, buffer: BytesMut::new(), unflushed: 0, paused: false });
             self.machine.handle(self.now, Input::Opened { conn, how, remote });
         }
     }
@@ -132,6 +131,12 @@ impl<M: Machine, F: FnMut() -> Bytes, C: FnMut(u8) -> M::Command> Hand<M, F, C> 
 
     fn picked(&self, with: u8) -> Option<ConnId> {
         self.open.keys().nth(usize::from(with) % self.open.len().max(1)).copied()
+    }
+
+    fn say_frame(&mut self, with: u8) {
+        let Some(conn) = self.picked(with) else { return };
+        let frame = (self.frame)(self.open[&conn].how);
+        self.say(with, &frame);
     }
 
     fn say(&mut self, with: u8, octets: &[u8]) {
@@ -283,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_machine_is_told_what_the_script_says_and_again_when_it_is_replayed() {
-        play::<Echo>(false, &SCRIPT, || Bytes::from_static(b"frame"), |with| with);
+        play::<Echo>(false, 1, &SCRIPT, |_| Bytes::from_static(b"frame"), |with| with);
         let told = TOLD.take();
         let once =
             ["failed", "dialled", "accepted", "heard", "flushed", "tick", "heard", "ended", "clock", "ended"];
@@ -293,6 +298,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "the same inputs give the same outputs")]
     fn a_machine_that_does_something_else_when_it_is_replayed_is_caught() {
-        play::<Echo>(true, &SCRIPT, || Bytes::from_static(b"frame"), |with| with);
+        play::<Echo>(true, 1, &SCRIPT, |_| Bytes::from_static(b"frame"), |with| with);
     }
 }

@@ -7,22 +7,31 @@ use crate::kernel::LengthPrefix;
 
 /// What a peer or a module said that closes the connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{}", self.what())]
 pub enum Malformed {
     /// A frame says that it is shorter than its own head.
-    #[error("a frame is shorter than its head")]
     TooShort,
     /// No such kind of frame.
-    #[error("a frame's code is not one of 500 to 519")]
     Code,
     /// The body is shorter than its kind needs.
-    #[error("a frame's body is too short for its kind")]
     Body,
     /// The body does not hold whole addresses or hashes.
-    #[error("a frame's list ends within an entry")]
     List,
     /// The other end speaks a version of the native frames that is unknown here.
-    #[error("a native frame of an unknown version")]
     Version,
+}
+
+impl Malformed {
+    /// What was wrong.
+    pub const fn what(self) -> &'static str {
+        match self {
+            Malformed::TooShort => "a frame is shorter than its head",
+            Malformed::Code => "a frame's code is not one of 500 to 519",
+            Malformed::Body => "a frame's body is too short for its kind",
+            Malformed::List => "a frame's list ends within an entry",
+            Malformed::Version => "a native frame of an unknown version",
+        }
+    }
 }
 
 /// A frame that has arrived.

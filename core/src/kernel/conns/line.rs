@@ -38,6 +38,10 @@ impl<S: Seal> Line<S> {
         self.pacing = Some(pacing);
     }
 
+    pub(super) fn pace_no_more(&mut self) {
+        self.pacing = None;
+    }
+
     pub(super) fn queue(&mut self, class: Class, frame: Bytes) -> Result<(), TooSlow> {
         self.outbox.push(class, frame, (), |()| self.shed += 1)
     }
