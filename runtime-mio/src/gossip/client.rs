@@ -6,6 +6,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::connection::Connection;
 use super::{ClientError, Notifications, Sender};
 
 /// How long each of an address's hosts has to answer.
@@ -35,7 +36,7 @@ impl Client {
     pub fn connect_within(addr: impl ToSocketAddrs + Display, each: Duration) -> Result<Self, ClientError> {
         let stream = dial(&addr, each).and_then(|stream| Sender::prepare(&stream).map(|()| stream));
         let unreachable = |error| ClientError::Unreachable { addr: addr.to_string(), error };
-        let stream = Arc::new(stream.map_err(unreachable)?);
+        let stream = Arc::new(Connection::new(stream.map_err(unreachable)?));
         Ok(Client { notifications: Notifications::new(stream.clone()), sender: Sender::new(stream) })
     }
 

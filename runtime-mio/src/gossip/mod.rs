@@ -29,6 +29,7 @@
 //! - Each [`Sender::notify`] repeats all the messages that the node keeps of the types subscribed to so far.
 
 mod client;
+mod connection;
 mod error;
 mod notifications;
 mod pacing;
