@@ -73,16 +73,16 @@ def pip(venv, *arguments):
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=MAKING)
     except subprocess.TimeoutExpired:
-        raise Skip(f"the package index did not give {' '.join(arguments)} within {MAKING} s") from None
+        raise Skip(f"the package index did not give {arguments[-1]} within {MAKING} s") from None
     if done.returncode == 0:
         return
     text = done.stdout.decode(errors="replace").strip()
     unreachable = ("No matching distribution", "Could not find a version", "ConnectionError", "NewConnectionError",
                    "ProxyError", "timed out", "Temporary failure", "Could not fetch URL", "HTTP error")
-    last = "; ".join(text.splitlines()[-2:])
+    last = (text.splitlines() or ["it said nothing"])[-1]
     if any(sign in text for sign in unreachable):
-        raise Skip(f"the package index does not give {' '.join(arguments)}: {last}")
-    raise Trouble("install", f"pip could not install {' '.join(arguments)}: {last}")
+        raise Skip(f"the package index does not give {arguments[-1]}: {last}")
+    raise Trouble("install", f"pip could not install {arguments[-1]}: {last}")
 
 
 def ensure_venv(venv, exe, *arguments):

@@ -79,7 +79,7 @@ def listens(host, port):
         return any(row.split()[1] == wanted and row.split()[3] == LISTENING for row in list(table)[1:])
 
 
-def runs(pid):
+def lives(pid):
     """Whether a process has not ended: one that nobody has waited for is still listed."""
     with open(f"/proc/{pid}/stat") as stat:
         return stat.read().rpartition(")")[2].split()[0] not in "ZX"
@@ -91,7 +91,7 @@ def group(leader):
     for name in os.listdir("/proc"):
         with contextlib.suppress(OSError, ValueError):
             pid = int(name)
-            if pid != leader and os.getpgid(pid) == leader and runs(pid):
+            if pid != leader and os.getpgid(pid) == leader and lives(pid):
                 found.append(pid)
     return sorted(found)
 
@@ -303,13 +303,13 @@ def selftest(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--venv")
-    common.add_argument("--python")
-    common.add_argument("--base-port", type=int, default=0, help="take free ports from here on")
-    verbs.add_parser("setup", parents=[common])
-    verbs.add_parser("selftest", parents=[common])
-    runs = verbs.add_parser("run", parents=[common])
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--venv")
+    shared.add_argument("--python")
+    shared.add_argument("--base-port", type=int, default=0, help="take free ports from here on")
+    verbs.add_parser("setup", parents=[shared])
+    verbs.add_parser("selftest", parents=[shared])
+    runs = verbs.add_parser("run", parents=[shared])
     runs.add_argument("--nodes", type=int, default=1)
     runs.add_argument("--host", default="127.0.0.1")
     runs.add_argument("--bootstrapper", default="", help="where node 0 joins, such as a node of ours")

@@ -42,12 +42,17 @@ impl RealGossip {
     /// # Panics
     /// If the supervisor fails for a reason of its own.
     pub fn empty() -> Option<Self> {
-        static MISSING: OnceLock<Option<String>> = OnceLock::new();
-        if let Some(why) = MISSING.get_or_init(missing) {
-            let test = std::thread::current();
-            // The harness keeps what a passing test prints; this is for the terminal itself.
-            let _ = writeln!(std::io::stderr(), "SKIPPED: {}: {why}", test.name().unwrap_or("real gossip"));
-            return None;
+        static SETUP: OnceLock<Setup> = OnceLock::new();
+        match SETUP.get_or_init(set_up) {
+            Setup::Done => {}
+            Setup::Failed(why) => panic!("gossip.py setup: {why}"),
+            Setup::Missing(why) => {
+                let test = std::thread::current();
+                // The harness keeps what a passing test prints; this is for the terminal itself.
+                let _ =
+                    writeln!(std::io::stderr(), "SKIPPED: {}: {why}", test.name().unwrap_or("real gossip"));
+                return None;
+            }
         }
         let mut supervisor = script("run");
         supervisor
@@ -233,19 +238,28 @@ fn script(verb: &str) -> Command {
     command
 }
 
-/// What is missing here; the nodes' environment is made where it is not there yet.
-fn missing() -> Option<String> {
+/// Whether there can be nodes here.
+enum Setup {
+    Done,
+    Missing(String),
+    Failed(String),
+}
+
+/// Makes the nodes' environment where it is not there yet.
+fn set_up() -> Setup {
     let done = match script("setup").output() {
         Ok(done) => done,
-        Err(error) => return Some(format!("python3 does not run: {error}")),
+        Err(error) => return Setup::Missing(format!("python3 does not run: {error}")),
     };
     let said = String::from_utf8_lossy(&done.stderr);
-    if done.status.code() == Some(SKIPPED) {
-        let why = said.lines().find_map(|line| line.strip_prefix("SKIPPED: "));
-        return Some(why.unwrap_or("gossip.py does not say why").to_owned());
+    match done.status.code() {
+        Some(0) => Setup::Done,
+        Some(SKIPPED) => {
+            let why = said.lines().find_map(|line| line.strip_prefix("SKIPPED: "));
+            Setup::Missing(why.unwrap_or("gossip.py does not say why").to_owned())
+        }
+        _ => Setup::Failed(said.into_owned()),
     }
-    assert!(done.status.success(), "gossip.py setup: {said}");
-    None
 }
 
 /// What a supervisor says, read by a thread of its own.

@@ -1,11 +1,13 @@
 //! The client for modules against real nodes of gossip-python.
 //!
-//! Such a node loses frames that come too fast, gives one message in 65,535 an id under which it tells nobody of it, and
-//! answers nothing. So what is announced is paced, what comes to nothing is tried once more with another type, and a module
-//! knows that it is subscribed when the node repeats to it what it has said itself.
+//! Three facts of such a node make these tests what they are. It reads a frame's header and its body by one `recv` each, and
+//! loses what comes too fast: all is announced by paced clients. It draws ids from 0 to 65,534 and takes 0 for none, so that it
+//! tells nobody of one message in 65,535: what comes to nothing is tried once more, with another type. It confirms nothing, but
+//! repeats to who subscribes what it keeps, a module's own announces too: by its own a module knows that it is subscribed.
 
 use std::io::Write as _;
 use std::net::SocketAddrV4;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use egoist_mio::gossip::{Client, ClientError, Notification, Notifications, Sender};
@@ -24,10 +26,11 @@ const UNBOUNDED: u8 = 0;
 const SILENT: u8 = 1;
 /// Latencies measured.
 const SAMPLES: usize = 20;
-/// As many as a node keeps.
+/// Repeated to each module that leaves, as often as a node can.
+const REPEATED: u16 = 599;
 const KEPT: u16 = 50;
-/// A module that goes badly kills a part of its node in one of two to three times.
-const LEAVERS: usize = 12;
+/// The second to fifth who left without reading ended the process that sends to modules, in six nodes of six.
+const LEAVERS: usize = 10;
 
 struct Module {
     notifications: Notifications,
@@ -48,8 +51,8 @@ impl Module {
 
     /// Waits until the node has done all that it was told.
     fn settle(&mut self) {
-        static MARKS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-        let mark = MARKS.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_be_bytes();
+        static MARKS: AtomicU64 = AtomicU64::new(0);
+        let mark = MARKS.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         self.sender.announce(SILENT, MARK, &mark).unwrap();
         self.sender.notify(MARK).unwrap();
         while self.hear(MARK).unwrap().data != mark {}
@@ -84,9 +87,9 @@ fn with_some_type(mut check: impl FnMut(u16) -> Result<(), ClientError>) {
     panic!("nothing was heard of any type");
 }
 
-/// Says something on the terminal.
+/// Says something on the terminal, in one piece.
 fn say(what: &str) {
-    let _ = writeln!(std::io::stderr(), "{what}");
+    let _ = std::io::stderr().write_all(format!("{what}\n").as_bytes());
 }
 
 #[test]
@@ -150,10 +153,6 @@ fn data_of_any_length_arrive() {
         with_some_type(|data_type| {
             speaker.sender.announce(UNBOUNDED, data_type, &data)?;
             let heard = listener.hear(data_type)?.data;
-            // A node whose first read has not all of a frame takes what it has for the whole.
-            if heard != data && data.starts_with(&heard) {
-                return Err(ClientError::Silence);
-            }
             assert!(heard == data, "{length} octets became {}", heard.len());
             Ok(())
         });
@@ -181,23 +180,25 @@ fn a_ttl_of_one_is_told_to_who_asks_and_any_other_at_once() {
     });
 }
 
+/// Its process that sends to modules ends with EPIPE when it writes to a connection that was reset.
 #[test]
 fn modules_that_go_with_much_unread_leave_the_node_whole() {
     let Some(mut gossip) = RealGossip::mesh(1) else { return };
     let node = gossip.api_addr(0);
     let mut speaker = Module::new(node, &[]);
     for serial in 0..KEPT {
-        speaker.sender.announce(UNBOUNDED, TYPES[0], &serial.to_be_bytes()).unwrap();
+        speaker.sender.announce(UNBOUNDED, REPEATED, &serial.to_be_bytes()).unwrap();
     }
     speaker.settle();
     for _ in 0..LEAVERS {
         let mut leaver = Client::connect(node).unwrap();
         leaver.set_timeout(Some(PATIENCE)).unwrap();
-        leaver.notify(TYPES[0]).unwrap();
+        leaver.notify(REPEATED).unwrap();
         leaver.notifications().next().unwrap().unwrap();
     }
+    // All its parts are there, and it knows that they have gone.
     gossip.linked(0, 1);
-    let mut listener = Module::new(node, &TYPES[1..]);
+    let mut listener = Module::new(node, &TYPES);
     with_some_type(|data_type| {
         speaker.sender.announce(UNBOUNDED, data_type, b"still there")?;
         assert_eq!(listener.hear(data_type)?.data, b"still there");

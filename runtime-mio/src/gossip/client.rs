@@ -12,7 +12,7 @@ use super::{ClientError, Notifications, Sender};
 /// How long each of an address's hosts has to answer.
 const DIAL: Duration = Duration::from_secs(5);
 
-/// A module's connection to its node.
+/// A module's connection to its node. It is dropped as its halves are: see [`Client::split`].
 #[derive(Debug)]
 pub struct Client {
     notifications: Notifications,
@@ -103,7 +103,8 @@ impl Client {
         &mut self.notifications
     }
 
-    /// A half that reads and one that writes, each for a thread of its own. The connection closes when both are dropped.
+    /// A half that reads and one that writes, each for a thread of its own. The connection closes when both are dropped; for who
+    /// has subscribed that takes until the node closes too, half a second if it is quiet and two seconds at most.
     pub fn split(self) -> (Notifications, Sender) {
         (self.notifications, self.sender)
     }
