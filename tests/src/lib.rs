@@ -4,6 +4,7 @@ pub mod cuts;
 pub mod namespaces;
 pub mod probing;
 pub mod processes;
+pub mod real_gossip;
 pub mod scenarios;
 pub mod terrain;
 

@@ -6,12 +6,13 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::connection::Connection;
 use super::{ClientError, Notifications, Sender};
 
 /// How long each of an address's hosts has to answer.
 const DIAL: Duration = Duration::from_secs(5);
 
-/// A module's connection to its node.
+/// A module's connection to its node. It is dropped as its halves are: see [`Client::split`].
 #[derive(Debug)]
 pub struct Client {
     notifications: Notifications,
@@ -35,7 +36,7 @@ impl Client {
     pub fn connect_within(addr: impl ToSocketAddrs + Display, each: Duration) -> Result<Self, ClientError> {
         let stream = dial(&addr, each).and_then(|stream| Sender::prepare(&stream).map(|()| stream));
         let unreachable = |error| ClientError::Unreachable { addr: addr.to_string(), error };
-        let stream = Arc::new(stream.map_err(unreachable)?);
+        let stream = Arc::new(Connection::new(stream.map_err(unreachable)?));
         Ok(Client { notifications: Notifications::new(stream.clone()), sender: Sender::new(stream) })
     }
 
@@ -102,7 +103,8 @@ impl Client {
         &mut self.notifications
     }
 
-    /// A half that reads and one that writes, each for a thread of its own. The connection closes when both are dropped.
+    /// A half that reads and one that writes, each for a thread of its own. The connection closes when both are dropped; for who
+    /// has subscribed that takes until the node closes too, half a second if it is quiet and two seconds at most.
     pub fn split(self) -> (Notifications, Sender) {
         (self.notifications, self.sender)
     }

@@ -22,13 +22,27 @@
 //!
 //! # With gossip-python
 //!
-//! - It loses and truncates frames that arrive faster than it reads: announce through a client that is [`Client::paced`].
-//! - It may close a connection long after it has stopped reading it: silence is no sign of health. See
-//!   [`Client::set_timeout`].
-//! - One process sends to all its modules: a subscriber that does not read what it is sent holds up the others.
-//! - Each [`Sender::notify`] repeats all the messages that the node keeps of the types subscribed to so far.
+//! What is known of gossip-python 0.0.1, and what follows for a module:
+//!
+//! - It reads a header and a body by one `recv` each, and loses and truncates frames that arrive faster than that: announce
+//!   through a client that is [`Client::paced`].
+//! - The process that sends to all its modules ends when it writes to a connection that was reset, and no module hears anything
+//!   any more. A connection is reset by who closes it with anything unread. So a client that has subscribed and is dropped
+//!   tells the node and reads until it closes, is quiet for half a second, or two seconds are over; the drop takes so long.
+//!   A module that exits without dropping its client, by a signal or [`exit`](std::process::exit), can still do that harm.
+//! - That process waits for who does not read: a subscriber that stops reading holds up all the others. Nobody can
+//!   unsubscribe: who wants to hear no more drops both halves, and connects again to announce.
+//! - It closes a connection that has ended, or that it has stopped reading, only when the next module connects: silence is no
+//!   sign of health. See [`Client::set_timeout`].
+//! - Each [`Sender::notify`] repeats all the messages that the node keeps of the types subscribed to so far, also those announced
+//!   here: know them by their data, or by their ids.
+//! - It confirms nothing. Ids go from 0 to 65,534 and 0 is taken for none, so that one announce in 65,535 reaches nobody,
+//!   and not by saying the same again either, since it is kept.
+//! - Its port for peers (`listen_address`) takes the same frames. A connection there that ends at once kills the part that
+//!   listens to peers: it must not be tried to find out which port is which.
 
 mod client;
+mod connection;
 mod error;
 mod notifications;
 mod pacing;

@@ -2,7 +2,6 @@
 
 use std::io::{self, Read as _};
 use std::iter::FusedIterator;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use bytes::BytesMut;
 use egoist_core::gossip::wire::{Message, next_frame};
 
 use super::ClientError;
+use super::connection::Connection;
 use super::error::{ended, timed_out};
 
 /// How much is read at once.
@@ -30,13 +30,13 @@ pub struct Notification {
 /// but [`ClientError::Silence`]. At most one frame and one read are kept, of 64 and 16 KiB.
 #[derive(Debug)]
 pub struct Notifications {
-    stream: Arc<TcpStream>,
+    stream: Arc<Connection>,
     buffer: BytesMut,
     ended: bool,
 }
 
 impl Notifications {
-    pub(super) fn new(stream: Arc<TcpStream>) -> Self {
+    pub(super) fn new(stream: Arc<Connection>) -> Self {
         Notifications { stream, buffer: BytesMut::new(), ended: false }
     }
 
@@ -63,7 +63,7 @@ impl Notifications {
     fn fill(&mut self) -> Result<usize, ClientError> {
         let mut piece = [0; PIECE];
         loop {
-            match (&*self.stream).read(&mut piece) {
+            match (&**self.stream).read(&mut piece) {
                 Ok(n) => {
                     self.buffer.extend_from_slice(&piece[..n]);
                     return Ok(n);
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
     use egoist_core::gossip::wire::{MAX_DATA, write};
     use std::io::Write as _;
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
     use std::thread::spawn;
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
                 node.write_all(&write::notification(id, 7, &vec![0; MAX_DATA - usize::from(id)])).unwrap();
             }
         });
-        let mut notifications = Notifications::new(Arc::new(stream));
+        let mut notifications = Notifications::new(Arc::new(Connection::new(stream)));
         while let Some(next) = notifications.next() {
             next.unwrap();
             assert!(notifications.buffer.capacity() <= 4 * (65_535 + PIECE));

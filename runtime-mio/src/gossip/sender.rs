@@ -8,6 +8,7 @@ use std::time::Duration;
 use egoist_core::gossip::wire::{MAX_DATA, write};
 
 use super::ClientError;
+use super::connection::Connection;
 use super::error::{ended, timed_out};
 use super::pacing::Pace;
 
@@ -23,13 +24,13 @@ pub struct Sender {
 
 #[derive(Debug)]
 struct Shared {
-    stream: Arc<TcpStream>,
+    stream: Arc<Connection>,
     /// Held by who writes, for a whole frame.
     turn: Mutex<Option<Pace>>,
 }
 
 impl Sender {
-    pub(super) fn new(stream: Arc<TcpStream>) -> Self {
+    pub(super) fn new(stream: Arc<Connection>) -> Self {
         Sender { shared: Arc::new(Shared { stream, turn: Mutex::new(None) }) }
     }
 
@@ -60,6 +61,7 @@ impl Sender {
     /// # Errors
     /// That the connection has ended.
     pub fn notify(&self, data_type: u16) -> Result<(), ClientError> {
+        self.shared.stream.subscribes();
         self.say(&write::notify(data_type))
     }
 
@@ -94,7 +96,7 @@ impl Sender {
         if let Some(pace) = turn.as_mut() {
             pace.wait();
         }
-        let written = (&*self.shared.stream).write_all(frame);
+        let written = (&**self.shared.stream).write_all(frame);
         if let Some(pace) = turn.as_mut() {
             pace.sent(frame.len());
         }
@@ -116,7 +118,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         stream.set_write_timeout(Some(Duration::from_millis(10))).unwrap();
-        let sender = Sender::new(Arc::new(stream));
+        let sender = Sender::new(Arc::new(Connection::new(stream)));
         let stuck = (0..).find_map(|_| sender.announce(0, 7, &[0; MAX_DATA]).err()).unwrap();
         assert!(matches!(stuck, ClientError::Stuck), "{stuck:?}");
         assert!(stuck.to_string().contains("30 s"), "{stuck}");

@@ -177,6 +177,24 @@ fn one_thread_reads_while_others_say_whole_frames() {
 }
 
 #[test]
+fn who_has_subscribed_reads_what_is_left_when_it_goes() {
+    let (addr, thread) = node(|mut stream| {
+        stream.read_exact(&mut [0; 8]).unwrap();
+        stream.write_all(&frame(1, &[0; 50_000])).unwrap();
+        stream.write_all(&frame(2, &[0; 50_000])).unwrap();
+        // A reset would be an error of one of these.
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+        stream.write_all(&frame(3, b"on its way")).unwrap();
+    });
+    let (mut notifications, sender) = Client::connect(addr).unwrap().split();
+    sender.notify(7).unwrap();
+    assert_eq!(notifications.next().unwrap().unwrap().id, 1);
+    drop(sender);
+    drop(notifications);
+    thread.join().unwrap();
+}
+
+#[test]
 fn a_paced_client_waits_between_frames() {
     let (addr, thread) = node(hear_all);
     let client = Client::connect(addr).unwrap().paced();
