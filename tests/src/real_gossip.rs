@@ -87,7 +87,7 @@ impl RealGossip {
         let mut gossip = Self::mesh(2)?;
         // Asked by the third for peers, the second names the first; who has no room for it leaves it at that.
         let middle = gossip.peer_addr(1);
-        gossip.begin(Some(middle), Some(1));
+        gossip.leaf(middle);
         [(0, 1), (1, 2), (2, 1)].into_iter().for_each(|(node, links)| gossip.linked(node, links));
         Some(gossip)
     }
@@ -98,6 +98,14 @@ impl RealGossip {
     /// If it does not.
     pub fn join(&mut self, bootstrapper: Option<SocketAddrV4>) -> usize {
         self.begin(bootstrapper, None)
+    }
+
+    /// The same with a node that takes no more than one peer, and no more than one module.
+    ///
+    /// # Panics
+    /// See [`join`](Self::join).
+    pub fn leaf(&mut self, bootstrapper: SocketAddrV4) -> usize {
+        self.begin(Some(bootstrapper), Some(1))
     }
 
     fn begin(&mut self, bootstrapper: Option<SocketAddrV4>, connections: Option<usize>) -> usize {

@@ -1,15 +1,15 @@
 //! Whatever goes wrong among a few nodes, a stated time after everything is right again the oracles hold: those of overlays,
-//! and those of hello nodes.
+//! of hello nodes and of gossip nodes.
 //!
 //! Each case has a seed of its own, counted from `EGOIST_FIRST` (0); `EGOIST_CASES=n` runs so many, and prints how often
 //! which kind of fault took effect and how long the oracles took to hold. A failing case is made smaller
 //! (`EGOIST_SHRINKS=n` runs) and printed with its seed, as a script: `EGOIST_SCRIPT=FILE` runs one again, and so does
 //! `EGOIST_FIRST=<seed> EGOIST_CASES=1`.
 
-use egoist_core::hello;
 use egoist_core::kernel::{Seed, Streams};
 use egoist_core::overlay::scenario::{Scenario, strategies};
 use egoist_core::sim::Kind;
+use egoist_core::{gossip, hello};
 use egoist_tests::scenarios::hold;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -17,11 +17,12 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 /// How many cases, unless the environment says otherwise.
 const OVERLAYS: u64 = 1_000;
 const HELLOS: u64 = 200;
-/// The most steps of a hello scenario, less one.
+const GOSSIPS: u64 = 300;
+/// The most steps of a hello or gossip scenario, less one.
 const STEPS: usize = 20;
-/// The kinds of faults that befall hello nodes often enough to be counted on: they send no datagrams, store nothing, and
-/// their frames are too short for a narrow way.
-const OF_HELLO: [Kind; 16] = [
+/// The kinds of faults that befall hello and gossip nodes often enough to be counted on: they send no datagrams, store
+/// nothing, and their frames are too short for a narrow way.
+const OF_STREAMS: [Kind; 16] = [
     Kind::Cut,
     Kind::Partition,
     Kind::Flap,
@@ -59,6 +60,13 @@ fn hello(seed: u64) -> hello::scenario::Scenario {
     hello::scenario::Scenario::drawn(&mut rng, steps)
 }
 
+/// The gossip nodes of a seed.
+fn gossip(seed: u64) -> gossip::scenario::Scenario {
+    let mut rng = Streams::new(Seed::from_u64(seed)).named("gossip scenario");
+    let steps = rng.index(STEPS);
+    gossip::scenario::Scenario::drawn(&mut rng, steps)
+}
+
 /// Overlays that broke a law once.
 #[test]
 fn what_failed_once_holds() {
@@ -81,5 +89,10 @@ fn oracles_hold_a_stated_time_after_recovery() {
 
 #[test]
 fn hello_nodes_meet_a_stated_time_after_recovery() {
-    hold(HELLOS, hello, &OF_HELLO);
+    hold(HELLOS, hello, &OF_STREAMS);
+}
+
+#[test]
+fn gossip_nodes_have_what_any_has_a_stated_time_after_recovery() {
+    hold(GOSSIPS, gossip, &OF_STREAMS);
 }

@@ -5,25 +5,20 @@
 //! tells nobody of one message in 65,535: what comes to nothing is tried once more, with another type. It confirms nothing, but
 //! repeats to who subscribes what it keeps, a module's own announces too: by its own a module knows that it is subscribed.
 
-use std::io::Write as _;
-use std::net::SocketAddrV4;
-use std::sync::atomic::{AtomicU64, Ordering};
+#[path = "real_gossip/module.rs"]
+mod module;
+
 use std::time::{Duration, Instant};
 
-use egoist_mio::gossip::{Client, ClientError, Notification, Notifications, Sender};
+use egoist_mio::gossip::{Client, ClientError};
 use egoist_tests::real_gossip::RealGossip;
 
-/// What takes longer does not come.
-const PATIENCE: Duration = Duration::from_secs(15);
+use module::{Module, PATIENCE, UNBOUNDED, say};
+
 /// Long enough to call a node silent that was asked for something.
 const PAUSE: Duration = Duration::from_millis(300);
 /// Types to try with.
 const TYPES: [u16; 3] = [600, 601, 602];
-/// Only told at once to modules of the node where it is announced.
-const MARK: u16 = 9_999;
-/// TTLs: without a bound, and told to nobody by who hears it first.
-const UNBOUNDED: u8 = 0;
-const SILENT: u8 = 1;
 /// Latencies measured.
 const SAMPLES: usize = 20;
 /// Repeated to each module that leaves, as often as a node can.
@@ -31,50 +26,6 @@ const REPEATED: u16 = 599;
 const KEPT: u16 = 50;
 /// The second to fifth who left without reading ended the process that sends to modules, in six nodes of six.
 const LEAVERS: usize = 10;
-
-struct Module {
-    notifications: Notifications,
-    sender: Sender,
-}
-
-impl Module {
-    /// A module of a node, with a name of its own, that is subscribed to the types by the time this returns.
-    fn new(node: SocketAddrV4, types: &[u16]) -> Self {
-        let client = Client::connect(node).unwrap().paced();
-        client.set_timeout(Some(PATIENCE)).unwrap();
-        let (notifications, sender) = client.split();
-        let mut module = Module { notifications, sender };
-        types.iter().for_each(|it| module.sender.notify(*it).unwrap());
-        module.settle();
-        module
-    }
-
-    /// Waits until the node has done all that it was told.
-    fn settle(&mut self) {
-        static MARKS: AtomicU64 = AtomicU64::new(0);
-        let mark = MARKS.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-        self.sender.announce(SILENT, MARK, &mark).unwrap();
-        self.sender.notify(MARK).unwrap();
-        while self.hear(MARK).unwrap().data != mark {}
-    }
-
-    /// The next of a type; others are passed over.
-    fn hear(&mut self, data_type: u16) -> Result<Notification, ClientError> {
-        loop {
-            let next = self.notifications.next().expect("the node goes on")?;
-            if next.data_type == data_type {
-                return Ok(next);
-            }
-        }
-    }
-
-    /// The data of the next of a type, found valid.
-    fn accept(&mut self, data_type: u16) -> Result<Vec<u8>, ClientError> {
-        let next = self.hear(data_type)?;
-        self.sender.accept(next.id)?;
-        Ok(next.data)
-    }
-}
 
 /// Tries with one type after another until something else than silence comes of it.
 fn with_some_type(mut check: impl FnMut(u16) -> Result<(), ClientError>) {
@@ -85,11 +36,6 @@ fn with_some_type(mut check: impl FnMut(u16) -> Result<(), ClientError>) {
         }
     }
     panic!("nothing was heard of any type");
-}
-
-/// Says something on the terminal, in one piece.
-fn say(what: &str) {
-    let _ = std::io::stderr().write_all(format!("{what}\n").as_bytes());
 }
 
 #[test]
