@@ -18,8 +18,9 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 const OVERLAYS: u64 = 1_000;
 const HELLOS: u64 = 200;
 const GOSSIPS: u64 = 300;
-/// The most steps of a hello or gossip scenario, less one.
+/// The most steps of a hello scenario, less one, and of one of gossip, where a third are orders.
 const STEPS: usize = 20;
+const GOSSIP_STEPS: usize = 30;
 /// The kinds of faults that befall hello and gossip nodes often enough to be counted on: they send no datagrams, store
 /// nothing, and their frames are too short for a narrow way.
 const OF_STREAMS: [Kind; 16] = [
@@ -63,7 +64,7 @@ fn hello(seed: u64) -> hello::scenario::Scenario {
 /// The gossip nodes of a seed.
 fn gossip(seed: u64) -> gossip::scenario::Scenario {
     let mut rng = Streams::new(Seed::from_u64(seed)).named("gossip scenario");
-    let steps = rng.index(STEPS);
+    let steps = rng.index(GOSSIP_STEPS);
     gossip::scenario::Scenario::drawn(&mut rng, steps)
 }
 

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use bytes::Bytes;
-use egoist_core::kernel::{Seed, Time};
+use egoist_core::gossip;
+use egoist_core::gossip::wire::{MessageHash, Offer, PeerUpdate, Probe, Spread, write};
+use egoist_core::kernel::{Seed, Streams, Time};
 use egoist_core::overlay::scenario::{self, Scenario};
 use egoist_core::overlay::wire::{self, Network, Packet, checks};
 use egoist_core::overlay::{self, Config, Overlay};
@@ -119,6 +121,65 @@ fn configuration() {
 #[test]
 fn hello() {
     replay("hello", egoist_core::hello::checks::node);
+}
+
+/// So many lots of octets, from a seed.
+fn drawn(name: &str, count: usize, length: usize) -> Vec<Vec<u8>> {
+    let mut rng = Streams::new(Seed::from_u64(1)).named(name);
+    let mut lot = || (0..length).map(|_| rng.u64().to_le_bytes()[0]).collect();
+    (0..count).map(|_| lot()).collect()
+}
+
+#[test]
+fn gossip_node() {
+    bless("gossip_node", drawn("gossip node", 16, 600).into_iter());
+    replay("gossip_node", gossip::checks::node);
+}
+
+#[test]
+fn gossip_actions() {
+    bless("gossip_actions", drawn("gossip actions", 16, 200).into_iter());
+    replay("gossip_actions", gossip::scenario::check);
+}
+
+/// A frame of each kind.
+fn gossip_frames() -> Vec<Bytes> {
+    let addr = "192.0.2.1:6001".parse().unwrap();
+    let hash = MessageHash::of(7, b"data");
+    let update = PeerUpdate { addr, ttl: 3, kind: 1 };
+    let spread =
+        Spread { ttl: 2, origin_ttl: 3, reserved: 0, data_type: 7, data: Bytes::from_static(b"data") };
+    let native = [Probe::Hello { nonce: 5 }, Probe::Ping, Probe::Pong].map(write::native);
+    let original = [
+        write::announce(3, 0, 7, b"data"),
+        write::notify(7),
+        write::notification(1, 7, b"data"),
+        write::validation(1, true),
+        write::peer_request(addr),
+        write::peer_response(&[addr, addr]),
+        write::peer_update(update),
+        write::peer_init(addr),
+    ];
+    let ours = [
+        write::spread(&spread),
+        write::have(&[Offer { hash, ttl: 2 }]),
+        write::want(&[hash, hash]),
+        write::gone(&[hash]),
+    ];
+    original.into_iter().chain(native).chain(ours).collect()
+}
+
+#[test]
+fn gossip_wire() {
+    let frames = gossip_frames();
+    let all = frames.concat();
+    bless("gossip_wire", frames.into_iter().map(Vec::from).chain([all]));
+    replay("gossip_wire", gossip::checks::wire);
+    let codes: BTreeSet<u16> = corpus("gossip_wire")
+        .into_iter()
+        .filter_map(|(_, octets)| octets.get(2..4).map(|code| u16::from_be_bytes([code[0], code[1]])))
+        .collect();
+    assert_eq!(codes, (500..=503).chain(510..=513).chain(515..=519).collect());
 }
 
 #[test]
