@@ -260,14 +260,25 @@ impl Gossip {
 impl Gossip {
     /// Something was heard of a peer.
     pub(super) fn is_there(&mut self, conn: ConnId) {
-        self.deadlines.cancel(Due::Pong(conn));
-        if peer_mut(&mut self.conns, conn).is_some_and(|peer| peer.is_native()) {
+        let now = self.deadlines.now();
+        let Some(peer) = peer_mut(&mut self.conns, conn) else { return };
+        peer.heard = now;
+        if core::mem::take(&mut peer.is_probed) {
+            self.deadlines.cancel(Due::Pong(conn));
             self.deadlines.after(Due::Ping(conn), self.config.ping_period);
         }
     }
 
+    /// Probes a peer, unless something was heard of it meanwhile.
     pub(super) fn ping(&mut self, conn: ConnId) {
-        self.deadlines.after(Due::Pong(conn), self.config.ping_period);
+        let (now, period) = (self.deadlines.now(), self.config.ping_period);
+        let Some(peer) = peer_mut(&mut self.conns, conn) else { return };
+        let due = peer.heard + period;
+        if due > now {
+            return self.deadlines.set(Due::Ping(conn), due);
+        }
+        peer.is_probed = true;
+        self.deadlines.after(Due::Pong(conn), period);
         self.send(conn, write::native(Probe::Ping));
     }
 

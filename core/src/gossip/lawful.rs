@@ -138,6 +138,6 @@ mod tests {
 
     #[test]
     fn gossip_keeps_every_law() {
-        crate::sim::laws::laws::<Gossip>(500);
+        crate::sim::laws::laws::<Gossip>(2_000);
     }
 }

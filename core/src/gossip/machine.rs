@@ -19,9 +19,8 @@ use super::registrations::Registrations;
 use super::slot::Slots;
 use super::wire::{Message, MessageHash, next_frame};
 use crate::kernel::{
-    AddressBook, BookLimits, Bucket, CloseHow, ConnId, Conns, Deadlines, Ended, Fault, Input, KeyedState,
-    Machine, News, Opening, Origin, Output, Outputs, Part, Port, Rng, SeenCache, Slack, Streams, Time, Wake,
-    Why,
+    AddressBook, BookLimits, CloseHow, ConnId, Conns, Deadlines, Ended, Fault, Input, KeyedState, Machine,
+    News, Opening, Origin, Output, Outputs, Part, Port, Rng, SeenCache, Slack, Streams, Time, Wake, Why,
 };
 
 /// Where peers come in, and what is dialled.
@@ -240,27 +239,7 @@ impl Gossip {
             SocketAddr::V4(addr) => Some(addr),
             SocketAddr::V6(_) => None,
         });
-        let peer = Peer {
-            slot,
-            kind: Kind::Unknown,
-            listens,
-            nonce: None,
-            since: now,
-            is_served: false,
-            cursor: 0,
-            moved: now,
-            wants: Default::default(),
-            offers: Default::default(),
-            asked: 0,
-            holds: 0,
-            invalid: Bucket::full(self.config.invalid, now),
-            updates: Bucket::full(self.config.updates, now),
-            first: 0,
-            again: 0,
-            sent: 0,
-            missed: 0,
-            invalid_told: 0,
-        };
+        let peer = Peer::new(slot, listens, &self.config, now);
         let conn = self.conns.keep(opening, Side::Peer(peer));
         // A frame that arrives in pieces, or with others, is lost on a gossip-python node.
         self.conns.pace(conn, self.config.gap, Time::ZERO);

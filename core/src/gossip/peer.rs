@@ -4,6 +4,7 @@ use alloc::collections::{BTreeSet, VecDeque};
 use core::net::{SocketAddr, SocketAddrV4};
 
 use super::cache::Serial;
+use super::config::Config;
 use super::interface::{Kind, ModuleInfo, PeerInfo};
 use super::slot::Slot;
 use super::wire::{MessageHash, Offer};
@@ -105,6 +106,10 @@ pub(super) struct Peer {
     /// What it drew at start, once it has said so.
     pub(super) nonce: Option<u64>,
     pub(super) since: Time,
+    /// When something was last heard of it.
+    pub(super) heard: Time,
+    /// Whether it was asked since whether it is still there.
+    pub(super) is_probed: bool,
     /// Whether it is told of messages.
     pub(super) is_served: bool,
     /// The last message, in the order in which they were found valid, that it was told of or has.
@@ -128,6 +133,33 @@ pub(super) struct Peer {
 }
 
 impl Peer {
+    /// One of which nothing is known yet.
+    pub(super) fn new(slot: Slot, listens: Option<SocketAddrV4>, config: &Config, now: Time) -> Self {
+        Peer {
+            slot,
+            kind: Kind::Unknown,
+            listens,
+            nonce: None,
+            since: now,
+            heard: now,
+            is_probed: false,
+            is_served: false,
+            cursor: 0,
+            moved: now,
+            wants: VecDeque::new(),
+            offers: VecDeque::new(),
+            asked: 0,
+            holds: 0,
+            invalid: Bucket::full(config.invalid, now),
+            updates: Bucket::full(config.updates, now),
+            first: 0,
+            again: 0,
+            sent: 0,
+            missed: 0,
+            invalid_told: 0,
+        }
+    }
+
     pub(super) fn is_native(&self) -> bool {
         self.kind == Kind::Native
     }
