@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddrV4;
 use std::process::{Child, ChildStdout, Command as Process, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,10 +23,24 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The clock ticks by which the system counts processor time.
 const TICK: Duration = Duration::from_millis(10);
 
-/// A node or a module in a process of its own.
-struct Listener {
+/// A process of its own, and what it has counted.
+pub(crate) struct Listener {
     process: Child,
-    told: Arc<AtomicU64>,
+    /// Where peers reach it, if it is a node.
+    peers: String,
+    told: Arc<Told>,
+}
+
+#[derive(Default)]
+struct Told {
+    count: AtomicU64,
+    sum: AtomicU64,
+}
+
+impl Listener {
+    pub(crate) fn count(&self) -> u64 {
+        self.told.count.load(Ordering::Acquire)
+    }
 }
 
 impl Drop for Listener {
@@ -42,7 +55,9 @@ pub(crate) struct Announcer {
     key: Key<Gossip>,
     nodes: Vec<Listener>,
     /// Those who tell: the nodes' applications, or their modules.
-    tellers: Vec<Arc<AtomicU64>>,
+    tellers: Vec<Arc<Told>>,
+    /// Whose saying is not waited for.
+    ignored: Option<usize>,
     /// Kept until the end.
     modules: Vec<Listener>,
     octets: usize,
@@ -63,53 +78,76 @@ pub(crate) struct Burst {
     pub(crate) missing: u64,
 }
 
-fn spawn(args: &[&str]) -> (Listener, Receiver<String>) {
+/// Starts this program again.
+pub(crate) fn spawn(args: &[&str]) -> (Listener, Receiver<String>) {
     let mut process = Process::new(std::env::current_exe().expect("a path"))
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("it starts again");
-    let told = Arc::new(AtomicU64::new(0));
+    let told = Arc::new(Told::default());
     let (tell, ready) = channel();
     let (counter, said) = (Arc::clone(&told), process.stdout.take().expect("it is piped"));
     thread::spawn(move || read(said, &counter, |ready| _ = tell.send(ready)));
-    (Listener { process, told }, ready)
+    (Listener { process, peers: String::new(), told }, ready)
 }
 
 /// Reads what a listener says to its end.
-fn read(said: ChildStdout, told: &AtomicU64, mut ready: impl FnMut(String)) {
+fn read(said: ChildStdout, told: &Told, mut ready: impl FnMut(String)) {
     for line in BufReader::new(said).lines().map_while(Result::ok) {
-        match line.split_once(' ') {
-            Some(("N", count)) => told.store(count.parse().expect("a number"), Ordering::Release),
+        match line.split(' ').collect::<Vec<_>>()[..] {
+            ["N", count, sum] => {
+                told.sum.store(sum.parse().expect("a number"), Ordering::Release);
+                told.count.store(count.parse().expect("a number"), Ordering::Release);
+            }
             _ => ready(line),
         }
     }
 }
 
 impl Announcer {
+    /// So many nodes that join at this one.
     pub(crate) fn start(processes: usize, degree: usize, octets: usize, modules: bool) -> Self {
-        let mut driver = Driver::new().expect("a poller");
-        let (key, peers, _) = listener::add(&mut driver, None, degree, |_, _, _| ());
-        let mut announcer = Announcer {
-            driver,
-            key,
-            nodes: Vec::new(),
-            tellers: Vec::new(),
-            modules: Vec::new(),
-            octets,
-            announced: 0,
-        };
-        (1..processes).for_each(|_| announcer.join(peers, degree, modules));
+        let (mut announcer, peers) = Announcer::alone(degree, octets);
+        (1..processes).for_each(|_| announcer.join(&peers, degree, modules));
         announcer.pass(TOGETHER);
         announcer
     }
 
-    fn join(&mut self, bootstrap: SocketAddrV4, degree: usize, modules: bool) {
+    /// This node, one that joins at it, and one that joins at that.
+    pub(crate) fn line(octets: usize) -> Self {
+        let (mut announcer, peers) = Announcer::alone(1, octets);
+        announcer.join(&peers, 1, false);
+        announcer.pass(TOGETHER);
+        let middle = announcer.peers(0);
+        announcer.join(&middle, 1, false);
+        announcer.pass(TOGETHER);
+        announcer
+    }
+
+    fn alone(degree: usize, octets: usize) -> (Self, String) {
+        let mut driver = Driver::new().expect("a poller");
+        let (key, peers, _) = listener::add(&mut driver, None, degree, |_, _, _| ());
+        let announcer = Announcer {
+            driver,
+            key,
+            nodes: Vec::new(),
+            tellers: Vec::new(),
+            ignored: None,
+            modules: Vec::new(),
+            octets,
+            announced: 0,
+        };
+        (announcer, peers.to_string())
+    }
+
+    fn join(&mut self, bootstrap: &str, degree: usize, modules: bool) {
         let told_by = if modules { "modules" } else { "application" };
-        let (node, ready) = spawn(&["node", &bootstrap.to_string(), &degree.to_string(), told_by]);
+        let (mut node, ready) = spawn(&["node", bootstrap, &degree.to_string(), told_by]);
         let ready = ready.recv().expect("it starts");
-        let api = ready.strip_prefix("R ").expect("its address");
+        let ["R", peers, api] = ready.split(' ').collect::<Vec<_>>()[..] else { panic!("its addresses") };
+        node.peers = peers.to_owned();
         if modules {
             let (module, ready) = spawn(&["module", api]);
             ready.recv().expect("it subscribes");
@@ -121,7 +159,34 @@ impl Announcer {
         self.nodes.push(node);
     }
 
-    fn pass(&mut self, time: Duration) {
+    /// Where a node's peers reach it.
+    pub(crate) fn peers(&self, node: usize) -> String {
+        self.nodes[node].peers.clone()
+    }
+
+    /// A node's process.
+    pub(crate) fn node(&self, node: usize) -> u32 {
+        self.nodes[node].process.id()
+    }
+
+    pub(crate) fn signal(&self, node: usize, signal: &str) {
+        let process = self.node(node).to_string();
+        let done = Process::new("kill").args(["-s", signal, &process]).status();
+        assert!(done.is_ok_and(|status| status.success()), "it runs");
+    }
+
+    /// What a node tells of is not waited for from now on.
+    pub(crate) fn ignore(&mut self, node: usize) {
+        self.ignored = Some(node);
+    }
+
+    /// It is waited for again; how many it has told of.
+    pub(crate) fn heed(&mut self, node: usize) -> u64 {
+        self.ignored = None;
+        self.tellers[node].count.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn pass(&mut self, time: Duration) {
         let end = Instant::now() + time;
         while Instant::now() < end {
             self.turn();
@@ -134,7 +199,8 @@ impl Announcer {
 
     /// How many messages all have told of.
     fn told(&self) -> u64 {
-        self.tellers.iter().map(|told| told.load(Ordering::Acquire)).min().unwrap_or(0)
+        let heeded = self.tellers.iter().enumerate().filter(|(at, _)| Some(*at) != self.ignored);
+        heeded.map(|(_, told)| told.count.load(Ordering::Acquire)).min().unwrap_or(0)
     }
 
     /// Announces the next; false if the node is busy.
@@ -189,6 +255,23 @@ impl Announcer {
         Flow { per_second: sent / took, micros_each: spent * 1e6 / sent / self.tellers.len() as f64, busy }
     }
 
+    /// So many, each again until it is taken, with at most `window` that not all have told of.
+    pub(crate) fn send(&mut self, count: usize, window: u64) {
+        let last = self.announced + count as u64;
+        while self.announced < last {
+            self.fill(window, last, &mut 0);
+        }
+        self.settle();
+    }
+
+    /// What a node has told of, against what there was.
+    pub(crate) fn account(&self, node: usize) -> String {
+        let told = &self.tellers[node];
+        let (count, sum) = (told.count.load(Ordering::Acquire), told.sum.load(Ordering::Acquire));
+        let (of, right) = (self.announced, self.announced * (self.announced + 1) / 2);
+        format!("{count} of {of}, the sum of their numbers {sum} of {right}")
+    }
+
     /// Announces as far as the window goes, and lets the loop turn.
     fn fill(&mut self, window: u64, last: u64, busy: &mut u64) {
         while self.announced < last.min(self.told() + window) {
@@ -224,6 +307,13 @@ impl Announcer {
         let listeners = self.nodes.iter().chain(&self.modules).map(|listener| listener.process.id());
         listeners.chain([std::process::id()]).map(processor_time).sum()
     }
+}
+
+/// The resident memory of a process, in KiB.
+pub(crate) fn memory(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it is said");
+    line.split_whitespace().next().and_then(|size| size.parse().ok()).expect("a number")
 }
 
 fn processor_time(process: u32) -> Duration {

@@ -16,12 +16,16 @@ use egoist_mio::{Driver, Host, Key, Setup, seed};
 
 use super::TYPE;
 
+const NEVER: Duration = Duration::from_secs(86_400);
+/// How what is not valid begins.
+pub(crate) const INVALID: [u8; 8] = [0xff; 8];
 /// A line each so often is enough ...
 const SOON: Duration = Duration::from_millis(4);
 /// ... and one for each so many messages.
 const MANY: u64 = 32;
 
-/// What a listener says: `N` has told of so many, `R` is ready, with an address; a line each.
+/// What a listener says: `N`, it has told of so many messages, and their numbers' sum; `R`, it is ready, with its addresses; a
+/// line each.
 pub(crate) fn say(what: &str) {
     let mut out = stdout().lock();
     if writeln!(out, "{what}").and_then(|()| out.flush()).is_err() {
@@ -34,14 +38,16 @@ pub(crate) fn say(what: &str) {
 #[derive(Default)]
 struct Told {
     count: u64,
+    sum: u64,
     said: u64,
     last: Option<Instant>,
 }
 
 impl Told {
     /// One more; true if it waits to be said.
-    fn more(&mut self) -> bool {
+    fn more(&mut self, number: u64) -> bool {
         self.count += 1;
+        self.sum += number;
         let is_due = self.last.is_none_or(|last| last.elapsed() >= SOON) || self.count >= self.said + MANY;
         if is_due {
             self.say();
@@ -51,14 +57,19 @@ impl Told {
 
     fn say(&mut self) {
         if self.said < self.count {
-            say(&format!("N {}", self.count));
+            say(&format!("N {} {}", self.count, self.sum));
             (self.said, self.last) = (self.count, Some(Instant::now()));
         }
     }
 }
 
+/// The number that a message begins with.
+fn number(data: &[u8]) -> u64 {
+    data.first_chunk().map_or(0, |octets| u64::from_be_bytes(*octets))
+}
+
 /// Ends the process when its parent has.
-fn end_with_parent() {
+pub(crate) fn end_with_parent() {
     thread::spawn(|| {
         let _ = stdin().read(&mut [0]);
         exit(0);
@@ -81,6 +92,8 @@ pub(crate) fn add(
         address: Some(peers),
         bootstrap: bootstrap.into_iter().map(SocketAddr::V4).collect(),
         degree,
+        // A node with one link is one of a line, and stays there.
+        explore_period: if degree == 1 { NEVER } else { Duration::from_secs(30) },
         ..Config::auto(seed().unwrap_or(Seed::from_u64(1)))
     };
     let node = Gossip::new(config).expect("it can be lived by");
@@ -99,10 +112,11 @@ pub(crate) fn node(bootstrap: SocketAddrV4, degree: usize, modules: bool) {
     end_with_parent();
     let mut driver = Driver::new().expect("a poller");
     let told = Rc::new(RefCell::new(Told::default()));
-    let (key, _, api) = add(&mut driver, Some(bootstrap), degree, move |host, key, event| {
-        if let Event::Message { id, .. } = event {
-            host.command(key, Command::Validate { id, valid: true }).expect("it waits");
-            if told.borrow_mut().more() {
+    let (key, peers, api) = add(&mut driver, Some(bootstrap), degree, move |host, key, event| {
+        if let Event::Message { id, data, .. } = event {
+            let valid = !data.starts_with(&INVALID);
+            host.command(key, Command::Validate { id, valid }).expect("it waits");
+            if valid && told.borrow_mut().more(number(&data)) {
                 let told = Rc::clone(&told);
                 host.after(SOON, move |_| told.borrow_mut().say());
             }
@@ -111,7 +125,7 @@ pub(crate) fn node(bootstrap: SocketAddrV4, degree: usize, modules: bool) {
     if !modules {
         driver.command(key, Command::Subscribe { data_type: TYPE }).expect("it has not left");
     }
-    say(&format!("R {api}"));
+    say(&format!("R {peers} {api}"));
     driver.run().expect("the poller works");
 }
 
@@ -127,7 +141,7 @@ pub(crate) fn module(api: &str) {
         match client.notifications().next() {
             Some(Ok(message)) => {
                 client.accept(message.id).expect("the node reads");
-                told.more();
+                told.more(number(&message.data));
             }
             Some(Err(ClientError::Silence)) => told.say(),
             Some(Err(_)) | None => return,
