@@ -25,7 +25,7 @@ A message's id is what the modules of this node name it by, its hash what nodes 
 waiting (modules are asked), unheard (no module here wants to hear of its type). The ttl is its announcer's: how many links it \
 may cross, 0 for any number.")]
 pub(crate) struct Cache {
-    /// The newest so many
+    /// List no more than so many, the newest
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST)))]
     last: u32,
     #[command(flatten)]

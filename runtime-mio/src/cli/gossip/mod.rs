@@ -1,10 +1,14 @@
 //! `egoist gossip`: the sibling protocol of messages that modules announce, hear of and judge.
 
+mod announce;
+mod api;
 mod cache;
 mod desk;
 mod node;
 mod peers;
+mod question;
 mod status;
+mod subscribe;
 
 use clap::{ArgMatches, Parser, Subcommand};
 
@@ -15,10 +19,12 @@ use super::session::Session;
 use super::status::Status;
 use super::verb::Verb;
 
+use announce::Announce;
 use cache::Cache;
 pub(crate) use desk::Desk;
 use node::Node;
 use peers::Peers;
+use subscribe::Subscribe;
 
 /// The protocol in the requests that its nodes answer, and its table in the configuration file.
 pub(crate) const NAME: &str = "gossip";
@@ -31,6 +37,8 @@ pub(crate) const NAME: &str = "gossip";
     after_help = "Examples:
   egoist gossip node                          the first, on port 6001, for modules on port 7001
   egoist gossip node --listen 127.0.0.1:6002 --api 127.0.0.1:7002 --bootstrap 127.0.0.1:6001
+  egoist gossip subscribe --type 540 --api 127.0.0.1:7002
+  egoist gossip announce --type 540 'something new'
   egoist gossip peers --node 127.0.0.1:6002
 
 'egoist monitor' is for nodes of every protocol, as 'status' and 'leave' are, which are here too."
@@ -45,6 +53,11 @@ pub(crate) struct Gossip {
 pub(crate) enum GossipVerb {
     /// Run a node, until SIGINT, SIGTERM, SIGHUP or 'egoist leave'
     Node(Node),
+    /// Announce a message, as a module of any node that speaks VoidPhone's gossip
+    Announce(Announce),
+    /// Print the messages of a type and say which are valid, until interrupted, as a module of any node that speaks
+    /// VoidPhone's gossip
+    Subscribe(Subscribe),
     /// List the peers of a running node
     Peers(Peers),
     /// List the messages that a running node keeps
@@ -62,6 +75,8 @@ impl Verb for Gossip {
         let below = matches.subcommand().map_or(matches, |(_, below)| below);
         match self.verb {
             GossipVerb::Node(node) => node.run(below, session),
+            GossipVerb::Announce(announce) => announce.run(session),
+            GossipVerb::Subscribe(subscribe) => subscribe.run(session),
             GossipVerb::Peers(peers) => peers.run(session),
             GossipVerb::Cache(cache) => cache.run(session),
             GossipVerb::Status(status) => status.run(below, session),
