@@ -115,7 +115,7 @@ fn what_is_announced_at_one_node_is_printed_at_each_once() {
     nodes[0].announce("541", "of another type");
     nodes[0].announce("540", "one");
     nodes[0].announce("540", "the end");
-    let last = subscribers.iter_mut().map(|subscriber| subscriber.line());
+    let last = subscribers.iter_mut().map(Reading::line);
     assert_eq!(texts(&last.collect::<Vec<_>>()), ["the end"; 3]);
     nodes.iter().for_each(Node::leave);
     for subscriber in &mut subscribers {
