@@ -276,3 +276,44 @@ impl Config {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString as _;
+
+    #[test]
+    fn what_no_node_can_run_with_is_said_with_a_remedy() {
+        let config = || Config::auto(Seed::from_u64(1));
+        let (nowhere, broadcast) = ("0.0.0.0:7".parse().ok(), "255.255.255.255:7".parse().unwrap());
+        let tiny = Duration::from_micros(999);
+        for (config, said) in [
+            (
+                Config { address: nowhere, ..config() },
+                "address has 0.0.0.0:7, where nobody can be dialled: name the IP",
+            ),
+            (
+                Config { bootstrap: [broadcast].into(), ..config() },
+                "bootstrap has 255.255.255.255:7, where nobody",
+            ),
+            (
+                Config { verdict_timeout: tiny, ..config() },
+                "verdict_timeout is below one millisecond: give a millisecond",
+            ),
+            (Config { degree: 0, ..config() }, "degree is zero: give one or more"),
+            (
+                Config { cache_size: 60_001, ..config() },
+                "cache_size is 60001, and 60000 is the most: give less",
+            ),
+            (
+                Config { retry_min: Duration::from_secs(301), ..config() },
+                "retry_min is greater than retry_max: give at most",
+            ),
+        ] {
+            let error = config.check().unwrap_err();
+            assert!(error.to_string().starts_with(said), "{error}");
+            assert!(said.starts_with(error.field()), "{error}");
+        }
+        assert_eq!(config().check(), Ok(()));
+    }
+}
