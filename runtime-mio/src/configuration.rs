@@ -48,6 +48,8 @@ pub struct Key {
 pub enum Takes {
     /// A text or a number.
     One,
+    /// `true` or `false`.
+    Truth,
     /// One, or a list of any number of them.
     Many,
 }
@@ -231,15 +233,17 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a s
 
 /// A value as a command line would have it.
 fn texts_of(value: &DeValue<'_>, takes: Takes) -> Result<Vec<String>, &'static str> {
-    match value {
-        DeValue::String(text) => Ok(vec![text.clone().into_owned()]),
-        DeValue::Integer(number) if number.radix() == 10 => Ok(vec![number.as_str().to_owned()]),
-        DeValue::Float(number) => Ok(vec![number.as_str().to_owned()]),
-        DeValue::Array(values) if takes == Takes::Many => {
+    match (value, takes) {
+        (DeValue::Boolean(truth), Takes::Truth) => Ok(vec![truth.to_string()]),
+        (_, Takes::Truth) => Err("give true or false"),
+        (DeValue::String(text), _) => Ok(vec![text.clone().into_owned()]),
+        (DeValue::Integer(number), _) if number.radix() == 10 => Ok(vec![number.as_str().to_owned()]),
+        (DeValue::Float(number), _) => Ok(vec![number.as_str().to_owned()]),
+        (DeValue::Array(values), Takes::Many) => {
             let texts = values.iter().map(|value| texts_of(value.get_ref(), Takes::One));
             texts.collect::<Result<Vec<_>, _>>().map(|texts| texts.into_iter().flatten().collect())
         }
-        DeValue::Array(_) => Err("give one value, not a list"),
+        (DeValue::Array(_), Takes::One) => Err("give one value, not a list"),
         _ => Err("give a text in quotes or a decimal number"),
     }
 }

@@ -7,11 +7,10 @@ use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Stdio};
 use std::time::Duration;
 
 use egoist_mio::control::{Answer, Body, codes};
-use program::{Running, answer, command, egoist, failure, json, within};
+use program::{Running, answer, egoist, failure, json, monitor, within};
 use serde_json::Value;
 
 /// Somebody answers within this, on a busy machine.
@@ -27,48 +26,6 @@ fn overlay(base: &Path, control: &Path) -> Running {
     let control = control.to_str().unwrap();
     let alone = ["node", "--listen", "127.0.0.1:0", "--bootstrap", "127.0.0.1:9", "--no-state"];
     Running::start(base, &[&alone[..], &["--control", control]].concat())
-}
-
-/// `egoist monitor`, line by line.
-struct Monitor {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-}
-
-impl Monitor {
-    /// Watches a node, and waits for the line that says so.
-    fn of(base: &Path, node: &[&str], more: &[&str]) -> (Monitor, String) {
-        let mut command = command(base, &[&["monitor"], node, more].concat());
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
-        let mut monitor = Monitor { child, lines };
-        let first = monitor.line();
-        (monitor, first)
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).unwrap();
-        line
-    }
-
-    /// The lines until one has all of `parts`, that one included.
-    fn until(&mut self, parts: &[&str]) -> String {
-        loop {
-            let line = self.line();
-            assert!(!line.is_empty(), "no more lines, and none has {parts:?}");
-            if parts.iter().all(|part| line.contains(part)) {
-                return line;
-            }
-        }
-    }
-}
-
-impl Drop for Monitor {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 #[test]
@@ -172,9 +129,9 @@ fn what_happens_at_a_hello_node_is_told() {
     let base = tempfile::tempdir().unwrap();
     let first = hello(base.path(), &[]);
     let at = ["--node", &first.address];
-    let (mut people, watching) = Monitor::of(base.path(), &at, &[]);
+    let (mut people, watching) = monitor(base.path(), &at, &[]);
     assert!(watching.contains(&format!(" s  watching the hello node {} ", first.address)), "{watching}");
-    let (mut programs, watching) = Monitor::of(base.path(), &at, &["--json"]);
+    let (mut programs, watching) = monitor(base.path(), &at, &["--json"]);
     let watching: Value = serde_json::from_str(&watching).unwrap();
     assert_eq!(
         (&watching["event"], &watching["address"]),
@@ -212,9 +169,9 @@ fn what_happens_at_a_node_of_the_overlay_is_told() {
     let socket = base.path().join("c");
     let at = ["--control", socket.to_str().unwrap()];
     let first = overlay(base.path(), &socket);
-    let (mut people, watching) = Monitor::of(base.path(), &at, &[]);
+    let (mut people, watching) = monitor(base.path(), &at, &[]);
     assert!(watching.contains(&format!("watching the overlay node {}", first.address)), "{watching}");
-    let (mut programs, _) = Monitor::of(base.path(), &at, &["--json"]);
+    let (mut programs, _) = monitor(base.path(), &at, &["--json"]);
 
     let mut second =
         Running::start(base.path(), &["node", "--listen", "127.0.0.1:0", "--bootstrap", &first.address]);

@@ -1,5 +1,7 @@
 //! What a node is told when it is made.
 
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{SocketAddr, SocketAddrV4};
 use core::time::Duration;
@@ -150,32 +152,68 @@ impl Config {
     }
 }
 
-/// A configuration that no node can run with.
+/// A configuration that no node can run with; the first such field.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{} {}: {}", self.field(), self.fault(), self.remedy())]
 #[non_exhaustive]
 pub enum ConfigError {
     /// Nobody can dial this address.
-    #[error("{0} is not an address that others can dial: name an IP address and a port")]
-    Address(SocketAddr),
+    Address {
+        /// Which field has it.
+        field: &'static str,
+        /// The address.
+        value: SocketAddr,
+    },
     /// A period below a millisecond would keep a processor busy.
-    #[error("{0} is below one millisecond")]
     TooShort(&'static str),
     /// A bound of zero leaves nothing to run.
-    #[error("{0} is zero")]
     Zero(&'static str),
     /// A bound above what can be counted.
-    #[error("{name} is {value}; {most} is the most")]
     TooLarge {
         /// The field.
-        name: &'static str,
+        field: &'static str,
         /// What it is.
         value: usize,
         /// What it may be.
         most: usize,
     },
     /// The pauses are in the wrong order.
-    #[error("retry_min is greater than retry_max")]
     RetryOrder,
+}
+
+impl ConfigError {
+    /// The field, as in `verdict_timeout`.
+    pub const fn field(&self) -> &'static str {
+        match self {
+            ConfigError::Address { field, .. }
+            | ConfigError::TooShort(field)
+            | ConfigError::Zero(field)
+            | ConfigError::TooLarge { field, .. } => field,
+            ConfigError::RetryOrder => "retry_min",
+        }
+    }
+
+    /// What is wrong with it, to be said after the field.
+    pub fn fault(&self) -> String {
+        match self {
+            ConfigError::Address { value, .. } => format!("has {value}, where nobody can be dialled"),
+            ConfigError::TooShort(_) => "is below one millisecond".into(),
+            ConfigError::Zero(_) => "is zero".into(),
+            ConfigError::TooLarge { value, most, .. } => format!("is {value}, and {most} is the most"),
+            ConfigError::RetryOrder => "is greater than retry_max".into(),
+        }
+    }
+
+    /// What to do about it, in a few words.
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            ConfigError::Address { .. } => "name the IP address and the port of one host",
+            ConfigError::TooShort(_) => "give a millisecond or more",
+            ConfigError::Zero(_) => "give one or more",
+            ConfigError::TooLarge { .. } => "give less",
+            ConfigError::RetryOrder => "give at most retry_max",
+        }
+    }
 }
 
 impl Config {
@@ -190,9 +228,10 @@ impl Config {
     }
 
     fn check_addresses(&self) -> Result<(), ConfigError> {
-        let own = self.address.map(SocketAddr::V4);
-        match own.iter().chain(&self.bootstrap).find(|addr| !dialable(**addr)) {
-            Some(addr) => Err(ConfigError::Address(*addr)),
+        let own = self.address.iter().map(|addr| ("address", SocketAddr::V4(*addr)));
+        let mut all = own.chain(self.bootstrap.iter().map(|addr| ("bootstrap", *addr)));
+        match all.find(|(_, addr)| !dialable(*addr)) {
+            Some((field, value)) => Err(ConfigError::Address { field, value }),
             None => Ok(()),
         }
     }
@@ -227,13 +266,54 @@ impl Config {
             ("max_dials", self.max_dials, usize::MAX),
             ("max_rows", self.max_rows, 10_921),
         ];
-        for (name, value, most) in bounds {
+        for (field, value, most) in bounds {
             match value {
-                0 => return Err(ConfigError::Zero(name)),
-                _ if value > most => return Err(ConfigError::TooLarge { name, value, most }),
+                0 => return Err(ConfigError::Zero(field)),
+                _ if value > most => return Err(ConfigError::TooLarge { field, value, most }),
                 _ => {}
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString as _;
+
+    #[test]
+    fn what_no_node_can_run_with_is_said_with_a_remedy() {
+        let config = || Config::auto(Seed::from_u64(1));
+        let (nowhere, broadcast) = ("0.0.0.0:7".parse().ok(), "255.255.255.255:7".parse().unwrap());
+        let tiny = Duration::from_micros(999);
+        for (config, said) in [
+            (
+                Config { address: nowhere, ..config() },
+                "address has 0.0.0.0:7, where nobody can be dialled: name the IP",
+            ),
+            (
+                Config { bootstrap: [broadcast].into(), ..config() },
+                "bootstrap has 255.255.255.255:7, where nobody",
+            ),
+            (
+                Config { verdict_timeout: tiny, ..config() },
+                "verdict_timeout is below one millisecond: give a millisecond",
+            ),
+            (Config { degree: 0, ..config() }, "degree is zero: give one or more"),
+            (
+                Config { cache_size: 60_001, ..config() },
+                "cache_size is 60001, and 60000 is the most: give less",
+            ),
+            (
+                Config { retry_min: Duration::from_secs(301), ..config() },
+                "retry_min is greater than retry_max: give at most",
+            ),
+        ] {
+            let error = config.check().unwrap_err();
+            assert!(error.to_string().starts_with(said), "{error}");
+            assert!(said.starts_with(error.field()), "{error}");
+        }
+        assert_eq!(config().check(), Ok(()));
     }
 }

@@ -107,7 +107,7 @@ impl From<NotDialled> for Refusal {
 }
 
 /// What is known of who is at the other end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// It has said nothing yet that would tell.
@@ -267,7 +267,7 @@ pub struct ModuleInfo {
 }
 
 /// What a node has met.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Counters {
     /// Messages announced here.
     pub announced: u64,

@@ -170,7 +170,11 @@ fn refused(path: &Path, fault: Fault) -> Failure {
 /// A section as a file is read against it.
 fn table(section: &Section) -> Table {
     let key = |arg: &Arg| {
-        let takes = if is_list(arg) { Takes::Many } else { Takes::One };
+        let takes = match (is_list(arg), is_truth(arg)) {
+            (true, _) => Takes::Many,
+            (_, true) => Takes::Truth,
+            _ => Takes::One,
+        };
         let flag = arg.clone();
         Key::new(arg.get_id().to_string(), takes, move |text| check(&flag, text))
     };
@@ -179,6 +183,10 @@ fn table(section: &Section) -> Table {
 
 fn is_list(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
+}
+
+fn is_truth(arg: &Arg) -> bool {
+    arg.get_value_parser().type_id() == TypeId::of::<bool>()
 }
 
 /// Whether the flag takes the value; if not, why.
@@ -277,8 +285,11 @@ impl Held<'_> {
     }
 
     fn json(&self) -> Value {
-        let scalar =
-            |text: &String| number(self.arg, text).map_or_else(|| Value::from(text.as_str()), Value::Number);
+        let scalar = |text: &String| match number(self.arg, text) {
+            Some(number) => Value::Number(number),
+            None if is_truth(self.arg) => Value::Bool(text == "true"),
+            None => Value::from(text.as_str()),
+        };
         if is_list(self.arg) {
             self.values.iter().map(scalar).collect()
         } else {
@@ -307,8 +318,8 @@ fn documentation(arg: &Arg) -> String {
 /// The number that a text is to a key whose values are numbers, whatever else it looks like.
 fn number(arg: &Arg, text: &str) -> Option<Number> {
     let kind = arg.get_value_parser().type_id();
-    if kind == TypeId::of::<u32>() {
-        text.parse::<u32>().ok().map(Number::from)
+    if kind == TypeId::of::<u32>() || kind == TypeId::of::<u64>() {
+        text.parse::<u64>().ok().map(Number::from)
     } else if kind == TypeId::of::<f64>() {
         text.parse().ok().and_then(Number::from_f64)
     } else {
@@ -316,8 +327,11 @@ fn number(arg: &Arg, text: &str) -> Option<Number> {
     }
 }
 
-/// Numbers as they are, all else in quotes.
+/// Numbers and truths as they are, all else in quotes.
 fn toml_scalar(arg: &Arg, text: &str) -> String {
+    if is_truth(arg) {
+        return text.to_owned();
+    }
     number(arg, text).map_or_else(|| toml::Value::from(text).to_string(), |number| number.to_string())
 }
 
@@ -485,10 +499,31 @@ mod tests {
         let defaults = in_force(&plain, None).as_toml();
         assert!(defaults.contains("# Between two decisions whom to link to: an epoch (REWIRING_PERIOD) [default: 1m]\n# rewiring_period = \"1m\"\n"), "{defaults}");
         let set = defaults.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
-        assert_eq!(set.collect::<Vec<_>>(), ["[wiring]", "[periods]", "[bounds]", "[hello]"]);
+        assert_eq!(set.collect::<Vec<_>>(), ["[wiring]", "[periods]", "[bounds]", "[hello]", "[gossip]"]);
         let flagged = matches_of(config(), &["-l", "127.0.0.1:0"]);
         assert!(in_force(&flagged, None).as_toml().contains("\nlisten = [\"127.0.0.1:0\"]\n"));
         assert!(defaults.lines().all(|line| line.chars().count() <= 110), "{defaults}");
+    }
+
+    #[test]
+    fn truths_are_written_without_quotes() {
+        let relays = |text: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("e.toml");
+            fs::write(&path, text).unwrap();
+            let plain = matches_of(config(), &[]);
+            File::read(&path)?;
+            let held = in_force(&plain, Some(&path));
+            Ok::<_, Failure>((held.as_toml(), held.as_json()["gossip"]["relay_unheard"].clone()))
+        };
+        let (toml, json) = relays("[gossip]\nrelay_unheard = true").unwrap();
+        assert!(toml.contains("\nrelay_unheard = true\n") && json == Value::Bool(true), "{toml} {json}");
+        let (toml, json) = relays("").unwrap();
+        assert!(toml.contains("\n# relay_unheard = false\n") && json == Value::Bool(false), "{toml} {json}");
+        for wrong in ["'true'", "1", "[true]"] {
+            let said = relays(&format!("[gossip]\nrelay_unheard = {wrong}")).unwrap_err().to_string();
+            assert!(said.ends_with("e.toml line 2: give true or false"), "{said}");
+        }
     }
 
     proptest! {

@@ -60,6 +60,8 @@ pub(crate) struct LeaveReport {
 
 impl fmt::Display for LeaveReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} has left", self.address, units::short_id(&self.id))
+        let id = units::short_id(&self.id);
+        let blank = if id.is_empty() { "" } else { " " };
+        write!(f, "{}{blank}{id} has left", self.address)
     }
 }

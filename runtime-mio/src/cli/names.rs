@@ -1,14 +1,17 @@
 //! Hosts given by name: looked up off the loop at the start, and again whenever whoever needs them looks for somebody.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use egoist_core::kernel::Time;
-use egoist_mio::Host;
+use egoist_core::record::Recordable;
 use egoist_mio::net::MioNet;
+use egoist_mio::{Host, Key};
 
 use super::host_port::HostPort;
+use super::protocol::Member;
 
 /// Between two lookups of a name that was found, at the least.
 const FOUND: Duration = Duration::from_secs(15);
@@ -30,6 +33,41 @@ pub(crate) trait Seeker: Clone + Send + 'static {
 
     /// What `name` stands for cannot be told now; what it stood for may still hold.
     fn unknown(&self, _name: &str, _why: &str) {}
+}
+
+/// Dials whoever listens where a name points, for a node that has no peers.
+pub(crate) struct Dialler<M: Recordable> {
+    /// The machine.
+    pub(crate) key: Key<Member<M>>,
+    /// Whether it has no peers.
+    pub(crate) is_alone: fn(&M) -> bool,
+    /// What it is told to dial an address; none where it cannot.
+    pub(crate) dial: fn(SocketAddr) -> Option<M::Command>,
+}
+
+impl<M: Recordable> Clone for Dialler<M> {
+    fn clone(&self) -> Self {
+        Dialler { ..*self }
+    }
+}
+
+impl<M: Recordable<Refusal: fmt::Display> + 'static> Seeker for Dialler<M> {
+    fn seeks(&self, host: &Host<MioNet>, _: Time) -> bool {
+        (self.is_alone)(host.machine(self.key).machine())
+    }
+
+    fn found(&self, host: &mut Host<MioNet>, name: &str, addresses: Vec<SocketAddr>) {
+        let commands: Vec<_> =
+            addresses.iter().filter_map(|addr| Some((addr, (self.dial)(*addr)?))).collect();
+        if commands.is_empty() {
+            tracing::warn!(name, "a name stands for no address that this node can dial");
+        }
+        for (addr, command) in commands {
+            if let Err(refusal) = host.command(self.key, command) {
+                tracing::debug!(name, %addr, %refusal, "not dialled");
+            }
+        }
+    }
 }
 
 /// Looks up all of `hosts` that are no addresses, each on its own, for ever.

@@ -7,6 +7,16 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::config::File;
+use super::failure::Failure;
+
+/// What is told of a setting that no node can live by, with what to do about it.
+pub(crate) fn unfit(
+    (protocol, key): (&str, &str),
+    (fault, remedy): (&str, &str),
+    matches: &ArgMatches,
+) -> Failure {
+    Failure::usage(format!("{key} {fault}")).at(place(protocol, key, matches)).try_this(remedy)
+}
 
 /// The line of the file that says what a protocol's key is, or else its flag.
 pub(crate) fn place(protocol: &str, key: &str, matches: &ArgMatches) -> String {

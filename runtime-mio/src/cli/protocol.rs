@@ -50,6 +50,11 @@ pub(crate) trait Protocol: Sized + 'static {
         None
     }
 
+    /// Where the modules of this host reach the node, where the protocol has such.
+    fn api(&self) -> Option<SocketAddr> {
+        None
+    }
+
     /// Whether the machine is told what the clock on the wall shows.
     fn wants_wall_time(&self) -> bool {
         false

@@ -13,6 +13,7 @@ use super::control::ask::answer;
 use super::control::{ANY, Ask as _, Listeners};
 use super::disk::Disk;
 use super::failure::{Failure, Outcome};
+use super::gossip;
 use super::hello;
 use super::leave::{LeaveReport, LeaveRequest};
 use super::logging;
@@ -25,7 +26,8 @@ use super::status::{NodeReport, StatusReport, StatusRequest};
 use super::verb::Entry;
 
 /// Every protocol that the program knows; the first is that of the configuration file's top.
-pub(crate) const PROTOCOLS: [Known; 2] = [known::<overlay::Desk>(), known::<hello::Desk>()];
+pub(crate) const PROTOCOLS: [Known; 3] =
+    [known::<overlay::Desk>(), known::<hello::Desk>(), known::<gossip::Desk>()];
 
 /// A protocol, as those know it who do not know which one it is.
 pub(crate) struct Known {

@@ -36,6 +36,8 @@ struct Beginning {
     address: SocketAddr,
     more_addresses: Vec<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    api: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     network: Option<String>,
     state: Option<PathBuf>,
     control: Option<PathBuf>,
@@ -43,9 +45,10 @@ struct Beginning {
 
 impl std::fmt::Display for Beginning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Beginning { protocol, address, more_addresses, network, .. } = self;
+        let Beginning { protocol, address, more_addresses, api, network, .. } = self;
         write!(f, "listening on {address}")?;
         more_addresses.iter().try_for_each(|address| write!(f, " and {address}"))?;
+        api.map_or(Ok(()), |api| write!(f, ", for modules on {api}"))?;
         match network {
             Some(network) => write!(f, ", network {network}")?,
             None => write!(f, ", protocol {protocol}")?,
@@ -86,14 +89,32 @@ impl Ground {
         name: Option<&'static str>,
         state: &StateArgs,
     ) -> Outcome<Self> {
-        let first = *listen.first().ok_or_else(|| Failure::usage("a node listens somewhere"))?;
+        let setup = Setup { listen: listen.to_vec(), udp: listen.to_vec(), ..Setup::default() };
+        Self::bind(&setup, &["--listen"], name, state)
+    }
+
+    /// Binds each address for streams alone, beside the flag that it comes from; takes the folder as [`take`](Self::take)
+    /// does.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn take_streams(listen: &[(&str, SocketAddr)], state: &StateArgs) -> Outcome<Self> {
+        let (flags, listen): (Vec<&str>, Vec<SocketAddr>) = listen.iter().copied().unzip();
+        Self::bind(&Setup { listen, ..Setup::default() }, &flags, None, state)
+    }
+
+    /// Binds what a setup names, each address as its flag says it; the last flag is that of all others too.
+    fn bind(setup: &Setup, flags: &[&str], name: Option<&'static str>, state: &StateArgs) -> Outcome<Self> {
+        let first = *setup.listen.first().ok_or_else(|| Failure::usage("a node listens somewhere"))?;
         let mut driver = Driver::new().map_err(|e| Failure::io("cannot begin an event loop", "poll", &e))?;
         let sockets = &mut driver.limits_mut().sockets;
         *sockets = sockets_within(getrlimit(Resource::Nofile).current).min(*sockets);
         let known = name.map(Called::Name).or((first.port() > 0).then_some(Called::Address(first)));
         let early = known.map(|called| state.take(called)).transpose()?;
-        let setup = Setup { listen: listen.to_vec(), udp: listen.to_vec(), ..Setup::default() };
-        let bound = driver.bind(&setup).map_err(|error| unbound(&error))?;
+        let bound = driver.bind(setup).map_err(|error| {
+            let at = setup.listen.iter().position(|at| *at == error.addr).unwrap_or_default();
+            unbound(&error, flags.get(at).or(flags.last()).unwrap_or(&"--listen"))
+        })?;
         let addresses = bound.listeners();
         let address = addresses.first().copied().unwrap_or(first);
         let mut home = early.map_or_else(|| state.take(Called::Address(address)), Ok)?;
@@ -130,10 +151,13 @@ impl Ground {
         session: &mut Session<'_>,
     ) -> Outcome {
         let Home { folder, control, .. } = &self.home;
+        let api = desk.api();
+        let more_addresses = self.addresses[1..].iter().copied().filter(|at| Some(*at) != api).collect();
         let beginning = Beginning {
             protocol: P::NAME,
             address: self.addresses[0],
-            more_addresses: self.addresses[1..].to_vec(),
+            more_addresses,
+            api,
             network: desk.network(),
             state: folder.clone(),
             control: control.clone(),
@@ -240,19 +264,19 @@ fn unserved(path: &Path, error: &io::Error) -> Failure {
 }
 
 /// Why an address cannot be listened on, and what to do.
-fn unbound(error: &BindError) -> Failure {
+fn unbound(error: &BindError, flag: &str) -> Failure {
     let kind = error.error.kind();
     if let Some(failure) = state::running_at(error.addr).filter(|_| kind == io::ErrorKind::AddrInUse) {
         return failure;
     }
     let of = if kind == io::ErrorKind::AddrInUse { Failure::taken } else { Failure::new };
-    let failure = of(error.to_string()).at(format!("--listen {}", error.addr));
+    let failure = of(error.to_string()).at(format!("{flag} {}", error.addr));
     failure.try_this(match kind {
         io::ErrorKind::PermissionDenied => {
-            "a port below 1024 needs root or CAP_NET_BIND_SERVICE: give a greater one with --listen"
+            format!("a port below 1024 needs root or CAP_NET_BIND_SERVICE: give a greater one with {flag}")
         }
-        io::ErrorKind::AddrNotAvailable => "it is no address of this host: give one with --listen",
-        _ => "give another --listen, or port 0 for a free one",
+        io::ErrorKind::AddrNotAvailable => format!("it is no address of this host: give one with {flag}"),
+        _ => format!("give another {flag}, or port 0 for a free one"),
     })
 }
 

@@ -2,9 +2,9 @@
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -115,6 +115,57 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A process that is read line by line: killed when dropped.
+pub(crate) struct Reading {
+    pub(crate) child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Reading {
+    pub(crate) fn start(mut command: Command) -> Reading {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Reading { child, lines }
+    }
+
+    /// The next line with its end; empty if there are no more.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line
+    }
+
+    /// The lines until one has all of `parts`, that one included.
+    pub(crate) fn until(&mut self, parts: &[&str]) -> String {
+        loop {
+            let line = self.line();
+            assert!(!line.is_empty(), "no more lines, and none has {parts:?}");
+            if parts.iter().all(|part| line.contains(part)) {
+                return line;
+            }
+        }
+    }
+
+    /// All lines that are left, once the process has ended.
+    pub(crate) fn rest(&mut self) -> Vec<String> {
+        self.lines.by_ref().lines().map(Result::unwrap).collect()
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `egoist monitor`, line by line, and the first line, which says whom it watches.
+pub(crate) fn monitor(base: &Path, node: &[&str], more: &[&str]) -> (Reading, String) {
+    let mut monitor = Reading::start(command(base, &[&["monitor"], node, more].concat()));
+    let first = monitor.line();
+    (monitor, first)
 }
 
 /// A file system of its own at `at`, which is unmounted when this is dropped; none where that is not allowed.

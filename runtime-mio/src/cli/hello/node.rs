@@ -5,17 +5,16 @@ use std::time::{Duration, SystemTime};
 
 use clap::{ArgMatches, Args, Parser, ValueEnum};
 use egoist_core::hello::{self, Command, Config, ConfigError, Hello};
-use egoist_core::kernel::{Seed, Time};
+use egoist_core::kernel::Seed;
+use egoist_mio::Host;
 use egoist_mio::net::MioNet;
-use egoist_mio::{Host, Key};
 
 use super::super::config::{ConfigFile, Section, keys};
 use super::super::duration;
-use super::super::failure::{Failure, Outcome};
+use super::super::failure::Outcome;
 use super::super::host_port::HostPort;
-use super::super::names;
-use super::super::origin::place;
-use super::super::protocol::Member;
+use super::super::names::{self, Dialler};
+use super::super::origin;
 use super::super::record::RecordArgs;
 use super::super::serve::{Ground, draw_seed};
 use super::super::session::Session;
@@ -115,8 +114,14 @@ impl Node {
         let peers = self.settings.peers(address);
         let wall_time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let config = Config { wall_time, ..self.settings.plan(draw_seed()?, address, &peers) };
-        config.check().map_err(|error| unfit(&error, matches))?;
-        let beside = |host: &mut Host<MioNet>, key| names::follow(host, &peers, &Greeter(key));
+        config.check().map_err(|error| {
+            origin::unfit((NAME, key_of(&error)), (&error.fault(), error.remedy()), matches)
+        })?;
+        let beside = |host: &mut Host<MioNet>, key| {
+            let is_alone = |node: &Hello| node.peers().next().is_none();
+            let dial = |addr| Some(Command::Connect { addr });
+            names::follow(host, &peers, &Dialler { key, is_alone, dial });
+        };
         ground.live((Desk::new(address, config.dialect), config), &self.record, beside, session)
     }
 }
@@ -142,31 +147,12 @@ impl Settings {
     }
 }
 
-/// What is told of a configuration that no node can live by.
-fn unfit(error: &ConfigError, matches: &ArgMatches) -> Failure {
-    let key = match error.field() {
+/// The key that a field comes from.
+fn key_of(error: &ConfigError) -> &'static str {
+    match error.field() {
         "address" => "listen",
         "bootstrap" => "peer",
         field => field,
-    };
-    Failure::usage(format!("{key} {}", error.fault())).at(place(NAME, key, matches)).try_this(error.remedy())
-}
-
-/// Greets whoever listens where a name points.
-#[derive(Clone)]
-struct Greeter(Key<Member<Hello>>);
-
-impl names::Seeker for Greeter {
-    fn seeks(&self, host: &Host<MioNet>, _: Time) -> bool {
-        host.machine(self.0).machine().peers().next().is_none()
-    }
-
-    fn found(&self, host: &mut Host<MioNet>, name: &str, addresses: Vec<SocketAddr>) {
-        for addr in addresses {
-            if let Err(refusal) = host.command(self.0, Command::Connect { addr }) {
-                tracing::debug!(name, %addr, %refusal, "not dialled");
-            }
-        }
     }
 }
 

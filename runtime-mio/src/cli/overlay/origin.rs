@@ -4,7 +4,7 @@ use clap::ArgMatches;
 use egoist_core::overlay::ConfigError;
 
 use super::super::failure::Failure;
-use super::super::origin::place;
+use super::super::origin;
 use super::NAME;
 
 /// The machine's fields and the settings that they come from.
@@ -51,7 +51,7 @@ const KEYS: [(&str, &str); 37] = [
 /// What is told of a configuration that no node can live by.
 pub(crate) fn unfit(error: &ConfigError, matches: &ArgMatches) -> Failure {
     let key = key_of(error.field(), matches);
-    Failure::usage(format!("{key} {}", error.fault())).at(place(NAME, key, matches)).try_this(error.remedy())
+    origin::unfit((NAME, key), (&error.fault(), &error.remedy()), matches)
 }
 
 /// The setting behind a field. The address is the first that is advertised, or that of the listener.

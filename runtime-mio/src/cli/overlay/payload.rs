@@ -1,10 +1,10 @@
 //! Payloads in JSON: as text where they are, else as hexadecimal digits. And how they go.
 
-use std::fmt::Write as _;
-
 use clap::ValueEnum;
 use egoist_core::overlay::Way;
 use serde::{Deserialize, Serialize};
+
+use super::super::hex;
 
 /// How a payload goes from each node to the next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum, Serialize, Deserialize)]
@@ -39,21 +39,15 @@ pub(crate) enum Payload {
 impl Payload {
     /// A payload of these octets.
     pub(crate) fn new(octets: Vec<u8>) -> Self {
-        String::from_utf8(octets).map_or_else(|not_text| Self::Hex(hex(not_text.as_bytes())), Self::Text)
+        String::from_utf8(octets)
+            .map_or_else(|not_text| Self::Hex(hex::digits(not_text.as_bytes())), Self::Text)
     }
 
     /// The octets; none if they are written wrongly.
     pub(crate) fn octets(&self) -> Option<Vec<u8>> {
         match self {
             Self::Text(text) => Some(text.as_bytes().to_vec()),
-            Self::Hex(digits) => {
-                let pairs = digits.as_bytes().chunks(2);
-                pairs
-                    .map(|pair| {
-                        if let [high, low] = pair { Some(nibble(*high)? << 4 | nibble(*low)?) } else { None }
-                    })
-                    .collect()
-            }
+            Self::Hex(digits) => hex::octets(digits),
         }
     }
 
@@ -67,17 +61,6 @@ impl Payload {
             Self::Hex(digits) => format!("0x{digits}"),
         }
     }
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut digits, octet| {
-        let _ = write!(digits, "{octet:02x}");
-        digits
-    })
-}
-
-fn nibble(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Parser};
@@ -11,15 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use super::super::control::{Ask, Target};
 use super::super::failure::{Failure, Outcome};
+use super::super::input;
 use super::super::session::Session;
 use super::super::units;
 use super::super::verb::Verb;
 use super::NAME;
 use super::destination::{Destination, refused};
 use super::payload::{Payload, WayArg};
-
-/// The longest payload.
-const LONGEST: u64 = PAYLOAD_LIMIT as u64;
 
 /// Send a payload from a running node to another, over the overlay
 #[derive(Parser, Debug)]
@@ -63,27 +61,19 @@ impl Verb for Send {
 impl Send {
     fn payload(&self) -> Outcome<Vec<u8>> {
         match (&self.text, &self.file) {
-            (Some(text), _) => at_most_longest("TEXT", text.as_bytes()),
+            (Some(text), _) => payload_of("TEXT", text.as_bytes()),
             (None, Some(path)) => {
                 let file = File::open(path)
                     .map_err(|e| Failure::io("cannot read the payload", path.display(), &e))?;
-                at_most_longest(path.display(), file)
+                payload_of(path.display(), file)
             }
-            (None, None) => at_most_longest("standard input", io::stdin().lock()),
+            (None, None) => payload_of("standard input", io::stdin().lock()),
         }
     }
 }
 
-fn at_most_longest(place: impl fmt::Display, source: impl Read) -> Outcome<Vec<u8>> {
-    let mut octets = Vec::new();
-    let read = source.take(LONGEST + 1).read_to_end(&mut octets);
-    read.map_err(|e| Failure::io("cannot read the payload", &place, &e))?;
-    if octets.len() as u64 > LONGEST {
-        return Err(Failure::new("the payload has more than 65,536 octets")
-            .at(place)
-            .try_this("send it in pieces"));
-    }
-    Ok(octets)
+fn payload_of(place: impl fmt::Display, source: impl io::Read) -> Outcome<Vec<u8>> {
+    input::at_most(PAYLOAD_LIMIT, "payload", place, source)
 }
 
 /// Asks a node to send a payload.
@@ -127,13 +117,6 @@ impl fmt::Display for SendReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn payloads_have_a_bound() {
-        assert_eq!(at_most_longest("x", &[7; 65_536][..]).unwrap().len(), 65_536);
-        let error = at_most_longest("x", io::repeat(7)).unwrap_err().to_string();
-        assert_eq!(error, "egoist: the payload has more than 65,536 octets: x: send it in pieces");
-    }
 
     #[test]
     fn for_people() {
