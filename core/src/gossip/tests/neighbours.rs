@@ -270,9 +270,9 @@ fn who_closes_as_soon_as_it_has_spoken_harms_nobody() {
         }
     }
     bench.pass(Duration::from_secs(2));
-    bench.said(other);
     let new = bench.compatible();
     for peer in [other, new] {
+        bench.said(peer);
         bench.say(peer, &write::peer_request(v4(6003)));
         bench.pass(SOON);
         assert_eq!(bench.said(peer), [Message::PeerResponse(vec![])]);
