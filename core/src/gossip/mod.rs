@@ -1,5 +1,6 @@
 //! Gossip with validation, as VoidPhone has it: modules on a host announce data of a type, say which types they want to hear
 //! of, and decide whether a message is valid; what was found valid is passed on to other nodes, and nothing else is.
+//! `core/GOSSIP.md` lists what gossip-python does, the node that was there before, and what became of each step.
 //!
 //! # Two listeners
 //!

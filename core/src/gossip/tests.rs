@@ -1,5 +1,8 @@
 //! One node, and peers and modules written by hand.
 
+mod neighbours;
+mod subscribers;
+
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec;
 use alloc::vec::Vec;

@@ -1,8 +1,6 @@
 //! The names in the original program's API document, as two renderings of it have them: one without underscores, one
 //! with misread letters.
 
-use std::path::Path;
-
 /// A name, with the class it stands under if it is a method, a class variable or a parameter of a method.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Name {
@@ -35,18 +33,6 @@ pub(crate) fn fold(name: &str) -> String {
             c => c,
         })
         .collect()
-}
-
-/// The two renderings of the document, or none where they are not.
-pub(crate) fn originals(folder: &Path) -> Option<Vec<String>> {
-    let files = std::fs::read_dir(folder).ok()?;
-    let mut paths: Vec<_> = files.filter_map(|file| Some(file.ok()?.path())).collect();
-    paths.retain(|path| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.starts_with("000_") || name.starts_with("003_")
-    });
-    let texts: Vec<String> = paths.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect();
-    (texts.len() == 2).then_some(texts)
 }
 
 /// Where in the document a line stands.

@@ -27,14 +27,17 @@ fn look_up<'a>(root: &Path, path: &'a str) -> Option<(Vec<String>, &'a str, bool
     let mut names: Vec<&str> = path.split("::").collect();
     let last = names.pop().filter(|_| !names.is_empty())?;
     let mut names = names.into_iter().peekable();
-    let mut place = match names.peek() {
-        Some(&"egoist_mio") => {
-            names.next();
-            let integration = names.next_if_eq(&"tests").is_some();
-            root.join(if integration { "runtime-mio/tests" } else { "runtime-mio/src" })
-        }
-        _ => root.join("core/src"),
+    let package = match names.peek() {
+        Some(&"egoist_mio") => Some("runtime-mio"),
+        Some(&"egoist_tests") => Some("tests"),
+        _ => None,
     };
+    let mut place = root.join("core/src");
+    if let Some(package) = package {
+        names.next();
+        let integration = names.next_if_eq(&"tests").is_some();
+        place = root.join(package).join(if integration { "tests" } else { "src" });
+    }
     while let Some(name) = names.next_if(|name| module(&place, name).is_some()) {
         place = module(&place, name)?;
     }
