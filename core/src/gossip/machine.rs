@@ -53,6 +53,8 @@ pub struct Gossip {
     /// Whether the application was told that the node is busy.
     pub(super) owes_room: bool,
     pub(super) leaving: bool,
+    /// Whether its connections are being closed for good.
+    ending: bool,
     left: bool,
 }
 
@@ -92,6 +94,7 @@ impl Gossip {
             counters: Counters::default(),
             owes_room: false,
             leaving: false,
+            ending: false,
             left: false,
             config,
         };
@@ -172,6 +175,7 @@ impl Machine for Gossip {
             Some(News::Other(_)) | None => {}
         }
         self.dial_ready();
+        self.end_if_closed();
     }
 
     fn command(&mut self, now: Time, command: Command) -> Result<Reply, Refusal> {
@@ -216,6 +220,7 @@ impl Gossip {
     fn opened(&mut self, opening: Opening<SocketAddr>) {
         match *opening.origin() {
             Origin::Accepted(MODULES) => self.opened_module(opening),
+            _ if self.ending => self.conns.refuse(&mut self.out, opening, LEFT),
             _ if self.leaving => self.hold_off(opening),
             _ => self.opened_peer(opening),
         }
@@ -410,17 +415,26 @@ impl Gossip {
             Some(settled) => self.deadlines.set(Due::Leave, settled),
             None => self.end(),
         }
+        self.end_if_closed();
         Reply::Left { peers: count }
     }
 
+    /// Closes every connection once what waits on it has gone: a reset could end a gossip-python node's part that sends.
     fn end(&mut self) {
-        for ended in self.conns.close_all(&mut self.out, LEFT) {
-            self.gone(ended);
+        for conn in self.conns.ids().collect::<Vec<_>>() {
+            self.close(conn, CloseHow::Flush, LEFT);
         }
-        self.left = true;
-        self.deadlines.clear();
-        self.out.event(Event::Left);
-        self.out.done();
+        self.ending = true;
+    }
+
+    /// Ends once every connection is closed.
+    fn end_if_closed(&mut self) {
+        if self.ending && !self.left && self.conns.all_closed() {
+            self.left = true;
+            self.deadlines.clear();
+            self.out.event(Event::Left);
+            self.out.done();
+        }
     }
 }
 
@@ -443,9 +457,6 @@ impl Gossip {
                 Due::Explore => self.explore(),
                 Due::Room => self.look_for_room(),
                 Due::Leave => self.end(),
-            }
-            if self.left {
-                return;
             }
         }
         self.book.tick();

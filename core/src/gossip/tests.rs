@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use super::wire::{Message, MessageHash, Offer, PeerUpdate, Probe, Spread, next_frame, write};
 use super::*;
 use crate::kernel::{
-    Backlog, Closed, ConnId, DialError, How, Input, Machine, Output, Port, Seed, Ticket, Time,
+    Backlog, CloseHow, Closed, ConnId, DialError, How, Input, Machine, Output, Port, Seed, Ticket, Time,
 };
 
 const TYPE: u16 = 7;
@@ -47,6 +47,7 @@ struct Bench {
     stalled: Vec<ConnId>,
     paused: Vec<ConnId>,
     closed: Vec<(ConnId, &'static str)>,
+    aborted: Vec<ConnId>,
 }
 
 impl Bench {
@@ -62,6 +63,7 @@ impl Bench {
             stalled: Vec::new(),
             paused: Vec::new(),
             closed: Vec::new(),
+            aborted: Vec::new(),
         };
         bench.drain();
         bench
@@ -80,8 +82,9 @@ impl Bench {
                 }
                 Output::Reading { conn, on: true } => self.paused.retain(|paused| *paused != conn),
                 Output::Reading { conn, on: false } => self.paused.push(conn),
-                Output::Close { conn, why, .. } => {
+                Output::Close { conn, how, why } => {
                     self.closed.push((conn, why.what));
+                    self.aborted.extend((how == CloseHow::Abort).then_some(conn));
                     self.node.handle(self.now, Input::Closed { conn, why: Closed::ByUs });
                 }
                 Output::Done => {}
@@ -497,6 +500,25 @@ fn a_fragile_peer_is_not_closed_within_two_seconds() {
     bench.pass(Duration::from_secs(2));
     assert_eq!(bench.closed.len(), 2);
     assert_eq!(bench.events.last(), Some(&Event::Left));
+}
+
+#[test]
+fn who_leaves_says_first_what_waits_and_resets_nobody() {
+    let mut bench = Bench::new(config());
+    let peer = bench.compatible();
+    bench.pass(Duration::from_secs(2));
+    for text in [b"1", b"2"] {
+        bench.announce(text).unwrap();
+    }
+    assert_eq!(bench.node.command(bench.now, Command::Leave), Ok(Reply::Left { peers: 1 }));
+    bench.drain();
+    assert_eq!((data(&bench.said(peer)).len(), bench.closed.len()), (1, 0), "the second waits for its time");
+    bench.pass(Duration::from_millis(20));
+    assert_eq!(
+        (data(&bench.said(peer)).len(), bench.closed.as_slice()),
+        (1, &[(peer, "this node has left")][..])
+    );
+    assert_eq!((bench.aborted.len(), bench.events.last()), (0, Some(&Event::Left)));
 }
 
 #[test]

@@ -114,7 +114,8 @@ fn an_address_that_nobody_can_dial_is_not_advertised() {
     for text in ["0.0.0.0:5999", "127.0.0.1:0", "224.0.0.1:5999"] {
         let address = text.parse().unwrap();
         let refused = Gossip::new(Config { address: Some(address), ..config() });
-        assert_eq!(refused.err(), Some(ConfigError::Address(address.into())));
+        let expected = ConfigError::Address { field: "address", value: address.into() };
+        assert_eq!(refused.err(), Some(expected));
     }
 }
 
