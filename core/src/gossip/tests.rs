@@ -18,6 +18,7 @@ use crate::kernel::{
 };
 
 const TYPE: u16 = 7;
+const NOTHING: [Bytes; 0] = [];
 
 fn v4(port: u16) -> SocketAddrV4 {
     SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)
@@ -216,7 +217,7 @@ fn nothing_is_passed_on_before_a_module_says_that_it_is_valid() {
     assert_eq!(bench.said(to), [expected], "a gossip-python node gets the announcer's own ttl");
     let spread = Spread { ttl: 8, origin_ttl: 9, reserved: 0, data_type: TYPE, data: "good".into() };
     assert_eq!(bench.said(native), [Message::Spread(spread)]);
-    assert_eq!(data(&bench.said(from)), [Bytes::new(); 0], "who told it is not told");
+    assert_eq!(data(&bench.said(from)), NOTHING, "who told it is not told");
     assert!(bench.node.message(ids[1]).is_none(), "what is invalid is forgotten");
     bench.say(from, &told(9, b"evil"));
     assert_eq!(bench.said(module), [], "and known");
@@ -228,7 +229,7 @@ fn a_message_without_a_subscriber_waits_for_one() {
     let (from, to) = (bench.compatible(), bench.compatible());
     bench.say(from, &told(0, b"early"));
     bench.pass(Duration::from_secs(100));
-    assert_eq!(data(&bench.said(to)), [Bytes::new(); 0]);
+    assert_eq!(data(&bench.said(to)), NOTHING);
     let module = bench.module();
     bench.say(module, &write::notify(TYPE));
     let ids = notified(&bench.said(module));
@@ -451,7 +452,7 @@ fn a_message_of_the_last_hop_stays() {
     let ids = notified(&bench.said(module));
     bench.say(module, &write::validation(ids[0], true));
     bench.pass(Duration::from_secs(1));
-    assert_eq!(data(&bench.said(to)), [Bytes::new(); 0]);
+    assert_eq!(data(&bench.said(to)), NOTHING);
 }
 
 #[test]
