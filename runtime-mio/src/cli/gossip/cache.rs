@@ -26,7 +26,8 @@ waiting (modules are asked), unheard (no module here wants to hear of its type).
 may cross, 0 for any number.")]
 pub(crate) struct Cache {
     /// List no more than so many, the newest
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST)))]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1_000,
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST)))]
     last: u32,
     #[command(flatten)]
     target: Target,

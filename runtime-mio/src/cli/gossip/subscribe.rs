@@ -28,10 +28,10 @@ pub(crate) const LOOK: Duration = Duration::from_millis(200);
   egoist gossip subscribe --type 540 --validate ask
   egoist gossip subscribe --type 540 --count 1 --json | jq -r .text
 
-A line for each message: its id at this node, its type, and its data as text, with line ends escaped, or as 0x \
-and digits where that cannot be printed. In JSON data is digits, and there is text where the data is such. First come the messages of the type that the node \
-keeps already. A node passes on what the first of its modules that answers finds valid, and forgets what that finds invalid; \
-what was announced at this very node is valid already.")]
+A line for each message: its id at this node, its type, and its data as text, with line ends escaped, or as 0x and digits \
+where that cannot be printed. In JSON data is digits, and there is text where the data is such. First come the messages of \
+the type that the node keeps already. A node passes on what the first of its modules that answers finds valid, and forgets \
+what that finds invalid; what was announced at this very node is valid already.")]
 pub(crate) struct Subscribe {
     /// What kind of data
     #[arg(long = "type", value_name = "N")]
