@@ -15,6 +15,10 @@ use crate::kernel::{Class, CloseHow, ConnId, Fault, Why, dialable};
 /// connection that was closed while it was set up; it has been seen to take up to a second under load.
 pub(super) const SETTLED: Duration = Duration::from_secs(2);
 
+/// So many messages a gossip-python node is told of at first, as by another, whose cache has no more. What it has forgotten it
+/// takes for new, and tells its modules and all others again.
+const RECENT: u64 = 30;
+
 pub(super) const NO_PONG: Why = Why { fault: Fault::Network, what: "answered no ping" };
 const ITSELF: Why = Why { fault: Fault::Nobody, what: "met itself" };
 const TWICE: Why = Why { fault: Fault::Nobody, what: "connected twice" };
@@ -52,14 +56,22 @@ impl Gossip {
         self.becomes(conn, Kind::Compatible);
     }
 
-    /// What a peer is is known: it is told of messages from now on, and first of those that are here.
+    /// What a peer is is known: it is told of messages from now on, and first of those that are here; one of gossip-python of
+    /// the latest alone.
     fn becomes(&mut self, conn: ConnId, kind: Kind) {
+        let head = self.cache.last_valid();
         let Some(peer) = peer_mut(&mut self.conns, conn) else { return };
         peer.kind = kind;
         peer.is_served = true;
+        if kind == Kind::Compatible && peer.cursor == 0 {
+            peer.cursor = head.saturating_sub(RECENT);
+        }
         let listens = peer.listens;
         self.deadlines.cancel(Due::Greeting(conn));
         self.out.event(Event::PeerIs { conn, kind, listens });
+        if let Some(addr) = listens.filter(|addr| dialable((*addr).into())) {
+            self.pass_on(conn, PeerUpdate { addr, ttl: self.config.max_ttl, kind: FOUND });
+        }
         self.pump_peer(conn);
     }
 
@@ -180,7 +192,8 @@ impl Gossip {
         let mut all: Vec<SocketAddrV4> = peers(&self.conns)
             .filter(|(other, _)| *other != conn)
             .filter_map(|(_, peer)| peer.listens)
-            .filter(|addr| Some(*addr) != asks)
+            // One that cannot be dialled ends the part of a gossip-python node that sends.
+            .filter(|addr| Some(*addr) != asks && dialable((*addr).into()))
             .collect();
         all.sort_unstable();
         all.dedup();
@@ -247,7 +260,7 @@ impl Gossip {
 
     /// A peer was lost: one of those that are left is asked for others.
     pub(super) fn find_another(&mut self) {
-        let Some(own) = self.config.address.filter(|_| !self.leaving) else { return };
+        let Some(own) = self.config.address.filter(|_| !self.has_left()) else { return };
         let all: Vec<ConnId> = peers(&self.conns).map(|(conn, _)| conn).collect();
         if !all.is_empty() {
             let conn = all[self.rng.index(all.len())];

@@ -52,10 +52,20 @@ pub struct Gossip {
     pub(super) counters: Counters,
     /// Whether the application was told that the node is busy.
     pub(super) owes_room: bool,
-    pub(super) leaving: bool,
-    /// Whether its connections are being closed for good.
-    ending: bool,
-    left: bool,
+    pub(super) life: Life,
+}
+
+/// How far a node's life has come.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Life {
+    On,
+    /// It leaves once its youngest connection with a gossip-python node is old enough to be closed.
+    Leaving,
+    /// It has closed its connections. Who lost it may have been told of it once more, and dial it: such are held off.
+    Lingering,
+    /// Nobody is let in.
+    Ending,
+    Left,
 }
 
 impl Gossip {
@@ -93,9 +103,7 @@ impl Gossip {
             out: Outputs::new(),
             counters: Counters::default(),
             owes_room: false,
-            leaving: false,
-            ending: false,
-            left: false,
+            life: Life::On,
             config,
         };
         if node.config.mode == Mode::Auto {
@@ -146,8 +154,8 @@ impl Gossip {
     }
 
     /// Whether it has been told to leave.
-    pub const fn has_left(&self) -> bool {
-        self.leaving
+    pub fn has_left(&self) -> bool {
+        self.life > Life::On
     }
 }
 
@@ -158,7 +166,7 @@ impl Machine for Gossip {
     type Event = Event;
 
     fn handle(&mut self, now: Time, input: Input<'_>) {
-        if self.left {
+        if self.life == Life::Left {
             return;
         }
         self.advance(now);
@@ -180,7 +188,7 @@ impl Machine for Gossip {
 
     fn command(&mut self, now: Time, command: Command) -> Result<Reply, Refusal> {
         self.advance(now);
-        if self.leaving {
+        if self.has_left() {
             return Err(Refusal::HasLeft);
         }
         match command {
@@ -220,14 +228,14 @@ impl Gossip {
     fn opened(&mut self, opening: Opening<SocketAddr>) {
         match *opening.origin() {
             Origin::Accepted(MODULES) => self.opened_module(opening),
-            _ if self.ending => self.conns.refuse(&mut self.out, opening, LEFT),
-            _ if self.leaving => self.hold_off(opening),
+            _ if self.life >= Life::Ending => self.conns.refuse(&mut self.out, opening, LEFT),
+            _ if self.has_left() => self.hold_off(opening),
             _ => self.opened_peer(opening),
         }
     }
 
     fn opened_module(&mut self, opening: Opening<SocketAddr>) {
-        if self.leaving || modules(&self.conns).count() >= self.config.max_modules {
+        if self.has_left() || modules(&self.conns).count() >= self.config.max_modules {
             return self.conns.refuse(&mut self.out, opening, NO_ROOM_FOR_MODULES);
         }
         let remote = opening.remote();
@@ -355,7 +363,7 @@ impl Gossip {
     }
 
     fn next_to_dial(&mut self) -> Option<SocketAddr> {
-        if self.leaving {
+        if self.has_left() {
             return None;
         }
         let most = self.config.max_peers;
@@ -382,7 +390,7 @@ impl Gossip {
         let period = self.config.explore_period;
         let next = self.rng.between(period / 2, period + period / 2);
         self.deadlines.after(Due::Explore, next);
-        if natives(&self.conns).count() < self.config.degree || self.leaving {
+        if natives(&self.conns).count() < self.config.degree || self.has_left() {
             return;
         }
         self.find_another();
@@ -406,34 +414,55 @@ impl Gossip {
     /// Leaves: at once, or when no gossip-python node is harmed by it.
     fn leave(&mut self) -> Reply {
         let now = self.deadlines.now();
-        self.leaving = true;
+        self.life = Life::Leaving;
         self.book.clear();
         let fragile = peers(&self.conns).filter(|(_, peer)| !peer.is_native());
         let settled = fragile.map(|(_, peer)| peer.since + SETTLED).max();
         let count = self.peers().count();
-        match settled.filter(|settled| *settled > now) {
-            Some(settled) => self.deadlines.set(Due::Leave, settled),
+        match settled {
+            Some(settled) if settled > now => self.deadlines.set(Due::Leave, settled),
+            Some(_) => self.part(),
             None => self.end(),
         }
-        self.end_if_closed();
         Reply::Left { peers: count }
     }
 
-    /// Closes every connection once what waits on it has gone: a reset could end a gossip-python node's part that sends.
-    fn end(&mut self) {
-        for conn in self.conns.ids().collect::<Vec<_>>() {
+    /// Closes every connection once what waits on it has gone: a reset could end the part of a gossip-python node that
+    /// sends. Such a node asks another for peers then, is told of this one once more, and dials it.
+    fn part(&mut self) {
+        self.life = Life::Lingering;
+        self.close_all();
+        self.deadlines.after(Due::Leave, SETTLED);
+    }
+
+    fn close_all(&mut self) {
+        let all = self.conns.iter().filter(|(_, open)| !matches!(open.state, Side::Refused(_)));
+        for conn in all.map(|(conn, _)| conn).collect::<Vec<_>>() {
             self.close(conn, CloseHow::Flush, LEFT);
         }
-        self.ending = true;
+    }
+
+    fn end(&mut self) {
+        self.life = Life::Ending;
+        self.close_all();
+        self.end_if_closed();
     }
 
     /// Ends once every connection is closed.
     fn end_if_closed(&mut self) {
-        if self.ending && !self.left && self.conns.all_closed() {
-            self.left = true;
+        if self.life == Life::Ending && self.conns.is_empty() && self.conns.all_closed() {
+            self.life = Life::Left;
             self.deadlines.clear();
             self.out.event(Event::Left);
             self.out.done();
+        }
+    }
+
+    /// The time has come to leave, or to let nobody in any more.
+    fn go_on_leaving(&mut self) {
+        match self.life {
+            Life::Leaving => self.part(),
+            _ => self.end(),
         }
     }
 }
@@ -456,7 +485,10 @@ impl Gossip {
                 Due::Refuse(conn) => self.refuse(conn),
                 Due::Explore => self.explore(),
                 Due::Room => self.look_for_room(),
-                Due::Leave => self.end(),
+                Due::Leave => self.go_on_leaving(),
+            }
+            if self.life == Life::Left {
+                return;
             }
         }
         self.book.tick();

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::cache::Standing;
+use super::config::Mode;
 use super::interface::Reply;
 use super::machine::Gossip;
 use super::peer::{Due, Module, Side, module_mut};
@@ -122,9 +123,12 @@ impl Gossip {
 
     fn next_notification(&mut self, conn: ConnId) -> Option<(u16, bytes::Bytes)> {
         let Side::Module(module) = &mut self.conns.get_mut(conn)?.state else { return None };
+        let mode = self.config.mode;
         while let Some((place, entry)) = self.cache.arrived_after(module.cursor) {
             module.cursor = place;
-            if module.wants(place, entry.announce.data_type) {
+            // What came with a ttl of 1 the original tells to who asks, and to nobody else.
+            let is_silent = mode == Mode::Compatible && entry.onward.is_none() && place > module.replayed;
+            if module.wants(place, entry.announce.data_type) && !is_silent {
                 module.told += 1;
                 return Some((entry.id, entry.notification_frame()));
             }

@@ -301,7 +301,7 @@ impl Watch<Plan> for Application {
         let end = world.now() + time;
         while world.now() < end {
             agenda.pass(world, VERDICT.min(end.since(world.now())), |at, node, event| {
-                self.hear(at, node, &event)
+                self.hear(at, node, &event);
             });
             (0..script.nodes()).for_each(|node| self.begin(world, node));
             self.judge(world);

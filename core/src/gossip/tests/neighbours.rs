@@ -126,15 +126,15 @@ fn news_of_a_peer_goes_as_far_as_its_ttl_says_and_is_always_that_it_was_found() 
             let (mut bench, bootstrap) = joined(config());
             let (from, to) = (bench.compatible(), bench.compatible());
             bench.said(bootstrap);
-            for port in [6000, 6001] {
+            for port in [6001, 6002] {
                 bench.say(from, &write::peer_update(PeerUpdate { addr: v4(port), ttl, kind }));
             }
             bench.pass(SOON);
             let expected = |ports: &[u16]| -> Vec<Message> {
                 ports.iter().filter_map(|port| Some(found(*port, onward?))).collect()
             };
-            assert_eq!(bench.said(to), expected(&[6000, 6001]));
-            assert_eq!(bench.said(bootstrap), expected(&[6001]), "not of itself");
+            assert_eq!(bench.said(to), expected(&[6001, 6002]));
+            assert_eq!(bench.said(bootstrap), expected(&[6001, 6002]));
         }
     }
 }
@@ -278,4 +278,28 @@ fn who_closes_as_soon_as_it_has_spoken_harms_nobody() {
         bench.pass(SOON);
         assert_eq!(bench.said(peer), [Message::PeerResponse(vec![])]);
     }
+}
+
+#[test]
+fn an_address_that_nobody_can_dial_is_told_to_nobody() {
+    let mut bench = Bench::new(config());
+    let (peer, other) = (bench.compatible(), bench.compatible());
+    bench.say(peer, &write::peer_init("255.255.255.255:1".parse().unwrap()));
+    bench.say(other, &write::peer_request(v4(6001)));
+    bench.pass(SOON);
+    assert_eq!(bench.said(other), [Message::PeerResponse(vec![])]);
+}
+
+#[test]
+fn whom_a_node_dials_it_tells_the_others_of() {
+    let mut bench = Bench::new(Config { bootstrap: vec![addr(6000)], ..config() });
+    let other = bench.compatible();
+    let (ticket, to) = bench.dials.pop_front().unwrap();
+    let bootstrap = bench.open(How::Dialed(ticket), to);
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(
+        bench.said(bootstrap),
+        [Message::PeerRequest(v4(5999)), Message::Native(Probe::Hello { nonce: bench.node.nonce })]
+    );
+    assert_eq!(bench.said(other), [Message::PeerUpdate(PeerUpdate { addr: v4(6000), ttl: 3, kind: FOUND })]);
 }

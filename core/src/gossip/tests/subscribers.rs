@@ -167,3 +167,15 @@ fn a_verdict_on_what_does_not_wait_is_refused() {
     assert_eq!(standing(&bench, 1), Some(Standing::Valid(1)));
     assert_eq!(standing(&bench, 2), None);
 }
+
+#[test]
+fn a_silent_message_does_not_come_with_the_next_one() {
+    let mut bench = Bench::new(Config { address: Some(v4(5999)), ..Config::compatible(Seed::from_u64(1)) });
+    let (module, from) = (bench.module(), bench.compatible());
+    bench.say(module, &write::notify(TYPE));
+    bench.say(from, &told(1, b"near"));
+    bench.say(from, &told(2, b"far"));
+    assert_eq!(data(&bench.said(module)), ["far"]);
+    bench.say(module, &write::notify(TYPE));
+    assert_eq!(data(&bench.said(module)), ["near", "far"]);
+}

@@ -170,10 +170,14 @@ impl Store for LogStore {
         if self.compaction.is_none() && !self.is_wasteful() {
             return false;
         }
-        self.compact().unwrap_or_else(|error| {
-            self.put_off(&error);
-            false
-        })
+        match self.compact() {
+            // What was stored meanwhile is in the new log too, and may be waste by now.
+            Ok(more) => more || self.is_wasteful(),
+            Err(error) => {
+                self.put_off(&error);
+                false
+            }
+        }
     }
 }
 

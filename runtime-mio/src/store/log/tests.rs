@@ -120,6 +120,19 @@ proptest! {
     }
 }
 
+#[test]
+fn what_became_waste_while_the_log_was_written_anew_goes_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, mut model) = (opened(folder.path()).unwrap(), Model::new());
+    let write = |key: u8| Act::Write(vec![vec![(vec![key], Some(vec![key; 200_000]))]]);
+    let acts =
+        (0..4).chain([0; 12]).map(write).chain([Act::Tidy]).chain([1; 12].map(write)).chain([Act::TidyAll]);
+    for act in acts {
+        run(folder.path(), &mut store, &mut model, act);
+    }
+    assert!(all(&mut store) == model);
+}
+
 /// A log of random batches, some of them behind its last sync.
 struct Written {
     octets: Vec<u8>,
