@@ -200,7 +200,7 @@ fn a_subscriber_that_is_interrupted_ends_well() {
     let (mut watching, _) = monitor(base.path(), &["--node", &node.running.address], &[]);
     for (signal, how) in [("INT", "accept"), ("TERM", "ask")] {
         let mut subscriber = node.subscriber_who_answers("540", Stdio::piped(), &["--validate", how]);
-        watching.until(&["module ", " connected from 127.0.0.1:"]);
+        watching.until(&["module 127.0.0.1:", " connected\n"]);
         if how == "ask" {
             node.announce("540", "waits for an answer");
             subscriber.until(&["waits for an answer"]);
@@ -223,7 +223,7 @@ fn a_node_says_what_it_is_and_whom_it_knows() {
     assert!(watching.contains(&format!("watching the gossip node {}", first.running.address)), "{watching}");
     let (mut programs, _) = monitor(base.path(), &at, &["--json"]);
     let second = Node::beside(base.path(), &first, &[]);
-    people.until(&[" s  peer ", " connected from 127.0.0.1:"]);
+    people.until(&[" s  peer 127.0.0.1:", " connected\n"]);
     people.until(&[" s  peer ", &format!(" is native at {}\n", second.running.address)]);
     let is: Value = serde_json::from_str(&programs.until(&["\"peer_is\"", "\"native\""])).unwrap();
     assert_eq!(is["listens"], second.running.address.as_str());

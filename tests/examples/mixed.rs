@@ -34,6 +34,8 @@ use own::Own;
 const TYPE: u16 = 600;
 /// Real nodes, and as many of ours behind them.
 const EACH: usize = 3;
+/// What the real ones keep: all that there is.
+const KEPT: u32 = 4_000;
 const EVERY: Duration = Duration::from_millis(250);
 const LEAVES: Duration = Duration::from_secs(30);
 const AWAY: Duration = Duration::from_secs(5);
@@ -108,7 +110,7 @@ struct Network {
 
 impl Network {
     fn start() -> Option<Self> {
-        let gossip = RealGossip::mesh(EACH)?;
+        let gossip = RealGossip::keeping(KEPT)?.with_mesh(EACH);
         let sessions = (0..EACH).map(|node| Session::begin(node, gossip.api_addr(node))).collect();
         let mut network = Network {
             gossip,

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 /// A node listens within 30 s or the supervisor says that it does not; anything else is done in much less.
 const PATIENCE: Duration = Duration::from_secs(45);
 const STEP: Duration = Duration::from_millis(50);
+/// Messages that a node keeps, unless it is told otherwise.
+const KEPT: u32 = 50;
 /// What `gossip.py` ends with where something outside the project is missing.
 const SKIPPED: i32 = 77;
 
@@ -42,6 +44,15 @@ impl RealGossip {
     /// # Panics
     /// If the supervisor fails for a reason of its own.
     pub fn empty() -> Option<Self> {
+        Self::keeping(KEPT)
+    }
+
+    /// The same, for nodes that keep so many messages. One that is full and is told of messages by modules and peers at once
+    /// may lose its part for either: both take from what is kept, without a lock.
+    ///
+    /// # Panics
+    /// See [`empty`](Self::empty).
+    pub fn keeping(messages: u32) -> Option<Self> {
         static SETUP: OnceLock<Setup> = OnceLock::new();
         match SETUP.get_or_init(set_up) {
             Setup::Done => {}
@@ -56,7 +67,7 @@ impl RealGossip {
         }
         let mut supervisor = script("run");
         supervisor
-            .args(["--nodes", "0", "--max-seconds", "600"])
+            .args(["--nodes", "0", "--max-seconds", "600", "--cache-size", &messages.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut supervisor = supervisor.spawn().expect("python3 was there before");
@@ -71,12 +82,19 @@ impl RealGossip {
     /// # Panics
     /// If a node does not start or the links do not come about.
     pub fn mesh(count: usize) -> Option<Self> {
-        let mut gossip = Self::empty()?;
+        Self::empty().map(|gossip| gossip.with_mesh(count))
+    }
+
+    /// So many nodes, the first that there are, each with a link to each other one.
+    ///
+    /// # Panics
+    /// See [`mesh`](Self::mesh).
+    pub fn with_mesh(mut self, count: usize) -> Self {
         for node in 0..count {
-            gossip.join(gossip.nodes.first().map(|first| first.p2p));
-            (0..=node).for_each(|earlier| gossip.linked(earlier, node));
+            self.join(self.nodes.first().map(|first| first.p2p));
+            (0..=node).for_each(|earlier| self.linked(earlier, node));
         }
-        Some(gossip)
+        self
     }
 
     /// Three nodes, the second with links to both others. The third takes no more than one peer, and no more than one module.

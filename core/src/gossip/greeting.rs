@@ -9,7 +9,7 @@ use super::interface::{Event, Kind};
 use super::machine::Gossip;
 use super::peer::{Due, natives, peer_mut, peers};
 use super::wire::{PeerUpdate, Probe, write};
-use crate::kernel::{Class, CloseHow, ConnId, Fault, Why, dialable};
+use crate::kernel::{Class, CloseHow, Conn, ConnId, Fault, Why, dialable};
 
 /// How old a connection with a gossip-python node has to be before it can be closed. Its controller ends if it looks for a
 /// connection that was closed while it was set up; it has been seen to take up to a second under load.
@@ -60,6 +60,7 @@ impl Gossip {
     /// the latest alone.
     fn becomes(&mut self, conn: ConnId, kind: Kind) {
         let head = self.cache.last_valid();
+        let Some(remote) = self.conns.get(conn).map(Conn::remote) else { return };
         let Some(peer) = peer_mut(&mut self.conns, conn) else { return };
         peer.kind = kind;
         peer.is_served = true;
@@ -68,7 +69,7 @@ impl Gossip {
         }
         let listens = peer.listens;
         self.deadlines.cancel(Due::Greeting(conn));
-        self.out.event(Event::PeerIs { conn, kind, listens });
+        self.out.event(Event::PeerIs { conn, remote, kind, listens });
         if let Some(addr) = listens.filter(|addr| dialable((*addr).into())) {
             self.pass_on(conn, PeerUpdate { addr, ttl: self.config.max_ttl, kind: FOUND });
         }

@@ -137,6 +137,9 @@ pub enum Event {
     PeerIs {
         /// Its connection.
         conn: ConnId,
+        /// Its end of the connection.
+        #[serde(with = "address::one")]
+        remote: SocketAddr,
         /// What.
         kind: Kind,
         /// Where it listens, if it said so.
@@ -146,6 +149,9 @@ pub enum Event {
     PeerDown {
         /// Its connection.
         conn: ConnId,
+        /// Its end of the connection.
+        #[serde(with = "address::one")]
+        remote: SocketAddr,
         /// Where it listened, if it said so.
         listens: Option<SocketAddrV4>,
         /// Why.
@@ -163,6 +169,9 @@ pub enum Event {
     ModuleDown {
         /// Its connection.
         conn: ConnId,
+        /// Its end of the connection.
+        #[serde(with = "address::one")]
+        remote: SocketAddr,
         /// Why.
         why: Why,
     },

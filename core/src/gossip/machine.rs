@@ -275,12 +275,12 @@ impl Gossip {
     /// Hears a peer no more, and closes its connection as soon as that does no harm.
     fn part_with(&mut self, conn: ConnId, why: Why) {
         let Some(open) = self.conns.get_mut(conn) else { return };
-        let refused = Side::Refused(Why { fault: Fault::Nobody, ..why });
+        let (remote, refused) = (open.remote(), Side::Refused(Why { fault: Fault::Nobody, ..why }));
         if let Side::Peer(peer) = mem::replace(&mut open.state, refused) {
             self.conns.pause(&mut self.out, conn);
             let soonest = self.deadlines.now() + Duration::from_millis(1);
             self.deadlines.set(Due::Refuse(conn), soonest.max(peer.since + SETTLED));
-            self.gone_peer(conn, &peer, why);
+            self.gone_peer((conn, remote), &peer, why);
         }
     }
 
@@ -326,13 +326,13 @@ impl Gossip {
     }
 
     /// A connection is no more.
-    pub(super) fn gone(&mut self, Ended { conn, origin, state, why, .. }: Ended<Side, SocketAddr>) {
+    pub(super) fn gone(&mut self, Ended { conn, remote, origin, state, why }: Ended<Side, SocketAddr>) {
         match state {
             Side::Module(module) => {
                 self.registrations.unregister(conn, &module.types);
-                self.out.event(Event::ModuleDown { conn, why });
+                self.out.event(Event::ModuleDown { conn, remote, why });
             }
-            Side::Peer(peer) => self.gone_peer(conn, &peer, why),
+            Side::Peer(peer) => self.gone_peer((conn, remote), &peer, why),
             Side::Refused(_) => _ = self.deadlines.cancel(Due::Refuse(conn)),
         }
         if let Some(addr) = origin.dialed() {
@@ -340,13 +340,13 @@ impl Gossip {
         }
     }
 
-    fn gone_peer(&mut self, conn: ConnId, peer: &Peer, why: Why) {
+    fn gone_peer(&mut self, (conn, remote): (ConnId, SocketAddr), peer: &Peer, why: Why) {
         for due in [Due::Greeting, Due::Fetch, Due::Pong, Due::Ping, Due::Forgive] {
             self.deadlines.cancel(due(conn));
         }
         self.slots.remove(peer.slot);
         self.cache.forget(peer.slot);
-        self.out.event(Event::PeerDown { conn, listens: peer.listens, why });
+        self.out.event(Event::PeerDown { conn, remote, listens: peer.listens, why });
         self.ask_others(conn);
         self.find_another();
         self.look_for_room();

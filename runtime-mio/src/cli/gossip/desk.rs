@@ -85,23 +85,21 @@ impl Protocol for Desk {
     }
 
     fn line(event: &Event) -> String {
-        let at = |listens: &Option<_>| match listens {
-            Some(addr) => format!(" at {addr}"),
+        let listening = |listens: &Option<_>| match listens {
+            Some(addr) => format!(", which listens at {addr},"),
             None => String::new(),
         };
         match event {
-            Event::PeerUp { conn, remote, dialed: false } => {
-                format!("peer {} connected from {remote}", conn.0)
+            Event::PeerUp { remote, dialed: false, .. } => format!("peer {remote} connected"),
+            Event::PeerUp { remote, dialed: true, .. } => format!("connected to peer {remote}"),
+            Event::PeerIs { remote, kind, listens, .. } => {
+                format!("peer {remote}{} is {}", listening(listens), peers::name_of(*kind))
             }
-            Event::PeerUp { conn, remote, dialed: true } => format!("peer {} connected, at {remote}", conn.0),
-            Event::PeerIs { conn, kind, listens } => {
-                format!("peer {} is {}{}", conn.0, peers::name_of(*kind), at(listens))
+            Event::PeerDown { remote, listens, why, .. } => {
+                format!("peer {remote}{} disconnected: {why}", listening(listens))
             }
-            Event::PeerDown { conn, listens, why } => {
-                format!("peer {}{} disconnected: {why}", conn.0, at(listens))
-            }
-            Event::ModuleUp { conn, remote } => format!("module {} connected from {remote}", conn.0),
-            Event::ModuleDown { conn, why } => format!("module {} disconnected: {why}", conn.0),
+            Event::ModuleUp { remote, .. } => format!("module {remote} connected"),
+            Event::ModuleDown { remote, why, .. } => format!("module {remote} disconnected: {why}"),
             Event::Judged { id, valid: true, .. } => format!("message {id} is valid"),
             Event::Judged { id, valid: false, in_time: true } => format!("message {id} is invalid"),
             Event::Judged { id, valid: false, in_time: false } => {
@@ -125,12 +123,12 @@ fn log(event: &Event) {
     match event {
         Event::PeerUp { remote, dialed: false, .. } => tracing::info!(%remote, "a peer connected"),
         Event::PeerUp { remote, dialed: true, .. } => tracing::info!(%remote, "connected to a peer"),
-        Event::PeerIs { conn, kind, .. } => {
-            tracing::debug!(conn = conn.0, kind = peers::name_of(*kind), "what a peer is");
+        Event::PeerIs { remote, kind, .. } => {
+            tracing::debug!(%remote, kind = peers::name_of(*kind), "what a peer is");
         }
-        Event::PeerDown { conn, why, .. } => tracing::info!(conn = conn.0, %why, "a peer disconnected"),
+        Event::PeerDown { remote, why, .. } => tracing::info!(%remote, %why, "a peer disconnected"),
         Event::ModuleUp { remote, .. } => tracing::info!(%remote, "a module connected"),
-        Event::ModuleDown { conn, why } => tracing::info!(conn = conn.0, %why, "a module disconnected"),
+        Event::ModuleDown { remote, why, .. } => tracing::info!(%remote, %why, "a module disconnected"),
         Event::Judged { id, in_time: false, .. } => {
             tracing::warn!(id, "nobody judged a message in time: it is taken for invalid");
         }
@@ -161,31 +159,31 @@ mod tests {
                 Event::PeerUp { conn, remote, dialed: false },
                 "peer_up",
                 json!({"conn": 3, "remote": "127.0.0.1:58790", "dialed": false}),
-                "peer 3 connected from 127.0.0.1:58790",
+                "peer 127.0.0.1:58790 connected",
             ),
             (
-                Event::PeerIs { conn, kind: Kind::Native, listens },
+                Event::PeerIs { conn, remote, kind: Kind::Native, listens },
                 "peer_is",
-                json!({"conn": 3, "kind": "native", "listens": "127.0.0.1:6002"}),
-                "peer 3 is native at 127.0.0.1:6002",
+                json!({"conn": 3, "remote": "127.0.0.1:58790", "kind": "native", "listens": "127.0.0.1:6002"}),
+                "peer 127.0.0.1:58790, which listens at 127.0.0.1:6002, is native",
             ),
             (
-                Event::PeerDown { conn, listens: None, why },
+                Event::PeerDown { conn, remote, listens: None, why },
                 "peer_down",
-                json!({"conn": 3, "listens": null, "why": fault.clone()}),
-                "peer 3 disconnected: the network's fault: answered no ping",
+                json!({"conn": 3, "remote": "127.0.0.1:58790", "listens": null, "why": fault.clone()}),
+                "peer 127.0.0.1:58790 disconnected: the network's fault: answered no ping",
             ),
             (
                 Event::ModuleUp { conn, remote },
                 "module_up",
                 json!({"conn": 3, "remote": "127.0.0.1:58790"}),
-                "module 3 connected from 127.0.0.1:58790",
+                "module 127.0.0.1:58790 connected",
             ),
             (
-                Event::ModuleDown { conn, why },
+                Event::ModuleDown { conn, remote, why },
                 "module_down",
-                json!({"conn": 3, "why": fault}),
-                "module 3 disconnected: the network's fault: answered no ping",
+                json!({"conn": 3, "remote": "127.0.0.1:58790", "why": fault}),
+                "module 127.0.0.1:58790 disconnected: the network's fault: answered no ping",
             ),
             (
                 Event::Judged { id: 7, valid: false, in_time: false },
