@@ -28,6 +28,9 @@ pub const PEERS: Port = Port(0);
 /// Where modules come in.
 pub const MODULES: Port = Port(1);
 
+/// How long a node that leaves is there for those who dial it once more, at the most.
+const LINGER: Duration = Duration::from_secs(10);
+
 const LEFT: Why = Why { fault: Fault::Nobody, what: "this node has left" };
 const NO_ROOM: Why = Why { fault: Fault::Own, what: "no room for another peer" };
 const NO_ROOM_FOR_MODULES: Why = Why { fault: Fault::Own, what: "no room for another module" };
@@ -61,8 +64,9 @@ pub(super) enum Life {
     On,
     /// It leaves once its youngest connection with a gossip-python node is old enough to be closed.
     Leaving,
-    /// It has closed its connections. Who lost it may have been told of it once more, and dial it: such are held off.
-    Lingering,
+    /// It has closed its connections. Who lost it may have been told of it once more, and dial it: such are held off, until
+    /// then at the latest.
+    Lingering(Time),
     /// Nobody is let in.
     Ending,
     Left,
@@ -170,6 +174,9 @@ impl Machine for Gossip {
             return;
         }
         self.advance(now);
+        if matches!(input, Input::Closed { .. }) {
+            self.linger();
+        }
         match self.conns.handle(now, &mut self.out, input) {
             Some(News::Opened(opening)) => self.opened(opening),
             Some(News::Received { conn, bytes }) => self.received(conn, bytes),
@@ -430,9 +437,16 @@ impl Gossip {
     /// Closes every connection once what waits on it has gone: a reset could end the part of a gossip-python node that
     /// sends. Such a node asks another for peers then, is told of this one once more, and dials it.
     fn part(&mut self) {
-        self.life = Life::Lingering;
+        self.life = Life::Lingering(self.deadlines.now() + LINGER);
         self.close_all();
-        self.deadlines.after(Due::Leave, SETTLED);
+        self.linger();
+    }
+
+    /// A connection has ended, which its other end may not have read before now: its dials are still to come.
+    fn linger(&mut self) {
+        if let Life::Lingering(until) = self.life {
+            self.deadlines.set(Due::Leave, until.min(self.deadlines.now() + SETTLED));
+        }
     }
 
     fn close_all(&mut self) {
@@ -462,6 +476,7 @@ impl Gossip {
     fn go_on_leaving(&mut self) {
         match self.life {
             Life::Leaving => self.part(),
+            Life::Lingering(until) if until > self.deadlines.now() && !self.conns.is_empty() => self.linger(),
             _ => self.end(),
         }
     }
