@@ -78,7 +78,7 @@ impl Bench {
             node: name(peer.into()),
             role: Role::Chooser,
             token: Token(peer),
-            caps: Capabilities { start: Some(1), other: Others::NONE },
+            caps: Capabilities { start: Some(1), ..Capabilities::default() },
         });
         self.input(conn, &greeting.emit());
         self.drain();
