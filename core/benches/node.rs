@@ -12,7 +12,7 @@ use divan::counter::ItemsCount;
 use egoist_core::kernel::{ConnId, How, Input, Loaded, Machine, Output, Port, Seed, Time};
 use egoist_core::overlay::wire::{
     Attributes, Body, Capabilities, Greeting, LinkAttributes, Links, Listed, ListedRole, Network, NodeName,
-    Others, Packet, Ping, Role, Update, Upt, emit_ping,
+    Packet, Ping, Role, Update, Upt, emit_ping,
 };
 use egoist_core::overlay::{Config, Cost, Key, NodeId, Overlay, Token};
 

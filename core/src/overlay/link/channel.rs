@@ -200,8 +200,10 @@ impl Channel {
         }
     }
 
-    fn owes_credit(&self) -> bool {
-        self.taken >= TELLING
+    /// Whether what was taken is to be told: it is much, or the other end can say nothing more. Who waits for the rest of
+    /// what it has begun to hear can so have a whole window of it.
+    const fn owes_credit(&self) -> bool {
+        self.taken >= TELLING || self.taken > 0 && self.granted == 0
     }
 
     fn can_speak(&self) -> bool {

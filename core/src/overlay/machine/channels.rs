@@ -104,6 +104,9 @@ impl Overlay {
                 news: ChannelNews::Heard(Bytes::copy_from_slice(octets)),
             });
         }
+        if heard.is_some() {
+            self.pump(conn);
+        }
     }
 
     /// CRD.

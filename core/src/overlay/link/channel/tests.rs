@@ -184,6 +184,27 @@ fn who_says_too_much_or_out_of_turn_breaks_a_rule() {
 }
 
 #[test]
+fn a_whole_window_comes_untaken_whatever_was_taken_before() {
+    for before in [1, TELLING - 1, TELLING, TELLING + 1] {
+        let mut ends = [End::new(), End::new()];
+        ends[0].give(before);
+        settle(&mut ends);
+        ends[0].give(WINDOW);
+        for _ in 0..40 {
+            ends[0].say();
+            while let Some(frame) = ends[0].way.pop_front() {
+                ends[1].hear(&frame);
+            }
+            ends[1].say();
+            while let Some(frame) = ends[1].way.pop_front() {
+                ends[0].hear(&frame);
+            }
+        }
+        assert_eq!(ends[1].untaken, WINDOW, "{before}");
+    }
+}
+
+#[test]
 fn what_is_taken_is_told_when_it_is_worth_a_line() {
     let mut channel = Channel::new(ChannelName::new("x").unwrap());
     channel.heard_octets(TELLING).unwrap();

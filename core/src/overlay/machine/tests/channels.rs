@@ -127,6 +127,17 @@ fn a_rider_that_takes_nothing_is_sent_a_window_and_its_link_stays() {
 }
 
 #[test]
+fn a_peer_that_can_say_nothing_more_is_told_at_once_of_what_was_taken() {
+    let (mut bench, conn) = ridden(&["x"]);
+    hear(&mut bench, conn, x(), 100);
+    order(&mut bench, ChannelOrder::Take(100)).unwrap();
+    assert_eq!(bench.said(conn, on_channel), 0, "it is not worth a line");
+    hear(&mut bench, conn, x(), WINDOW - 100);
+    let credit = Packet::Crd(ChannelOctets { channel: x(), octets: 100 });
+    assert_eq!(bench.peers[&conn].said.last(), Some(&credit));
+}
+
+#[test]
 fn a_peer_that_takes_nothing_is_said_a_window_and_the_rest_waits() {
     let (mut bench, conn) = ridden(&["x"]);
     assert!(say(&mut bench, WINDOW).is_ok());
