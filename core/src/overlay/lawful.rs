@@ -38,7 +38,7 @@ fn network() -> Network {
     Network::new("law").unwrap_or_else(|_| unreachable!("a valid name"))
 }
 
-pub(super) fn specimen(seed: u64) -> Config {
+pub(crate) fn specimen(seed: u64) -> Config {
     Config {
         id: Some(OWN),
         k: 2,
@@ -116,6 +116,15 @@ fn channel_octets(rng: &mut Rng) -> usize {
 fn credit(rng: &mut Rng) -> ChannelOctets {
     let octets = u32::try_from(channel_octets(rng)).unwrap_or(1);
     ChannelOctets { channel: channel(rng), octets }
+}
+
+/// The greeting of a neighbour that rides a channel.
+#[cfg(feature = "gossip")]
+pub(crate) fn rider(rng: &mut Rng, channel: ChannelName) -> Bytes {
+    let peer = id(rng);
+    let Packet::Lnk(mut greeting) = greeting(rng, peer) else { return Bytes::new() };
+    greeting.caps.rides = ChannelNames::new([channel]).unwrap_or_default();
+    Packet::Lnk(greeting).emit()
 }
 
 fn body(rng: &mut Rng, source: NodeId) -> Body {

@@ -85,7 +85,7 @@ pub mod graph;
 #[cfg(feature = "sim")]
 pub mod judge;
 #[cfg(feature = "sim")]
-mod lawful;
+pub(crate) mod lawful;
 pub mod link;
 mod machine;
 mod names;
