@@ -71,8 +71,9 @@ pub(super) fn channel() -> ChannelName {
 /// What a neighbour's gossip node would say to be known as one of this project; it says the same of its own later. By this
 /// number gossip knows two connections with one node, and a neighbour has one.
 fn introduction(peer: NodeId) -> BytesMut {
-    let [high, low] = [peer.0 >> 64, peer.0].map(|half| half as u64);
-    BytesMut::from(&write::native(Probe::Hello { nonce: high ^ low })[..])
+    let halves = (peer.0 >> 64) ^ (peer.0 & u128::from(u64::MAX));
+    let nonce = u64::try_from(halves).unwrap_or_default();
+    BytesMut::from(&write::native(Probe::Hello { nonce })[..])
 }
 
 /// What the overlay tells.
