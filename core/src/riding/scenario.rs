@@ -1,7 +1,7 @@
 //! Scenarios of riding nodes: an overlay forms, its nodes announce while a few things go wrong, everything is made right
 //! again, and a stated time later all have what anybody has.
 //!
-//! What scenarios of all protocols are is in [`sim::scenario`](crate::sim::scenario). The attendant is the overlay's
+//! What scenarios of all protocols are is in [`sim::scenario`]. The attendant is the overlay's
 //! bootstrap. At each node the application wants to hear of [`TYPE`], and finds messages of an even number valid and the
 //! others not; an [`Order`] is what a gossip node is asked for.
 
