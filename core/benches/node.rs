@@ -12,7 +12,7 @@ use divan::counter::ItemsCount;
 use egoist_core::kernel::{ConnId, How, Input, Loaded, Machine, Output, Port, Seed, Time};
 use egoist_core::overlay::wire::{
     Attributes, Body, Capabilities, Greeting, LinkAttributes, Links, Listed, ListedRole, Network, NodeName,
-    Others, Packet, Ping, Role, Update, Upt, emit_ping,
+    Packet, Ping, Role, Update, Upt, emit_ping,
 };
 use egoist_core::overlay::{Config, Cost, Key, NodeId, Overlay, Token};
 
@@ -78,7 +78,7 @@ impl Bench {
             node: name(peer.into()),
             role: Role::Chooser,
             token: Token(peer),
-            caps: Capabilities { start: Some(1), other: Others::NONE },
+            caps: Capabilities { start: Some(1), ..Capabilities::default() },
         });
         self.input(conn, &greeting.emit());
         self.drain();

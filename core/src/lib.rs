@@ -274,5 +274,7 @@ pub mod overlay;
 pub mod protocol {}
 #[cfg(feature = "record")]
 pub mod record;
+#[cfg(all(feature = "overlay", feature = "gossip"))]
+pub mod riding;
 #[cfg(feature = "sim")]
 pub mod sim;

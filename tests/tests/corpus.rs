@@ -243,8 +243,8 @@ fn overlay_wire_has_every_word() {
         .map(|packet| packet.word().to_owned())
         .collect();
     let all = [
-        "ASK", "DAT", "HB", "LNK", "NACK", "NET", "OVER", "PING", "PONG", "REG", "RMV", "SEG", "SUM", "TRD",
-        "UPT",
+        "ASK", "CHN", "CRD", "DAT", "END", "HB", "LNK", "NACK", "NET", "OVER", "PING", "PONG", "REG", "RMV",
+        "SEG", "SUM", "TRD", "UPT",
     ];
     assert_eq!(words, all.map(str::to_owned).into());
 }

@@ -97,17 +97,27 @@ impl<T> Outbox<T> {
         let class = [Class::Urgent, Class::Control, Class::Bulk]
             .into_iter()
             .find(|class| !self.queues[*class as usize].is_empty())?;
-        let queue = &mut self.queues[class as usize];
-        let len = queue.front()?.0.len();
-        if self.in_flight > 0 && self.in_flight + len + overhead > self.bounds.in_flight {
+        let len = self.queues[class as usize].front()?.0.len();
+        if !self.admits(len + overhead) {
             return None;
         }
+        let queue = &mut self.queues[class as usize];
         *(if class == Class::Bulk { &mut self.bulk } else { &mut self.control }) -= len;
         let (frame, _) = queue.pop_front()?;
         let sealed = seal(frame);
         debug_assert!(sealed.len() <= len + overhead, "a frame was sealed into more than it said");
         self.in_flight += sealed.len();
         Some((class, sealed))
+    }
+
+    /// Whether the driver may have a frame of `len` octets now, were it the next.
+    pub const fn admits(&self, len: usize) -> bool {
+        self.in_flight == 0 || self.in_flight + len <= self.bounds.in_flight
+    }
+
+    /// The driver was given a frame of `len` octets that waited elsewhere.
+    pub const fn passed(&mut self, len: usize) {
+        self.in_flight += len;
     }
 
     /// The driver wrote `n` octets.

@@ -10,7 +10,7 @@ use super::bootstraps::BootstrapError;
 use super::budget::{Budget, Measure};
 use super::config::AddressFault;
 use super::names::NodeId;
-use super::wire::{Reason, Way, Word};
+use super::wire::{ChannelName, Reason, Way, Word};
 use crate::kernel::{StoreError, Why};
 
 /// What a user may ask for.
@@ -45,6 +45,32 @@ pub enum Command {
     Advertise(#[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::list"))] Vec<SocketAddr>),
     /// Withdraw, tell the neighbours and close every link; [`Event::Left`] follows.
     Leave,
+    /// Say or hear something on a channel: see [`Overlay::riding`](super::Overlay::riding). The answer is [`Reply::Noted`].
+    Channel {
+        /// The neighbour.
+        peer: NodeId,
+        /// The channel.
+        channel: ChannelName,
+        /// What.
+        order: ChannelOrder,
+    },
+}
+
+/// What a rider does with a channel.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum ChannelOrder {
+    /// Say these octets, at most [`WINDOW`](super::wire::WINDOW), behind those said before.
+    /// [`Sent`](ChannelNews::Sent) follows as they go; no more than one window, or one that is longer alone, waits.
+    Say(Bytes),
+    /// So many of the octets that came are done with, and as many more may come.
+    Take(usize),
+    /// End the channel behind what was said. Nothing more is told of it.
+    Finish,
+    /// End it now; what waits is dropped.
+    Abort,
+    /// Open it again, once both ends have ended it and the other one wants to as well: [`Up`](ChannelNews::Up) tells of it.
+    Open,
 }
 
 /// The answer to a command.
@@ -53,7 +79,7 @@ pub enum Command {
 pub enum Reply {
     /// On its way, with this number.
     Sent(u64),
-    /// The bootstraps, or the addresses, are noted.
+    /// The bootstraps, the addresses, or what a rider does, is noted.
     Noted,
     /// Leaving.
     Leaving,
@@ -92,6 +118,12 @@ pub enum Refusal {
     /// More addresses than the command takes.
     #[error("there are more addresses than a node keeps")]
     TooMany,
+    /// With that neighbour no such channel is open.
+    #[error("no such channel is open with that neighbour")]
+    NoChannel,
+    /// More of a channel was taken than had come.
+    #[error("more was taken than had come")]
+    TooMuch,
 }
 
 /// Why a node cannot go on.
@@ -277,4 +309,34 @@ pub enum Event {
     Seeking,
     /// Everything is closed; the node may be dropped.
     Left,
+    /// Something happened on a channel.
+    Channel {
+        /// The neighbour.
+        peer: NodeId,
+        /// The channel.
+        channel: ChannelName,
+        /// What.
+        news: ChannelNews,
+    },
+}
+
+/// What a rider is told of a channel.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum ChannelNews {
+    /// It is open.
+    Up {
+        /// Where the neighbour is.
+        #[cfg_attr(feature = "serde", serde(with = "crate::kernel::address::one"))]
+        address: SocketAddr,
+    },
+    /// It is closed: the neighbour has ended it, or its link is gone. What waited is lost.
+    Down {
+        /// Why.
+        why: Why,
+    },
+    /// Octets came, in order. They are [taken](ChannelOrder::Take) once they are done with.
+    Heard(#[cfg_attr(feature = "serde", serde(serialize_with = "crate::kernel::readable::octets"))] Bytes),
+    /// So many octets more of what was said are on their way.
+    Sent(usize),
 }

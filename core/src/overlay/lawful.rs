@@ -5,17 +5,17 @@ use alloc::vec::Vec;
 use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::config::{Bounds, Config, Periods};
-use super::event::Command;
+use super::event::{ChannelOrder, Command};
 use super::machine::Overlay;
 use super::names::{Cost, Key, NodeId, Token};
 use super::wire::{
-    Ask, Attributes, Beat, Body, Capabilities, DataHead, Digest, Flow, Greeting, Have, Hears, LinkAttributes,
-    Links, Listed, ListedRole, Nack, Network, NodeName, Nodes, Others, Packet, Ping, Pong, Range, Reason,
-    Registration, Removal, Role, Sum, Teardown, UnknownLine, Update, Upt, Way, Word, emit_data,
-    emit_datagram,
+    Ask, Attributes, Beat, Body, Capabilities, ChannelName, ChannelNames, ChannelOctets, DataHead, Digest,
+    Flow, Greeting, Have, Hears, LinkAttributes, Links, Listed, ListedRole, Nack, Network, NodeName, Nodes,
+    Others, Packet, Ping, Pong, Range, Reason, Registration, Removal, Role, Sum, Teardown, UnknownLine,
+    Update, Upt, Way, Word, emit_data, emit_datagram, put_channel,
 };
 use crate::kernel::{How, Port, Rng, Seed};
 use crate::sim::laws::Lawful;
@@ -38,7 +38,7 @@ fn network() -> Network {
     Network::new("law").unwrap_or_else(|_| unreachable!("a valid name"))
 }
 
-pub(super) fn specimen(seed: u64) -> Config {
+pub(crate) fn specimen(seed: u64) -> Config {
     Config {
         id: Some(OWN),
         k: 2,
@@ -89,8 +89,42 @@ fn greeting(rng: &mut Rng, peer: NodeId) -> Packet {
         node: name(peer),
         role: role(rng),
         token: token(rng),
-        caps: Capabilities { start: rng.percent(80).then(|| key(rng).incarnation), other: Others::NONE },
+        caps: Capabilities {
+            start: rng.percent(80).then(|| key(rng).incarnation),
+            rides: if rng.percent(20) { ChannelNames::default() } else { rides() },
+            ..Capabilities::default()
+        },
     })
+}
+
+fn channel(rng: &mut Rng) -> ChannelName {
+    let name = if rng.percent(90) { ["a", "b"][rng.index(2)] } else { "c" };
+    ChannelName::new(name).unwrap_or_else(|_| unreachable!("a valid name"))
+}
+
+/// What the specimen rides, and most of its peers.
+fn rides() -> ChannelNames {
+    let names = ["a", "b"].into_iter().filter_map(|name| ChannelName::new(name).ok());
+    ChannelNames::new(names).unwrap_or_default()
+}
+
+/// Mostly few octets, so that a window is passed only now and then.
+fn channel_octets(rng: &mut Rng) -> usize {
+    [1, 30, 900, 9_000, 30_000, 65_536][rng.index(6)]
+}
+
+fn credit(rng: &mut Rng) -> ChannelOctets {
+    let octets = u32::try_from(channel_octets(rng)).unwrap_or(1);
+    ChannelOctets { channel: channel(rng), octets }
+}
+
+/// The greeting of a neighbour that rides a channel.
+#[cfg(feature = "gossip")]
+pub(crate) fn rider(rng: &mut Rng, channel: ChannelName) -> Bytes {
+    let peer = id(rng);
+    let Packet::Lnk(mut greeting) = greeting(rng, peer) else { return Bytes::new() };
+    greeting.caps.rides = ChannelNames::new([channel]).unwrap_or_default();
+    Packet::Lnk(greeting).emit()
 }
 
 fn body(rng: &mut Rng, source: NodeId) -> Body {
@@ -157,7 +191,7 @@ fn range(rng: &mut Rng) -> Option<Range> {
 
 fn packet(rng: &mut Rng, peer: NodeId) -> Packet {
     let digest = Digest(rng.u128());
-    match rng.below(24) {
+    match rng.below(28) {
         0..9 => update(rng),
         9 => Packet::Sum(Sum { range: range(rng), count: 3, digest }),
         10 => Packet::Ask(Ask { range: range(rng), have: Have::ascending([(id(rng), key(rng))]) }),
@@ -177,6 +211,8 @@ fn packet(rng: &mut Rng, peer: NodeId) -> Packet {
         21 => Packet::Unknown(
             UnknownLine::new(Bytes::from_static(b"NEW")).unwrap_or_else(|_| unreachable!("a word")),
         ),
+        22..24 => Packet::Crd(credit(rng)),
+        24..26 => Packet::End(channel(rng)),
         _ => Packet::Reg(Registration {
             node: name(peer).into(),
             k: 2,
@@ -211,6 +247,11 @@ fn stream(rng: &mut Rng) -> Vec<u8> {
                 let (head, payload) = payload(rng);
                 bytes.extend_from_slice(&emit_data(&head, &payload));
             }
+            5..9 => {
+                let mut frame = BytesMut::new();
+                put_channel(channel(rng), &vec![b'r'; channel_octets(rng)], &mut frame);
+                bytes.extend_from_slice(&frame);
+            }
             _ => bytes.extend_from_slice(&packet(rng, peer).emit()),
         }
     }
@@ -232,10 +273,21 @@ fn datagram(rng: &mut Rng) -> Vec<u8> {
     bytes
 }
 
+fn channel_order(rng: &mut Rng) -> ChannelOrder {
+    match rng.below(8) {
+        0..3 => ChannelOrder::Say(vec![b'o'; channel_octets(rng)].into()),
+        3..5 => ChannelOrder::Take(channel_octets(rng)),
+        5 => ChannelOrder::Open,
+        6 => ChannelOrder::Finish,
+        _ => ChannelOrder::Abort,
+    }
+}
+
 fn command(rng: &mut Rng) -> Command {
     let payload = Bytes::from(vec![b'c'; [0, 1, 65_536, 65_537][rng.index(4)]]);
     let way = if rng.percent(70) { Way::Link } else { Way::Datagram };
-    match rng.below(14) {
+    match rng.below(24) {
+        14.. => Command::Channel { peer: id(rng), channel: channel(rng), order: channel_order(rng) },
         0..6 => Command::Send { to: id(rng), payload, way },
         6..11 => Command::Echo { to: id(rng), payload, way },
         11 => Command::Bootstraps(vec![address(NodeId(90 + u128::from(rng.below(3))))]),
@@ -245,11 +297,12 @@ fn command(rng: &mut Rng) -> Command {
 }
 
 impl Lawful for Overlay {
-    /// Every second one is a bootstrap.
+    /// Every second one is a bootstrap, and two of four ride channels.
     fn specimen(seed: u64) -> Self {
         let config = specimen(seed);
         let config = if seed.is_multiple_of(2) { config } else { config.watching() };
-        Overlay::new(config).unwrap_or_else(|error| unreachable!("{error}"))
+        let rides = if seed % 4 < 2 { rides() } else { ChannelNames::default() };
+        Overlay::riding(config, rides).unwrap_or_else(|error| unreachable!("{error}"))
     }
 
     fn stream(_: How, rng: &mut Rng) -> Vec<u8> {
@@ -304,8 +357,8 @@ mod tests {
     fn the_laws_are_asked_of_every_word() {
         let said = words(stream);
         for word in [
-            "ASK", "DAT", "HB", "LNK", "NACK", "NET", "NEW", "PING", "PONG", "REG", "RMV", "SUM", "TRD",
-            "UPT",
+            "ASK", "CHN", "CRD", "DAT", "END", "HB", "LNK", "NACK", "NET", "NEW", "PING", "PONG", "REG",
+            "RMV", "SUM", "TRD", "UPT",
         ] {
             assert!(said.get(word).is_some_and(|n| *n > 300), "{word}: {said:?}");
         }
@@ -324,8 +377,8 @@ mod tests {
             let word = text.split([' ', '(']).next().unwrap_or_default();
             *said.entry(String::from(word)).or_insert(0) += 1;
         }
-        for word in ["Advertise", "Bootstraps", "Echo", "Leave", "Send"] {
-            assert!(said.get(word).is_some_and(|n| *n > 50), "{word}: {said:?}");
+        for word in ["Advertise", "Bootstraps", "Channel", "Echo", "Leave", "Send"] {
+            assert!(said.get(word).is_some_and(|n| *n > 20), "{word}: {said:?}");
         }
     }
 }

@@ -35,12 +35,21 @@
 //!
 //! # The wire
 //!
-//! Nodes exchange text: lines of at most 8,190 octets and CRLF, a word first, fields separated by `@`. LNK begins a link
-//! and HB beats on it; UPT is a record, with a hash over all that no relay changes; SUM and ASK compare databases; TRD
-//! gives a choice up, NACK refuses one and names others; REG asks who is there, NET and OVER answer; PING is answered
-//! by PONG, which names who answers; DAT announces a payload; RMV claims that somebody is gone; SEG carries pieces of what
-//! is too long. Words, delimiters, fields and limits are those of the original program as far as it is known; [`wire`] has
-//! the grammar.
+//! Nodes exchange text: lines of at most 8,190 octets and CRLF, a word first, fields separated by `@`. LNK begins a
+//! link and HB beats on it; UPT is a record, with a hash over all that no relay changes; SUM and ASK compare databases;
+//! TRD gives a choice up, NACK refuses one and names others; REG asks who is there, NET and OVER answer; PING is
+//! answered by PONG, which names who answers; DAT announces a payload; RMV claims that somebody is gone; SEG carries
+//! pieces of what is too long; CHN, CRD and END are of channels. Words, delimiters, fields and limits are those of the
+//! original program as far as it is known; [`wire`] has the grammar.
+//!
+//! # Channels
+//!
+//! Other protocols ride on the links: an [`Overlay::riding`] node names the channels that it offers, and with each neighbour
+//! that offers one too what its rider says goes one hop, in order. A channel is told when it opens and closes
+//! ([`ChannelNews`]), and takes orders ([`ChannelOrder`]). Each way a window bounds what the other rider has not taken, so
+//! that one who stops reading holds up the other and nobody else. On the link channels come after all but payloads, and take
+//! turns with those and each other. Nothing that a rider does closes a link; a peer whose overlay breaks a channel's rules
+//! loses its own.
 //!
 //! # Files
 //!
@@ -76,7 +85,7 @@ pub mod graph;
 #[cfg(feature = "sim")]
 pub mod judge;
 #[cfg(feature = "sim")]
-mod lawful;
+pub(crate) mod lawful;
 pub mod link;
 mod machine;
 mod names;
@@ -104,7 +113,7 @@ pub use config::{
     AddressFault, BOOTSTRAPS_LIMIT, Bounds, CHOICES_LIMIT, Config, ConfigError, Periods, PolicyKind,
 };
 pub use database::LinkMode;
-pub use event::{Command, Event, FatalError, Loss, Refusal, Reply};
+pub use event::{ChannelNews, ChannelOrder, Command, Event, FatalError, Loss, Refusal, Reply};
 pub use machine::{
     BootstrapView, Counters, NeighborView, NodeView, Overlay, PathView, Phase, RouteView, StatusView,
 };

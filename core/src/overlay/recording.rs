@@ -28,9 +28,9 @@ mod tests {
     use crate::overlay::budget::Budgets;
     use crate::overlay::config::{Bounds, Periods, PolicyKind};
     use crate::overlay::database::{Limits, LinkMode};
-    use crate::overlay::event::Command;
+    use crate::overlay::event::{ChannelOrder, Command};
     use crate::overlay::names::NodeId;
-    use crate::overlay::wire::{Network, Reason, Way, Word};
+    use crate::overlay::wire::{ChannelName, Network, Reason, Way, Word};
     use crate::overlay::wiring::Caution;
     use crate::record::Digest;
     use crate::record::octets::tests::any_address;
@@ -135,6 +135,16 @@ mod tests {
         })
     }
 
+    fn any_order() -> impl Strategy<Value = ChannelOrder> {
+        prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..40).prop_map(|octets| ChannelOrder::Say(octets.into())),
+            any::<usize>().prop_map(ChannelOrder::Take),
+            Just(ChannelOrder::Finish),
+            Just(ChannelOrder::Abort),
+            Just(ChannelOrder::Open),
+        ]
+    }
+
     fn any_command() -> impl Strategy<Value = Command> {
         let way = prop::sample::select(&[Way::Link, Way::Datagram][..]);
         let payload = prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from);
@@ -145,6 +155,10 @@ mod tests {
             some_addresses().prop_map(Command::Bootstraps),
             some_addresses().prop_map(Command::Advertise),
             Just(Command::Leave),
+            (any::<u128>(), "[a-z0-9-]{1,16}", any_order()).prop_map(|(peer, channel, order)| {
+                let channel = ChannelName::new(&channel).unwrap();
+                Command::Channel { peer: NodeId(peer), channel, order }
+            }),
         ]
     }
 
@@ -228,6 +242,22 @@ mod tests {
             ("overlay node 4", Some(6_806_686_378_021_615_815)),
             "raise the number in the kind, then put the hash of now here"
         );
+    }
+
+    /// What is new stands behind what recordings have already.
+    #[test]
+    fn a_channels_orders_stand_behind_the_other_commands() {
+        let channel = ChannelName::new("x").unwrap();
+        for (order, number) in [
+            (ChannelOrder::Say(Bytes::from_static(b"y")), &[0, 1, b'y'][..]),
+            (ChannelOrder::Take(7), &[1, 7]),
+            (ChannelOrder::Finish, &[2]),
+            (ChannelOrder::Abort, &[3]),
+            (ChannelOrder::Open, &[4]),
+        ] {
+            let octets = written(&Command::Channel { peer: NodeId(9), channel, order });
+            assert_eq!(octets[..], [&[5, 9, 1, b'x'][..], number].concat());
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(crate) fn upt(id: u128, sequence: u32, links: &[u128]) -> Packet {
 /// What somebody says who wants to be a neighbour.
 pub(crate) fn greeting(network: &str, id: u128) -> Bytes {
     let network = Network::new(network).expect("a valid name");
-    let caps = Capabilities { start: Some(1), other: Others::NONE };
+    let caps = Capabilities { start: Some(1), ..Capabilities::default() };
     let token = Token(u64::try_from(id).expect("64 bits"));
     Packet::Lnk(Greeting { version: 1, network, node: name(id), role: Role::Chooser, token, caps }).emit()
 }

@@ -1,11 +1,15 @@
 //! One link: who is at the other end, who chose it, and how it is.
 
 mod beats;
+mod channel;
+mod channels;
 mod progress;
 mod traffic;
 mod width;
 
 pub use beats::{Beats, Carrier, Heard};
+pub use channel::{Breach, Channel, HeardOn, LARGEST, Misuse, Said};
+pub use channels::Channels;
 pub use progress::{Flow, Progress};
 pub use traffic::{Tally, Traffic};
 pub use width::Width;
@@ -92,6 +96,8 @@ pub struct Link {
     pub datagrams: Traffic,
     /// I watch through this link: it is listed by nobody.
     pub watching: bool,
+    /// What rides on it.
+    pub channels: Channels,
 }
 
 impl Link {

@@ -40,7 +40,14 @@ impl Overlay {
             }
             Packet::Pong(pong) => self.pong(&pong),
             Packet::Reg(registration) => self.answer_registration(conn, &registration),
-            Packet::Net(_) | Packet::Over(_) | Packet::Seg(_) | Packet::Dat(_) | Packet::Unknown(_) => {}
+            Packet::Crd(credit) => self.heard_credit(conn, id, credit),
+            Packet::End(channel) => self.heard_end(conn, id, channel),
+            Packet::Net(_)
+            | Packet::Over(_)
+            | Packet::Seg(_)
+            | Packet::Dat(_)
+            | Packet::Chn(_)
+            | Packet::Unknown(_) => {}
         }
     }
 

@@ -10,10 +10,10 @@ use super::{Overlay, Timer};
 use crate::kernel::{Class, CloseHow, ConnId};
 use crate::overlay::database::{Entry, LinkMode};
 use crate::overlay::event::Event;
-use crate::overlay::link::{Beats, Link, Mine, Progress, Theirs, Traffic, Width};
+use crate::overlay::link::{Beats, Channels, Link, Mine, Progress, Theirs, Traffic, Width};
 use crate::overlay::names::{NodeId, Token};
 use crate::overlay::wire::{
-    Alternatives, Capabilities, Greeting, LINKS_LIMIT, LNK, NodeName, Others, Packet, Reason, Role, VERSION,
+    Alternatives, Capabilities, Greeting, LINKS_LIMIT, LNK, NodeName, Packet, Reason, Role, VERSION,
 };
 
 impl Overlay {
@@ -26,7 +26,11 @@ impl Overlay {
             node: self.my_name(me),
             role,
             token,
-            caps: Capabilities { start: Some(me.incarnation), other: Others::NONE },
+            caps: Capabilities {
+                start: Some(me.incarnation),
+                rides: self.rides.clone(),
+                ..Capabilities::default()
+            },
         };
         self.send_packet(conn, Class::Urgent, &Packet::Lnk(greeting));
     }
@@ -246,6 +250,7 @@ impl Overlay {
             announced: None,
             datagrams: Traffic::default(),
             watching: self.config.is_watcher(),
+            channels: Channels::both(&self.rides, &greeting.caps.rides),
         };
         if let Theirs::Guest { until } = theirs {
             self.timers.set(Timer::Guest(id), until);
@@ -254,6 +259,7 @@ impl Overlay {
         self.links.insert(id, link);
         self.choosing.stirred = true;
         self.emit(Event::LinkUp { peer: id, address: greeting.node.addr });
+        self.channels_up(id);
         self.forget_name(id);
         if theirs != Theirs::Watching {
             self.remember(greeting.node.into());

@@ -4,6 +4,7 @@ mod advertising;
 mod answers;
 mod beating;
 mod calling;
+mod channels;
 mod choosing;
 mod deciding;
 mod exchange;
@@ -48,6 +49,7 @@ use super::names::{NodeId, Token};
 use super::narrow::Narrow;
 use super::pace::Pace;
 use super::probes::Probes;
+use super::wire::ChannelNames;
 use crate::kernel::{
     Awaits, ConnId, Deadline, Deadlines, Input, Machine, Output, Outputs, Part, Port, Rng, Slack, Streams,
     Ticket, Time, Wake,
@@ -211,6 +213,7 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct Overlay {
     config: Config,
+    rides: ChannelNames,
     life: Life,
     out: Outputs<Event>,
     timers: Deadlines<Timer>,
@@ -249,11 +252,21 @@ impl Overlay {
     ///
     /// # Errors
     /// The configuration is none that a node can live by.
-    pub fn new(mut config: Config) -> Result<Self, ConfigError> {
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        Overlay::riding(config, ChannelNames::default())
+    }
+
+    /// The same for a node that offers channels on its links: with each neighbour that rides one too,
+    /// [`Command::Channel`] and [`Event::Channel`] carry what is said on it.
+    ///
+    /// # Errors
+    /// The configuration is none that a node can live by.
+    pub fn riding(mut config: Config, rides: ChannelNames) -> Result<Self, ConfigError> {
         config.check()?;
         config.bootstraps = distinct(config.bootstraps);
         let streams = Streams::new(config.seed);
         let mut node = Overlay {
+            rides,
             life: Life::default(),
             out: Outputs::new(),
             timers: Deadlines::new(SLACK, Time::ZERO),
@@ -417,6 +430,7 @@ impl Machine for Overlay {
             Command::Bootstraps(addresses) => self.bootstraps_moved(addresses),
             Command::Advertise(addresses) => self.advertise(&addresses),
             Command::Leave => self.leave(),
+            Command::Channel { peer, channel, order } => self.channel_ordered(peer, channel, order),
         };
         self.conclude();
         reply

@@ -106,6 +106,7 @@ impl Overlay {
 
     /// Forgets a link; whether it was one that we chose.
     pub(super) fn drop_link(&mut self, id: NodeId, why: Why) -> Mine {
+        self.channels_down(id, why);
         let Some(link) = self.links.remove(&id) else { return Mine::No };
         self.choosing.stirred = true;
         self.tokens.remove(&link.my_token);

@@ -11,8 +11,8 @@ use super::calling::Purpose;
 use super::forwarding::{Label, Parcel};
 use super::{Overlay, Timer};
 use crate::kernel::{
-    Arena, Class, CloseHow, Closed, ConnId, DialError, Fault, How, LineScanner, Outbox, Output, Payload,
-    Terminator, Ticket, Time, Why,
+    Arena, Class, CloseHow, Closed, ConnId, DialError, Fault, How, Line, LineScanner, Outbox, Output,
+    Payload, Terminator, Ticket, Time, Why,
 };
 use crate::overlay::bootstraps::BootstrapError;
 use crate::overlay::budget::{Budget, Meter};
@@ -20,8 +20,8 @@ use crate::overlay::event::Event;
 use crate::overlay::link::Traffic;
 use crate::overlay::names::{NodeId, Token};
 use crate::overlay::wire::{
-    self, DAT, DataHead, MAX_LENGTH, NodeName, PACK_DELIMITER, Packet, Ping, Reason, Reassembly, Role,
-    Segment,
+    self, CHANNEL, ChannelOctets, DAT, DataHead, MAX_LENGTH, NodeName, PACK_DELIMITER, Packet, Ping, Reason,
+    Reassembly, Role, Segment, WINDOW, WireError,
 };
 
 /// What a dial is for.
@@ -62,7 +62,7 @@ pub(super) struct Conn {
     pub(super) kind: Kind,
     pub(super) remote: SocketAddr,
     scanner: LineScanner,
-    payload: Option<(DataHead, Payload)>,
+    payload: Option<(Head, Payload)>,
     pub(super) outbox: Outbox<Option<Label>>,
     /// Reports about payloads that wait until the outbox has room.
     pub(super) reports: VecDeque<DataHead>,
@@ -132,11 +132,39 @@ impl Conn {
     }
 }
 
+/// A line that announces octets behind it.
+#[derive(Clone, Copy, Debug)]
+enum Head {
+    /// DAT.
+    Data(DataHead),
+    /// CHN.
+    Channel(ChannelOctets),
+}
+
+impl Head {
+    /// What a link's line announces, if it is such a line.
+    fn of(line: &[u8]) -> Option<Result<Self, WireError>> {
+        match line.iter().position(|octet| *octet == PACK_DELIMITER).map(|end| &line[..end]) {
+            Some(word) if word == DAT.as_bytes() => Some(wire::read_data(line).map(Head::Data)),
+            Some(word) if word == CHANNEL.as_bytes() => Some(wire::read_channel(line).map(Head::Channel)),
+            _ => None,
+        }
+    }
+
+    /// The payload behind it, of which a node takes so much.
+    fn announces(&self, line: Line, most: usize) -> Option<Payload> {
+        match self {
+            Head::Data(head) => Payload::announced(line, head.len.into(), most),
+            Head::Channel(head) => Payload::announced(line, head.octets.into(), WINDOW),
+        }
+    }
+}
+
 /// One thing that a connection carries.
 enum Frame {
     Line(Bytes),
-    /// DAT: its head, the whole text, and where in it the payload is.
-    Data(DataHead, BytesMut, Range<usize>),
+    /// What a line announced, the whole text, and where in it the payload is.
+    Payload(Head, BytesMut, Range<usize>),
 }
 
 pub(super) const fn peer_fault(what: &'static str) -> Why {
@@ -251,7 +279,12 @@ impl Overlay {
                     self.line(conn, &line);
                     self.police(conn);
                 }
-                Ok(Some(Frame::Data(head, text, octets))) => self.payload(conn, head, &text, octets),
+                Ok(Some(Frame::Payload(Head::Data(head), text, octets))) => {
+                    self.payload(conn, head, &text, octets);
+                }
+                Ok(Some(Frame::Payload(Head::Channel(head), text, octets))) => {
+                    self.heard_on_channel(conn, head.channel, &text[octets]);
+                }
                 Ok(None) => return,
                 Err(why) => self.misbehaved(conn, why),
             }
@@ -271,14 +304,12 @@ impl Overlay {
         if state.payload.is_none() {
             let found = state.scanner.find(bytes).map_err(|_| peer_fault("a line is too long"))?;
             let Some(line) = found else { return Ok(None) };
-            let begins =
-                matches!(state.kind, Kind::Link(_) | Kind::Parting(_)) && bytes.starts_with(DAT.as_bytes());
-            if !begins || bytes.get(DAT.len()) != Some(&PACK_DELIMITER) {
+            let links = matches!(state.kind, Kind::Link(_) | Kind::Parting(_));
+            let Some(head) = links.then(|| Head::of(&bytes[..line.end])).flatten() else {
                 return Ok(Some(Frame::Line(line.take(bytes))));
-            }
-            let read = wire::read_data(&bytes[..line.end]);
-            let head = read.map_err(|_| peer_fault("a malformed packet"))?;
-            let payload = Payload::announced(line, head.len.into(), self.config.bounds.payload);
+            };
+            let head = head.map_err(|_| peer_fault("a malformed packet"))?;
+            let payload = head.announces(line, self.config.bounds.payload);
             state.payload = Some((head, payload.ok_or(peer_fault("a payload is too long"))?));
         }
         let Some((head, payload)) = state.payload else { return Ok(None) };
@@ -286,7 +317,7 @@ impl Overlay {
         if text.is_some() {
             state.payload = None;
         }
-        Ok(text.map(|text| Frame::Data(head, text, payload.octets())))
+        Ok(text.map(|text| Frame::Payload(head, text, payload.octets())))
     }
 
     fn line(&mut self, conn: ConnId, line: &Bytes) {
@@ -422,12 +453,30 @@ impl Overlay {
         }
     }
 
-    fn pump(&mut self, conn: ConnId) {
-        let Some(state) = self.conns.get_mut(&conn) else { return };
-        while let Some((class, frame)) = state.outbox.pop() {
-            state.traffic.sent.count(frame.len());
+    pub(super) fn pump(&mut self, conn: ConnId) {
+        while let Some((class, frame)) = self.next_to_send(conn) {
+            if let Some(state) = self.conns.get_mut(&conn) {
+                state.traffic.sent.count(frame.len());
+            }
             self.out.push(Output::Send { conn, frame, class, solo: false });
         }
+    }
+
+    /// What the driver may have next. Channels come after all that may not be shed, and take turns with payloads.
+    fn next_to_send(&mut self, conn: ConnId) -> Option<(Class, Bytes)> {
+        let state = self.conns.get_mut(&conn)?;
+        let link = if let Kind::Link(id) = state.kind { self.links.get_mut(&id) } else { None };
+        let Some(link) = link.filter(|link| link.channels.have_news() && state.outbox.pressing() == 0) else {
+            return state.outbox.pop();
+        };
+        if state.outbox.is_empty() || link.channels.go_next() {
+            return self.next_of_channels(conn);
+        }
+        let popped = state.outbox.pop();
+        if popped.is_some() {
+            link.channels.wait_no_more();
+        }
+        popped
     }
 
     pub(super) fn flushed(&mut self, conn: ConnId, n: usize) {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use nom::bytes::complete::take_while;
 
 use super::WireError;
+use super::channel::ChannelNames;
 use super::lexis::{Read, address, is_lower, is_text, network, number, whole};
 use super::limits::{NAME_LIMIT, OTHER_LIMIT};
 use super::plain::Metric;
@@ -25,7 +26,7 @@ impl Place for LinkAttributes {
 }
 
 impl Place for Capabilities {
-    const KNOWN: &'static [&'static [u8]] = &[b"start"];
+    const KNOWN: &'static [&'static [u8]] = &[b"start", b"ride"];
 }
 
 impl Place for Registration {
@@ -150,7 +151,8 @@ pub(super) fn link_attributes<'a>(line: &Bytes, text: &'a [u8]) -> Read<'a, Link
 pub(super) fn capabilities(line: &Bytes, text: &[u8]) -> Result<Capabilities, WireError> {
     let mut items = Items::of(text);
     let start = items.number(b"start=")?;
-    Ok(Capabilities { start, other: items.kept(line)? })
+    let rides = items.take(b"ride=").map(ChannelNames::read).transpose()?.unwrap_or_default();
+    Ok(Capabilities { start, rides, other: items.kept(line)? })
 }
 
 /// What a newcomer asks for.

@@ -117,7 +117,8 @@ fn asks() -> impl Strategy<Value = Ask> {
 
 fn greetings() -> impl Strategy<Value = Option<Greeting>> {
     let role = select(&[Role::Chooser, Role::Guest, Role::Watcher, Role::Chosen][..]);
-    let caps = (option::of(numbers()), others()).prop_map(|(start, other)| Capabilities { start, other });
+    let caps = (option::of(numbers()), strategies::rides(), others())
+        .prop_map(|(start, rides, other)| Capabilities { start, rides, other });
     (numbers(), texts(), named(), role, tokens(), caps).prop_map(
         |(version, network, node, role, token, caps)| {
             Some(Greeting { version, network: Network::new(&network).ok()?, node, role, token, caps })

@@ -13,7 +13,7 @@ use super::value::{
     Sum, Teardown, Update, Upt, Way,
 };
 
-const CRLF: &[u8] = b"\r\n";
+pub(super) const CRLF: &[u8] = b"\r\n";
 /// What a packet of a few fixed fields needs at most: HB, the longest, takes 82 octets.
 const SHORT: usize = 96;
 /// What the fields before a body need at most, and CRLF after it.
@@ -40,12 +40,15 @@ impl Packet {
             Packet::Pong(_) => limits::PONG,
             Packet::Hb(_) => limits::HB,
             Packet::Dat(_) => limits::DAT,
+            Packet::Chn(_) => limits::CHANNEL,
+            Packet::Crd(_) => limits::CREDIT,
+            Packet::End(_) => limits::END,
             Packet::Unknown(line) => line.word(),
         }
     }
 
-    /// The packet as text with CRLF, in one piece however long it is (see [`frames`](super::frames)). Of DAT it is the
-    /// line before the payload.
+    /// The packet as text with CRLF, in one piece however long it is (see [`frames`](super::frames)). Of DAT and CHN it is
+    /// the line before the payload.
     pub fn emit(&self) -> Bytes {
         let mut out = BytesMut::with_capacity(self.size_hint());
         self.emit_into(&mut out);
@@ -76,6 +79,8 @@ impl Packet {
             Packet::Pong(pong) => pong.put(out),
             Packet::Hb(beat) => beat.put(out),
             Packet::Dat(head) => head.put(out),
+            Packet::Chn(octets) | Packet::Crd(octets) => octets.put(out),
+            Packet::End(channel) => channel.put(out),
             Packet::Unknown(line) => out.put_slice(line.as_bytes()),
         }
         out.put_slice(CRLF);
@@ -93,6 +98,7 @@ impl Packet {
             Packet::Seg(segment) => SHORT + segment.chunk.len(),
             Packet::Unknown(line) => line.as_bytes().len() + CRLF.len(),
             Packet::Ping(_) | Packet::Pong(_) | Packet::Hb(_) => SHORT,
+            Packet::Chn(_) | Packet::Crd(_) | Packet::End(_) => SHORT,
             _ => BEFORE_BODY,
         }
     }
@@ -172,7 +178,7 @@ fn put_head(head: &DataHead, payload: &[u8], out: &mut BytesMut) {
     DataHead { len, ..*head }.put(out);
 }
 
-fn put_payload(payload: &[u8], out: &mut BytesMut) {
+pub(super) fn put_payload(payload: &[u8], out: &mut BytesMut) {
     out.put_slice(CRLF);
     out.put_slice(payload);
     out.put_slice(CRLF);
@@ -226,7 +232,7 @@ impl Upt {
     }
 }
 
-fn put_word(out: &mut impl BufMut, word: &str) {
+pub(super) fn put_word(out: &mut impl BufMut, word: &str) {
     out.put_slice(word.as_bytes());
     out.put_u8(PACK_DELIMITER);
 }
@@ -260,6 +266,9 @@ impl Put for Capabilities {
     fn put(&self, out: &mut impl BufMut) {
         let mut items = Items::first(out);
         items.number(b"start=", self.start);
+        if !self.rides.is_empty() {
+            self.rides.put(items.next(b"ride="));
+        }
         items.other(self.other.as_bytes());
     }
 }

@@ -60,10 +60,22 @@ pub const HB: &str = "HB";
 /// The word before a payload.
 pub const DAT: &str = "DAT";
 
+/// The word before what rides on a channel.
+pub const CHANNEL: &str = "CHN";
+/// The word with which a channel's window is opened further.
+pub const CREDIT: &str = "CRD";
+/// The word that ends a channel.
+pub const END: &str = "END";
+
 /// The version of this grammar, LNK's first field.
 pub const VERSION: u32 = 1;
 /// The most octets of a payload: what the largest UDP datagram holds, rounded up to a power of two.
 pub const PAYLOAD_LIMIT: usize = 65_536;
+/// Octets of a channel that one end may have said and the other not taken. It is what a link has with its driver, and no
+/// less than any frame of gossip.
+pub const WINDOW: usize = 65_536;
+/// The most channels that a node rides.
+pub const CHANNELS_LIMIT: usize = 4;
 /// Links that a payload takes at most.
 pub const TTL_LIMIT: u8 = 32;
 /// The most octets of a whole packet, however many pieces it takes: with what each of its pieces is charged

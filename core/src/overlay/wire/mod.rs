@@ -26,7 +26,8 @@
 //!
 //! ```text
 //! line       = packet CRLF                   ; packet of at most PKT_LIMIT octets; a line up to MAX_LENGTH is read
-//! packet     = lnk / reg / net / over / upt / rmv / trd / nack / seg / sum / ask / ping / pong / hb / dat / unknown
+//! packet     = lnk / reg / net / over / upt / rmv / trd / nack / seg / sum / ask / ping / pong / hb / dat
+//!            / chn / crd / end / unknown
 //!
 //! lnk        = "LNK@" version "@" network "@" named "@" role "@" token "@" [ caps ]
 //! reg        = "REG@" contact "@" k [ "@" ext ]
@@ -45,6 +46,9 @@
 //!              "@" hears "@" long "@" [ long ] [ "@" padding ]   ; last heard padded, octets of the link read
 //! dat        = "DAT@" ttl "@" way "@" flow "@" id "@" id "@" len [ "@" token ]   ; then CRLF, len octets, CRLF;
 //!                                                                ; the link's token in a datagram, and only there
+//! chn        = "CHN@" channel "@" octets         ; then CRLF, so many octets, CRLF
+//! crd        = "CRD@" channel "@" octets         ; so many more may come
+//! end        = "END@" channel                    ; nothing more comes on it
 //! unknown    = word [ "@" *inline ]                              ; any other word: counted and ignored
 //!
 //! body       = update *7( "**" update )                          ; each of another metric
@@ -55,7 +59,7 @@
 //! record     = named "," key "," age *( "|" link )
 //! claim      = id "," key                                        ; the victim, and its newest record known
 //! have       = id "," key
-//! caps       = "start=" number / other, joined by ","            ; start first
+//! caps       = "start=" number / "ride=" rides / other, joined by ","    ; in this order
 //! ext        = "net=" network / "all" / "over" / other, joined by "," ; in this order
 //! other      = 1*16lower [ "=" *text ]                           ; no name that is known in its place; at most
 //!                                                                ; OTHER_LIMIT octets in one place, commas included
@@ -87,6 +91,9 @@
 //! port       = number                       ; up to 65535
 //! ttl        = 2HEX                         ; up to TTL_LIMIT
 //! len        = number                       ; up to PAYLOAD_LIMIT
+//! rides      = channel *3( "+" channel )    ; ascending
+//! channel    = 1*16lower
+//! octets     = number                       ; 1 to WINDOW
 //! index, count = number                     ; up to PIECES_LIMIT
 //! chunk      = 1*inline
 //! HEX        = DIGIT / a-f
@@ -99,6 +106,15 @@
 //! No field but the last may hold `@`, and no text a delimiter, so nothing is escaped. A UDP datagram is one packet; its
 //! last CRLF may be missing unless it is DAT. Tokens are secrets of the two ends of a link: who knows the one that a node
 //! gave is taken for the other end.
+//!
+//! # Channels
+//!
+//! What other protocols say to a neighbour goes over the link in frames of their channel, one hop far. A channel is open
+//! on a link from its beginning if both ends name it in `ride`, and nothing is said on it otherwise. Each way at most
+//! [`WINDOW`] octets are said that the other end has not let in again by CRD, which it does as they are taken; who says more,
+//! or lets in more than was said, breaks a rule. Who has said END says nothing more on the channel and hears nothing more of
+//! it, and the other end answers END at once. After both each end may open it anew: a CRD of the whole window offers that,
+//! and once both ends have, it is open.
 //!
 //! # The seed's constants
 //!
@@ -130,6 +146,7 @@
 mod attributes;
 mod body;
 mod bounded;
+mod channel;
 #[cfg(any(test, feature = "sim"))]
 pub mod checks;
 #[cfg(test)]
@@ -158,6 +175,10 @@ mod value;
 
 pub use body::Links;
 pub use bounded::{Bounded, Full};
+pub use channel::{
+    ChannelName, ChannelNameError, ChannelNames, ChannelNamesError, ChannelOctets, channel_size, put_channel,
+    read_channel,
+};
 pub use datagram::{Datagram, read_datagram};
 pub use emit::{
     data_size, emit_beat, emit_data, emit_datagram, emit_padded_beat, emit_padded_ping, emit_ping, emit_pong,

@@ -11,14 +11,15 @@ use super::super::names::Token;
 use super::WireError;
 use super::attributes::{Wishes, capabilities, wishes};
 use super::body::links;
+use super::channel::{channel, channel_octets};
 use super::lexis::{
     Read, at_most, contact, contacts, fail, field, hex_number, hex8, hex128, id, inline, item, key, list,
     named, network, node, number, number64, plain, range, token, visible, whole, word,
 };
 use super::limits::{
-    ASK, DAT, HB, LNK, MESSAGE_LIMIT, NACK, NAME_LIMIT, NEIGHBOR_DELIMITER, NET_PACKET, NODES_LIMIT,
-    OVERLAY_DELIMITER, OVERLAY_PACKET, PADDING_LIMIT, PAYLOAD_LIMIT, PIECES_LIMIT, PING, PONG, REASON_LIMIT,
-    REGISTER, REMOVE, SEG, SUM, TEARDOWN, TTL_LIMIT, UPDATE,
+    ASK, CHANNEL, CREDIT, DAT, END, HB, LNK, MESSAGE_LIMIT, NACK, NAME_LIMIT, NEIGHBOR_DELIMITER, NET_PACKET,
+    NODES_LIMIT, OVERLAY_DELIMITER, OVERLAY_PACKET, PADDING_LIMIT, PAYLOAD_LIMIT, PIECES_LIMIT, PING, PONG,
+    REASON_LIMIT, REGISTER, REMOVE, SEG, SUM, TEARDOWN, TTL_LIMIT, UPDATE,
 };
 use super::part::{Have, Range};
 use super::plain::{Reason, Word};
@@ -58,6 +59,9 @@ pub fn read(line: &Bytes) -> Result<Packet, WireError> {
         REGISTER => whole(|text| registration(line, text), fields).map(Packet::Reg),
         NET_PACKET => whole(field(contacts), fields).map(Packet::Net),
         OVERLAY_PACKET => whole(field(|text| over(line, text)), fields).map(Packet::Over),
+        CHANNEL => whole(channel_octets, fields).map(Packet::Chn),
+        CREDIT => whole(channel_octets, fields).map(Packet::Crd),
+        END => whole(field(channel), fields).map(Packet::End),
         _ => whole(opt(inline), fields).map(|_| Packet::Unknown(UnknownLine::of(line.clone()))),
     }
 }
@@ -65,11 +69,12 @@ pub fn read(line: &Bytes) -> Result<Packet, WireError> {
 /// Reads a packet that arrived in pieces.
 ///
 /// # Errors
-/// It is no packet, or one that must not be in pieces: SEG, or DAT whose payload would be missing.
+/// It is no packet, or one that must not be in pieces: SEG, what a channel says, or DAT whose payload would be missing.
 pub fn read_reassembled(text: &Bytes) -> Result<Packet, WireError> {
     match read(text)? {
         Packet::Seg(_) => Err(WireError::Syntax("SEG within SEG")),
         Packet::Dat(_) => Err(WireError::Syntax("DAT within SEG")),
+        Packet::Chn(_) | Packet::Crd(_) | Packet::End(_) => Err(WireError::Syntax("a channel within SEG")),
         packet => Ok(packet),
     }
 }

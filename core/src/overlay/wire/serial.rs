@@ -5,6 +5,7 @@ use alloc::borrow::Cow;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::channel::ChannelName;
 use super::plain::{Plain, Reason};
 use super::value::Network;
 
@@ -25,5 +26,6 @@ macro_rules! text {
 }
 
 text!(Network);
+text!(ChannelName);
 text!(Reason);
 text!(Plain<MOST>, const MOST: usize);

@@ -87,10 +87,30 @@ pub fn others<In: Place + Debug>() -> impl Strategy<Value = Others<In>> {
     text.prop_filter_map("not attributes", |text| Others::new(text).ok())
 }
 
+/// A channel's name, often one of a few.
+pub fn channels() -> impl Strategy<Value = ChannelName> {
+    "[ab]|[a-z0-9-]{1,16}".prop_filter_map("not a name", |name| ChannelName::new(&name).ok())
+}
+
+/// The channels that a node rides.
+pub fn rides() -> impl Strategy<Value = ChannelNames> {
+    vec(channels(), 0..4).prop_filter_map("one twice", |names| ChannelNames::new(names).ok())
+}
+
+/// Octets of a channel.
+pub fn channel_octets() -> impl Strategy<Value = ChannelOctets> {
+    (channels(), prop_oneof![Just(1), Just(65_536), 1u32..65_536])
+        .prop_map(|(channel, octets)| ChannelOctets { channel, octets })
+}
+
 /// A greeting.
 pub fn greetings() -> impl Strategy<Value = Greeting> {
     let role = prop::sample::select(alloc::vec![Role::Chooser, Role::Guest, Role::Watcher, Role::Chosen]);
-    let caps = (option::of(numbers()), others()).prop_map(|(start, other)| Capabilities { start, other });
+    let caps = (option::of(numbers()), rides(), others()).prop_map(|(start, rides, other)| Capabilities {
+        start,
+        rides,
+        other,
+    });
     (numbers(), networks(), named(), role, tokens(), caps).prop_map(
         |(version, network, node, role, token, caps)| Greeting { version, network, node, role, token, caps },
     )
@@ -285,6 +305,9 @@ pub fn packets() -> impl Strategy<Value = Packet> {
         pongs().prop_map(Packet::Pong),
         beats().prop_map(Packet::Hb),
         data_heads().prop_map(Packet::Dat),
+        channel_octets().prop_map(Packet::Chn),
+        channel_octets().prop_map(Packet::Crd),
+        channels().prop_map(Packet::End),
         text("X[A-Z0-9]{0,15}(@[ -~]{1,40})?")
             .prop_filter_map("not a packet", |line| UnknownLine::new(line).ok().map(Packet::Unknown)),
     ]

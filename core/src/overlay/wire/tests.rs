@@ -63,6 +63,59 @@ fn a_relay_changes_the_ttl_alone() {
     }
 }
 
+#[test]
+fn a_channel_is_named_and_its_octets_counted() {
+    for line in [
+        "CHN@a@1",
+        "CRD@gossip@65536",
+        "END@0123456789abcdef",
+        &format!("LNK@1@n@1.2.3.4:5~{ID}@o@0000000000000000@start=1,ride=a+b,x"),
+        &format!("LNK@1@n@1.2.3.4:5~{ID}@o@0000000000000000@ride=a+b+c+d"),
+    ] {
+        assert!(accepted(line), "{line}");
+    }
+    for line in [
+        "CHN@a@0",
+        "CRD@a@65537",
+        "CHN@a@01",
+        "CHN@A@1",
+        "CHN@@1",
+        "CHN@a",
+        "END@",
+        "END@a@",
+        "END@0123456789abcdefg",
+    ] {
+        assert!(!accepted(line), "{line}");
+    }
+    for caps in
+        ["ride=", "ride", "ride=b+a", "ride=a+a", "ride=a+b+c+d+e", "ride=A", "ride=a,start=1", "x,ride=a"]
+    {
+        assert!(!accepted(&format!("LNK@1@n@1.2.3.4:5~{ID}@o@0000000000000000@{caps}")), "{caps}");
+    }
+}
+
+#[test]
+fn what_rides_on_a_channel_is_read_back() {
+    let channel = ChannelName::new("gossip").unwrap();
+    let mut out = bytes::BytesMut::new();
+    put_channel(channel, b"hi", &mut out);
+    assert_eq!(out, "CHN@gossip@2\r\nhi\r\n");
+    assert_eq!(read_channel(&out[..12]), Ok(ChannelOctets { channel, octets: 2 }));
+    out.clear();
+    put_channel(ChannelName::new("0123456789abcdef").unwrap(), &[0; WINDOW], &mut out);
+    assert!(out.len() <= channel_size(WINDOW));
+}
+
+#[test]
+fn a_node_rides_each_of_a_few_channels_once() {
+    let [a, b] = ["a", "b"].map(|name| ChannelName::new(name).unwrap());
+    assert_eq!(ChannelNames::new([b, a]).unwrap()[..], [a, b]);
+    assert_eq!(ChannelNames::new([a, a]), Err(ChannelNamesError));
+    let five = (0..5).map(|n| ChannelName::new(&n.to_string()).unwrap());
+    assert_eq!(ChannelNames::new(five), Err(ChannelNamesError));
+    assert_eq!(ChannelName::new(""), Err(ChannelNameError));
+}
+
 proptest! {
     #[test]
     fn every_packet_is_read_back(packet in strategies::packets()) {
@@ -91,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn any_texts_are_refused_or_kept(text in "(UPT|LNK|REG|NET|OVER|RMV|TRD|NACK|SEG|SUM|ASK|PING|PONG|HB|DAT)[@0-9a-f.:~|#,=*-]{0,120}") {
+    fn any_texts_are_refused_or_kept(text in "(UPT|LNK|REG|NET|OVER|RMV|TRD|NACK|SEG|SUM|ASK|PING|PONG|HB|DAT|CHN|CRD|END)[@0-9a-f.:~|#,=*-]{0,120}") {
         checks::line(text.as_bytes());
         checks::datagram(text.as_bytes());
     }

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::super::names::{Cost, Key, NodeId, Token};
 use super::body::Links;
 use super::bounded::Bounded;
+use super::channel::{ChannelName, ChannelNames, ChannelOctets};
 use super::limits::{ADDRESSES_LIMIT, ALTERNATIVES_LIMIT, NODES_LIMIT};
 use super::part::{Have, Range};
 use super::plain::{Metric, Reason, Word};
@@ -75,6 +76,8 @@ pub struct Greeting {
 pub struct Capabilities {
     /// `start=`: the sender's incarnation.
     pub start: Option<u32>,
+    /// `ride=`: the channels that the sender rides; a channel is open on a link if both ends do.
+    pub rides: ChannelNames,
     /// Pairs that this version does not know.
     pub other: Others<Capabilities>,
 }
@@ -444,6 +447,12 @@ pub enum Packet {
     Hb(Beat),
     /// DAT.
     Dat(DataHead),
+    /// CHN: the line before so many octets of a channel.
+    Chn(ChannelOctets),
+    /// CRD: so many more octets of a channel may come.
+    Crd(ChannelOctets),
+    /// END: nothing more comes on a channel.
+    End(ChannelName),
     /// The whole line of a word that this version does not know: counted and ignored.
     Unknown(UnknownLine),
 }

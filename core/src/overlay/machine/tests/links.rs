@@ -118,7 +118,7 @@ fn a_node_that_started_again_takes_over_its_old_link() {
     let same = bench.accept(1, Role::Chooser);
     assert!(bench.closed(same), "the old link beats and the start is no later");
     let conn = bench.open(1, How::Accepted(Port(0)));
-    let caps = Capabilities { start: Some(2), other: Others::NONE };
+    let caps = Capabilities { start: Some(2), ..Capabilities::default() };
     let greeting = Greeting {
         version: 1,
         network: network(),
@@ -212,7 +212,7 @@ fn whoever_answers_from_another_network_or_version_is_no_neighbour() {
         bench.node.court(NodeId(3), None);
         bench.drain();
         let conn = bench.reach(3);
-        let caps = Capabilities { start: Some(1), other: Others::NONE };
+        let caps = Capabilities { start: Some(1), ..Capabilities::default() };
         let network = Network::new(network).unwrap();
         let answer = Greeting { version, network, node: name(3), role: Role::Chosen, token: Token(3), caps };
         bench.say(conn, &Packet::Lnk(answer));

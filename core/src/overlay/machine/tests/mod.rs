@@ -1,6 +1,7 @@
 //! A single node driven by hand: the peers around it are this harness.
 
 mod answers;
+mod channels;
 mod choices;
 mod decisions;
 mod exchange;
@@ -304,7 +305,7 @@ impl Bench {
 
     fn greet(&mut self, conn: ConnId, role: Role) {
         let id = self.peers[&conn].id;
-        let caps = Capabilities { start: Some(1), other: Others::NONE };
+        let caps = Capabilities { start: Some(1), ..Capabilities::default() };
         let token = Token(u64::try_from(id).unwrap());
         let greeting = Greeting { version: 1, network: network(), node: name(id), role, token, caps };
         self.say(conn, &Packet::Lnk(greeting));
