@@ -236,7 +236,7 @@
 //! |---|---|
 //! | `overlay` (default) | [`overlay`]: the self-optimising overlay, its bootstrap, its wire and its wiring policies |
 //! | `hello` | `hello`: the small hello / ping / addr network |
-//! | `gossip` | `gossip`: publish and subscribe, where modules say what is valid before it is passed on |
+//! | `gossip` | `gossip`: publish and subscribe, where modules say what is valid before it is passed on; with `overlay` also `riding`: gossip over the overlay's links |
 //! | `record` | `record`: a machine's run written down and repeated; it brings `serde` |
 //! | `serde` | what goes into a machine and what it says is serialised, and what goes in is read back |
 //! | `std` | the standard library: nothing but what `sim` needs |
