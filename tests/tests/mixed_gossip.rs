@@ -110,7 +110,8 @@ fn ours_comes_and_goes_and_the_real_ones_stay_whole() {
 
 #[test]
 fn a_burst_reaches_a_real_node_whole() {
-    let Some(gossip) = RealGossip::mesh(1) else { return };
+    let Some(gossip) = RealGossip::keeping(1_000) else { return };
+    let gossip = gossip.with_mesh(1);
     let ours = Own::start(auto(1), &[gossip.peer_addr(0)]);
     ours.until("a link", has_compatible(1));
     let mut listener = Module::new(gossip.api_addr(0), &[TYPE]);
