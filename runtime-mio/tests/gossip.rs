@@ -224,7 +224,7 @@ fn a_node_says_what_it_is_and_whom_it_knows() {
     let (mut programs, _) = monitor(base.path(), &at, &["--json"]);
     let second = Node::beside(base.path(), &first, &[]);
     people.until(&[" s  peer 127.0.0.1:", " connected\n"]);
-    people.until(&[" s  peer ", &format!(" is native at {}\n", second.running.address)]);
+    people.until(&[" s  peer ", &format!(", which listens at {}, is native\n", second.running.address)]);
     let is: Value = serde_json::from_str(&programs.until(&["\"peer_is\"", "\"native\""])).unwrap();
     assert_eq!(is["listens"], second.running.address.as_str());
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,8 @@ use serde_json::Value;
 
 /// Between two looks at something that is waited for.
 const LOOK: Duration = Duration::from_millis(20);
+/// What is read line by line says something in that time.
+const SILENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn egoist(base: &Path, args: &[&str]) -> Output {
     command(base, args).output().unwrap()
@@ -120,21 +123,36 @@ impl Drop for Running {
 /// A process that is read line by line: killed when dropped.
 pub(crate) struct Reading {
     pub(crate) child: Child,
-    lines: BufReader<ChildStdout>,
+    /// Each with its end; no more once the process says no more.
+    lines: Receiver<String>,
+}
+
+/// Reads to the end, or until nobody wants to hear more.
+fn read(said: ChildStdout, tell: &Sender<String>) {
+    let mut said = BufReader::new(said);
+    let mut line = String::new();
+    while said.read_line(&mut line).unwrap() > 0 && tell.send(std::mem::take(&mut line)).is_ok() {}
 }
 
 impl Reading {
     pub(crate) fn start(mut command: Command) -> Reading {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
+        let said = child.stdout.take().unwrap();
+        let (tell, lines) = channel();
+        thread::spawn(move || read(said, &tell));
         Reading { child, lines }
     }
 
     /// The next line with its end; empty if there are no more.
+    ///
+    /// # Panics
+    /// If it says nothing for [`SILENCE`].
     pub(crate) fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).unwrap();
-        line
+        match self.lines.recv_timeout(SILENCE) {
+            Ok(line) => line,
+            Err(RecvTimeoutError::Disconnected) => String::new(),
+            Err(RecvTimeoutError::Timeout) => panic!("it said nothing for {SILENCE:?}"),
+        }
     }
 
     /// The lines until one has all of `parts`, that one included.
@@ -150,7 +168,7 @@ impl Reading {
 
     /// All lines that are left, once the process has ended.
     pub(crate) fn rest(&mut self) -> Vec<String> {
-        self.lines.by_ref().lines().map(Result::unwrap).collect()
+        self.lines.iter().map(|line| line.trim_end_matches('\n').to_owned()).collect()
     }
 }
 
