@@ -18,9 +18,9 @@ use egoist_core::sim::{self, AnyMachine, Boot, Kind, Restart, World, address};
 use egoist_tests::scenarios::hold;
 
 /// How many cases, unless the environment says otherwise.
-const CASES: u64 = 60;
+const CASES: u64 = 200;
 /// The most steps of a scenario, less one.
-const STEPS: usize = 20;
+const STEPS: usize = 30;
 const TYPE: u16 = 7;
 
 fn drawn(seed: u64) -> Scenario {
