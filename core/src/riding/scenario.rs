@@ -265,10 +265,11 @@ impl Drawn for Plan {
         ground.script(Plan { k: 2 + usize::from(k % 3) })
     }
 
-    /// Every other one is an order, of those one of sixteen to leave.
+    /// Every third is an order, of those one of sixteen to leave.
     fn step(script: &Scenario, choices: faults::Choices) -> Step<Order> {
-        let [kind, node, message, what, ..] = choices;
-        if kind % 2 == 0 {
+        let [kind, node, message, what, other] = choices;
+        if other % 3 != 0 {
+            let choices = [kind, node, message, what, other / 3];
             return Step::Fault(Action::chosen(choices, script.severity()));
         }
         let node = usize::from(node) % script.nodes();
