@@ -3,13 +3,14 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
+use core::mem;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
 
 use super::slot::{Slot, Slots};
 use super::wire::{Announce, MessageHash, Spread, write};
-use crate::kernel::{KeyedState, Time};
+use crate::kernel::{ConnId, KeyedState, Time};
 
 /// A place in the order in which messages arrived, or in that in which they were found valid. The first is 1.
 pub(super) type Serial = u64;
@@ -42,6 +43,8 @@ pub struct Entry {
     pub(super) onward: Option<u8>,
     /// Who told of it first.
     pub(super) teller: Slot,
+    /// The module that announced it.
+    pub(super) by: Option<ConnId>,
     /// All who have it for certain.
     pub(super) told: Slots,
     frames: Frames,
@@ -91,6 +94,7 @@ pub(super) struct Arrival {
     pub(super) announce: Announce,
     pub(super) onward: Option<u8>,
     pub(super) teller: Slot,
+    pub(super) by: Option<ConnId>,
 }
 
 /// A bounded number of messages. What waits for a verdict stays; of the rest the oldest goes of whoever told of most, so
@@ -112,15 +116,15 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    pub(super) fn new(size: usize, tellers: usize, hasher: KeyedState) -> Self {
+    pub(super) fn new(size: usize, hasher: KeyedState) -> Self {
         Cache {
             size,
             entries: BTreeMap::new(),
             ids: BTreeMap::new(),
             hashes: HashMap::with_hasher(hasher),
             valid: BTreeMap::new(),
-            shelves: vec![BTreeSet::new(); tellers],
-            waiting: vec![0; tellers],
+            shelves: vec![BTreeSet::new(); Slot::COUNT],
+            waiting: vec![0; Slot::COUNT],
             last_id: 0,
             last_arrival: 0,
             last_valid: 0,
@@ -147,7 +151,7 @@ impl Cache {
         if self.entries.len() >= self.size {
             self.evict()?;
         }
-        let Arrival { hash, announce, onward, teller } = arrival;
+        let Arrival { hash, announce, onward, teller, by } = arrival;
         let (id, serial) = (self.next_id(), self.last_arrival + 1);
         self.last_arrival = serial;
         self.ids.insert(id, serial);
@@ -155,8 +159,8 @@ impl Cache {
         self.shelves[teller.index()].insert(serial);
         let (standing, frames) = (Standing::Unheard, Frames::default());
         let told = Slots::of(teller);
-        self.entries
-            .insert(serial, Entry { id, hash, announce, standing, added: now, onward, teller, told, frames });
+        let entry = Entry { id, hash, announce, standing, added: now, onward, teller, by, told, frames };
+        self.entries.insert(serial, entry);
         Ok(id)
     }
 
@@ -270,8 +274,17 @@ impl Cache {
         self.entries.range_mut(place + 1..).next().map(|(serial, entry)| (*serial, entry))
     }
 
-    /// A teller has gone, and another takes its slot: it has none of this.
+    /// A teller has gone, and another may take its slot: that one has none of this, and answers for none.
     pub(super) fn forget(&mut self, slot: Slot) {
-        self.entries.values_mut().for_each(|entry| entry.told.remove(slot));
+        let (from, gone) = (slot.index(), Slot::GONE.index());
+        let mut shelf = mem::take(&mut self.shelves[from]);
+        self.shelves[gone].append(&mut shelf);
+        self.waiting[gone] += mem::take(&mut self.waiting[from]);
+        for entry in self.entries.values_mut() {
+            entry.told.remove(slot);
+            if entry.teller == slot {
+                entry.teller = Slot::GONE;
+            }
+        }
     }
 }

@@ -8,10 +8,11 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::slot::Slot;
 use crate::kernel::{Backlog, Gap, Rate, Seed, Time, address, dialable};
 
-/// The most peers that a node can have: one bit each of who has told of a message.
-pub(super) const MAX_PEERS: usize = 127;
+/// The most peers that a node can have: one bit each of who has a message, beside this node and those that have gone.
+pub(super) const MAX_PEERS: usize = Slot::COUNT - 2;
 /// The most messages in the cache: each needs an id of its own, and there are 65,535.
 const MAX_CACHE: usize = 60_000;
 
@@ -84,7 +85,7 @@ pub struct Config {
     pub give_up_after: u32,
     /// Woken later than this, a node takes the silence for its own sleep; 1 s.
     pub oversleep: Duration,
-    /// Peers at once; 64, at most 127.
+    /// Peers at once; 64, at most 126.
     pub max_peers: usize,
     /// Modules at once; 64.
     pub max_modules: usize,

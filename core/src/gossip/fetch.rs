@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::machine::Gossip;
 use super::peer::{Due, Hold, peer_mut};
 use super::wire::{MessageHash, Offer, write};
-use crate::kernel::ConnId;
+use crate::kernel::{ConnId, Time};
 
 /// How many messages one peer is asked for at once.
 const ASKED: usize = 64;
@@ -23,6 +23,8 @@ const WANTED: usize = 4_096;
 pub(super) struct Fetch {
     from: ConnId,
     ttl: u8,
+    /// Then another is asked, whatever else comes.
+    until: Time,
     others: SmallVec<[ConnId; OTHERS]>,
 }
 
@@ -39,14 +41,14 @@ impl Gossip {
 
     /// Asks a peer for what it offers and nobody else was asked for, a bounded number at a time.
     pub(super) fn ask_for_more(&mut self, conn: ConnId) {
-        let mut hashes = Vec::new();
+        let (mut hashes, until) = (Vec::new(), self.deadlines.now() + self.config.fetch_timeout);
         while let Some(offer) = self.next_offer(conn) {
-            hashes.extend(self.wants(conn, offer));
+            hashes.extend(self.wants(conn, offer, until));
         }
         let Some(peer) = peer_mut(&mut self.conns, conn) else { return };
         let is_low = peer.offers.len() <= OFFERED / 2;
         if !hashes.is_empty() {
-            self.deadlines.after(Due::Fetch(conn), self.config.fetch_timeout);
+            self.deadlines.set_earlier(Due::Fetch(conn), until);
             self.send(conn, write::want(&hashes));
         }
         if is_low {
@@ -60,7 +62,7 @@ impl Gossip {
     }
 
     /// Whether this peer is asked for what it offers.
-    fn wants(&mut self, conn: ConnId, Offer { hash, ttl }: Offer) -> Option<MessageHash> {
+    fn wants(&mut self, conn: ConnId, Offer { hash, ttl }: Offer, until: Time) -> Option<MessageHash> {
         let peer = peer_mut(&mut self.conns, conn)?;
         if let Some(entry) = self.cache.by_hash(&hash) {
             entry.told.insert(peer.slot);
@@ -76,7 +78,7 @@ impl Gossip {
             return None;
         }
         peer.asked += 1;
-        self.fetches.insert(hash, Fetch { from: conn, ttl, others: SmallVec::new() });
+        self.fetches.insert(hash, Fetch { from: conn, ttl, until, others: SmallVec::new() });
         Some(hash)
     }
 
@@ -85,12 +87,6 @@ impl Gossip {
         let fetch = self.fetches.remove(hash)?;
         if let Some(peer) = peer_mut(&mut self.conns, fetch.from) {
             peer.asked = peer.asked.saturating_sub(1);
-            let is_last = peer.asked == 0;
-            if is_last {
-                self.deadlines.cancel(Due::Fetch(fetch.from));
-            } else if fetch.from == conn {
-                self.deadlines.after(Due::Fetch(conn), self.config.fetch_timeout);
-            }
         }
         (fetch.from == conn).then_some(fetch.ttl)
     }
@@ -105,18 +101,33 @@ impl Gossip {
         self.ask_for_more(conn);
     }
 
-    /// A peer does not answer, or has gone.
-    pub(super) fn ask_others(&mut self, conn: ConnId) {
-        self.deadlines.cancel(Due::Fetch(conn));
-        let missing = self.fetches.iter().filter(|(_, fetch)| fetch.from == conn);
-        for hash in missing.map(|(hash, _)| *hash).collect::<Vec<_>>() {
-            self.ask_another(hash);
+    /// Some of what a peer was asked for may be overdue.
+    pub(super) fn fetch_missing(&mut self, conn: ConnId) {
+        let now = self.deadlines.now();
+        self.ask_others(conn, |fetch| fetch.until <= now);
+        let asked = self.fetches.values().filter(|fetch| fetch.from == conn);
+        if let Some(next) = asked.map(|fetch| fetch.until).min() {
+            self.deadlines.set_earlier(Due::Fetch(conn), next);
         }
         self.ask_for_more(conn);
     }
 
+    /// A peer has gone.
+    pub(super) fn fetch_elsewhere(&mut self, conn: ConnId) {
+        self.deadlines.cancel(Due::Fetch(conn));
+        self.ask_others(conn, |_| true);
+    }
+
+    /// Asks others for what a peer was asked for.
+    fn ask_others(&mut self, conn: ConnId, which: impl Fn(&Fetch) -> bool) {
+        let missing = self.fetches.iter().filter(|(_, fetch)| fetch.from == conn && which(fetch));
+        for hash in missing.map(|(hash, _)| *hash).collect::<Vec<_>>() {
+            self.ask_another(hash);
+        }
+    }
+
     fn ask_another(&mut self, hash: MessageHash) {
-        let Some(Fetch { from, ttl, others }) = self.fetches.remove(&hash) else { return };
+        let Some(Fetch { from, ttl, others, .. }) = self.fetches.remove(&hash) else { return };
         if let Some(peer) = peer_mut(&mut self.conns, from) {
             peer.asked = peer.asked.saturating_sub(1);
         }
@@ -125,8 +136,9 @@ impl Gossip {
         let others = others.collect();
         let Some(peer) = peer_mut(&mut self.conns, next) else { return };
         peer.asked += 1;
-        self.fetches.insert(hash, Fetch { from: next, ttl, others });
-        self.deadlines.after(Due::Fetch(next), self.config.fetch_timeout);
+        let until = self.deadlines.now() + self.config.fetch_timeout;
+        self.fetches.insert(hash, Fetch { from: next, ttl, until, others });
+        self.deadlines.set_earlier(Due::Fetch(next), until);
         self.send(next, write::want(&[hash]));
     }
 

@@ -151,25 +151,12 @@ impl Gossip {
         let (old, _) =
             peers(&self.conns).find(|(other, peer)| *other != conn && peer.nonce == Some(nonce))?;
         let dialed = |conn| self.conns.get(conn).is_some_and(|open| open.origin().dialed().is_some());
-        let keeps_dialed = self.nonce < nonce;
-        Some(match (dialed(old), dialed(conn)) {
-            (true, false) => {
-                if keeps_dialed {
-                    conn
-                } else {
-                    old
-                }
-            }
-            (false, true) => {
-                if keeps_dialed {
-                    old
-                } else {
-                    conn
-                }
-            }
+        if dialed(old) == dialed(conn) {
             // It dialled twice: what is new is alive for certain.
-            _ => old,
-        })
+            return Some(old);
+        }
+        let keeps_dialed = self.nonce < nonce;
+        Some(if dialed(conn) == keeps_dialed { old } else { conn })
     }
 }
 
@@ -177,8 +164,13 @@ impl Gossip {
 impl Gossip {
     /// 510 and 513: where a peer listens.
     pub(super) fn heard_address(&mut self, conn: ConnId, addr: SocketAddrV4) {
+        let now = self.deadlines.now();
         let Some(peer) = peer_mut(&mut self.conns, conn) else { return };
         if peer.listens.replace(addr) == Some(addr) {
+            return;
+        }
+        if !peer.updates.take(now) {
+            self.counters.excess_updates += 1;
             return;
         }
         if self.could_be_peer(conn, addr) {

@@ -269,8 +269,6 @@ pub struct ModuleInfo {
     pub announced: u64,
     /// Messages that it was told of.
     pub told: u64,
-    /// Messages that left the cache before it took them.
-    pub missed: u64,
     /// Whether it is not read from, since the peers take less than it announces.
     pub held: bool,
 }
@@ -294,7 +292,7 @@ pub struct Counters {
     pub idle_verdicts: u64,
     /// Messages for which there was no room.
     pub no_room: u64,
-    /// Messages that left the cache before a peer or a module took them, each counted once for each.
+    /// Messages that left the cache before a peer took them, each counted once for each.
     pub missed: u64,
     /// Frames of a kind that is nothing on the side where they came.
     pub ignored: u64,

@@ -21,8 +21,8 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn new(size: usize, keep: Duration, tellers: usize, hasher: KeyedState) -> Self {
-        let shelves = vec![VecDeque::new(); tellers];
+    pub(super) fn new(size: usize, keep: Duration, hasher: KeyedState) -> Self {
+        let shelves = vec![VecDeque::new(); Slot::COUNT];
         Known { since: HashMap::with_hasher(hasher), shelves, size, keep }
     }
 

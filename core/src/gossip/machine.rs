@@ -80,7 +80,6 @@ impl Gossip {
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         let streams = Streams::new(config.seed);
-        let tellers = config.max_peers + 1;
         let mut rng = streams.named("gossip");
         let limits = BookLimits {
             retry_min: config.retry_min,
@@ -98,8 +97,8 @@ impl Gossip {
             deadlines: Deadlines::new(Slack::new(config.oversleep), config.start),
             book: AddressBook::new(limits, own, config.bootstrap.iter().copied(), retry, config.start),
             rng,
-            cache: Cache::new(config.cache_size, tellers, hasher("gossip cache")),
-            known: Known::new(config.known_size, config.known_for, tellers, hasher("gossip known")),
+            cache: Cache::new(config.cache_size, hasher("gossip cache")),
+            known: Known::new(config.known_size, config.known_for, hasher("gossip known")),
             registrations: Registrations::default(),
             updates: SeenCache::new(config.cache_size, config.known_for, hasher("gossip updates")),
             fetches: BTreeMap::new(),
@@ -354,7 +353,7 @@ impl Gossip {
         self.slots.remove(peer.slot);
         self.cache.forget(peer.slot);
         self.out.event(Event::PeerDown { conn, remote, listens: peer.listens, why });
-        self.ask_others(conn);
+        self.fetch_elsewhere(conn);
         self.find_another();
         self.look_for_room();
     }
@@ -493,7 +492,7 @@ impl Gossip {
             match due {
                 Due::Verdict(id) => self.verdict_missing(id),
                 Due::Greeting(conn) => self.greeting_missing(conn),
-                Due::Fetch(conn) => self.ask_others(conn),
+                Due::Fetch(conn) => self.fetch_missing(conn),
                 Due::Ping(conn) => self.ping(conn),
                 Due::Pong(conn) => self.close(conn, CloseHow::Abort, NO_PONG),
                 Due::Forgive(conn) => self.release(conn, Hold::Invalid),

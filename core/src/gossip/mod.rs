@@ -18,7 +18,7 @@
 //!
 //! The cache has two orders: that in which messages arrived, and that in which they were found valid. Each module has a
 //! place in the first and each peer in the second, and is sent the next message when it has taken the last. So one that is
-//! slow costs a number and no queue; what left the cache before it came there is counted as missed. Full, the cache drops the
+//! slow costs a number and no queue; what left the cache before a peer came there is counted as missed. Full, the cache drops the
 //! oldest message of whoever told of most, so that a flood drives out what the flooder said; what waits for a verdict stays,
 //! and its sender is not read from while it has more waiting than its share.
 //!

@@ -6,7 +6,7 @@ use super::cache::Standing;
 use super::config::Mode;
 use super::interface::Reply;
 use super::machine::Gossip;
-use super::peer::{Due, Module, Side, module_mut};
+use super::peer::{Due, Side, module_mut};
 use super::wire::{Announce, Message};
 use crate::kernel::{Class, ConnId};
 
@@ -89,24 +89,10 @@ impl Gossip {
 
 /// What modules are told. A module has a place in the order in which messages arrived, as a peer has in that of the valid.
 impl Gossip {
-    /// Tells all who want to hear of a type, but for who announced it.
-    pub(super) fn tell_modules(&mut self, data_type: u16, by: Option<ConnId>) {
-        if let Some(by) = by {
-            self.pass_over(by);
-        }
+    /// Tells all who want to hear of a type.
+    pub(super) fn tell_modules(&mut self, data_type: u16) {
         for conn in self.registrations.modules(data_type).collect::<Vec<_>>() {
             self.pump_module(conn);
-        }
-    }
-
-    /// What a module announced itself is not told to it, unless it is told what was here before.
-    fn pass_over(&mut self, conn: ConnId) {
-        let head = self.cache.last_arrival();
-        let Some(module) = module_mut(&mut self.conns, conn) else { return };
-        module.own.push_back(head);
-        if module.cursor + 1 >= head || module.types.is_empty() {
-            module.cursor = head;
-            module.own.clear();
         }
     }
 
@@ -127,25 +113,17 @@ impl Gossip {
         while let Some((place, entry)) = self.cache.arrived_after(module.cursor) {
             module.cursor = place;
             // What came with a ttl of 1 the original tells to who asks, and to nobody else.
-            let is_silent = mode == Mode::Compatible && entry.onward.is_none() && place > module.replayed;
-            if module.wants(place, entry.announce.data_type) && !is_silent {
+            let is_silent = mode == Mode::Compatible && entry.onward.is_none();
+            let is_for_who_asks = is_silent || entry.by == Some(conn);
+            if module.types.contains(&entry.announce.data_type)
+                && (!is_for_who_asks || place <= module.replayed)
+            {
                 module.told += 1;
                 return Some((entry.id, entry.notification_frame()));
             }
         }
         module.cursor = self.cache.last_arrival();
         None
-    }
-}
-
-impl Module {
-    /// Whether it is told of the message at its place.
-    fn wants(&mut self, place: u64, data_type: u16) -> bool {
-        let is_own = self.own.front() == Some(&place);
-        if is_own {
-            self.own.pop_front();
-        }
-        self.types.contains(&data_type) && (!is_own || place <= self.replayed)
     }
 }
 

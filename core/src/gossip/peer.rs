@@ -76,13 +76,10 @@ pub(super) struct Module {
     pub(super) types: BTreeSet<u16>,
     /// The last message that it was told of, or that it does not want to hear of.
     pub(super) cursor: Serial,
-    /// Where those stand that it announced itself and has not come to.
-    pub(super) own: VecDeque<Serial>,
     /// Up to here it is told even of what it announced itself.
     pub(super) replayed: Serial,
     pub(super) announced: u64,
     pub(super) told: u64,
-    pub(super) missed: u64,
     pub(super) is_held: bool,
 }
 
@@ -230,7 +227,6 @@ impl ModuleInfo {
             types: module.types.len(),
             announced: module.announced,
             told: module.told,
-            missed: module.missed,
             held: module.is_held,
         })
     }

@@ -1,11 +1,15 @@
 //! Small numbers for peers.
 
-/// A peer's number among those that are connected; it is given again. Number 0 is this node, with its modules.
+/// A peer's number among those that are connected; it is given again. Number 0 is this node, with its modules, and the last
+/// all who have gone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Slot(u8);
 
 impl Slot {
     pub(super) const OWN: Slot = Slot(0);
+    pub(super) const GONE: Slot = Slot(127);
+    /// How many there are.
+    pub(super) const COUNT: usize = 128;
 
     pub(super) fn index(self) -> usize {
         usize::from(self.0)

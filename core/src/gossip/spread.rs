@@ -42,7 +42,7 @@ impl Gossip {
             return None;
         }
         let onward = Some(announce.ttl);
-        let Ok(id) = self.cache.add(now, Arrival { hash, announce, onward, teller: Slot::OWN }) else {
+        let Ok(id) = self.cache.add(now, Arrival { hash, announce, onward, teller: Slot::OWN, by }) else {
             self.counters.no_room += 1;
             return None;
         };
@@ -52,7 +52,7 @@ impl Gossip {
         if by.is_some() {
             self.tell_application(id);
         }
-        self.tell_modules(data_type, by);
+        self.tell_modules(data_type);
         self.pump_peers();
         Some(id)
     }
@@ -96,7 +96,7 @@ impl Gossip {
         };
         // The original keeps what it is to tell nobody, and tells it to modules that come later.
         let is_silent = ttl == 1 && self.config.mode == Mode::Compatible;
-        match self.cache.add(now, Arrival { hash, announce, onward, teller: slot }) {
+        match self.cache.add(now, Arrival { hash, announce, onward, teller: slot, by: None }) {
             Ok(id) => {
                 self.known.insert(now, hash, slot);
                 if self.registrations.has(data_type) && !is_silent {
@@ -115,7 +115,7 @@ impl Gossip {
     fn ask_modules(&mut self, id: u16, data_type: u16) {
         self.ask(id);
         self.tell_application(id);
-        self.tell_modules(data_type, None);
+        self.tell_modules(data_type);
     }
 
     /// Somebody is asked whether a message is valid, unless somebody was.
