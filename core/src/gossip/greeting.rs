@@ -67,7 +67,7 @@ impl Gossip {
         if kind == Kind::Compatible && peer.cursor == 0 {
             peer.cursor = head.saturating_sub(RECENT);
         }
-        let listens = peer.listens;
+        let listens = peer.listens_v4();
         self.deadlines.cancel(Due::Greeting(conn));
         self.out.event(Event::PeerIs { conn, remote, kind, listens });
         if let Some(addr) = listens.filter(|addr| dialable((*addr).into())) {
@@ -166,7 +166,7 @@ impl Gossip {
     pub(super) fn heard_address(&mut self, conn: ConnId, addr: SocketAddrV4) {
         let now = self.deadlines.now();
         let Some(peer) = peer_mut(&mut self.conns, conn) else { return };
-        if peer.listens.replace(addr) == Some(addr) {
+        if peer.listens.replace(addr.into()) == Some(addr.into()) {
             return;
         }
         if !peer.updates.take(now) {
@@ -181,10 +181,10 @@ impl Gossip {
 
     /// 510: who else listens.
     pub(super) fn heard_request(&mut self, conn: ConnId) {
-        let Some(asks) = peer_mut(&mut self.conns, conn).map(|peer| peer.listens) else { return };
+        let Some(asks) = peer_mut(&mut self.conns, conn).map(|peer| peer.listens_v4()) else { return };
         let mut all: Vec<SocketAddrV4> = peers(&self.conns)
             .filter(|(other, _)| *other != conn)
-            .filter_map(|(_, peer)| peer.listens)
+            .filter_map(|(_, peer)| peer.listens_v4())
             // One that cannot be dialled ends the part of a gossip-python node that sends.
             .filter(|addr| Some(*addr) != asks && dialable((*addr).into()))
             .collect();
@@ -242,7 +242,7 @@ impl Gossip {
         }
         let frame = write::peer_update(update);
         let others: Vec<ConnId> = peers(&self.conns)
-            .filter(|(conn, peer)| *conn != from && peer.listens != Some(update.addr))
+            .filter(|(conn, peer)| *conn != from && peer.listens != Some(update.addr.into()))
             .filter(|(_, peer)| peer.kind == Kind::Compatible)
             .map(|(conn, _)| conn)
             .collect();

@@ -14,7 +14,7 @@ use super::fetch::Fetch;
 use super::greeting::{NO_PONG, SETTLED};
 use super::interface::{Command, Counters, Event, Kind, ModuleInfo, PeerInfo, Refusal, Reply};
 use super::known::Known;
-use super::peer::{Due, Hold, Module, Peer, Side, modules, natives, peer_mut, peers};
+use super::peer::{Due, Hold, Module, Peer, Side, listening, modules, natives, peer_mut, peers};
 use super::registrations::Registrations;
 use super::slot::Slots;
 use super::wire::{Message, MessageHash, next_frame};
@@ -254,11 +254,7 @@ impl Gossip {
         let Some(slot) = self.slots.claim(self.config.max_peers) else { return self.hold_off(opening) };
         let (now, remote, dialed) =
             (self.deadlines.now(), opening.remote(), opening.origin().dialed().copied());
-        let listens = dialed.and_then(|addr| match addr {
-            SocketAddr::V4(addr) => Some(addr),
-            SocketAddr::V6(_) => None,
-        });
-        let peer = Peer::new(slot, listens, &self.config, now);
+        let peer = Peer::new(slot, dialed, &self.config, now);
         let conn = self.conns.keep(opening, Side::Peer(peer));
         // A frame that arrives in pieces, or with others, is lost on a gossip-python node.
         self.conns.pace(conn, self.config.gap, Time::ZERO);
@@ -352,7 +348,7 @@ impl Gossip {
         }
         self.slots.remove(peer.slot);
         self.cache.forget(peer.slot);
-        self.out.event(Event::PeerDown { conn, remote, listens: peer.listens, why });
+        self.out.event(Event::PeerDown { conn, remote, listens: peer.listens_v4(), why });
         self.fetch_elsewhere(conn);
         self.find_another();
         self.look_for_room();
@@ -381,13 +377,7 @@ impl Gossip {
                 most.min(self.config.degree + compatible.count())
             }
         };
-        let up = self.listening();
-        self.book.pick(want, up.iter())
-    }
-
-    /// Where its peers listen.
-    fn listening(&self) -> Vec<SocketAddr> {
-        peers(&self.conns).filter_map(|(_, peer)| peer.listens.map(SocketAddr::V4)).collect()
+        self.book.pick(want, listening(&self.conns))
     }
 
     /// One more link than enough: without it two groups that have lost each other would never look again. When it is up,
@@ -400,15 +390,13 @@ impl Gossip {
             return;
         }
         self.find_another();
-        let up = self.listening();
-        if let Some(addr) = self.book.pick(self.config.max_peers, up.iter()) {
+        if let Some(addr) = self.book.pick(self.config.max_peers, listening(&self.conns)) {
             self.dial(addr);
         }
     }
 
     fn connect(&mut self, addr: SocketAddr) -> Result<Reply, Refusal> {
-        let up = self.listening();
-        self.book.claim(addr, self.config.max_peers, up.iter())?;
+        self.book.claim(addr, self.config.max_peers, listening(&self.conns))?;
         self.dial(addr);
         Ok(Reply::Dialing)
     }

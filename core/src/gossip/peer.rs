@@ -99,7 +99,8 @@ pub(super) enum Hold {
 pub(super) struct Peer {
     pub(super) slot: Slot,
     pub(super) kind: Kind,
-    pub(super) listens: Option<SocketAddrV4>,
+    /// Where it does, as it said, or where it was dialled.
+    pub(super) listens: Option<SocketAddr>,
     /// What it drew at start, once it has said so.
     pub(super) nonce: Option<u64>,
     pub(super) since: Time,
@@ -131,7 +132,7 @@ pub(super) struct Peer {
 
 impl Peer {
     /// One of which nothing is known yet.
-    pub(super) fn new(slot: Slot, listens: Option<SocketAddrV4>, config: &Config, now: Time) -> Self {
+    pub(super) fn new(slot: Slot, listens: Option<SocketAddr>, config: &Config, now: Time) -> Self {
         Peer {
             slot,
             kind: Kind::Unknown,
@@ -157,17 +158,30 @@ impl Peer {
         }
     }
 
+    /// Where it listens, if there is a frame with room for that.
+    pub(super) fn listens_v4(&self) -> Option<SocketAddrV4> {
+        match self.listens? {
+            SocketAddr::V4(addr) => Some(addr),
+            SocketAddr::V6(_) => None,
+        }
+    }
+
     pub(super) fn is_native(&self) -> bool {
         self.kind == Kind::Native
     }
 }
 
 /// The peers, in the order in which their connections opened.
-pub(super) fn peers(conns: &Conns<Side>) -> impl Iterator<Item = (ConnId, &Peer)> {
+pub(super) fn peers(conns: &Conns<Side>) -> impl Iterator<Item = (ConnId, &Peer)> + Clone {
     conns.iter().filter_map(|(conn, open)| match &open.state {
         Side::Peer(peer) => Some((conn, peer)),
         _ => None,
     })
+}
+
+/// Where they listen.
+pub(super) fn listening(conns: &Conns<Side>) -> impl Iterator<Item = &SocketAddr> + Clone {
+    peers(conns).filter_map(|(_, peer)| peer.listens.as_ref())
 }
 
 /// Those that are nodes of this project.
@@ -203,7 +217,7 @@ impl PeerInfo {
         Some(PeerInfo {
             conn,
             remote: open.remote(),
-            listens: peer.listens,
+            listens: peer.listens_v4(),
             kind: peer.kind,
             dialed: open.origin().dialed().is_some(),
             since: peer.since,

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::cache::{Arrival, Full, Standing};
 use super::config::{Mode, Unheard};
@@ -224,7 +225,7 @@ impl Gossip {
 /// taken the last: one that is slow costs a number, and no queue.
 impl Gossip {
     pub(super) fn pump_peers(&mut self) {
-        for conn in self.conns.ids().collect::<Vec<_>>() {
+        for conn in self.conns.ids().collect::<SmallVec<[ConnId; 32]>>() {
             self.pump_peer(conn);
         }
     }
