@@ -9,13 +9,6 @@
 //! deliveries there should have been between which kinds, how many were lost, and how many came twice. A module counts
 //! that was there from three seconds before a message to ten seconds after it.
 
-#[path = "../tests/real_gossip/module.rs"]
-#[allow(dead_code, reason = "tests use more of it")]
-mod module;
-#[path = "../tests/real_gossip/own.rs"]
-#[allow(dead_code, reason = "tests use more of it")]
-mod own;
-
 use std::collections::HashMap;
 use std::fs;
 use std::net::SocketAddrV4;
@@ -26,10 +19,9 @@ use std::time::{Duration, Instant};
 use egoist_core::gossip::{Config, Kind};
 use egoist_core::kernel::Seed;
 use egoist_mio::gossip::{ClientError, Sender};
+use egoist_tests::module::{Module, UNBOUNDED};
+use egoist_tests::own_gossip::Own;
 use egoist_tests::real_gossip::RealGossip;
-
-use module::{Module, UNBOUNDED};
-use own::Own;
 
 const TYPE: u16 = 600;
 /// Real nodes, and as many of ours behind them.

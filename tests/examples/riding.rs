@@ -12,8 +12,9 @@ use std::time::Duration;
 use std::{env, fs};
 
 use bytes::Bytes;
+use egoist_core::gossip::scenario::Gossiper;
 use egoist_core::gossip::{self, Gossip};
-use egoist_core::kernel::{Machine, Seed, Streams, Time};
+use egoist_core::kernel::{Seed, Streams, Time};
 use egoist_core::overlay::wire::Network;
 use egoist_core::overlay::{self, PolicyKind};
 use egoist_core::riding::{self, Riding};
@@ -30,41 +31,6 @@ const APART: Duration = Duration::from_secs(3);
 const VERDICT: Duration = Duration::from_millis(1);
 const TYPE: u16 = 7;
 const OCTETS: usize = 200;
-
-/// A node with gossip in it.
-trait Node: Machine + 'static {
-    fn of(order: gossip::Command) -> Self::Command;
-    fn event(event: Self::Event) -> Option<gossip::Event>;
-    fn gossip(&self) -> &Gossip;
-}
-
-impl Node for Gossip {
-    fn of(order: gossip::Command) -> gossip::Command {
-        order
-    }
-
-    fn event(event: gossip::Event) -> Option<gossip::Event> {
-        Some(event)
-    }
-
-    fn gossip(&self) -> &Gossip {
-        self
-    }
-}
-
-impl Node for Riding {
-    fn of(order: gossip::Command) -> riding::Command {
-        riding::Command::Gossip(order)
-    }
-
-    fn event(event: riding::Event) -> Option<gossip::Event> {
-        if let riding::Event::Gossip(event) = event { Some(event) } else { None }
-    }
-
-    fn gossip(&self) -> &Gossip {
-        Riding::gossip(self)
-    }
-}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = env::args().skip(1);
@@ -159,7 +125,11 @@ impl Outcome {
 }
 
 /// Lets nodes join and ten epochs pass, and then announces.
-fn measure<M: Node>(matrix: &Matrix, nodes: &[usize], make: impl Fn(Boot) -> M + Clone + 'static) -> Outcome {
+fn measure<M: Gossiper>(
+    matrix: &Matrix,
+    nodes: &[usize],
+    make: impl Fn(Boot) -> M + Clone + 'static,
+) -> Outcome {
     let count = nodes.len();
     let sites = Sites::new(matrix.clone(), nodes.to_vec()).expect("rows of the matrix");
     let seed = Seed::from_u64(SEED);
@@ -173,7 +143,7 @@ fn measure<M: Node>(matrix: &Matrix, nodes: &[usize], make: impl Fn(Boot) -> M +
     let settled = Time::ZERO + JOINING + overlay::Periods::default().rewiring * EPOCHS;
     world.run_until(settled, |_, _, _| ());
     for node in 0..count {
-        let _ = world.command(node, M::of(gossip::Command::Subscribe { data_type: TYPE }));
+        let _ = world.command(node, M::asked(gossip::Command::Subscribe { data_type: TYPE }));
     }
     let links =
         (0..count).map(|node| world.machine(node).map_or(0, |node| node.gossip().peers().count())).collect();
@@ -194,39 +164,39 @@ fn measure<M: Node>(matrix: &Matrix, nodes: &[usize], make: impl Fn(Boot) -> M +
 }
 
 /// Messages that each node has sent to those who are its peers now.
-fn sends<M: Node>(world: &World<M>, count: usize) -> Vec<u64> {
+fn sends<M: Gossiper>(world: &World<M>, count: usize) -> Vec<u64> {
     let of = |node: &M| node.gossip().peers().map(|peer| peer.sent).sum();
     (0..count).map(|node| world.machine(node).map_or(0, of)).collect()
 }
 
 /// Octets that each node has sent.
-fn octets<M: Node>(world: &World<M>, count: usize) -> Vec<u64> {
+fn octets<M: Gossiper>(world: &World<M>, count: usize) -> Vec<u64> {
     let of = |node| world.counters(node).frame_bytes + world.counters(node).datagram_bytes;
     (0..count).map(of).collect()
 }
 
 /// Announces a message, and has every application that hears of it find it valid; how long it took to come to all.
-fn spread<M: Node>(world: &mut World<M>, from: usize, number: usize) -> Option<Duration> {
+fn spread<M: Gossiper>(world: &mut World<M>, from: usize, number: usize) -> Option<Duration> {
     let (start, count) = (world.now(), world.len());
     let mut data = number.to_be_bytes().to_vec();
     data.resize(OCTETS, 0);
     let data = Bytes::from(data);
     let announce = gossip::Command::Announce { ttl: 0, data_type: TYPE, data: data.clone() };
-    let _ = world.command(from, M::of(announce));
+    let _ = world.command(from, M::asked(announce));
     let (mut has, mut last) = (vec![false; count], None);
     has[from] = true;
     while world.now() < start + APART {
         let mut waiting = Vec::new();
         world.run_until(world.now() + VERDICT, |at, node, event| {
-            if let Some(gossip::Event::Message { id, data: heard, waits: true, .. }) = M::event(event) {
-                waiting.push((node, id));
-                if heard == data && !std::mem::replace(&mut has[node], true) && has.iter().all(|has| *has) {
+            if let Some(gossip::Event::Message { id, data: heard, waits: true, .. }) = M::told(&event) {
+                waiting.push((node, *id));
+                if *heard == data && !std::mem::replace(&mut has[node], true) && has.iter().all(|has| *has) {
                     last = Some(at);
                 }
             }
         });
         for (node, id) in waiting {
-            let _ = world.command(node, M::of(gossip::Command::Validate { id, valid: true }));
+            let _ = world.command(node, M::asked(gossip::Command::Validate { id, valid: true }));
         }
     }
     last.map(|last| last.since(start))

@@ -1,7 +1,9 @@
 //! Shared ground of the cross-package tests.
 
 pub mod cuts;
+pub mod module;
 pub mod namespaces;
+pub mod own_gossip;
 pub mod probing;
 pub mod processes;
 pub mod real_gossip;

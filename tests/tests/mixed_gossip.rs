@@ -1,19 +1,13 @@
 //! Nodes of ours and of gossip-python in one network.
 
-#[path = "real_gossip/module.rs"]
-mod module;
-#[path = "real_gossip/own.rs"]
-mod own;
-
 use std::time::{Duration, Instant};
 
 use egoist_core::gossip::{Config, Gossip, Kind};
 use egoist_core::kernel::Seed;
 use egoist_mio::gossip::ClientError;
+use egoist_tests::module::{Module, UNBOUNDED, say};
+use egoist_tests::own_gossip::Own;
 use egoist_tests::real_gossip::RealGossip;
-
-use module::{Module, UNBOUNDED, say};
-use own::Own;
 
 const TYPE: u16 = 600;
 /// How often ours comes and goes.

@@ -5,15 +5,11 @@
 //! tells nobody of one message in 65,535: what comes to nothing is tried once more, with another type. It confirms nothing, but
 //! repeats to who subscribes what it keeps, a module's own announces too: by its own a module knows that it is subscribed.
 
-#[path = "real_gossip/module.rs"]
-mod module;
-
 use std::time::{Duration, Instant};
 
 use egoist_mio::gossip::{Client, ClientError};
+use egoist_tests::module::{Module, PATIENCE, UNBOUNDED, say};
 use egoist_tests::real_gossip::RealGossip;
-
-use module::{Module, PATIENCE, UNBOUNDED, say};
 
 /// Long enough to call a node silent that was asked for something.
 const PAUSE: Duration = Duration::from_millis(300);

@@ -5,7 +5,8 @@
 //! everybody dials at start. At each node the application wants to hear of [`TYPE`], and finds messages of an even number
 //! valid and the others not.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+mod application;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -16,11 +17,13 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::wire::SMALL;
-use super::{Command, Config, Event, Gossip, Standing};
-use crate::kernel::Time;
-use crate::sim::faults::{self, Action, Agenda};
-use crate::sim::scenario::{self, Drawn, Ground, Script, Step, Watch};
-use crate::sim::{Boot, World, address, node_at};
+pub use application::{Application, Gossiper};
+pub(crate) use application::{all_have_the_same, fault_or_order};
+
+use super::{Command, Config, Gossip};
+use crate::sim::faults;
+use crate::sim::scenario::{self, Drawn, Ground, Script, Step};
+use crate::sim::{Boot, World, address};
 
 /// What all messages are.
 pub const TYPE: u16 = 7;
@@ -34,8 +37,6 @@ const GIVE_UP: u32 = 1_000;
 /// links. Groups that have enough find each other when one of them explores: each does so within 45 s, and has then to
 /// come upon somebody of the other group.
 const SETTLING: Duration = Duration::from_secs(300);
-/// How soon the application answers.
-const VERDICT: Duration = Duration::from_millis(10);
 /// The most links that a script may have a node keep.
 const DEGREE: usize = 16;
 
@@ -143,15 +144,6 @@ fn data(number: u16) -> Bytes {
     data.into()
 }
 
-/// The number of a message.
-fn number(data: &Bytes) -> u16 {
-    data.first_chunk().map_or(0, |octets| u16::from_be_bytes(*octets))
-}
-
-const fn is_valid(number: u16) -> bool {
-    number.is_multiple_of(2)
-}
-
 impl scenario::Protocol for Plan {
     const NAME: &'static str = "gossip";
 
@@ -200,18 +192,7 @@ impl scenario::Protocol for Plan {
     }
 
     fn judge(script: &Scenario, world: &World<Gossip>) -> Result<(), Difference> {
-        let members = script.members(world);
-        let here = members.iter().filter(|(_, member)| !member.has_left());
-        let held: BTreeMap<usize, BTreeSet<u16>> =
-            here.map(|(node, member)| (*node, spread(member))).collect();
-        for (&at, messages) in &held {
-            for (&node, others) in &held {
-                if let Some(&message) = messages.difference(others).next() {
-                    return Err(Difference::Missing { node, message, at });
-                }
-            }
-        }
-        Ok(())
+        all_have_the_same(script, world)
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -259,102 +240,6 @@ impl scenario::Protocol for Plan {
     }
 }
 
-/// The valid messages that a node has and would pass on.
-fn spread(node: &Gossip) -> BTreeSet<u16> {
-    let valid = node.cache().filter(|entry| matches!(entry.standing, Standing::Valid(_)));
-    valid.map(|entry| number(&entry.announce.data)).filter(|number| is_valid(*number)).collect()
-}
-
-/// What the nodes' applications do: they want to hear, and judge. And what they look for.
-#[derive(Default)]
-pub struct Application {
-    /// Messages to be judged.
-    waiting: Vec<(usize, u16, u16)>,
-    /// What each node has told of since it started.
-    told: BTreeSet<(usize, u16)>,
-    /// Who ever had a link with whom.
-    links: BTreeSet<(usize, usize)>,
-    wrong: Option<Difference>,
-}
-
-impl Watch<Plan> for Application {
-    fn hear(&mut self, _: Time, node: usize, event: &Event) {
-        match event {
-            Event::PeerUp { remote, .. } => {
-                if let Some((other, _)) = node_at(*remote) {
-                    self.links.extend([(node, other), (other, node)]);
-                }
-            }
-            Event::Message { id, data, waits, .. } => self.told_of(node, *id, number(data), *waits),
-            Event::Misbehaved { .. } => self.wrong = Some(Difference::Misbehaved { node }),
-            _ => {}
-        }
-    }
-
-    fn pass(
-        &mut self,
-        script: &Scenario,
-        world: &mut World<Gossip>,
-        agenda: &mut Agenda<Gossip>,
-        time: Duration,
-    ) -> Result<(), Difference> {
-        let end = world.now() + time;
-        while world.now() < end {
-            agenda.pass(world, VERDICT.min(end.since(world.now())), |at, node, event| {
-                self.hear(at, node, &event);
-            });
-            (0..script.nodes()).for_each(|node| self.begin(world, node));
-            self.judge(world);
-            self.stray(script)?;
-            self.wrong.take().map_or(Ok(()), Err)?;
-        }
-        Ok(())
-    }
-}
-
-impl Application {
-    fn told_of(&mut self, node: usize, id: u16, message: u16, waits: bool) {
-        if !self.told.insert((node, message)) && is_valid(message) {
-            self.wrong = Some(Difference::Twice { node, message });
-        }
-        if waits {
-            self.waiting.push((node, id, message));
-        }
-    }
-
-    /// A node that has started is told what its application wants to hear of.
-    fn begin(&mut self, world: &mut World<Gossip>, node: usize) {
-        let is_new =
-            world.machine(node).is_some_and(|node| !node.has_left() && node.registrations().count() == 0);
-        if is_new && world.command(node, Command::Subscribe { data_type: TYPE }).is_some() {
-            self.told.retain(|(at, _)| *at != node);
-            self.waiting.retain(|(at, _, _)| *at != node);
-        }
-    }
-
-    /// Gives the verdicts that are due, at the nodes that run.
-    fn judge(&mut self, world: &mut World<Gossip>) {
-        self.waiting.retain(|(node, id, message)| {
-            world.command(*node, Command::Validate { id: *id, valid: is_valid(*message) }).is_none()
-        });
-    }
-
-    /// An invalid message comes to those with whom its announcer has, or had, a link.
-    fn stray(&self, script: &Scenario) -> Result<(), Difference> {
-        let invalid = self.told.iter().filter(|(_, message)| !is_valid(*message));
-        for &(node, message) in invalid {
-            let mut announcers = script.steps.iter().filter_map(|step| match step {
-                Step::Order { node, order: Order::Announce(number) } if *number == message => Some(*node),
-                _ => None,
-            });
-            if !announcers.any(|from| from == node || self.links.contains(&(from, node))) {
-                return Err(Difference::Strayed { node, message });
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Drawn for Plan {
     const CHOICES: usize = 17;
 
@@ -378,14 +263,7 @@ impl Drawn for Plan {
 
     /// Every third is an order, of those one of sixteen to leave.
     fn step(script: &Scenario, choices: faults::Choices) -> Step<Order> {
-        let [kind, node, message, what, other] = choices;
-        if other % 3 != 0 {
-            let choices = [kind, node, message, what, other / 3];
-            return Step::Fault(Action::chosen(choices, script.severity()));
-        }
-        let node = usize::from(node) % script.nodes();
-        let stays = node < script.plan.bootstraps || what % 16 != 15;
-        Step::Order { node, order: if stays { Order::Announce(message) } else { Order::Leave } }
+        fault_or_order(script, choices, |node| node >= script.plan.bootstraps)
     }
 }
 

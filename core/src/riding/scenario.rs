@@ -5,7 +5,6 @@
 //! bootstrap. At each node the application wants to hear of [`TYPE`], and finds messages of an even number valid and the
 //! others not; an [`Order`] is what a gossip node is asked for.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
@@ -14,20 +13,17 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{Command, Config, Event, Riding};
-use crate::gossip::scenario::TYPE;
+use crate::gossip::scenario::{Gossiper, TYPE, all_have_the_same, fault_or_order};
 use crate::gossip::wire::SMALL;
-use crate::gossip::{self, Standing};
-use crate::kernel::Time;
+use crate::gossip::{self, Gossip};
 use crate::overlay::wire::Network;
 use crate::overlay::{self, scenario::SETTLING};
-use crate::sim::faults::{self, Action, Agenda};
-use crate::sim::scenario::{self, Drawn, Ground, Script, Step, Watch};
-use crate::sim::{self, Boot, World, node_at};
+use crate::sim::faults;
+use crate::sim::scenario::{self, Drawn, Ground, Script, Step};
+use crate::sim::{self, Boot, World};
 
-pub use crate::gossip::scenario::{Difference, Order};
+pub use crate::gossip::scenario::{Application, Difference, Order};
 
-/// How soon the application answers.
-const VERDICT: Duration = Duration::from_millis(10);
 /// The overlay has settled then; a channel that was ended is offered again, and all that was missed goes round.
 const RIDING: Duration = Duration::from_secs(30);
 /// The most choices that a script may have a node make.
@@ -60,15 +56,6 @@ fn data(number: u16) -> Bytes {
     let mut data = Vec::from(number.to_be_bytes());
     data.resize(len, 0);
     data.into()
-}
-
-/// The number of a message.
-fn number(data: &Bytes) -> u16 {
-    data.first_chunk().map_or(0, |octets| u16::from_be_bytes(*octets))
-}
-
-const fn is_valid(number: u16) -> bool {
-    number.is_multiple_of(2)
 }
 
 impl scenario::Protocol for Plan {
@@ -117,18 +104,7 @@ impl scenario::Protocol for Plan {
     }
 
     fn judge(script: &Scenario, world: &World<Riding>) -> Result<(), Difference> {
-        let members = script.members(world);
-        let here = members.iter().filter(|(_, member)| !member.gossip().has_left());
-        let held: BTreeMap<usize, BTreeSet<u16>> =
-            here.map(|(node, member)| (*node, spread(member))).collect();
-        for (&at, messages) in &held {
-            for (&node, others) in &held {
-                if let Some(&message) = messages.difference(others).next() {
-                    return Err(Difference::Missing { node, message, at });
-                }
-            }
-        }
-        Ok(())
+        all_have_the_same(script, world)
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -149,107 +125,25 @@ impl scenario::Protocol for Plan {
     }
 }
 
-/// The valid messages that a node has and would pass on.
-fn spread(node: &Riding) -> BTreeSet<u16> {
-    let valid = node.gossip().cache().filter(|entry| matches!(entry.standing, Standing::Valid(_)));
-    valid.map(|entry| number(&entry.announce.data)).filter(|number| is_valid(*number)).collect()
-}
+impl Gossiper for Riding {
+    fn gossip(&self) -> &Gossip {
+        Riding::gossip(self)
+    }
 
-/// What the nodes' applications do: they want to hear, and judge. And what they look for.
-#[derive(Default)]
-pub struct Application {
-    /// Messages to be judged.
-    waiting: Vec<(usize, u16, u16)>,
-    /// What each node has told of since it started.
-    told: BTreeSet<(usize, u16)>,
-    /// Who ever rode with whom.
-    links: BTreeSet<(usize, usize)>,
-    wrong: Option<Difference>,
-}
+    fn asked(command: gossip::Command) -> Command {
+        Command::Gossip(command)
+    }
 
-impl Watch<Plan> for Application {
-    fn hear(&mut self, _: Time, node: usize, event: &Event) {
-        match event {
-            Event::Gossip(gossip::Event::PeerUp { remote, .. }) => {
-                if let Some((other, _)) = node_at(*remote) {
-                    self.links.extend([(node, other), (other, node)]);
-                }
-            }
-            Event::Gossip(gossip::Event::Message { id, data, waits, .. }) => {
-                self.told_of(node, *id, number(data), *waits);
-            }
+    fn told(event: &Event) -> Option<&gossip::Event> {
+        if let Event::Gossip(event) = event { Some(event) } else { None }
+    }
+
+    fn tells_of_misbehaviour(event: &Event) -> bool {
+        matches!(
+            event,
             Event::Gossip(gossip::Event::Misbehaved { .. })
-            | Event::Overlay(overlay::Event::Misbehaved { .. }) => {
-                self.wrong = Some(Difference::Misbehaved { node });
-            }
-            _ => {}
-        }
-    }
-
-    fn pass(
-        &mut self,
-        script: &Scenario,
-        world: &mut World<Riding>,
-        agenda: &mut Agenda<Riding>,
-        time: Duration,
-    ) -> Result<(), Difference> {
-        let end = world.now() + time;
-        while world.now() < end {
-            agenda.pass(world, VERDICT.min(end.since(world.now())), |at, node, event| {
-                self.hear(at, node, &event);
-            });
-            (0..script.nodes()).for_each(|node| self.begin(world, node));
-            self.judge(world);
-            self.stray(script)?;
-            self.wrong.take().map_or(Ok(()), Err)?;
-        }
-        Ok(())
-    }
-}
-
-impl Application {
-    fn told_of(&mut self, node: usize, id: u16, message: u16, waits: bool) {
-        if !self.told.insert((node, message)) && is_valid(message) {
-            self.wrong = Some(Difference::Twice { node, message });
-        }
-        if waits {
-            self.waiting.push((node, id, message));
-        }
-    }
-
-    /// A node that has started is told what its application wants to hear of.
-    fn begin(&mut self, world: &mut World<Riding>, node: usize) {
-        let is_new = world
-            .machine(node)
-            .is_some_and(|node| !node.gossip().has_left() && node.gossip().registrations().count() == 0);
-        let subscribe = Command::Gossip(gossip::Command::Subscribe { data_type: TYPE });
-        if is_new && world.command(node, subscribe).is_some() {
-            self.told.retain(|(at, _)| *at != node);
-            self.waiting.retain(|(at, _, _)| *at != node);
-        }
-    }
-
-    /// Gives the verdicts that are due, at the nodes that run.
-    fn judge(&mut self, world: &mut World<Riding>) {
-        self.waiting.retain(|(node, id, message)| {
-            let verdict = gossip::Command::Validate { id: *id, valid: is_valid(*message) };
-            world.command(*node, Command::Gossip(verdict)).is_none()
-        });
-    }
-
-    /// An invalid message comes to those who ride, or rode, with its announcer.
-    fn stray(&self, script: &Scenario) -> Result<(), Difference> {
-        let invalid = self.told.iter().filter(|(_, message)| !is_valid(*message));
-        for &(node, message) in invalid {
-            let mut announcers = script.steps.iter().filter_map(|step| match step {
-                Step::Order { node, order: Order::Announce(number) } if *number == message => Some(*node),
-                _ => None,
-            });
-            if !announcers.any(|from| from == node || self.links.contains(&(from, node))) {
-                return Err(Difference::Strayed { node, message });
-            }
-        }
-        Ok(())
+                | Event::Overlay(overlay::Event::Misbehaved { .. })
+        )
     }
 }
 
@@ -267,13 +161,7 @@ impl Drawn for Plan {
 
     /// Every third is an order, of those one of sixteen to leave.
     fn step(script: &Scenario, choices: faults::Choices) -> Step<Order> {
-        let [kind, node, message, what, other] = choices;
-        if other % 3 != 0 {
-            let choices = [kind, node, message, what, other / 3];
-            return Step::Fault(Action::chosen(choices, script.severity()));
-        }
-        let node = usize::from(node) % script.nodes();
-        Step::Order { node, order: if what % 16 == 15 { Order::Leave } else { Order::Announce(message) } }
+        fault_or_order(script, choices, |_| true)
     }
 }
 

@@ -8,22 +8,26 @@ use std::time::Duration;
 use egoist_mio::gossip::{Client, ClientError, Notification, Notifications, Sender};
 
 /// What takes longer does not come.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
+pub const PATIENCE: Duration = Duration::from_secs(15);
 /// Only told at once to modules of the node where it is announced.
 const MARK: u16 = 9_999;
-/// TTLs: without a bound, and told to nobody by who hears it first.
-pub(crate) const UNBOUNDED: u8 = 0;
+/// A TTL without a bound.
+pub const UNBOUNDED: u8 = 0;
+/// That of what is told to nobody by who hears it first.
 const SILENT: u8 = 1;
 
-/// A module of a node, real or ours.
-pub(crate) struct Module {
-    pub(crate) notifications: Notifications,
-    pub(crate) sender: Sender,
+/// A module of a node, real or ours. Its methods panic where the node does not do its part.
+#[derive(Debug)]
+pub struct Module {
+    /// What it is told.
+    pub notifications: Notifications,
+    /// What it says.
+    pub sender: Sender,
 }
 
 impl Module {
     /// A module of a node, with a name of its own, that is subscribed to the types by the time this returns.
-    pub(crate) fn new(node: SocketAddrV4, types: &[u16]) -> Self {
+    pub fn new(node: SocketAddrV4, types: &[u16]) -> Self {
         let client = Client::connect(node).unwrap().paced();
         client.set_timeout(Some(PATIENCE)).unwrap();
         let (notifications, sender) = client.split();
@@ -34,7 +38,7 @@ impl Module {
     }
 
     /// Waits until the node has done all that it was told.
-    pub(crate) fn settle(&mut self) {
+    pub fn settle(&mut self) {
         static MARKS: AtomicU64 = AtomicU64::new(0);
         let mark = MARKS.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         self.sender.announce(SILENT, MARK, &mark).unwrap();
@@ -43,7 +47,10 @@ impl Module {
     }
 
     /// The next of a type; others are passed over.
-    pub(crate) fn hear(&mut self, data_type: u16) -> Result<Notification, ClientError> {
+    ///
+    /// # Errors
+    /// As [`Notifications`] has them.
+    pub fn hear(&mut self, data_type: u16) -> Result<Notification, ClientError> {
         loop {
             let next = self.notifications.next().expect("the node goes on")?;
             if next.data_type == data_type {
@@ -53,7 +60,10 @@ impl Module {
     }
 
     /// The data of the next of a type, found valid.
-    pub(crate) fn accept(&mut self, data_type: u16) -> Result<Vec<u8>, ClientError> {
+    ///
+    /// # Errors
+    /// As [`Notifications`] and [`Sender`] have them.
+    pub fn accept(&mut self, data_type: u16) -> Result<Vec<u8>, ClientError> {
         let next = self.hear(data_type)?;
         self.sender.accept(next.id)?;
         Ok(next.data)
@@ -61,6 +71,6 @@ impl Module {
 }
 
 /// Says something on the terminal, in one piece.
-pub(crate) fn say(what: &str) {
+pub fn say(what: &str) {
     let _ = std::io::stderr().write_all(format!("{what}\n").as_bytes());
 }

@@ -10,16 +10,16 @@ use egoist_core::kernel::Checked;
 use egoist_mio::net::MioNet;
 use egoist_mio::{Driver, Handle, Key, Setup};
 
-use super::module::PATIENCE;
+use crate::module::PATIENCE;
 
 const STEP: Duration = Duration::from_millis(20);
 
-/// A running node. It leaves when this is dropped.
-pub(crate) struct Own {
+/// A running node. It leaves when this is dropped. Its methods panic where the loop does not do its part.
+pub struct Own {
     /// Where peers reach it.
-    pub(crate) peers: SocketAddrV4,
+    pub peers: SocketAddrV4,
     /// Where modules do.
-    pub(crate) api: SocketAddrV4,
+    pub api: SocketAddrV4,
     handle: Handle<MioNet>,
     key: Key<Checked<Gossip>>,
     loop_thread: Option<JoinHandle<()>>,
@@ -34,12 +34,12 @@ fn v4(addr: SocketAddr) -> SocketAddrV4 {
 
 impl Own {
     /// Starts a node that joins at peers, real or ours.
-    pub(crate) fn start(config: Config, bootstraps: &[SocketAddrV4]) -> Own {
+    pub fn start(config: Config, bootstraps: &[SocketAddrV4]) -> Own {
         Own::start_at(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0), config, bootstraps)
     }
 
     /// The same, where peers are to reach it.
-    pub(crate) fn start_at(peers: SocketAddrV4, config: Config, bootstraps: &[SocketAddrV4]) -> Own {
+    pub fn start_at(peers: SocketAddrV4, config: Config, bootstraps: &[SocketAddrV4]) -> Own {
         let bootstrap = bootstraps.iter().copied().map(SocketAddr::V4).collect();
         let (begun, beginning) = channel();
         let loop_thread = thread::spawn(move || {
@@ -59,7 +59,7 @@ impl Own {
     }
 
     /// Asks the node something.
-    pub(crate) fn ask<T: Send + 'static>(&self, question: impl FnOnce(&Gossip) -> T + Send + 'static) -> T {
+    pub fn ask<T: Send + 'static>(&self, question: impl FnOnce(&Gossip) -> T + Send + 'static) -> T {
         let (say, said) = channel();
         let key = self.key;
         let job =
@@ -69,7 +69,7 @@ impl Own {
     }
 
     /// Waits until what is asked of the node is so.
-    pub(crate) fn until(&self, what: &str, is_so: impl Fn(&Gossip) -> bool + Copy + Send + 'static) {
+    pub fn until(&self, what: &str, is_so: impl Fn(&Gossip) -> bool + Copy + Send + 'static) {
         let deadline = Instant::now() + PATIENCE;
         while !self.ask(is_so) {
             assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
