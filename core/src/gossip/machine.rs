@@ -280,8 +280,7 @@ impl Gossip {
         let (remote, refused) = (open.remote(), Side::Refused(Why { fault: Fault::Nobody, ..why }));
         if let Side::Peer(peer) = mem::replace(&mut open.state, refused) {
             self.conns.pause(&mut self.out, conn);
-            let soonest = self.deadlines.now() + Duration::from_millis(1);
-            self.deadlines.set(Due::Refuse(conn), soonest.max(peer.since + SETTLED));
+            self.deadlines.set(Due::Refuse(conn), peer.since + SETTLED);
             self.gone_peer((conn, remote), &peer, why);
         }
     }
