@@ -2,9 +2,9 @@
 //! node says for it. Riding nodes and such of an overlay that chooses at random differ in nothing else and have as many
 //! links; the third kind are gossip nodes that find each other by themselves.
 //!
-//! `cargo run --release -p egoist-tests --example riding -- [FOLDER [KIND...]]`: FOLDER has `planetlab-50.json` and
-//! `planetlab/<slice>.tsv` (default `../shared/data/latency`); a KIND is `50` (set 0 of the file) or `490` (all of its slice),
-//! both unless said otherwise. Ten epochs, one seed.
+//! `cargo run --release -p egoist-tests --example riding -- [FOLDER [WORD...]]`: FOLDER has `planetlab-50.json` and
+//! `planetlab/<slice>.tsv` (default `../shared/data/latency`). Words choose rows: `50` (set 0 of the file) or `490` (all of its
+//! slice), and `chosen`, `random` or `found`, how links come to be; all of a sort unless one is named. Ten epochs, one seed.
 
 use std::error::Error;
 use std::path::Path;
@@ -35,7 +35,7 @@ const OCTETS: usize = 200;
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = env::args().skip(1);
     let folder = args.next().unwrap_or_else(|| "../shared/data/latency".to_owned());
-    let kinds: Vec<String> = args.collect();
+    let words: Vec<String> = args.collect();
     let Ok(sets) = fs::read_to_string(Path::new(&folder).join("planetlab-50.json")) else {
         println!("SKIPPED: no planetlab-50.json in {folder}; name the folder that has it");
         return Ok(());
@@ -45,26 +45,33 @@ fn main() -> Result<(), Box<dyn Error>> {
     let slice = set["slice"].as_u64().ok_or("a set has a slice")?;
     let text = fs::read_to_string(Path::new(&folder).join(format!("planetlab/{slice}.tsv")))?;
     let matrix = Matrix::parse(&text, Unit::Millis)?;
-    let wanted = |kind: &str| kinds.is_empty() || kinds.iter().any(|k| k == kind);
+    let chosen = |all: &[&'static str]| -> Vec<&'static str> {
+        let some: Vec<_> = all.iter().copied().filter(|word| words.iter().any(|said| said == word)).collect();
+        if some.is_empty() { all.to_vec() } else { some }
+    };
+    let (sizes, rows) = (chosen(&["50", "490"]), chosen(&["chosen", "random", "found"]));
     println!(
         "nodes  links                  links each (most)   p50 ms   p99 ms   sent for a message (mean, most)   octets/s (most)"
     );
-    if wanted("50") {
-        compare(&matrix, &serde_json::from_value::<Vec<usize>>(set["nodes"].clone())?);
-    }
-    if wanted("490") {
-        compare(&matrix, &(0..matrix.len()).collect::<Vec<_>>());
+    for size in sizes {
+        let nodes: Vec<usize> = match size {
+            "50" => serde_json::from_value(set["nodes"].clone())?,
+            _ => (0..matrix.len()).collect(),
+        };
+        rows.iter().for_each(|row| show(row, &matrix, &nodes));
     }
     Ok(())
 }
 
-fn compare(matrix: &Matrix, nodes: &[usize]) {
-    let riding = measure(matrix, nodes, |boot| ridden(boot, PolicyKind::BestResponse));
-    riding.print(nodes.len(), "chosen by the overlay");
-    let random = measure(matrix, nodes, |boot| ridden(boot, PolicyKind::KRandom));
-    random.print(nodes.len(), "chosen at random");
-    let found = measure(matrix, nodes, found);
-    found.print(nodes.len(), "found by gossip itself");
+fn show(row: &str, matrix: &Matrix, nodes: &[usize]) {
+    let (what, outcome) = match row {
+        "chosen" => {
+            ("chosen by the overlay", measure(matrix, nodes, |boot| ridden(boot, PolicyKind::BestResponse)))
+        }
+        "random" => ("chosen at random", measure(matrix, nodes, |boot| ridden(boot, PolicyKind::KRandom))),
+        _ => ("found by gossip itself", measure(matrix, nodes, found)),
+    };
+    outcome.print(nodes.len(), what);
 }
 
 /// A riding node; everybody asks the first who is there.
