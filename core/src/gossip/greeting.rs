@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 use core::net::{SocketAddr, SocketAddrV4};
-use core::time::Duration;
 
 use super::config::Mode;
 use super::interface::{Event, Kind};
@@ -10,10 +9,6 @@ use super::machine::Gossip;
 use super::peer::{Due, natives, peer_mut, peers};
 use super::wire::{PeerUpdate, Probe, write};
 use crate::kernel::{Class, CloseHow, Conn, ConnId, Fault, Why, dialable};
-
-/// How old a connection with a gossip-python node has to be before it can be closed. Its controller ends if it looks for a
-/// connection that was closed while it was set up; it has been seen to take up to a second under load.
-pub(super) const SETTLED: Duration = Duration::from_secs(2);
 
 /// So many messages a gossip-python node is told of at first, as by another, whose cache has no more. What it has forgotten it
 /// takes for new, and tells its modules and all others again.
@@ -32,8 +27,11 @@ impl Gossip {
     /// Whoever dials says where it listens. A bootstrap is asked for others, too.
     pub(super) fn greet(&mut self, conn: ConnId, dialed: Option<SocketAddr>) {
         if let (Some(to), Some(own)) = (dialed, self.config.address) {
-            let asks = self.config.bootstrap.contains(&to);
-            self.send(conn, if asks { write::peer_request(own) } else { write::peer_init(own) });
+            if self.config.bootstrap.contains(&to) {
+                self.request(conn);
+            } else {
+                self.send(conn, write::peer_init(own));
+            }
         }
         match self.config.mode {
             Mode::Compatible => self.becomes(conn, Kind::Compatible),
@@ -197,6 +195,7 @@ impl Gossip {
 
     /// 511, asked for or not.
     pub(super) fn heard_response(&mut self, conn: ConnId, mut all: Vec<SocketAddrV4>) {
+        self.answered(conn);
         self.meet(conn);
         all.truncate(self.config.max_rows);
         self.rng.shuffle(&mut all);
@@ -253,11 +252,10 @@ impl Gossip {
 
     /// A peer was lost: one of those that are left is asked for others.
     pub(super) fn find_another(&mut self) {
-        let Some(own) = self.config.address.filter(|_| !self.has_left()) else { return };
         let all: Vec<ConnId> = peers(&self.conns).map(|(conn, _)| conn).collect();
-        if !all.is_empty() {
+        if !all.is_empty() && !self.has_left() {
             let conn = all[self.rng.index(all.len())];
-            self.send(conn, write::peer_request(own));
+            self.request(conn);
         }
     }
 }

@@ -6,9 +6,10 @@ use core::net::{SocketAddr, SocketAddrV4};
 use super::cache::Serial;
 use super::config::Config;
 use super::interface::{Kind, ModuleInfo, PeerInfo};
+use super::parting::{Refused, Settling};
 use super::slot::Slot;
 use super::wire::{MessageHash, Offer};
-use crate::kernel::{Awaits, Bucket, Conn, ConnId, Conns, Deadline, Time, Why};
+use crate::kernel::{Awaits, Bucket, Conn, ConnId, Conns, Deadline, Time};
 
 /// What there is to do at a time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -25,13 +26,13 @@ pub(super) enum Due {
     Ping(ConnId),
     /// A peer that said too much that is invalid is read from again.
     Forgive(ConnId),
-    /// A connection too many is old enough to be closed.
+    /// The end of a connection too many does no harm any more, or it was waited for long enough.
     Refuse(ConnId),
     /// It is time for another link.
     Explore,
     /// Who was held up looks again.
     Room,
-    /// The youngest connection is old enough to be closed.
+    /// The end of no connection does harm any more, or it was waited for long enough.
     Leave,
 }
 
@@ -67,7 +68,7 @@ pub(super) enum Side {
     Module(Module),
     Peer(Peer),
     /// A peer that is not heard: its connection is closed as soon as that does it no harm.
-    Refused(Why),
+    Refused(Refused),
 }
 
 /// A module of this host.
@@ -104,6 +105,8 @@ pub(super) struct Peer {
     /// What it drew at start, once it has said so.
     pub(super) nonce: Option<u64>,
     pub(super) since: Time,
+    /// When the end of its connection does it no harm.
+    pub(super) settling: Settling,
     /// When something was last heard of it.
     pub(super) heard: Time,
     /// Whether it was asked since whether it is still there.
@@ -139,6 +142,7 @@ impl Peer {
             listens,
             nonce: None,
             since: now,
+            settling: Settling::opened(now),
             heard: now,
             is_probed: false,
             is_served: false,
@@ -187,6 +191,11 @@ pub(super) fn listening(conns: &Conns<Side>) -> impl Iterator<Item = &SocketAddr
 /// Those that are nodes of this project.
 pub(super) fn natives(conns: &Conns<Side>) -> impl Iterator<Item = ConnId> {
     peers(conns).filter(|(_, peer)| peer.is_native()).map(|(conn, _)| conn)
+}
+
+/// Those that an early end of the connection may harm.
+pub(super) fn fragile(conns: &Conns<Side>) -> impl Iterator<Item = (ConnId, &Peer)> {
+    peers(conns).filter(|(_, peer)| !peer.is_native())
 }
 
 /// The modules, likewise.

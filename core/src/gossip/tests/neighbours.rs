@@ -236,8 +236,11 @@ fn one_peer_too_many_is_closed_when_that_does_it_no_harm() {
     let first = bench.compatible();
     let second = bench.open(How::Accepted(PEERS), addr(40_001));
     bench.say(second, &write::peer_request(v4(6001)));
-    assert_eq!((bench.said(second), bench.closed.len()), (vec![], 0));
-    bench.pass(Duration::from_secs(2));
+    assert_eq!((bench.said(second), bench.closed.len()), (vec![Message::PeerRequest(v4(5999))], 0));
+    bench.pass(Duration::from_secs(9));
+    bench.say(second, &write::peer_response(&[]));
+    assert_eq!(bench.closed.len(), 0);
+    bench.pass(Duration::from_millis(500));
     assert_eq!(bench.closed, [(second, "no room for another peer")]);
     assert_eq!(bench.node.peers().map(|peer| peer.conn).collect::<Vec<_>>(), [first]);
 }
