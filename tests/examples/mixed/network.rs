@@ -100,9 +100,10 @@ impl Network {
         begin.elapsed()
     }
 
-    /// It joins at one of those that are there.
+    /// It joins at the first of ours, which is always there, if there is any. A real node may have lost its part for peers.
     fn begin_real(&mut self) -> Node {
-        let at = self.real().next().map(|number| self.gossip.peer_addr(number));
+        let real = self.real().next().map(|number| self.gossip.peer_addr(number));
+        let at = self.ours().next().map(|ours| ours.peers).or(real);
         Node::Real(self.gossip.join(at))
     }
 
