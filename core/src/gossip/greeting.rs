@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::net::{SocketAddr, SocketAddrV4};
+use core::time::Duration;
 
 use super::config::Mode;
 use super::interface::{Event, Kind};
@@ -13,6 +14,15 @@ use crate::kernel::{Class, CloseHow, Conn, ConnId, Fault, Why, dialable};
 /// So many messages a gossip-python node is told of at first, as by another, whose cache has no more. What it has forgotten it
 /// takes for new, and tells its modules and all others again.
 const RECENT: u64 = 30;
+
+/// Who asks for others in this time after it came joins.
+const JOINING: Duration = Duration::from_secs(2);
+/// How much later than a gossip-python node another may notice that a peer of both was killed: its processes end one after
+/// another, and hold each other's connections. Named meanwhile, the peer is dialled, and ends while the connection is being
+/// set up.
+const NOTICED: Duration = Duration::from_millis(500);
+/// So many answers are owed to one peer; what it asks beyond that is not answered.
+const OWED: u8 = 16;
 
 pub(super) const NO_PONG: Why = Why { fault: Fault::Network, what: "answered no ping" };
 const ITSELF: Why = Why { fault: Fault::Nobody, what: "met itself" };
@@ -177,8 +187,23 @@ impl Gossip {
         }
     }
 
-    /// 510: who else listens.
+    /// 510: who else listens. Who joins is told at once, and who has lost a peer when its end will have been noticed here too.
     pub(super) fn heard_request(&mut self, conn: ConnId) {
+        let now = self.deadlines.now();
+        let Some(peer) = peer_mut(&mut self.conns, conn) else { return };
+        if peer.is_native() || now < peer.since + JOINING {
+            return self.answer(conn);
+        }
+        peer.owed = (peer.owed + 1).min(OWED);
+        self.deadlines.set_earlier(Due::Answer(conn), now + NOTICED);
+    }
+
+    pub(super) fn answer_owed(&mut self, conn: ConnId) {
+        let owed = peer_mut(&mut self.conns, conn).map_or(0, |peer| core::mem::take(&mut peer.owed));
+        (0..owed).for_each(|_| self.answer(conn));
+    }
+
+    fn answer(&mut self, conn: ConnId) {
         let Some(asks) = peer_mut(&mut self.conns, conn).map(|peer| peer.listens_v4()) else { return };
         let mut all: Vec<SocketAddrV4> = peers(&self.conns)
             .filter(|(other, _)| *other != conn)

@@ -306,7 +306,7 @@ impl Gossip {
     }
 
     pub(super) fn gone_peer(&mut self, (conn, remote): (ConnId, SocketAddr), peer: &Peer, why: Why) {
-        for due in [Due::Greeting, Due::Fetch, Due::Pong, Due::Ping, Due::Forgive] {
+        for due in [Due::Greeting, Due::Fetch, Due::Answer, Due::Pong, Due::Ping, Due::Forgive] {
             self.deadlines.cancel(due(conn));
         }
         self.slots.remove(peer.slot);
@@ -382,6 +382,7 @@ impl Gossip {
                 Due::Verdict(id) => self.verdict_missing(id),
                 Due::Greeting(conn) => self.greeting_missing(conn),
                 Due::Fetch(conn) => self.fetch_missing(conn),
+                Due::Answer(conn) => self.answer_owed(conn),
                 Due::Ping(conn) => self.ping(conn),
                 Due::Pong(conn) => self.close(conn, CloseHow::Abort, NO_PONG),
                 Due::Forgive(conn) => self.release(conn, Hold::Invalid),

@@ -20,6 +20,8 @@ pub(super) enum Due {
     Greeting(ConnId),
     /// What was asked of a peer is missing.
     Fetch(ConnId),
+    /// A peer is told where others listen.
+    Answer(ConnId),
     /// A pong is missing.
     Pong(ConnId),
     /// Nothing was heard of a peer for a while.
@@ -40,9 +42,13 @@ impl Deadline for Due {
     fn awaits(&self) -> Awaits {
         match self {
             Due::Verdict(_) | Due::Greeting(_) | Due::Fetch(_) | Due::Pong(_) => Awaits::Others,
-            Due::Ping(_) | Due::Forgive(_) | Due::Refuse(_) | Due::Explore | Due::Room | Due::Leave => {
-                Awaits::Nobody
-            }
+            Due::Answer(_)
+            | Due::Ping(_)
+            | Due::Forgive(_)
+            | Due::Refuse(_)
+            | Due::Explore
+            | Due::Room
+            | Due::Leave => Awaits::Nobody,
         }
     }
 
@@ -51,6 +57,7 @@ impl Deadline for Due {
             Due::Verdict(_) => "verdict missing",
             Due::Greeting(_) => "greeting missing",
             Due::Fetch(_) => "message missing",
+            Due::Answer(_) => "answer",
             Due::Pong(_) => "pong missing",
             Due::Ping(_) => "ping",
             Due::Forgive(_) => "forgive",
@@ -121,6 +128,8 @@ pub(super) struct Peer {
     pub(super) wants: VecDeque<MessageHash>,
     /// What it offered and was not asked for.
     pub(super) offers: VecDeque<Offer>,
+    /// How many times it is to be told where others listen.
+    pub(super) owed: u8,
     /// How many messages it was asked for.
     pub(super) asked: usize,
     pub(super) holds: u8,
@@ -150,6 +159,7 @@ impl Peer {
             moved: now,
             wants: VecDeque::new(),
             offers: VecDeque::new(),
+            owed: 0,
             asked: 0,
             holds: 0,
             invalid: Bucket::full(config.invalid, now),
