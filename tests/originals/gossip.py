@@ -31,6 +31,7 @@ from common import Channel, Skip, Trouble, say
 
 PACKAGE = "gossip-python==0.0.1"  # it needs nothing else
 ENTRY = "import sys; from gossip import gossip_main; sys.argv[0] = 'gossip-python'; gossip_main.main()"
+KEPT = os.environ.get("ORIGINALS_LOGS")  # in which folder those of the nodes are made that are to stay
 LISTENING = "0A"
 TABLE = "/proc/net/tcp"
 OLDEST, NEWEST = (3, 8), (3, 13)
@@ -152,7 +153,7 @@ class Supervisor:
     def __init__(self, python, arguments):
         self.python, self.arguments, self.nodes = python, arguments, []
         self.channel, self.ending = Channel(os.dup(1)), threading.Event()
-        self.folder = pathlib.Path(arguments.logs or tempfile.mkdtemp(prefix="gossip-python-")).absolute()
+        self.folder = pathlib.Path(arguments.logs or tempfile.mkdtemp(prefix="gossip-python-", dir=KEPT)).absolute()
 
     def start(self, bootstrapper, connections):
         node = Node(self, len(self.nodes), bootstrapper, connections)
@@ -239,7 +240,7 @@ def run(arguments):
     finally:
         for node in supervisor.nodes:
             node.end()
-    if code == 0 and not arguments.logs:
+    if code == 0 and not (arguments.logs or KEPT):
         shutil.rmtree(supervisor.folder, ignore_errors=True)
     return code
 

@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(45);
 const STEP: Duration = Duration::from_millis(50);
 /// Messages that a node keeps, unless it is told otherwise.
 const KEPT: u32 = 50;
+/// After so many seconds they end, whatever has become of who started them.
+const LIFE: &str = "1200";
 /// What `gossip.py` ends with where something outside the project is missing.
 const SKIPPED: i32 = 77;
 
@@ -67,7 +69,7 @@ impl RealGossip {
         }
         let mut supervisor = script("run");
         supervisor
-            .args(["--nodes", "0", "--max-seconds", "600", "--cache-size", &messages.to_string()])
+            .args(["--nodes", "0", "--max-seconds", LIFE, "--cache-size", &messages.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut supervisor = supervisor.spawn().expect("python3 was there before");
@@ -158,6 +160,12 @@ impl RealGossip {
     pub fn processes(&mut self, node: usize) -> usize {
         let nodes = self.ask(json!({"do": "nodes"}));
         nodes[node]["processes"].as_u64().and_then(|count| count.try_into().ok()).expect("a number")
+    }
+
+    /// What a node's log says of its processes that ended by an exception: `Process P2PSender-9:` and the like.
+    pub fn died(&self, node: usize) -> Vec<String> {
+        let log = std::fs::read_to_string(&self.nodes[node].log).unwrap_or_default();
+        log.lines().filter(|line| line.starts_with("Process ")).map(str::to_owned).collect()
     }
 
     /// Waits until a node has all its parts and just so many connections, of peers and modules.

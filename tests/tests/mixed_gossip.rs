@@ -1,5 +1,6 @@
 //! Nodes of ours and of gossip-python in one network.
 
+use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
 use egoist_core::gossip::{Config, Gossip, Kind};
@@ -10,6 +11,8 @@ use egoist_tests::own_gossip::Own;
 use egoist_tests::real_gossip::RealGossip;
 
 const TYPE: u16 = 600;
+/// Longer than what nobody asks for is waited for before a connection is closed.
+const STILL: Duration = Duration::from_secs(4);
 /// How often ours comes and goes.
 const RETURNS: usize = 5;
 
@@ -100,6 +103,23 @@ fn ours_comes_and_goes_and_the_real_ones_stay_whole() {
     assert_eq!(modules[1].accept(TYPE).unwrap(), b"still here");
     modules[0].notifications.set_timeout(Some(Duration::from_millis(200))).unwrap();
     assert!(matches!(modules[0].hear(TYPE), Err(ClientError::Silence)), "who announced is not told");
+}
+
+/// Its part for peers ends when it comes to a request whose connection is no more.
+#[test]
+fn ours_leaves_a_real_node_that_stands_still_and_it_goes_on_whole() {
+    let Some(mut gossip) = RealGossip::mesh(2) else { return };
+    gossip.pause(0);
+    let ours = Own::start(auto(1), &[gossip.peer_addr(0)]);
+    ours.until("a link", has_compatible(1));
+    let leaving = spawn(move || drop(ours));
+    sleep(STILL);
+    gossip.resume(0);
+    leaving.join().unwrap();
+    let mut modules = [0, 1].map(|node| Module::new(gossip.api_addr(node), &[TYPE]));
+    modules[1].sender.announce(UNBOUNDED, TYPE, b"still here").unwrap();
+    assert_eq!(modules[0].accept(TYPE).unwrap(), b"still here");
+    assert_eq!(gossip.died(0), [""; 0]);
 }
 
 #[test]

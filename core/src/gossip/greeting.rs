@@ -11,13 +11,18 @@ use super::peer::{Due, natives, peer_mut, peers};
 use super::wire::{PeerUpdate, Probe, write};
 use crate::kernel::{Class, CloseHow, Conn, ConnId, Fault, Why, dialable};
 
-/// How old a connection with a gossip-python node has to be before it can be closed. Its controller ends if it looks for a
-/// connection that was closed while it was set up; it has been seen to take up to a second under load.
-pub(super) const SETTLED: Duration = Duration::from_secs(2);
-
 /// So many messages a gossip-python node is told of at first, as by another, whose cache has no more. What it has forgotten it
 /// takes for new, and tells its modules and all others again.
 const RECENT: u64 = 30;
+
+/// Who asks for others in this time after it came joins.
+const JOINING: Duration = Duration::from_secs(2);
+/// How much later than a gossip-python node another may notice that a peer of both was killed: its processes end one after
+/// another, and hold each other's connections. Named meanwhile, the peer is dialled, and ends while the connection is being
+/// set up.
+const NOTICED: Duration = Duration::from_millis(500);
+/// So many answers are owed to one peer; what it asks beyond that is not answered.
+const OWED: u8 = 16;
 
 pub(super) const NO_PONG: Why = Why { fault: Fault::Network, what: "answered no ping" };
 const ITSELF: Why = Why { fault: Fault::Nobody, what: "met itself" };
@@ -32,8 +37,11 @@ impl Gossip {
     /// Whoever dials says where it listens. A bootstrap is asked for others, too.
     pub(super) fn greet(&mut self, conn: ConnId, dialed: Option<SocketAddr>) {
         if let (Some(to), Some(own)) = (dialed, self.config.address) {
-            let asks = self.config.bootstrap.contains(&to);
-            self.send(conn, if asks { write::peer_request(own) } else { write::peer_init(own) });
+            if self.config.bootstrap.contains(&to) {
+                self.request(conn);
+            } else {
+                self.send(conn, write::peer_init(own));
+            }
         }
         match self.config.mode {
             Mode::Compatible => self.becomes(conn, Kind::Compatible),
@@ -179,8 +187,23 @@ impl Gossip {
         }
     }
 
-    /// 510: who else listens.
+    /// 510: who else listens. Who joins is told at once, and who has lost a peer when its end will have been noticed here too.
     pub(super) fn heard_request(&mut self, conn: ConnId) {
+        let now = self.deadlines.now();
+        let Some(peer) = peer_mut(&mut self.conns, conn) else { return };
+        if peer.is_native() || now < peer.since + JOINING {
+            return self.answer(conn);
+        }
+        peer.owed = (peer.owed + 1).min(OWED);
+        self.deadlines.set_earlier(Due::Answer(conn), now + NOTICED);
+    }
+
+    pub(super) fn answer_owed(&mut self, conn: ConnId) {
+        let owed = peer_mut(&mut self.conns, conn).map_or(0, |peer| core::mem::take(&mut peer.owed));
+        (0..owed).for_each(|_| self.answer(conn));
+    }
+
+    fn answer(&mut self, conn: ConnId) {
         let Some(asks) = peer_mut(&mut self.conns, conn).map(|peer| peer.listens_v4()) else { return };
         let mut all: Vec<SocketAddrV4> = peers(&self.conns)
             .filter(|(other, _)| *other != conn)
@@ -197,6 +220,7 @@ impl Gossip {
 
     /// 511, asked for or not.
     pub(super) fn heard_response(&mut self, conn: ConnId, mut all: Vec<SocketAddrV4>) {
+        self.answered(conn);
         self.meet(conn);
         all.truncate(self.config.max_rows);
         self.rng.shuffle(&mut all);
@@ -253,11 +277,10 @@ impl Gossip {
 
     /// A peer was lost: one of those that are left is asked for others.
     pub(super) fn find_another(&mut self) {
-        let Some(own) = self.config.address.filter(|_| !self.has_left()) else { return };
         let all: Vec<ConnId> = peers(&self.conns).map(|(conn, _)| conn).collect();
-        if !all.is_empty() {
+        if !all.is_empty() && !self.has_left() {
             let conn = all[self.rng.index(all.len())];
-            self.send(conn, write::peer_request(own));
+            self.request(conn);
         }
     }
 }

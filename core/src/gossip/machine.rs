@@ -1,8 +1,6 @@
 //! The node: connections, dials and time.
 
 use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
-use core::mem;
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -11,9 +9,10 @@ use bytes::BytesMut;
 use super::cache::{Cache, Entry};
 use super::config::{Config, ConfigError, Mode};
 use super::fetch::Fetch;
-use super::greeting::{NO_PONG, SETTLED};
+use super::greeting::NO_PONG;
 use super::interface::{Command, Counters, Event, Kind, ModuleInfo, PeerInfo, Refusal, Reply};
 use super::known::Known;
+use super::parting::{LEFT, Life};
 use super::peer::{Due, Hold, Module, Peer, Side, listening, modules, natives, peer_mut, peers};
 use super::registrations::Registrations;
 use super::slot::Slots;
@@ -28,11 +27,6 @@ pub const PEERS: Port = Port(0);
 /// Where modules come in.
 pub const MODULES: Port = Port(1);
 
-/// How long a node that leaves is there for those who dial it once more, at the most.
-const LINGER: Duration = Duration::from_secs(10);
-
-const LEFT: Why = Why { fault: Fault::Nobody, what: "this node has left" };
-const NO_ROOM: Why = Why { fault: Fault::Own, what: "no room for another peer" };
 const NO_ROOM_FOR_MODULES: Why = Why { fault: Fault::Own, what: "no room for another module" };
 
 /// A gossip node; see the [module](super) for what it does.
@@ -56,20 +50,6 @@ pub struct Gossip {
     /// Whether the application was told that the node is busy.
     pub(super) owes_room: bool,
     pub(super) life: Life,
-}
-
-/// How far a node's life has come.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Life {
-    On,
-    /// It leaves once its youngest connection with a gossip-python node is old enough to be closed.
-    Leaving,
-    /// It has closed its connections. Who lost it may have been told of it once more, and dial it: such are held off, until
-    /// then at the latest.
-    Lingering(Time),
-    /// Nobody is let in.
-    Ending,
-    Left,
 }
 
 impl Gossip {
@@ -262,40 +242,20 @@ impl Gossip {
         self.greet(conn, dialed);
     }
 
-    /// One connection too many, which is not closed at once: a gossip-python node whose connection ends while it is being
-    /// set up goes deaf.
-    fn hold_off(&mut self, opening: Opening<SocketAddr>) {
-        let held = self.conns.iter().filter(|(_, open)| matches!(open.state, Side::Refused(_))).count();
-        if held >= self.config.max_peers {
-            return self.conns.refuse(&mut self.out, opening, NO_ROOM);
-        }
-        let conn = self.conns.keep(opening, Side::Refused(NO_ROOM));
-        self.conns.pause(&mut self.out, conn);
-        self.deadlines.after(Due::Refuse(conn), SETTLED);
-    }
-
-    /// Hears a peer no more, and closes its connection as soon as that does no harm.
-    fn part_with(&mut self, conn: ConnId, why: Why) {
-        let Some(open) = self.conns.get_mut(conn) else { return };
-        let (remote, refused) = (open.remote(), Side::Refused(Why { fault: Fault::Nobody, ..why }));
-        if let Side::Peer(peer) = mem::replace(&mut open.state, refused) {
-            self.conns.pause(&mut self.out, conn);
-            self.deadlines.set(Due::Refuse(conn), peer.since + SETTLED);
-            self.gone_peer((conn, remote), &peer, why);
-        }
-    }
-
     fn received(&mut self, conn: ConnId, bytes: &mut BytesMut) {
         while let Some(open) = self.conns.reader(conn) {
-            let is_module = matches!(open.state, Side::Module(_));
+            let hear = match open.state {
+                Side::Module(_) => Gossip::heard_of_module,
+                Side::Peer(_) => Gossip::heard_of_peer,
+                Side::Refused(_) => Gossip::heard_of_refused,
+            };
             let message = match next_frame(bytes) {
                 Ok(Some(frame)) => Message::read(&frame),
                 Ok(None) => return,
                 Err(malformed) => Err(malformed),
             };
             match message {
-                Ok(message) if is_module => self.heard_of_module(conn, message),
-                Ok(message) => self.heard_of_peer(conn, message),
+                Ok(message) => hear(self, conn, message),
                 Err(malformed) => self.misbehaved(conn, malformed.what()),
             }
             self.dial_ready();
@@ -310,7 +270,11 @@ impl Gossip {
     pub(super) fn misbehaved(&mut self, conn: ConnId, what: &'static str) {
         let Some(open) = self.conns.get(conn) else { return };
         let (why, remote) = (Why { fault: Fault::Peer, what }, open.remote());
-        let is_fragile = matches!(&open.state, Side::Peer(peer) if !peer.is_native());
+        let is_fragile = match &open.state {
+            Side::Module(_) => false,
+            Side::Peer(peer) => !peer.is_native(),
+            Side::Refused(_) => return self.conns.pause(&mut self.out, conn),
+        };
         self.counters.misbehaved += 1;
         self.out.event(Event::Misbehaved { conn, remote, what });
         if is_fragile {
@@ -341,8 +305,8 @@ impl Gossip {
         }
     }
 
-    fn gone_peer(&mut self, (conn, remote): (ConnId, SocketAddr), peer: &Peer, why: Why) {
-        for due in [Due::Greeting, Due::Fetch, Due::Pong, Due::Ping, Due::Forgive] {
+    pub(super) fn gone_peer(&mut self, (conn, remote): (ConnId, SocketAddr), peer: &Peer, why: Why) {
+        for due in [Due::Greeting, Due::Fetch, Due::Answer, Due::Pong, Due::Ping, Due::Forgive] {
             self.deadlines.cancel(due(conn));
         }
         self.slots.remove(peer.slot);
@@ -351,6 +315,7 @@ impl Gossip {
         self.fetch_elsewhere(conn);
         self.find_another();
         self.look_for_room();
+        self.look_at_leaving();
     }
 }
 
@@ -403,69 +368,6 @@ impl Gossip {
     fn dial(&mut self, to: SocketAddr) {
         self.conns.dial(&mut self.out, to, self.config.dial_timeout, to);
     }
-
-    /// Leaves: at once, or when no gossip-python node is harmed by it.
-    fn leave(&mut self) -> Reply {
-        let now = self.deadlines.now();
-        self.life = Life::Leaving;
-        self.book.clear();
-        let fragile = peers(&self.conns).filter(|(_, peer)| !peer.is_native());
-        let settled = fragile.map(|(_, peer)| peer.since + SETTLED).max();
-        let count = self.peers().count();
-        match settled {
-            Some(settled) if settled > now => self.deadlines.set(Due::Leave, settled),
-            Some(_) => self.part(),
-            None => self.end(),
-        }
-        Reply::Left { peers: count }
-    }
-
-    /// Closes every connection once what waits on it has gone: a reset could end the part of a gossip-python node that
-    /// sends. Such a node asks another for peers then, is told of this one once more, and dials it.
-    fn part(&mut self) {
-        self.life = Life::Lingering(self.deadlines.now() + LINGER);
-        self.close_all();
-        self.linger();
-    }
-
-    /// A connection has ended, which its other end may not have read before now: its dials are still to come.
-    fn linger(&mut self) {
-        if let Life::Lingering(until) = self.life {
-            self.deadlines.set(Due::Leave, until.min(self.deadlines.now() + SETTLED));
-        }
-    }
-
-    fn close_all(&mut self) {
-        let all = self.conns.iter().filter(|(_, open)| !matches!(open.state, Side::Refused(_)));
-        for conn in all.map(|(conn, _)| conn).collect::<Vec<_>>() {
-            self.close(conn, CloseHow::Flush, LEFT);
-        }
-    }
-
-    fn end(&mut self) {
-        self.life = Life::Ending;
-        self.close_all();
-        self.end_if_closed();
-    }
-
-    /// Ends once every connection is closed.
-    fn end_if_closed(&mut self) {
-        if self.life == Life::Ending && self.conns.is_empty() && self.conns.all_closed() {
-            self.life = Life::Left;
-            self.deadlines.clear();
-            self.out.event(Event::Left);
-            self.out.done();
-        }
-    }
-
-    /// The time has come to leave, or to let nobody in any more.
-    fn go_on_leaving(&mut self) {
-        match self.life {
-            Life::Leaving => self.part(),
-            Life::Lingering(until) if until > self.deadlines.now() && !self.conns.is_empty() => self.linger(),
-            _ => self.end(),
-        }
-    }
 }
 
 /// What happens in time.
@@ -480,6 +382,7 @@ impl Gossip {
                 Due::Verdict(id) => self.verdict_missing(id),
                 Due::Greeting(conn) => self.greeting_missing(conn),
                 Due::Fetch(conn) => self.fetch_missing(conn),
+                Due::Answer(conn) => self.answer_owed(conn),
                 Due::Ping(conn) => self.ping(conn),
                 Due::Pong(conn) => self.close(conn, CloseHow::Abort, NO_PONG),
                 Due::Forgive(conn) => self.release(conn, Hold::Invalid),
@@ -498,13 +401,6 @@ impl Gossip {
 
 /// Who is not read from.
 impl Gossip {
-    fn refuse(&mut self, conn: ConnId) {
-        let refused = self.conns.get(conn).map(|open| &open.state);
-        if let Some(Side::Refused(why)) = refused {
-            self.close(conn, CloseHow::Flush, *why);
-        }
-    }
-
     pub(super) fn hold(&mut self, conn: ConnId, why: Hold) {
         let Some(peer) = peer_mut(&mut self.conns, conn) else { return };
         peer.holds |= why as u8;

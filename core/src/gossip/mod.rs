@@ -58,6 +58,7 @@ mod known;
 mod lawful;
 mod machine;
 mod modules;
+mod parting;
 mod peer;
 #[cfg(feature = "record")]
 mod recording;

@@ -6,9 +6,10 @@ use core::net::{SocketAddr, SocketAddrV4};
 use super::cache::Serial;
 use super::config::Config;
 use super::interface::{Kind, ModuleInfo, PeerInfo};
+use super::parting::{Refused, Settling};
 use super::slot::Slot;
 use super::wire::{MessageHash, Offer};
-use crate::kernel::{Awaits, Bucket, Conn, ConnId, Conns, Deadline, Time, Why};
+use crate::kernel::{Awaits, Bucket, Conn, ConnId, Conns, Deadline, Time};
 
 /// What there is to do at a time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -19,19 +20,21 @@ pub(super) enum Due {
     Greeting(ConnId),
     /// What was asked of a peer is missing.
     Fetch(ConnId),
+    /// A peer is told where others listen.
+    Answer(ConnId),
     /// A pong is missing.
     Pong(ConnId),
     /// Nothing was heard of a peer for a while.
     Ping(ConnId),
     /// A peer that said too much that is invalid is read from again.
     Forgive(ConnId),
-    /// A connection too many is old enough to be closed.
+    /// The end of a connection too many does no harm any more, or it was waited for long enough.
     Refuse(ConnId),
     /// It is time for another link.
     Explore,
     /// Who was held up looks again.
     Room,
-    /// The youngest connection is old enough to be closed.
+    /// The end of no connection does harm any more, or it was waited for long enough.
     Leave,
 }
 
@@ -39,9 +42,13 @@ impl Deadline for Due {
     fn awaits(&self) -> Awaits {
         match self {
             Due::Verdict(_) | Due::Greeting(_) | Due::Fetch(_) | Due::Pong(_) => Awaits::Others,
-            Due::Ping(_) | Due::Forgive(_) | Due::Refuse(_) | Due::Explore | Due::Room | Due::Leave => {
-                Awaits::Nobody
-            }
+            Due::Answer(_)
+            | Due::Ping(_)
+            | Due::Forgive(_)
+            | Due::Refuse(_)
+            | Due::Explore
+            | Due::Room
+            | Due::Leave => Awaits::Nobody,
         }
     }
 
@@ -50,6 +57,7 @@ impl Deadline for Due {
             Due::Verdict(_) => "verdict missing",
             Due::Greeting(_) => "greeting missing",
             Due::Fetch(_) => "message missing",
+            Due::Answer(_) => "answer",
             Due::Pong(_) => "pong missing",
             Due::Ping(_) => "ping",
             Due::Forgive(_) => "forgive",
@@ -67,7 +75,7 @@ pub(super) enum Side {
     Module(Module),
     Peer(Peer),
     /// A peer that is not heard: its connection is closed as soon as that does it no harm.
-    Refused(Why),
+    Refused(Refused),
 }
 
 /// A module of this host.
@@ -104,6 +112,8 @@ pub(super) struct Peer {
     /// What it drew at start, once it has said so.
     pub(super) nonce: Option<u64>,
     pub(super) since: Time,
+    /// When the end of its connection does it no harm.
+    pub(super) settling: Settling,
     /// When something was last heard of it.
     pub(super) heard: Time,
     /// Whether it was asked since whether it is still there.
@@ -118,6 +128,8 @@ pub(super) struct Peer {
     pub(super) wants: VecDeque<MessageHash>,
     /// What it offered and was not asked for.
     pub(super) offers: VecDeque<Offer>,
+    /// How many times it is to be told where others listen.
+    pub(super) owed: u8,
     /// How many messages it was asked for.
     pub(super) asked: usize,
     pub(super) holds: u8,
@@ -139,6 +151,7 @@ impl Peer {
             listens,
             nonce: None,
             since: now,
+            settling: Settling::opened(now),
             heard: now,
             is_probed: false,
             is_served: false,
@@ -146,6 +159,7 @@ impl Peer {
             moved: now,
             wants: VecDeque::new(),
             offers: VecDeque::new(),
+            owed: 0,
             asked: 0,
             holds: 0,
             invalid: Bucket::full(config.invalid, now),
@@ -187,6 +201,11 @@ pub(super) fn listening(conns: &Conns<Side>) -> impl Iterator<Item = &SocketAddr
 /// Those that are nodes of this project.
 pub(super) fn natives(conns: &Conns<Side>) -> impl Iterator<Item = ConnId> {
     peers(conns).filter(|(_, peer)| peer.is_native()).map(|(conn, _)| conn)
+}
+
+/// Those that an early end of the connection may harm.
+pub(super) fn fragile(conns: &Conns<Side>) -> impl Iterator<Item = (ConnId, &Peer)> {
+    peers(conns).filter(|(_, peer)| !peer.is_native())
 }
 
 /// The modules, likewise.

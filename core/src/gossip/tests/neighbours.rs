@@ -67,6 +67,24 @@ fn who_asks_at_any_time_is_told_where_the_others_listen() {
 }
 
 #[test]
+fn who_has_lost_a_peer_is_not_told_of_it_by_who_has_not_noticed() {
+    let mut bench = Bench::new(config());
+    let (killed, asks) = (bench.compatible(), bench.compatible());
+    bench.say(killed, &write::peer_init(v4(6001)));
+    bench.pass(Duration::from_secs(2));
+    bench.said(asks);
+    (0..100).for_each(|_| bench.say(asks, &write::peer_request(v4(6002))));
+    bench.pass(Duration::from_millis(499));
+    assert_eq!(bench.said(asks), []);
+    bench.give(Input::Closed { conn: killed, why: Closed::ByPeer });
+    bench.pass(Duration::from_secs(1));
+    let answers = |said: Vec<Message>| -> Vec<Message> {
+        said.into_iter().filter(|message| matches!(message, Message::PeerResponse(_))).collect()
+    };
+    assert_eq!(answers(bench.said(asks)), vec![Message::PeerResponse(vec![]); 16]);
+}
+
+#[test]
 fn who_joins_asks_its_bootstrap_and_dials_whom_that_names() {
     for config in [config(), compatible()] {
         let (mut bench, bootstrap) = joined(config);
@@ -236,8 +254,11 @@ fn one_peer_too_many_is_closed_when_that_does_it_no_harm() {
     let first = bench.compatible();
     let second = bench.open(How::Accepted(PEERS), addr(40_001));
     bench.say(second, &write::peer_request(v4(6001)));
-    assert_eq!((bench.said(second), bench.closed.len()), (vec![], 0));
-    bench.pass(Duration::from_secs(2));
+    assert_eq!((bench.said(second), bench.closed.len()), (vec![Message::PeerRequest(v4(5999))], 0));
+    bench.pass(Duration::from_secs(9));
+    bench.say(second, &write::peer_response(&[]));
+    assert_eq!(bench.closed.len(), 0);
+    bench.pass(Duration::from_millis(500));
     assert_eq!(bench.closed, [(second, "no room for another peer")]);
     assert_eq!(bench.node.peers().map(|peer| peer.conn).collect::<Vec<_>>(), [first]);
 }
@@ -275,7 +296,7 @@ fn who_closes_as_soon_as_it_has_spoken_harms_nobody() {
     for peer in [other, new] {
         bench.said(peer);
         bench.say(peer, &write::peer_request(v4(6003)));
-        bench.pass(SOON);
+        bench.pass(Duration::from_secs(1));
         assert_eq!(bench.said(peer), [Message::PeerResponse(vec![])]);
     }
 }
