@@ -21,6 +21,7 @@ use super::monitor::{MonitorRequest, Told};
 use super::overlay;
 use super::protocol::{EventOf, Life, Member, Protocol, Seat};
 use super::replay::Replay;
+use super::riding;
 use super::session::Session;
 use super::status::{NodeReport, StatusReport, StatusRequest};
 use super::verb::Entry;
