@@ -53,7 +53,7 @@ pub(crate) struct Gossip {
 #[derive(Subcommand, Debug)]
 pub(crate) enum GossipVerb {
     /// Run a node, until SIGINT, SIGTERM, SIGHUP or 'egoist leave'
-    Node(Node),
+    Node(Box<Node>),
     /// Announce a message, as a module of any node that speaks VoidPhone's gossip
     Announce(Announce),
     /// Print the messages of a type and say which are valid, until interrupted, as a module of any node that speaks

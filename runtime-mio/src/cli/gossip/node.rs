@@ -183,8 +183,8 @@ impl Node {
     /// # Errors
     /// As [`Ground::live`] and what binds its addresses; the settings are none that a node can live by, or are of the other
     /// kind of node.
-    pub(crate) fn run(self, matches: &ArgMatches, session: &mut Session<'_>) -> Outcome {
-        let Node { ride, overlay, settings, state, record, .. } = &self;
+    pub(crate) fn run(&self, matches: &ArgMatches, session: &mut Session<'_>) -> Outcome {
+        let Node { ride, overlay, settings, state, record, .. } = self;
         if *ride {
             check_ridden(matches)?;
             return Rider { overlay, gossip: settings, state, record }.run(matches, session);
