@@ -6,6 +6,7 @@ mod cache;
 mod desk;
 pub(crate) mod node;
 pub(crate) mod peers;
+mod place;
 mod question;
 pub(crate) mod status;
 mod subscribe;

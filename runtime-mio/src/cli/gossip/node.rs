@@ -1,6 +1,6 @@
 //! `egoist gossip node`: a node, from its flags to its end.
 
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::parser::ValueSource;
@@ -24,6 +24,7 @@ use super::super::session::Session;
 use super::super::state::{STATE_BY_ADDRESS, StateArgs};
 use super::NAME;
 use super::desk::Desk;
+use super::place::Place;
 
 /// Flags of `gossip node`. Where it is found is said by the overlay's flags, whether it rides or not.
 #[derive(Parser, Debug)]
@@ -59,7 +60,7 @@ pub(crate) struct Node {
     ride: bool,
 
     #[command(flatten)]
-    overlay: overlay::settings::Settings,
+    pub(super) overlay: overlay::settings::Settings,
     #[command(flatten)]
     settings: Settings,
     #[command(flatten)]
@@ -93,22 +94,6 @@ fn under_heading(arg: Arg) -> Arg {
         _ => return arg,
     };
     arg.help_heading(heading)
-}
-
-/// Where a node that does not ride is found, as keys of the table `[gossip]`.
-#[derive(Args, Clone, PartialEq, Debug)]
-struct Place {
-    /// Where to listen for peers, of IPv4 alone; port 0 takes a free one
-    #[arg(short, long, value_name = "IP:PORT", default_value = "127.0.0.1:6001", value_parser = peer_address)]
-    listen: SocketAddrV4,
-
-    /// A node to connect to, at its address for peers; repeatable
-    #[arg(short, long, value_name = "HOST:PORT", value_parser = peer_host)]
-    bootstrap: Vec<HostPort>,
-
-    /// Where peers reach this node [default: where it listens]
-    #[arg(long, value_name = "IP:PORT", value_parser = peer_address)]
-    advertise: Option<SocketAddrV4>,
 }
 
 /// What else can be configured, as flags and as keys of the table `[gossip]`.
@@ -158,23 +143,6 @@ enum Mode {
 /// The protocol's table in the configuration file.
 pub(crate) fn sections() -> Vec<Section> {
     vec![Section::new(NAME, keys::<Place>().into_iter().chain(keys::<Settings>()).collect())]
-}
-
-const IPV4_ALONE: &str = "gossip's nodes tell each other of IPv4 addresses alone";
-const AS_IPV4: &str = "write IP:PORT, as in 192.0.2.7:6001";
-
-/// An address that nodes can tell each other of.
-fn peer_address(text: &str) -> Result<SocketAddrV4, String> {
-    text.parse().map_err(|_| format!("{IPV4_ALONE}: {AS_IPV4}"))
-}
-
-/// A name, or such an address.
-fn peer_host(text: &str) -> Result<HostPort, String> {
-    let host: HostPort = text.parse()?;
-    match host.address() {
-        Some(SocketAddr::V6(_)) => Err(format!("{IPV4_ALONE}: {AS_IPV4}")),
-        _ => Ok(host),
-    }
 }
 
 impl Node {
@@ -241,45 +209,6 @@ pub(crate) fn key_of(error: &ConfigError) -> &'static str {
     match error.field() {
         "cache_size" => "cache",
         field => field,
-    }
-}
-
-impl Place {
-    /// Of what an overlay's node can have, what one of gossip alone can.
-    ///
-    /// # Errors
-    /// There are several addresses, or one of IPv6.
-    fn of(place: &overlay::settings::Place) -> Outcome<Self> {
-        let ipv4 = |flag: &str, address: &SocketAddr| match address {
-            SocketAddr::V4(address) => Ok(*address),
-            SocketAddr::V6(_) => Err(Failure::usage(IPV4_ALONE)
-                .at(format!("{flag} {address}"))
-                .try_this(format!("{AS_IPV4}; or add --ride, since an overlay has both"))),
-        };
-        let bootstraps = || place.bootstrap.iter().filter_map(HostPort::address);
-        bootstraps().try_for_each(|address| ipv4("--bootstrap", &address).map(drop))?;
-        let one = |flag: &str, addresses: &[SocketAddr]| match addresses {
-            [] => Ok(None),
-            [address] => ipv4(flag, address).map(Some),
-            [_, second, ..] => Err(Failure::usage("a node of gossip has one such address without --ride")
-                .at(format!("{flag} {second}"))
-                .try_this("add --ride, or leave it out")),
-        };
-        let listen = one("--listen", &place.listen)?;
-        Ok(Place {
-            listen: listen.ok_or_else(|| Failure::usage("a node listens somewhere").at("--listen"))?,
-            advertise: one("--advertise", &place.advertise)?,
-            bootstrap: place.bootstrap.clone(),
-        })
-    }
-
-    /// The key that a field comes from.
-    fn key_of(&self, error: &ConfigError) -> &'static str {
-        match key_of(error) {
-            "address" if self.advertise.is_some() => "advertise",
-            "address" => "listen",
-            key => key,
-        }
     }
 }
 
@@ -361,11 +290,11 @@ pub(crate) const fn name_of(mode: gossip::Mode) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use clap::{CommandFactory as _, FromArgMatches as _};
 
-    fn node(args: &[&str]) -> Node {
+    pub(crate) fn node(args: &[&str]) -> Node {
         let matches = Node::command().no_binary_name(true).try_get_matches_from(args).unwrap();
         Node::from_arg_matches(&matches).unwrap()
     }
@@ -374,20 +303,6 @@ mod tests {
         let node = node(args);
         let place = Place::of(&node.overlay.place).unwrap();
         node.settings.plan(Seed::from_u64(1), &place, "127.0.0.1:6003".parse().unwrap())
-    }
-
-    /// The flags and the keys are the same.
-    #[test]
-    fn where_a_node_is_found_by_flags_is_where_it_is_by_its_table() {
-        let keys = |args: &[&str]| {
-            let command = Place::augment_args(clap::Command::new("keys").no_binary_name(true));
-            Place::from_arg_matches(&command.try_get_matches_from(args).unwrap()).unwrap()
-        };
-        let all =
-            ["-l", "127.0.0.1:5", "--advertise", "192.0.2.7:1", "-b", "a.example:3", "-b", "192.0.2.8:2"];
-        for args in [&[][..], &all] {
-            assert_eq!(Place::of(&node(args).overlay.place).unwrap(), keys(args));
-        }
     }
 
     #[test]
@@ -413,20 +328,6 @@ mod tests {
         assert_eq!(config.bootstrap, ["192.0.2.8:2".parse().unwrap()]);
         assert_eq!((config.degree, config.cache_size), (5, 6));
         assert_eq!((config.verdict_timeout, config.unheard), (Duration::from_secs(7), Unheard::Relay));
-    }
-
-    #[test]
-    fn peers_have_addresses_of_ipv4() {
-        for flag in ["--listen=[::1]:1", "--advertise=[::1]:1", "--bootstrap=[::1]:1"] {
-            let said = Place::of(&node(&[flag]).overlay.place).unwrap_err().to_string();
-            assert!(said.contains("IPv4 addresses alone"), "{flag}: {said}");
-            assert_eq!((peer_address("[::1]:1").is_err(), peer_host("[::1]:1").is_err()), (true, true));
-        }
-        for twice in ["--listen=127.0.0.1:1", "--advertise=192.0.2.7:1"] {
-            let said = Place::of(&node(&[twice, twice]).overlay.place).unwrap_err().to_string();
-            assert!(said.contains("add --ride, or leave it out"), "{twice}: {said}");
-        }
-        assert!(Place::of(&node(&["--api=[::1]:1", "--bootstrap=localhost:1"]).overlay.place).is_ok());
     }
 
     /// A file for all nodes may say what is not for those that ride.
