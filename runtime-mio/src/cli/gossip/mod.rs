@@ -4,10 +4,11 @@ mod announce;
 mod api;
 mod cache;
 mod desk;
-mod node;
-mod peers;
+pub(crate) mod node;
+pub(crate) mod peers;
+mod place;
 mod question;
-mod status;
+pub(crate) mod status;
 mod subscribe;
 
 use clap::{ArgMatches, Parser, Subcommand};
@@ -37,6 +38,7 @@ pub(crate) const NAME: &str = "gossip";
     after_help = "Examples:
   egoist gossip node                          the first, on port 6001, for modules on port 7001
   egoist gossip node --listen 127.0.0.1:6002 --api 127.0.0.1:7002 --bootstrap 127.0.0.1:6001
+  egoist gossip node --ride                   over the links of an overlay, see 'egoist gossip node --help'
   egoist gossip subscribe --type 540 --api 127.0.0.1:7002
   egoist gossip announce --type 540 'something new'
   egoist gossip peers --node 127.0.0.1:6002
@@ -52,7 +54,7 @@ pub(crate) struct Gossip {
 #[derive(Subcommand, Debug)]
 pub(crate) enum GossipVerb {
     /// Run a node, until SIGINT, SIGTERM, SIGHUP or 'egoist leave'
-    Node(Node),
+    Node(Box<Node>),
     /// Announce a message, as a module of any node that speaks VoidPhone's gossip
     Announce(Announce),
     /// Print the messages of a type and say which are valid, until interrupted, as a module of any node that speaks
