@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256, Sha384};
 
 use super::base58::{Base58Error, decode, encode};
 use super::{Text, TextKind};
+use crate::kernel::Rng;
 
 /// What of py2p's version is part of a protocol's id: all of 0.7 speak with each other.
 const VERSION: &str = "0.7";
@@ -60,6 +61,13 @@ impl NodeId {
         let address = format!("('{host}', {port})");
         let hash = Sha384::new().chain_update(address).chain_update(protocol.as_str()).chain_update(salt);
         NodeId(hash.finalize().into())
+    }
+
+    /// One at random.
+    pub fn drawn(rng: &mut Rng) -> Self {
+        let mut octets = [0; Self::LEN];
+        octets.as_chunks_mut().0.iter_mut().for_each(|chunk| *chunk = rng.u64().to_be_bytes());
+        NodeId(octets)
     }
 
     /// What a text says.

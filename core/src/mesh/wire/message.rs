@@ -60,6 +60,12 @@ impl HostPort {
         host.parse().ok().map(|ip| SocketAddr::new(ip, self.port))
     }
 
+    /// The same in memory of its own: what is kept for long does not keep the whole frame that it came in.
+    #[must_use]
+    pub fn detach(&self) -> Self {
+        HostPort { host: self.host.detach(), port: self.port }
+    }
+
     /// An address as py2p says it, its host as text.
     pub fn of(addr: SocketAddr) -> Self {
         let host = |ip: IpAddr| Text::short(TextKind::Str, &alloc::string::ToString::to_string(&ip));
