@@ -1,7 +1,8 @@
 //! What frames mean.
 
+use alloc::string::ToString as _;
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
 use super::frame::{Frame, Kind, Stamp, Unfit};
 use super::{Map, Method, NotText, Text, TextKind, Value};
@@ -60,10 +61,9 @@ impl HostPort {
         host.parse().ok().map(|ip| SocketAddr::new(ip, self.port))
     }
 
-    /// An address as py2p says it, its host as text.
+    /// An address as py2p says it, its host as `str`.
     pub fn of(addr: SocketAddr) -> Self {
-        let host = |ip: IpAddr| Text::short(TextKind::Str, &alloc::string::ToString::to_string(&ip));
-        HostPort { host: host(addr.ip()), port: addr.port() }
+        HostPort { host: Text::short(TextKind::Str, &addr.ip().to_string()), port: addr.port() }
     }
 }
 

@@ -81,6 +81,8 @@ mod message;
 mod number;
 #[cfg(any(test, feature = "strategies"))]
 pub mod strategies;
+#[cfg(test)]
+mod tests;
 mod text;
 mod value;
 
@@ -96,4 +98,4 @@ pub use message::{
 };
 pub use number::{Float, Int};
 pub use text::{MAX_TEXT, NotText, Text, TextKind, Utf8};
-pub use value::{MAX_DEPTH, MAX_VALUES, Value, ValueError};
+pub use value::{Ext, MAX_DEPTH, MAX_VALUES, Value, ValueError};
