@@ -47,6 +47,7 @@ pub enum MessageError {
 
 /// Where a node listens.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct HostPort {
     /// Its IP address, or a name.
     pub host: Text,
@@ -82,6 +83,7 @@ pub struct Handshake {
 
 /// A node that somebody is connected with.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Peer {
     /// Where it listens.
     pub addr: HostPort,
@@ -91,6 +93,7 @@ pub struct Peer {
 
 /// What a node of Chord does with data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Role {
     /// It stores some.
     Storing,
@@ -100,6 +103,7 @@ pub enum Role {
 
 /// What happened to a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Notice {
     /// It has a value.
     Added,

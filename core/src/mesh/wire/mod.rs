@@ -79,6 +79,8 @@ mod inflate;
 mod map;
 mod message;
 mod number;
+#[cfg(feature = "serde")]
+mod serial;
 #[cfg(any(test, feature = "strategies"))]
 pub mod strategies;
 #[cfg(test)]

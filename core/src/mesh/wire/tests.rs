@@ -248,6 +248,18 @@ mod values {
             prop_assert_eq!(read.unwrap().to_octets(), octets);
         }
 
+        #[cfg(feature = "serde")]
+        #[test]
+        fn what_goes_into_a_machine_is_read_back(
+            value in strategies::values(), peer in strategies::peers(), stamp in strategies::stamps(), id: [u8; 48],
+        ) {
+            let ids = (NodeId(id), MessageId(core::array::from_fn(|n| id[n])));
+            let json = serde_json::to_string(&(&value, &peer, &stamp, ids)).unwrap();
+            let read: (Value, Peer, Stamp, (NodeId, MessageId)) = serde_json::from_str(&json).unwrap();
+            prop_assert_eq!(read.2.sender.kind(), stamp.sender.kind());
+            prop_assert_eq!(read, (value, peer, stamp, ids));
+        }
+
         /// What rmp alone takes for a value is as long as what is read here.
         #[test]
         fn numbers_are_those_of_their_library(number in strategies::ints()) {
