@@ -2,12 +2,13 @@
 
 use alloc::vec::Vec;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
+use sha2::{Digest, Sha256};
 
 use super::lawful::{config, first_frame, peer_frame};
-use super::wire::{Accepts, Message, NodeId, Value, next_body};
+use super::wire::{Accepts, Frame, Kind, Message, NodeId, Value, Way, next_body};
 use super::{Command, Mesh};
-use crate::kernel::{Seed, Streams};
+use crate::kernel::{LengthPrefix, Seed, Streams};
 use crate::sim::hand;
 
 /// Drives a node [by hand](hand::play).
@@ -39,15 +40,68 @@ fn command(with: u8) -> Command {
     }
 }
 
-/// Reads frames off any octets, to the first that closes the connection.
+/// Reads frames off any octets, and then an array that they are said to be by the right digest, which no fuzzer guesses.
 ///
 /// # Panics
-/// A plain frame is not what came, or a message that was read cannot be said.
+/// A plain frame is not passed on as it came, or a message that was read cannot be said again.
 pub fn wire(octets: &[u8]) {
+    frames(octets);
+    frames(&framed(octets));
+}
+
+fn framed(array: &[u8]) -> Bytes {
+    let body: Vec<u8> = [&Sha256::digest(array)[..], array].concat();
+    LengthPrefix::u32_exclusive(usize::MAX).frame(&body).expect("it is as long as it may be")
+}
+
+/// To the first that has no length of one.
+fn frames(octets: &[u8]) {
     let mut buffer = BytesMut::from(octets);
-    while let Ok(Some(body)) = next_body(&mut buffer) {
+    while let Some(at) = octets.len().checked_sub(buffer.len())
+        && let Ok(Some(body)) = next_body(&mut buffer)
+    {
+        let came = &octets[at..octets.len() - buffer.len()];
+        if let Ok(frame) = body.clone().open(Accepts::Plain) {
+            assert_eq!(
+                (frame.id(), &frame.whole()[..]),
+                (body.claimed(), came),
+                "it is passed on as it came"
+            );
+        }
         if let Ok(frame) = body.open(Accepts::Compressed) {
-            let _ = Message::read(&frame);
+            said_again(&frame);
+        }
+    }
+}
+
+fn said_again(frame: &Frame) {
+    let Ok(message) = Message::read(frame) else { return };
+    let way = if frame.kind() == Kind::Broadcast { Way::Flood } else { Way::Link };
+    let again = message.frame(way, frame.stamp().clone()).expect("what was read fits");
+    assert_eq!(Message::read(&again), Ok(message), "it says the same");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_said_to_a_node_it_keeps_the_contract_and_is_replayed() {
+        let mut rng = Streams::new(Seed::from_u64(1)).named("scripts");
+        for _ in 0..500 {
+            let script: Vec<u8> = (0..rng.index(600)).map(|_| rng.u64().to_le_bytes()[0]).collect();
+            node(&script);
+        }
+    }
+
+    #[test]
+    fn whatever_octets_are_they_are_frames_or_refused() {
+        let mut rng = Streams::new(Seed::from_u64(1)).named("octets");
+        for _ in 0..2_000 {
+            let array: Vec<u8> = (0..rng.index(80)).map(|_| rng.u64().to_le_bytes()[0]).collect();
+            wire(&array);
+            // What begins as a message does.
+            wire(&[&[0x96, 0, 0xa1, b'a', 7], &array[..]].concat());
         }
     }
 }

@@ -5,12 +5,17 @@ use core::time::Duration;
 use crate::kernel::Time;
 
 /// A clock on the wall, as it was last told. Messages carry its seconds; it may be wrong, and may step.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     told: Option<(Time, Duration)>,
 }
 
 impl Clock {
+    /// It shows this now, since the beginning of 1970, or nobody knows.
+    pub(super) fn new(now: Time, unix: Option<Duration>) -> Self {
+        Clock { told: unix.map(|unix| (now, unix)) }
+    }
+
     /// It shows this, since the beginning of 1970.
     pub(super) const fn set(&mut self, now: Time, unix: Duration) {
         self.told = Some((now, unix));
@@ -29,7 +34,7 @@ mod tests {
 
     #[test]
     fn it_goes_on_from_what_was_told_last() {
-        let mut clock = Clock::default();
+        let mut clock = Clock::new(Time::ZERO, None);
         assert_eq!(clock.seconds(Time::from_secs(9)), None);
         clock.set(Time::from_secs(10), Duration::from_millis(1_000_900));
         assert_eq!(clock.seconds(Time::from_millis(10_200)), Some(1_001));

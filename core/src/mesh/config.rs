@@ -21,6 +21,9 @@ pub struct Config {
     pub seed: Seed,
     /// When the node starts on the driver's clock.
     pub start: Time,
+    /// What a clock on the wall shows then, since the beginning of 1970; `None` if that is still to be told by
+    /// [`Input::WallTime`](crate::kernel::Input::WallTime).
+    pub wall_time: Option<Duration>,
     /// What the node calls itself; drawn from `seed` if it is `None`.
     pub id: Option<NodeId>,
     /// The name of the network, of which its protocol id is made: `mesh`, or what all its nodes have agreed on. Whoever has
@@ -45,6 +48,8 @@ pub struct Config {
     pub handshake_timeout: Duration,
     /// After so long without a word a peer is asked whether it is still there, and after as long again it is given up; 30 s.
     pub ping_period: Duration,
+    /// How often a node with enough peers takes one more and gives up another, from half of that to one and a half; 30 s.
+    pub explore_period: Duration,
     /// How long it may take until somebody says where a node listens for whom a message waits; 10 s.
     pub lookup_timeout: Duration,
     /// Messages that wait until it is known where a node listens; 64.
@@ -82,6 +87,7 @@ impl Config {
         Config {
             seed,
             start: Time::ZERO,
+            wall_time: None,
             id: None,
             subnet: "mesh".into(),
             address,
@@ -92,6 +98,7 @@ impl Config {
             mirror: Duration::from_millis(200),
             handshake_timeout: Duration::from_secs(10),
             ping_period: Duration::from_secs(30),
+            explore_period: Duration::from_secs(30),
             lookup_timeout: Duration::from_secs(10),
             max_lookups: 64,
             seen: 262_144,
@@ -207,6 +214,7 @@ impl Config {
             ("mirror", self.mirror),
             ("handshake_timeout", self.handshake_timeout),
             ("ping_period", self.ping_period),
+            ("explore_period", self.explore_period),
             ("lookup_timeout", self.lookup_timeout),
             ("dial_timeout", self.dial_timeout),
             ("retry_min", self.retry_min),

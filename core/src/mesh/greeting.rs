@@ -1,6 +1,7 @@
 //! Who is there: handshakes, and two connections with one node.
 
 use alloc::string::ToString as _;
+use alloc::vec::Vec;
 use core::mem;
 
 use super::interface::{Event, Kind};
@@ -14,6 +15,7 @@ const NO_ROOM: Why = Why { fault: Fault::Own, what: "no room for another peer" }
 const OTHER_NETWORK: Why = Why { fault: Fault::Nobody, what: "is of another network" };
 const ITSELF: Why = Why { fault: Fault::Nobody, what: "is this node itself" };
 const TWICE: Why = Why { fault: Fault::Nobody, what: "connected twice" };
+const ENOUGH: Why = Why { fault: Fault::Nobody, what: "enough peers" };
 /// Two of them because both ends may have dialled, or the old one may be dead without a word.
 const CONNECTIONS: usize = 2;
 
@@ -154,6 +156,23 @@ impl Mesh {
         self.out.event(Event::PeerIsNative { id });
         if let Some(worse) = self.worse_of_two(conn, id) {
             self.close(worse, CloseHow::Flush, TWICE);
+        } else if self.conns.get(conn).is_some_and(|open| open.origin().dialed().is_some()) {
+            self.make_place(conn);
+        }
+    }
+
+    /// A peer that was dialled is one more: where there are enough, one of those goes that this node dialled itself. A py2p
+    /// node is not left, since its network does not get over that well.
+    fn make_place(&mut self, new: ConnId) {
+        if ids(&self.conns).count() <= self.config.want_peers {
+            return;
+        }
+        let dialed = |conn: ConnId| self.conns.get(conn).is_some_and(|open| open.origin().dialed().is_some());
+        let natives = peers(&self.conns).filter(|(conn, peer)| peer.is_native() && *conn != new);
+        let old: Vec<ConnId> = natives.map(|(conn, _)| conn).filter(|conn| dialed(*conn)).collect();
+        if !old.is_empty() {
+            let conn = old[self.rng.index(old.len())];
+            self.close(conn, CloseHow::Flush, ENOUGH);
         }
     }
 

@@ -7,7 +7,6 @@ use core::net::SocketAddr;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::serial::values;
 use super::wire::{Frame, NodeId, Value};
 use crate::kernel::{ConnId, DialError, NotDialled, Time, Why, address};
 
@@ -17,7 +16,6 @@ pub enum Command {
     /// Tell everybody in the network.
     Broadcast {
         /// What.
-        #[serde(with = "values")]
         values: Vec<Value>,
     },
     /// Tell one node. If it is no peer, the others are asked where it listens, and it is dialled.
@@ -25,7 +23,6 @@ pub enum Command {
         /// Whom.
         to: NodeId,
         /// What.
-        #[serde(with = "values")]
         values: Vec<Value>,
     },
     /// Dial this address now.
@@ -182,7 +179,6 @@ pub enum Event {
         /// When it was said, in seconds since the beginning of 1970, by the sender's clock.
         sent: u64,
         /// What.
-        #[serde(with = "values")]
         values: Vec<Value>,
     },
     /// A peer said what is nothing to a mesh: a message of Chord's or of sync, or one with a flag of users' own.

@@ -58,13 +58,14 @@ impl Mesh {
             book: config.book(&streams),
             out: Outputs::new(),
             counters: Counters::default(),
-            clock: Clock::default(),
+            clock: Clock::new(config.start, config.wall_time),
             flood: Flood::new(config.seen, streams.keyed("seen")),
             lookups: Lookups::default(),
             rng: streams.named("mesh"),
             owes_room: false,
             config,
         };
+        node.explore_later();
         node.dial_ready();
         Ok(node)
     }
@@ -287,6 +288,24 @@ impl Mesh {
         }
     }
 
+    fn explore_later(&mut self) {
+        let period = self.config.explore_period;
+        let next = self.rng.between(period / 2, period + period / 2);
+        self.deadlines.after(Due::Explore, next);
+    }
+
+    /// One peer more than enough: without it two groups that have lost each other would never look again. When it is there,
+    /// another is given up.
+    fn explore(&mut self) {
+        self.explore_later();
+        if ids(&self.conns).count() < self.config.want_peers {
+            return self.find_others();
+        }
+        if let Some(addr) = self.book.pick(self.config.max_peers, ids(&self.conns)) {
+            self.dial(addr);
+        }
+    }
+
     pub(super) fn connect(&mut self, addr: SocketAddr) -> Result<Reply, Refusal> {
         self.book.claim(addr, self.config.max_peers, ids(&self.conns))?;
         self.dial(addr);
@@ -325,6 +344,7 @@ impl Mesh {
                 Due::Ping(conn) => self.ping(conn),
                 Due::Pong(conn) => self.close(conn, CloseHow::Abort, NO_ANSWER),
                 Due::Lookup(number) => self.not_found(number),
+                Due::Explore => self.explore(),
                 Due::Room => self.look_for_room(),
             }
         }

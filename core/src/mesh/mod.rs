@@ -21,6 +21,9 @@
 //! After [`Config::ping_period`] without a word a peer is asked for something that it is bound to answer: one of this
 //! project for a pong, any other for its list of peers. py2p itself never closes a connection that is silent.
 //!
+//! A node dials while it has fewer peers than [`Config::want_peers`]. One that has as many still dials another now and then
+//! ([`Config::explore_period`]) and gives up one that it dialled before: groups that lost each other find each other so.
+//!
 //! # Broadcasts
 //!
 //! A message of the kind that goes to everybody is passed on once, octet by octet as it came, to all peers but the one
@@ -91,7 +94,8 @@ mod peer;
 #[cfg(feature = "record")]
 mod recording;
 mod rows;
-mod serial;
+#[cfg(feature = "sim")]
+pub mod scenario;
 #[cfg(test)]
 mod tests;
 mod whisper;
@@ -101,4 +105,3 @@ pub use config::{Config, ConfigError, MAX_SUBNET};
 pub use flood::HEEDED;
 pub use interface::{Command, Counters, Event, Kind, PeerInfo, Refusal, Reply, Way};
 pub use machine::Mesh;
-pub use serial::values;

@@ -21,6 +21,8 @@ pub(super) enum Due {
     Pong(ConnId),
     /// Nobody has said where a node listens.
     Lookup(u64),
+    /// It is time for another link.
+    Explore,
     /// Who was too fast looks again.
     Room,
 }
@@ -29,7 +31,7 @@ impl Deadline for Due {
     fn awaits(&self) -> Awaits {
         match self {
             Due::Handshake(_) | Due::Pong(_) | Due::Lookup(_) => Awaits::Others,
-            Due::Greet(_) | Due::Ping(_) | Due::Room => Awaits::Nobody,
+            Due::Greet(_) | Due::Ping(_) | Due::Explore | Due::Room => Awaits::Nobody,
         }
     }
 
@@ -40,6 +42,7 @@ impl Deadline for Due {
             Due::Ping(_) => "ping",
             Due::Pong(_) => "pong missing",
             Due::Lookup(_) => "address missing",
+            Due::Explore => "explore",
             Due::Room => "room",
         }
     }

@@ -172,7 +172,7 @@ fn frames_to_a_py2p_node_keep_their_distance_and_those_to_a_native_one_do_not() 
 
 #[test]
 fn a_silent_peer_is_asked_for_what_it_is_bound_to_answer_and_given_up() {
-    let mut bench = Bench::new(config());
+    let mut bench = Bench::new(Config { explore_period: Duration::from_secs(3_600), ..config() });
     let (compatible, native) = (bench.peer(1), bench.native(2));
     bench.said(native);
     bench.pass(Duration::from_secs(30));

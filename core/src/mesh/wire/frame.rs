@@ -99,6 +99,13 @@ impl MessageId {
     fn of(array: &[u8]) -> Self {
         MessageId(Sha256::digest(array).into())
     }
+
+    /// What 64 hexadecimal digits say; `None` if the text is anything else.
+    pub fn read(text: &str) -> Option<Self> {
+        let digits = text.len() == 2 * Self::LEN && text.bytes().all(|octet| octet.is_ascii_hexdigit());
+        let octet = |n: usize| u8::from_str_radix(&text[2 * n..2 * n + 2], 16).unwrap_or_default();
+        digits.then(|| MessageId(core::array::from_fn(octet)))
+    }
 }
 
 impl Display for MessageId {
@@ -148,6 +155,7 @@ impl Kind {
 
 /// Who says a message, and when. Nobody can check either.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Stamp {
     /// The id of the node where it began, not of the neighbour that it comes from.
     pub sender: Text,

@@ -15,6 +15,7 @@ pub const MAX_RATIO: usize = 100;
 
 /// A way to compress, by the number that py2p gives it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Method(pub u64);
 
 impl Method {

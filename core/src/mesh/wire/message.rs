@@ -1,7 +1,8 @@
 //! What frames mean.
 
+use alloc::string::ToString as _;
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
 use super::frame::{Frame, Kind, Stamp, Unfit};
 use super::{Map, Method, NotText, Text, TextKind, Value};
@@ -46,6 +47,7 @@ pub enum MessageError {
 
 /// Where a node listens.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct HostPort {
     /// Its IP address, or a name.
     pub host: Text,
@@ -66,10 +68,9 @@ impl HostPort {
         HostPort { host: self.host.detach(), port: self.port }
     }
 
-    /// An address as py2p says it, its host as text.
+    /// An address as py2p says it, its host as `str`.
     pub fn of(addr: SocketAddr) -> Self {
-        let host = |ip: IpAddr| Text::short(TextKind::Str, &alloc::string::ToString::to_string(&ip));
-        HostPort { host: host(addr.ip()), port: addr.port() }
+        HostPort { host: Text::short(TextKind::Str, &addr.ip().to_string()), port: addr.port() }
     }
 }
 
@@ -88,6 +89,7 @@ pub struct Handshake {
 
 /// A node that somebody is connected with.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Peer {
     /// Where it listens.
     pub addr: HostPort,
@@ -97,6 +99,7 @@ pub struct Peer {
 
 /// What a node of Chord does with data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Role {
     /// It stores some.
     Storing,
@@ -106,6 +109,7 @@ pub enum Role {
 
 /// What happened to a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Notice {
     /// It has a value.
     Added,

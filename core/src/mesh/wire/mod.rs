@@ -79,8 +79,12 @@ mod inflate;
 mod map;
 mod message;
 mod number;
+#[cfg(feature = "serde")]
+mod serial;
 #[cfg(any(test, feature = "strategies"))]
 pub mod strategies;
+#[cfg(test)]
+mod tests;
 mod text;
 mod value;
 
@@ -96,4 +100,4 @@ pub use message::{
 };
 pub use number::{Float, Int};
 pub use text::{MAX_TEXT, NotText, Text, TextKind, Utf8};
-pub use value::{MAX_DEPTH, MAX_VALUES, Value, ValueError};
+pub use value::{Ext, MAX_DEPTH, MAX_VALUES, Value, ValueError};

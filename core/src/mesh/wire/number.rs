@@ -12,6 +12,11 @@ impl Int {
         (i64::MIN.into()..=u64::MAX.into()).contains(&number).then_some(Int(number))
     }
 
+    /// The number.
+    pub const fn get(self) -> i128 {
+        self.0
+    }
+
     /// The number, if it is not negative.
     pub fn as_u64(self) -> Option<u64> {
         self.0.try_into().ok()
@@ -43,6 +48,7 @@ impl Debug for Int {
 
 /// A number with a fraction, of 32 or 64 bits. Two are equal if all their bits are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Float {
     /// Of 32 bits, which are these.
     F32(u32),

@@ -56,6 +56,7 @@ impl Debug for Utf8 {
 
 /// Which of MessagePack's two kinds a text is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum TextKind {
     /// `bin`: octets, what py2p says.
     Bin,

@@ -69,6 +69,7 @@ impl From<TryGetError> for ValueError {
 
 /// A value. What is read shares the memory of the frame that it came in.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Value {
     /// Nothing; as the value of a key, that there is none.
     #[default]
