@@ -7,89 +7,10 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
 
+use program::gossip::{Node, SOON, texts};
 use program::{Reading, Running, answer, command, egoist, failure, json, monitor, within};
 use serde_json::{Value, json};
-
-/// Somebody answers within this, on a busy machine.
-const SOON: Duration = Duration::from_secs(20);
-
-/// A node on free ports.
-struct Node<'a> {
-    base: &'a Path,
-    running: Running,
-    api: String,
-}
-
-impl<'a> Node<'a> {
-    fn start(base: &'a Path, more: &[&str]) -> Self {
-        let free = ["gossip", "node", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0"];
-        Node::begun(base, Running::start(base, &[&free[..], more].concat()))
-    }
-
-    /// One that begins with a connection to another.
-    fn beside(base: &'a Path, other: &Node<'_>, more: &[&str]) -> Self {
-        Node::start(base, &[&["--bootstrap", &other.running.address], more].concat())
-    }
-
-    fn begun(base: &'a Path, running: Running) -> Self {
-        let status = json(base, &["status", "--node", &running.address]);
-        Node { base, api: status["api"].as_str().unwrap().to_owned(), running }
-    }
-
-    fn asked(&self, words: &[&str]) -> Value {
-        json(self.base, &[words, &["--node", &self.running.address]].concat())
-    }
-
-    fn told(&self, words: &[&str]) -> String {
-        answer(self.base, &[words, &["--node", &self.running.address]].concat())
-    }
-
-    fn status(&self) -> Value {
-        self.asked(&["status"])
-    }
-
-    /// Waits until it has so many peers, of which it knows that they are of this project.
-    fn has_peers(&self, number: u64) {
-        within(SOON, "it has its peers", || self.status()["peers"]["native"] == number);
-    }
-
-    fn announce(&self, data_type: &str, data: &str) {
-        answer(self.base, &["gossip", "announce", "--type", data_type, "--api", &self.api, data]);
-    }
-
-    /// A subscriber that the node knows of.
-    fn subscriber(&self, data_type: &str, more: &[&str]) -> Reading {
-        self.subscriber_who_answers(data_type, Stdio::null(), more)
-    }
-
-    fn subscriber_who_answers(&self, data_type: &str, stdin: Stdio, more: &[&str]) -> Reading {
-        let modules = self.status()["modules"].as_u64().unwrap();
-        let words = ["gossip", "subscribe", "--type", data_type, "--api", &self.api];
-        let mut command = command(self.base, &[&words[..], more].concat());
-        command.stdin(stdin).stderr(Stdio::null());
-        let subscriber = Reading::start(command);
-        within(SOON, "it has subscribed", || {
-            let status = self.status();
-            let number: u64 = data_type.parse().unwrap();
-            let types = status["registrations"].as_array().unwrap();
-            status["modules"] == modules + 1 && types.iter().any(|t| t["type"] == number)
-        });
-        subscriber
-    }
-
-    fn leave(&self) {
-        self.told(&["leave"]);
-    }
-}
-
-/// The texts of lines in JSON.
-fn texts(lines: &[String]) -> Vec<String> {
-    let text =
-        |line: &String| serde_json::from_str::<Value>(line).unwrap()["text"].as_str().unwrap().to_owned();
-    lines.iter().map(text).collect()
-}
 
 #[test]
 fn what_is_announced_at_one_node_is_printed_at_each_once() {
@@ -347,7 +268,10 @@ fn what_no_node_can_run_with_is_said_with_a_remedy() {
         (&["--bootstrap", "[::1]:7"], ["IPv4 addresses alone", "write IP:PORT"]),
         (&["--bootstrap", "nowhere"], ["'nowhere'", "write HOST:PORT"]),
         (&["--advertise", "[::1]:7"], ["IPv4 addresses alone", "write IP:PORT"]),
-        (&["--advertise", "0.0.0.0:7"], ["advertise has 0.0.0.0:7", "--advertise: name the IP"]),
+        (
+            &["--advertise", "0.0.0.0:7"],
+            ["nobody can dial an unspecified address", "see 'egoist gossip --help'"],
+        ),
         (&["--verdict-timeout", "9ms"], ["'9ms'", "at least 10ms"]),
         (&["--mode", "loud"], ["'loud'", "see 'egoist gossip --help'"]),
         (&["--relay-unheard=perhaps"], ["'perhaps'", "see 'egoist gossip --help'"]),

@@ -18,6 +18,7 @@ use egoist_core::overlay::scenario::{self, Scenario};
 use egoist_core::overlay::wire::{self, Network, Packet, checks};
 use egoist_core::overlay::{self, Config, Overlay};
 use egoist_core::record::{self, Piece, Recorder, Recording};
+use egoist_core::riding;
 use egoist_core::sim::faults::Action;
 use egoist_core::sim::{self, Restart, World, address};
 
@@ -145,6 +146,12 @@ fn gossip_node() {
 fn gossip_actions() {
     bless("gossip_actions", drawn("gossip actions", 16, 200).into_iter());
     replay("gossip_actions", gossip::scenario::check);
+}
+
+#[test]
+fn riding_actions() {
+    bless("riding_actions", drawn("riding actions", 16, 200).into_iter());
+    replay("riding_actions", riding::scenario::check);
 }
 
 /// A frame of each kind.

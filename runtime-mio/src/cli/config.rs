@@ -5,7 +5,7 @@
 use std::any::TypeId;
 use std::path::{Path, PathBuf};
 
-use clap::builder::OsStr;
+use clap::builder::{ArgPredicate, OsStr};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Parser};
 use egoist_mio::configuration::{self, About, Fault, Key, Setting, Table, Takes};
@@ -20,6 +20,9 @@ use super::verb::Verb;
 
 /// Octets of a configuration file.
 const LONGEST: u64 = 1 << 20;
+
+/// The flag by which a node of another protocol is one of the overlay too, and takes the overlay's part of the file.
+const RIDE: &str = "ride";
 
 /// The configuration file.
 #[derive(Args, Clone, Debug)]
@@ -135,10 +138,28 @@ impl File {
         program.mut_subcommands(|command| {
             let own = PROTOCOLS.iter().skip(1).find(|known| known.name == command.get_name());
             match own {
-                Some(known) => command.mut_subcommands(|below| self.defaults(known.name, below)),
+                Some(known) => {
+                    command.mut_subcommands(|below| self.defaults(known.name, self.riding_defaults(below)))
+                }
                 None => self.defaults(PROTOCOLS[0].name, command),
             }
         })
+    }
+
+    /// The command with the overlay's values for defaults of those of its flags that are the overlay's, where it rides.
+    fn riding_defaults(&self, mut command: Command) -> Command {
+        let has = |command: &Command, id: &str| command.get_arguments().any(|arg| arg.get_id() == id);
+        if !has(&command, RIDE) {
+            return command;
+        }
+        let overlays = self.sections.iter().filter(|(protocol, _)| *protocol == PROTOCOLS[0].name);
+        for key in overlays.flat_map(|(_, section)| &section.keys).map(Arg::get_id) {
+            if has(&command, key.as_str()) {
+                let said = self.of(PROTOCOLS[0].name).find(|setting| key == setting.key.as_str());
+                command = command.mut_arg(key, |arg| when_riding(arg, said.map(|setting| &*setting.values)));
+            }
+        }
+        command
     }
 
     fn defaults(&self, protocol: &str, mut command: Command) -> Command {
@@ -149,6 +170,18 @@ impl File {
             }
         }
         command
+    }
+}
+
+/// The flag with these defaults where it rides, or else with its own, whatever it has where it does not.
+fn when_riding(arg: Arg, values: Option<&[String]>) -> Arg {
+    let own = arg.get_default_values().to_vec();
+    let values = values.map_or(own, |values| values.iter().map(|value| OsStr::from(value.clone())).collect());
+    let rides = ArgPredicate::Equals("true".into());
+    if values.is_empty() {
+        arg.default_value_if(RIDE, rides, None)
+    } else {
+        arg.default_values_if(RIDE, rides, values)
     }
 }
 

@@ -13,7 +13,7 @@ const WIDEST: usize = 100;
 const NARROW: usize = 60;
 /// Where it stands then.
 const INDENT: usize = 8;
-/// Groups of flags that few need to know of: `-h` leaves them out.
+/// How the headings begin of flags that few need to know of: `-h` leaves them out.
 const ADVANCED: [&str; 3] = ["Periods", "Bounds", "Recorder"];
 
 /// The columns that help is laid out in: the terminal's, else those that COLUMNS says.
@@ -62,7 +62,8 @@ pub(crate) fn list(groups: &[(&str, Vec<Entry>)], columns: usize) -> String {
 }
 
 fn shorten(arg: Arg) -> Arg {
-    let advanced = arg.get_help_heading().is_some_and(|heading| ADVANCED.contains(&heading));
+    let advanced =
+        arg.get_help_heading().is_some_and(|heading| ADVANCED.iter().any(|a| heading.starts_with(a)));
     if advanced { arg.hide_short_help(true) } else { arg }
 }
 

@@ -26,6 +26,7 @@ mod progress;
 mod protocol;
 mod record;
 mod replay;
+mod riding;
 mod router;
 mod serve;
 mod session;

@@ -22,7 +22,7 @@ use super::verb::Verb;
   egoist monitor --node 127.0.0.1:61300 --json | jq -c 'select(.event == \"link_down\")'
 
 A line for each event: seconds since the node started, and what it is. The first says which node it is. In JSON an \
-event has its time as at_s, the node's protocol, its name as event, fields of its own, and as text what is printed \
+event has its time as at_s, the protocol that it is of, its name as event, fields of its own, and as text what is printed \
 without --json. What happened before is not shown."
 )]
 pub(crate) struct Monitor {
@@ -59,7 +59,7 @@ impl Ask for MonitorRequest {
 pub(crate) struct Told {
     /// When, in seconds since the node started.
     at_s: f64,
-    /// The node's protocol.
+    /// Of which protocol it is: the node's, or that of one of its parts.
     protocol: String,
     /// What it is called.
     event: String,

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::config::Section;
+use super::monitor::Told;
 use super::verb::Entry;
 
 /// A node's machine as it runs: its last inputs are kept.
@@ -27,6 +28,9 @@ pub(crate) type EventOf<P> = <<P as Protocol>::Machine as Machine>::Event;
 pub(crate) trait Protocol: Sized + 'static {
     /// Its name: before the point of its requests, over its table in the configuration file.
     const NAME: &'static str;
+
+    /// Before the point of requests that its nodes answer.
+    const ANSWERS: &'static [&'static str] = &[Self::NAME];
 
     /// Its machine.
     type Machine: Recordable<Command: Debug, Event: Debug, Unfit: Display> + 'static;
@@ -66,8 +70,14 @@ pub(crate) trait Protocol: Sized + 'static {
     /// What the node says of itself.
     fn status(&self, machine: &Self::Machine, now: Time) -> Self::Status;
 
-    /// Answers a request of this protocol, now or when what it waits for happens.
-    fn request(&mut self, seat: &mut Seat<'_, Self::Machine>, verb: &str, with: Value, responder: Responder);
+    /// Answers a request, named by one of [`ANSWERS`](Self::ANSWERS) and a verb, now or when what it waits for happens.
+    fn request(
+        &mut self,
+        seat: &mut Seat<'_, Self::Machine>,
+        asked: (&str, &str),
+        with: Value,
+        responder: Responder,
+    );
 
     /// Does what an event asks for, beside telling it to those who monitor the node.
     fn heard(&mut self, seat: &mut Seat<'_, Self::Machine>, event: EventOf<Self>) -> Life;
@@ -80,6 +90,14 @@ pub(crate) trait Protocol: Sized + 'static {
 
     /// An event in a line for people.
     fn line(event: &EventOf<Self>) -> String;
+
+    /// An event as those who monitor the node are told of it.
+    ///
+    /// # Errors
+    /// It has no JSON form.
+    fn told(at: Time, event: &EventOf<Self>) -> serde_json::Result<Told> {
+        Told::new(Self::NAME, at, Self::line(event), event)
+    }
 
     /// What a machine looks like.
     fn state(machine: &Self::Machine) -> Self::State;
@@ -103,18 +121,50 @@ pub(crate) enum Life {
     Lost(String),
 }
 
+/// How a machine in a loop is reached: by its own key, or by that of a machine around it.
+pub(crate) trait Access<M: Machine> {
+    /// The machine, for its questions.
+    fn machine<'h>(&self, host: &'h Host<MioNet>) -> &'h M;
+
+    /// Asks the machine to do something.
+    ///
+    /// # Errors
+    /// It refused.
+    fn command(&self, host: &mut Host<MioNet>, command: M::Command) -> Result<M::Reply, M::Refusal>;
+}
+
+impl<M: Recordable + 'static> Access<M> for Key<Member<M>> {
+    fn machine<'h>(&self, host: &'h Host<MioNet>) -> &'h M {
+        host.machine(*self).machine()
+    }
+
+    fn command(&self, host: &mut Host<MioNet>, command: M::Command) -> Result<M::Reply, M::Refusal> {
+        host.command(*self, command)
+    }
+}
+
+impl<M: Machine, A: Access<M> + ?Sized> Access<M> for &A {
+    fn machine<'h>(&self, host: &'h Host<MioNet>) -> &'h M {
+        (**self).machine(host)
+    }
+
+    fn command(&self, host: &mut Host<MioNet>, command: M::Command) -> Result<M::Reply, M::Refusal> {
+        (**self).command(host, command)
+    }
+}
+
 /// A node in its loop.
-pub(crate) struct Seat<'a, M: Recordable> {
+pub(crate) struct Seat<'a, M: Machine> {
     /// The loop.
     pub(crate) host: &'a mut Host<MioNet>,
     /// The machine in it.
-    pub(crate) key: Key<Member<M>>,
+    pub(crate) node: &'a dyn Access<M>,
 }
 
-impl<M: Recordable + 'static> Seat<'_, M> {
+impl<M: Machine> Seat<'_, M> {
     /// The machine, for its questions.
     pub(crate) fn machine(&self) -> &M {
-        self.host.machine(self.key).machine()
+        self.node.machine(self.host)
     }
 
     /// Asks the machine to do something.
@@ -122,6 +172,6 @@ impl<M: Recordable + 'static> Seat<'_, M> {
     /// # Errors
     /// It refused.
     pub(crate) fn command(&mut self, command: M::Command) -> Result<M::Reply, M::Refusal> {
-        self.host.command(self.key, command)
+        self.node.command(self.host, command)
     }
 }

@@ -21,13 +21,14 @@ use super::monitor::{MonitorRequest, Told};
 use super::overlay;
 use super::protocol::{EventOf, Life, Member, Protocol, Seat};
 use super::replay::Replay;
+use super::riding;
 use super::session::Session;
 use super::status::{NodeReport, StatusReport, StatusRequest};
 use super::verb::Entry;
 
 /// Every protocol that the program knows; the first is that of the configuration file's top.
-pub(crate) const PROTOCOLS: [Known; 3] =
-    [known::<overlay::Desk>(), known::<hello::Desk>(), known::<gossip::Desk>()];
+pub(crate) const PROTOCOLS: [Known; 4] =
+    [known::<overlay::Desk>(), known::<hello::Desk>(), known::<gossip::Desk>(), known::<riding::Desk>()];
 
 /// A protocol, as those know it who do not know which one it is.
 pub(crate) struct Known {
@@ -83,7 +84,7 @@ impl<P: Protocol> Router<P> {
     pub(crate) fn request(&mut self, host: &mut Host<MioNet>, request: Request, responder: Responder) {
         let Request { action, with, .. } = request;
         match action.split_once('.') {
-            Some((protocol, verb)) if protocol == P::NAME || protocol == ANY => {
+            Some((protocol, verb)) if protocol == ANY || P::ANSWERS.contains(&protocol) => {
                 self.route(host, (protocol, verb), with, responder);
             }
             Some((protocol, _)) => responder.refuse(Refusal::new(
@@ -110,7 +111,7 @@ impl<P: Protocol> Router<P> {
                 let message = format!("not every node knows '{verb}': ask by the protocol's name");
                 responder.refuse(Refusal::new(codes::UNKNOWN_VERB, message));
             }
-            _ => self.desk.request(&mut Seat { host, key: self.key }, verb, with, responder),
+            _ => self.desk.request(&mut Seat { host, node: &self.key }, (protocol, verb), with, responder),
         }
     }
 
@@ -141,25 +142,25 @@ impl<P: Protocol> Router<P> {
     /// What the node tells.
     pub(crate) fn event(&mut self, host: &mut Host<MioNet>, event: EventOf<P>) {
         if !self.monitors.is_empty() {
-            match Told::new(P::NAME, host.now(), P::line(&event), &event) {
+            match P::told(host.now(), &event) {
                 Ok(told) => self.monitors.tell(told),
                 Err(error) => tracing::warn!(%error, "an event has no JSON form"),
             }
         }
-        let life = self.desk.heard(&mut Seat { host, key: self.key }, event);
+        let life = self.desk.heard(&mut Seat { host, node: &self.key }, event);
         self.live(host, life);
     }
 
     fn leave(&mut self, host: &mut Host<MioNet>, responder: Responder) {
         self.leaving.push(responder);
-        let life = self.desk.leave(&mut Seat { host, key: self.key });
+        let life = self.desk.leave(&mut Seat { host, node: &self.key });
         self.live(host, life);
     }
 
     /// Begins a graceful end; a node that was asked to leave already ends at once.
     pub(crate) fn signalled(&mut self, host: &mut Host<MioNet>) {
         if self.leaving.is_empty() {
-            let life = self.desk.leave(&mut Seat { host, key: self.key });
+            let life = self.desk.leave(&mut Seat { host, node: &self.key });
             return self.live(host, life);
         }
         for responder in self.leaving.drain(..) {

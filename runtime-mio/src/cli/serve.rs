@@ -103,6 +103,21 @@ impl Ground {
         Self::bind(&Setup { listen, ..Setup::default() }, &flags, None, state)
     }
 
+    /// Binds all of `listen` as [`take`](Self::take) does, and last an address for streams alone, beside its flag.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn take_and_streams(
+        listen: &[SocketAddr],
+        (flag, streams): (&str, SocketAddr),
+        state: &StateArgs,
+    ) -> Outcome<Self> {
+        let listens = listen.iter().map(|at| ("--listen", *at)).chain([(flag, streams)]);
+        let (flags, listens): (Vec<&str>, Vec<SocketAddr>) = listens.unzip();
+        let setup = Setup { listen: listens, udp: listen.to_vec(), ..Setup::default() };
+        Self::bind(&setup, &flags, None, state)
+    }
+
     /// Binds what a setup names, each address as its flag says it; the last flag is that of all others too.
     fn bind(setup: &Setup, flags: &[&str], name: Option<&'static str>, state: &StateArgs) -> Outcome<Self> {
         let first = *setup.listen.first().ok_or_else(|| Failure::usage("a node listens somewhere"))?;

@@ -1,6 +1,8 @@
 //! The program in processes of its own, with its state under a folder of the test's.
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
+pub(crate) mod gossip;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};

@@ -58,7 +58,13 @@ impl Protocol for Desk {
         GossipStatus::new(node, self.api)
     }
 
-    fn request(&mut self, node: &mut Seat<'_, Gossip>, verb: &str, with: Value, responder: Responder) {
+    fn request(
+        &mut self,
+        node: &mut Seat<'_, Gossip>,
+        (_, verb): (&str, &str),
+        with: Value,
+        responder: Responder,
+    ) {
         let now = node.host.now();
         match verb {
             PeersRequest::VERB => {

@@ -4,10 +4,10 @@ mod announce;
 mod api;
 mod cache;
 mod desk;
-mod node;
-mod peers;
+pub(crate) mod node;
+pub(crate) mod peers;
 mod question;
-mod status;
+pub(crate) mod status;
 mod subscribe;
 
 use clap::{ArgMatches, Parser, Subcommand};
@@ -37,6 +37,7 @@ pub(crate) const NAME: &str = "gossip";
     after_help = "Examples:
   egoist gossip node                          the first, on port 6001, for modules on port 7001
   egoist gossip node --listen 127.0.0.1:6002 --api 127.0.0.1:7002 --bootstrap 127.0.0.1:6001
+  egoist gossip node --ride                   over the links of an overlay, see 'egoist gossip node --help'
   egoist gossip subscribe --type 540 --api 127.0.0.1:7002
   egoist gossip announce --type 540 'something new'
   egoist gossip peers --node 127.0.0.1:6002

@@ -1,10 +1,13 @@
 //! `egoist gossip peers`: whom a node is connected to.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use clap::Parser;
 use egoist_core::gossip::{Gossip, Kind, PeerInfo};
 use egoist_core::kernel::Time;
+use egoist_core::overlay::NeighborView;
+use egoist_core::riding::Riding;
 use serde::{Deserialize, Serialize};
 
 use super::super::control::{Ask, Target};
@@ -20,7 +23,10 @@ use super::NAME;
 Kinds: native (a node of this project), compatible (one of gossip-python, or that has not said otherwise in time), unknown \
 (yet). Of messages: first that the peer told of before others, again that were known, sent to it, missed because they left \
 the cache before it took them, invalid of those that it told of, behind that it has not been sent yet. Held: it is not read \
-from, because too much of what it told waits for a verdict or was invalid.")]
+from, because too much of what it told waits for a verdict or was invalid.
+
+Of a node that rides on an overlay, all neighbours there are listed: those that ride are native and dialled by nobody, as the \
+overlay makes its links; those that do not ride are no peers, nor is for a moment one without a channel, which is opened again.")]
 pub(crate) struct Peers {
     #[command(flatten)]
     target: Target,
@@ -57,8 +63,11 @@ pub(crate) struct PeersReport(Vec<PeerRow>);
 struct PeerRow {
     /// Where it listens, or its end of the connection while it has not said so.
     address: String,
-    /// What it is.
-    kind: Kind,
+    /// What it is; none for a neighbour that is no peer.
+    kind: Option<Kind>,
+    /// Of a node that rides: whether this neighbour does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rides: Option<bool>,
     /// Whether this node dialled it.
     dialled: bool,
     /// Messages that it told of first.
@@ -86,6 +95,21 @@ impl PeersReport {
         peers.sort_by_key(|peer| peer.listens.map_or(peer.remote, Into::into));
         PeersReport(peers.into_iter().map(|peer| PeerRow::new(peer, now)).collect())
     }
+
+    /// The neighbours of a node that rides, whether they do or not.
+    pub(crate) fn riding(node: &Riding, now: Time) -> Self {
+        let mut links = node.overlay().neighbors();
+        links.sort_unstable_by_key(|link| link.address);
+        let neighbors: BTreeMap<_, _> = node.neighbors().map(|neighbor| (neighbor.id, neighbor)).collect();
+        let peers: BTreeMap<_, _> = node.gossip().peers().map(|peer| (peer.conn, peer)).collect();
+        let row = |link: NeighborView| {
+            let neighbor = neighbors.get(&link.id)?;
+            let peer = neighbor.conn.and_then(|conn| peers.get(&conn));
+            let row = peer.map_or_else(|| PeerRow::of_none(now, link.since), |peer| PeerRow::new(*peer, now));
+            Some(PeerRow { address: link.address.to_string(), rides: Some(neighbor.rides), ..row })
+        };
+        PeersReport(links.into_iter().filter_map(row).collect())
+    }
 }
 
 impl PeerRow {
@@ -93,7 +117,8 @@ impl PeerRow {
         let PeerInfo { kind, dialed: dialled, first, again, sent, missed, invalid, behind, held, .. } = peer;
         PeerRow {
             address: peer.listens.map_or(peer.remote, Into::into).to_string(),
-            kind,
+            kind: Some(kind),
+            rides: None,
             dialled,
             first,
             again,
@@ -103,6 +128,42 @@ impl PeerRow {
             behind,
             held,
             up_s: now.since(peer.since).as_secs(),
+        }
+    }
+
+    /// A neighbour that is no peer.
+    fn of_none(now: Time, since: Time) -> Self {
+        PeerRow {
+            address: String::new(),
+            kind: None,
+            rides: None,
+            dialled: false,
+            first: 0,
+            again: 0,
+            sent: 0,
+            missed: 0,
+            invalid: 0,
+            behind: 0,
+            held: false,
+            up_s: now.since(since).as_secs(),
+        }
+    }
+
+    /// What it is, for people.
+    fn standing(&self) -> &'static str {
+        match (self.kind, self.rides) {
+            (Some(kind), _) => name_of(kind),
+            (None, Some(true)) => "no channel",
+            (None, _) => "not riding",
+        }
+    }
+
+    /// Who made the connection, for people.
+    fn maker(&self) -> &'static str {
+        match (self.rides, self.dialled) {
+            (Some(_), _) => "overlay",
+            (None, true) => "me",
+            (None, false) => "them",
         }
     }
 }
@@ -135,8 +196,8 @@ impl fmt::Display for PeersReport {
         for row in &self.0 {
             table.row([
                 row.address.clone(),
-                name_of(row.kind).to_owned(),
-                if row.dialled { "me" } else { "them" }.to_owned(),
+                row.standing().to_owned(),
+                row.maker().to_owned(),
                 row.first.to_string(),
                 row.again.to_string(),
                 row.sent.to_string(),
@@ -159,7 +220,8 @@ mod tests {
     fn peers_for_people() {
         let native = PeerRow {
             address: "127.0.0.1:6002".into(),
-            kind: Kind::Native,
+            kind: Some(Kind::Native),
+            rides: None,
             dialled: true,
             first: 12,
             again: 3,
@@ -170,13 +232,50 @@ mod tests {
             held: true,
             up_s: 65,
         };
-        let new =
-            PeerRow { kind: Kind::Unknown, dialled: false, held: false, sent: 0, up_s: 0, ..native.clone() };
+        let new = PeerRow {
+            kind: Some(Kind::Unknown),
+            dialled: false,
+            held: false,
+            sent: 0,
+            up_s: 0,
+            ..native.clone()
+        };
         let text = "\
 ADDRESS         KIND     DIALLED BY  FIRST  AGAIN  SENT  MISSED  INVALID  BEHIND  HELD       FOR
 127.0.0.1:6002  native   me             12      3   140       0        1       7  yes   1 m 05 s
 127.0.0.1:6002  unknown  them           12      3     0       0        1       7  no         0 s
 ";
-        assert_eq!(PeersReport(vec![native, new]).to_string(), text);
+        assert_eq!(PeersReport(vec![native.clone(), new]).to_string(), text);
+        let json = serde_json::to_value(&native).unwrap();
+        assert!(json["kind"] == "native" && json.get("rides").is_none(), "{json}");
+    }
+
+    #[test]
+    fn neighbours_are_listed_whether_they_ride_or_not() {
+        let row = |address: &str, kind, rides| PeerRow {
+            address: address.into(),
+            kind,
+            rides: Some(rides),
+            ..PeerRow::of_none(Time::from_secs(65), Time::from_secs(60))
+        };
+        let report = PeersReport(vec![
+            row("127.0.0.1:6001", Some(Kind::Native), true),
+            row("127.0.0.1:6002", None, true),
+            row("127.0.0.1:61300", None, false),
+        ]);
+        let text = "\
+ADDRESS          KIND        DIALLED BY  FIRST  AGAIN  SENT  MISSED  INVALID  BEHIND  HELD  FOR
+127.0.0.1:6001   native      overlay         0      0     0       0        0       0  no    5 s
+127.0.0.1:6002   no channel  overlay         0      0     0       0        0       0  no    5 s
+127.0.0.1:61300  not riding  overlay         0      0     0       0        0       0  no    5 s
+";
+        assert_eq!(report.to_string(), text);
+        let json = serde_json::to_value(&report).unwrap();
+        let said = |at: usize| (json[at]["kind"].as_str(), json[at]["rides"].as_bool());
+        assert_eq!(
+            [0, 1, 2].map(said),
+            [(Some("native"), Some(true)), (None, Some(true)), (None, Some(false))]
+        );
+        assert_eq!(serde_json::from_value::<PeersReport>(json.clone()).unwrap(), report);
     }
 }

@@ -123,21 +123,41 @@ impl fmt::Display for GossipStatus {
             f,
             "peers     {native} native, {compatible} compatible, {unknown} unknown; {known} addresses known"
         )?;
-        write!(f, "modules   {}; {} types wanted", self.modules, self.types)?;
-        for (at, Registration { data_type, modules }) in self.registrations.iter().take(SHOWN).enumerate() {
-            write!(f, "{} {data_type} by {modules}", if at == 0 { ":" } else { "," })?;
-        }
-        writeln!(f, "{}", if self.types > SHOWN { ", ..." } else { "" })?;
-        let Fill { size, messages, waiting, unheard, valid } = self.cache;
-        writeln!(
-            f,
-            "cache     {messages} of {size} messages: {waiting} waiting, {unheard} unheard, {valid} valid"
-        )?;
+        write!(f, "modules   {}", self.modules)?;
+        self.wanted(f)?;
+        self.kept(f)?;
         self.counted(f)
     }
 }
 
 impl GossipStatus {
+    /// What a node says that rides, with so many neighbours that do not.
+    pub(crate) fn riding(&self, others: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Kinds { native, compatible, unknown } = self.peers;
+        let peers = native + compatible + unknown;
+        writeln!(f, "peers     {peers} riding; neighbours that do not ride: {others}")?;
+        write!(f, "modules   {} on {}", self.modules, self.api)?;
+        self.wanted(f)?;
+        self.kept(f)?;
+        self.counted(f)
+    }
+
+    fn wanted(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "; {} types wanted", self.types)?;
+        for (at, Registration { data_type, modules }) in self.registrations.iter().take(SHOWN).enumerate() {
+            write!(f, "{} {data_type} by {modules}", if at == 0 { ":" } else { "," })?;
+        }
+        writeln!(f, "{}", if self.types > SHOWN { ", ..." } else { "" })
+    }
+
+    fn kept(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Fill { size, messages, waiting, unheard, valid } = self.cache;
+        writeln!(
+            f,
+            "cache     {messages} of {size} messages: {waiting} waiting, {unheard} unheard, {valid} valid"
+        )
+    }
+
     fn counted(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counters { announced, heard, duplicates, valid, invalid, late, .. } = self.counters;
         writeln!(f, "messages  {announced} announced here, {heard} heard of, {duplicates} known already")?;

@@ -57,7 +57,13 @@ impl Protocol for Desk {
         HelloStatus::new(node)
     }
 
-    fn request(&mut self, node: &mut Seat<'_, Hello>, verb: &str, _: Value, responder: Responder) {
+    fn request(
+        &mut self,
+        node: &mut Seat<'_, Hello>,
+        (_, verb): (&str, &str),
+        _: Value,
+        responder: Responder,
+    ) {
         match verb {
             PeersRequest::VERB => {
                 let now = node.host.now();

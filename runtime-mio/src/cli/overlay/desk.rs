@@ -98,7 +98,7 @@ impl Protocol for Desk {
         }
     }
 
-    fn request(&mut self, node: &mut Node<'_>, verb: &str, with: Value, responder: Responder) {
+    fn request(&mut self, node: &mut Node<'_>, (_, verb): (&str, &str), with: Value, responder: Responder) {
         match verb {
             NeighborsRequest::VERB => {
                 let now = node.host.now();

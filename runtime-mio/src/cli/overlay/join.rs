@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use egoist_core::kernel::Time;
 use egoist_core::overlay::{AddressFault, BOOTSTRAPS_LIMIT, Command, Config, Overlay, Refusal};
+use egoist_mio::Host;
 use egoist_mio::net::MioNet;
-use egoist_mio::{Host, Key};
 
 use super::super::failure::Outcome;
 use super::super::host_port::HostPort;
 use super::super::names;
-use super::super::protocol::Member;
+use super::super::protocol::Access;
 use super::super::record::RecordArgs;
 use super::super::serve::Ground;
 use super::super::session::Session;
@@ -30,24 +30,47 @@ pub(crate) fn join(
     bootstraps: &[HostPort],
     session: &mut Session<'_>,
 ) -> Outcome {
-    let (named, sought) = (Named::new(bootstraps), Arc::default());
-    let desk = Desk::new(&config, named.clone(), Arc::clone(&sought));
-    let beside = |host: &mut Host<MioNet>, key| {
-        names::follow(host, bootstraps, &Newcomer { key, named, sought });
-    };
+    let joining = Joining::new(bootstraps);
+    let desk = joining.desk(&config);
+    let beside = |host: &mut Host<MioNet>, key| joining.follow(host, key);
     ground.live((desk, config), record, beside, session)
+}
+
+/// What a node of the overlay has beside its machine.
+pub(crate) struct Joining<'a> {
+    bootstraps: &'a [HostPort],
+    named: Named,
+    sought: Arc<AtomicU64>,
+}
+
+impl<'a> Joining<'a> {
+    /// For a node whose bootstraps were given so.
+    pub(crate) fn new(bootstraps: &'a [HostPort]) -> Self {
+        Joining { bootstraps, named: Named::new(bootstraps), sought: Arc::default() }
+    }
+
+    /// The node's desk.
+    pub(crate) fn desk(&self, config: &Config) -> Desk {
+        Desk::new(config, self.named.clone(), Arc::clone(&self.sought))
+    }
+
+    /// Looks up the bootstraps given by name, and tells the node.
+    pub(crate) fn follow(self, host: &mut Host<MioNet>, node: impl Access<Overlay> + Clone + Send + 'static) {
+        let Joining { bootstraps, named, sought } = self;
+        names::follow(host, bootstraps, &Newcomer { node, named, sought });
+    }
 }
 
 /// A member whose bootstraps have names.
 #[derive(Clone)]
-struct Newcomer {
-    key: Key<Member<Overlay>>,
+struct Newcomer<A> {
+    node: A,
     named: Named,
     /// When it last asked a bootstrap, or would have if it knew one, in microseconds.
     sought: Arc<AtomicU64>,
 }
 
-impl names::Seeker for Newcomer {
+impl<A: Access<Overlay> + Clone + Send + 'static> names::Seeker for Newcomer<A> {
     fn seeks(&self, _: &Host<MioNet>, since: Time) -> bool {
         self.sought.load(Ordering::Relaxed) > since.as_micros()
     }
@@ -64,7 +87,7 @@ impl names::Seeker for Newcomer {
         self.named.found(name, dialable);
         let mut addresses = self.named.addresses();
         addresses.truncate(BOOTSTRAPS_LIMIT);
-        match host.command(self.key, Command::Bootstraps(addresses)) {
+        match self.node.command(host, Command::Bootstraps(addresses)) {
             // One who is leaving needs them no more.
             Ok(_) | Err(Refusal::NotRunning) => {}
             Err(refusal) => tracing::warn!(name, "what a name stands for is not taken: {refusal}"),

@@ -12,7 +12,6 @@ use super::super::session::Session;
 use super::super::state::StateArgs;
 use super::super::verb::Verb;
 use super::join::join;
-use super::origin::unfit;
 use super::settings::Settings;
 
 /// Run a node of the overlay, until SIGINT, SIGTERM, SIGHUP or 'egoist leave'
@@ -42,7 +41,7 @@ impl Verb for Node {
     const TALK: Talk = Talk::News;
 
     fn run(self, matches: &ArgMatches, session: &mut Session<'_>) -> Outcome {
-        let Settings { place, wiring, periods, pace, bounds } = &self.settings;
+        let Settings { place, pace, .. } = &self.settings;
         place.check()?;
         pace.warn();
         // Whoever is not told where to listen is the same node at every start, wherever that is.
@@ -50,17 +49,7 @@ impl Verb for Node {
         let free = place.listen.first().is_some_and(|first| first.port() == 0);
         let name = (anywhere && free).then_some("node");
         let ground = Ground::take(&place.listen, name, &self.state)?;
-        let bootstraps = place.bootstraps();
-        let mut config = place.plan(&ground.addresses, &bootstraps, draw_seed()?)?;
-        wiring.apply(&mut config);
-        config.periods = periods.paced(pace.pace);
-        config.bounds = bounds.limits();
-        config.check().map_err(|error| unfit(&error, matches))?;
-        if bootstraps.is_empty() {
-            tracing::warn!(
-                "no bootstrap is named, so that others have to name this node: give --bootstrap HOST:PORT"
-            );
-        }
-        join(ground, config, &self.record, &bootstraps, session)
+        let config = self.settings.plan(&ground.addresses, draw_seed()?, matches)?;
+        join(ground, config, &self.record, &place.bootstraps(), session)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use clap::ArgMatches;
 use egoist_core::kernel::Seed;
 use egoist_core::overlay::database::Limits;
 use egoist_core::overlay::wire::Network;
@@ -9,7 +10,29 @@ use egoist_core::overlay::{self, Budgets, Config, LinkMode, PolicyKind};
 
 use super::super::failure::{Failure, Outcome};
 use super::super::host_port::HostPort;
-use super::settings::{Bounds, InDegreeCap, Links, Periods, Place, Policy, Wiring};
+use super::origin::unfit;
+use super::settings::{Bounds, InDegreeCap, Links, Periods, Place, Policy, Settings, Wiring};
+
+impl Settings {
+    /// The configuration of a node that is bound to these, checked. What is wrong with it is said where `matches` have it from.
+    ///
+    /// # Errors
+    /// As [`Place::plan`]; or no node can live by it.
+    pub(crate) fn plan(&self, bound: &[SocketAddr], seed: Seed, matches: &ArgMatches) -> Outcome<Config> {
+        let bootstraps = self.place.bootstraps();
+        if bootstraps.is_empty() {
+            tracing::warn!(
+                "no bootstrap is named, so that others have to name this node: give --bootstrap HOST:PORT"
+            );
+        }
+        let mut config = self.place.plan(bound, &bootstraps, seed)?;
+        self.wiring.apply(&mut config);
+        config.periods = self.periods.paced(self.pace.pace);
+        config.bounds = self.bounds.limits();
+        config.check().map_err(|error| unfit(&error, matches))?;
+        Ok(config)
+    }
+}
 
 impl Place {
     /// The machine's configuration for a node that is bound to these, with the defaults for all but its place. Of the

@@ -32,6 +32,7 @@ fn takes(one: SocketAddr, other: SocketAddr) -> bool {
 
 /// Every setting, as a node has it.
 #[derive(Args, Clone, Debug)]
+#[group(skip)]
 pub(crate) struct Settings {
     #[command(flatten)]
     pub(crate) place: Place,
