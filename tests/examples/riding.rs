@@ -26,7 +26,7 @@ const EPOCHS: u32 = 10;
 const JOINING: Duration = Duration::from_secs(10);
 const MESSAGES: usize = 200;
 /// One is announced in each such time, somewhere.
-const APART: Duration = Duration::from_secs(3);
+const APART: Duration = Duration::from_secs(1);
 /// How soon an application answers.
 const VERDICT: Duration = Duration::from_millis(1);
 const TYPE: u16 = 7;
