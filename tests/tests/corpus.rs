@@ -194,6 +194,18 @@ fn gossip_wire() {
     assert_eq!(codes, (500..=503).chain(510..=513).chain(515..=519).collect());
 }
 
+#[test]
+fn mesh_node() {
+    bless("mesh_node", drawn("mesh node", 16, 600).into_iter());
+    replay("mesh_node", mesh::checks::node);
+}
+
+#[test]
+fn mesh_actions() {
+    bless("mesh_actions", drawn("mesh actions", 16, 200).into_iter());
+    replay("mesh_actions", mesh::scenario::check);
+}
+
 /// A message of each kind.
 fn mesh_messages() -> Vec<Message> {
     let text = |text: &[u8]| Text::bin(text).unwrap();
