@@ -45,7 +45,7 @@ pub fn strings() -> impl Strategy<Value = Utf8> {
 }
 
 /// A text of either kind, often one that means something.
-pub fn texts() -> impl Strategy<Value = Text> {
+pub fn texts() -> BoxedStrategy<Text> {
     let known = prop::sample::select(alloc::vec!["*", "del", "0", "1", "sha1", ""]);
     let short = |kind| move |text: &str| Text::short(kind, text);
     prop_oneof![
@@ -54,6 +54,7 @@ pub fn texts() -> impl Strategy<Value = Text> {
         known.clone().prop_map(short(TextKind::Str)),
         known.prop_map(short(TextKind::Bin)),
     ]
+    .boxed()
 }
 
 /// A value without others in it, and that a map takes as a key.
@@ -90,11 +91,13 @@ fn maps_of(values: impl Strategy<Value = Value>) -> impl Strategy<Value = Map> {
 }
 
 /// A value of any kind, a few deep.
-pub fn values() -> impl Strategy<Value = Value> {
-    prop_oneof![4 => keys(), 1 => extensions()].prop_recursive(4, 24, 5, |values| {
-        let list = prop_oneof![9 => vec(values.clone(), 0..5), 1 => vec(keys(), 14..18)];
-        prop_oneof![list.prop_map(Value::Array), maps_of(values).prop_map(Value::Map)]
-    })
+pub fn values() -> BoxedStrategy<Value> {
+    prop_oneof![4 => keys(), 1 => extensions()]
+        .prop_recursive(4, 24, 5, |values| {
+            let list = prop_oneof![9 => vec(values.clone(), 0..5), 1 => vec(keys(), 14..18)];
+            prop_oneof![list.prop_map(Value::Array), maps_of(values).prop_map(Value::Map)]
+        })
+        .boxed()
 }
 
 /// A map.
@@ -148,7 +151,7 @@ fn unknown() -> impl Strategy<Value = Message> {
 }
 
 /// What the mesh says.
-fn mesh() -> impl Strategy<Value = Message> {
+fn mesh() -> BoxedStrategy<Message> {
     let kind = prop::sample::select(alloc::vec![TextKind::Bin, TextKind::Str]);
     prop_oneof![
         vec(values(), 0..5).prop_map(Message::Broadcast),
@@ -163,10 +166,11 @@ fn mesh() -> impl Strategy<Value = Message> {
         vec(values(), 0..5).prop_map(Message::Native),
         unknown(),
     ]
+    .boxed()
 }
 
 /// What Chord and sync say.
-fn stores() -> impl Strategy<Value = Message> {
+fn stores() -> BoxedStrategy<Message> {
     let role = prop::sample::select(alloc::vec![Role::Storing, Role::Leech]);
     let lease = prop::option::of((texts(), numbers()).prop_map(|(owner, time)| Lease { owner, time }));
     prop_oneof![
@@ -179,6 +183,7 @@ fn stores() -> impl Strategy<Value = Message> {
         (texts(), values(), lease).prop_map(|(key, value, lease)| Message::SyncStore { key, value, lease }),
         (texts(), maps()).prop_map(|(key, delta)| Message::SyncDelta { key, delta }),
     ]
+    .boxed()
 }
 
 /// A message of any kind.

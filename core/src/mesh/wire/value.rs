@@ -15,6 +15,8 @@ pub const MAX_DEPTH: usize = 16;
 /// in one.
 pub const MAX_VALUES: usize = 65_536;
 
+const _: () = assert!(size_of::<Value>() <= 48, "what MAX_VALUES says of memory");
+
 /// What is no value, or none that is taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ValueError {
