@@ -1,5 +1,5 @@
 //! Whatever goes wrong among a few nodes, a stated time after everything is right again the oracles hold: those of overlays,
-//! of hello nodes and of gossip nodes.
+//! of hello nodes, of gossip nodes and of mesh nodes.
 //!
 //! Each case has a seed of its own, counted from `EGOIST_FIRST` (0); `EGOIST_CASES=n` runs so many, and prints how often
 //! which kind of fault took effect and how long the oracles took to hold. A failing case is made smaller
@@ -9,7 +9,7 @@
 use egoist_core::kernel::{Seed, Streams};
 use egoist_core::overlay::scenario::{Scenario, strategies};
 use egoist_core::sim::Kind;
-use egoist_core::{gossip, hello};
+use egoist_core::{gossip, hello, mesh};
 use egoist_tests::scenarios::hold;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -18,10 +18,11 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 const OVERLAYS: u64 = 1_000;
 const HELLOS: u64 = 200;
 const GOSSIPS: u64 = 300;
-/// The most steps of a hello scenario, less one, and of one of gossip, where a third are orders.
+const MESHES: u64 = 200;
+/// The most steps of a hello scenario, less one, and of one of gossip or a mesh, where a third are orders.
 const STEPS: usize = 20;
-const GOSSIP_STEPS: usize = 30;
-/// The kinds of faults that befall hello and gossip nodes often enough to be counted on: they send no datagrams, store
+const TALKING_STEPS: usize = 30;
+/// The kinds of faults that befall nodes of these three often enough to be counted on: they send no datagrams, store
 /// nothing, and their frames are too short for a narrow way.
 const OF_STREAMS: [Kind; 16] = [
     Kind::Cut,
@@ -64,8 +65,15 @@ fn hello(seed: u64) -> hello::scenario::Scenario {
 /// The gossip nodes of a seed.
 fn gossip(seed: u64) -> gossip::scenario::Scenario {
     let mut rng = Streams::new(Seed::from_u64(seed)).named("gossip scenario");
-    let steps = rng.index(GOSSIP_STEPS);
+    let steps = rng.index(TALKING_STEPS);
     gossip::scenario::Scenario::drawn(&mut rng, steps)
+}
+
+/// The mesh nodes of a seed.
+fn mesh(seed: u64) -> mesh::scenario::Scenario {
+    let mut rng = Streams::new(Seed::from_u64(seed)).named("mesh scenario");
+    let steps = rng.index(TALKING_STEPS);
+    mesh::scenario::Scenario::drawn(&mut rng, steps)
 }
 
 /// Overlays that broke a law once.
@@ -96,4 +104,9 @@ fn hello_nodes_meet_a_stated_time_after_recovery() {
 #[test]
 fn gossip_nodes_have_what_any_has_a_stated_time_after_recovery() {
     hold(GOSSIPS, gossip, &OF_STREAMS);
+}
+
+#[test]
+fn mesh_nodes_are_connected_a_stated_time_after_recovery() {
+    hold(MESHES, mesh, &OF_STREAMS);
 }

@@ -9,6 +9,11 @@ use bytes::Bytes;
 use egoist_core::gossip;
 use egoist_core::gossip::wire::{MessageHash, Offer, PeerUpdate, Probe, Spread, write};
 use egoist_core::kernel::{Seed, Streams, Time};
+use egoist_core::mesh;
+use egoist_core::mesh::wire::{
+    Accepts, Handshake, HostPort, Lease, Map, Message, Method, Notice, Peer, Role, Stamp, Text, TextKind,
+    UnknownMessage, Value, Way, next_body,
+};
 use egoist_core::overlay::scenario::{self, Scenario};
 use egoist_core::overlay::wire::{self, Network, Packet, checks};
 use egoist_core::overlay::{self, Config, Overlay};
@@ -187,6 +192,84 @@ fn gossip_wire() {
         .filter_map(|(_, octets)| octets.get(2..4).map(|code| u16::from_be_bytes([code[0], code[1]])))
         .collect();
     assert_eq!(codes, (500..=503).chain(510..=513).chain(515..=519).collect());
+}
+
+#[test]
+fn mesh_node() {
+    bless("mesh_node", drawn("mesh node", 16, 600).into_iter());
+    replay("mesh_node", mesh::checks::node);
+}
+
+#[test]
+fn mesh_actions() {
+    bless("mesh_actions", drawn("mesh actions", 16, 200).into_iter());
+    replay("mesh_actions", mesh::scenario::check);
+}
+
+/// A message of each kind.
+fn mesh_messages() -> Vec<Message> {
+    let text = |text: &[u8]| Text::bin(text).unwrap();
+    let (table, key, request) = (|| text(b"sha1"), || text(b"21"), || text(b"3x"));
+    let map =
+        || Map::new(vec![(Value::from("k"), Value::from(1.5)), (Value::Nil, Value::from(-300i64))]).unwrap();
+    let peer = || Peer { addr: HostPort::of("192.0.2.1:44565".parse().unwrap()), id: text(b"z") };
+    let (addr, methods) = (peer().addr, vec![Method::ZLIB, Method::GZIP]);
+    let value = || Value::Array(vec![Value::Map(map()), Value::Bool(true), Value::from("text")]);
+    let lease = Lease { owner: text(b"z"), time: 1_500_000_000 };
+    vec![
+        Message::Broadcast(vec![value(), Value::Bin(Bytes::from_static(b"data"))]),
+        Message::Whisper(vec![]),
+        Message::Compression(methods.clone()),
+        Message::Resend,
+        Message::Handshake(Handshake { id: text(b"z"), protocol: text(b"7vVF"), addr, methods }),
+        Message::Meta(Role::Storing),
+        Message::Notify { key: text(b"name"), notice: Notice::Added },
+        Message::Notify { key: text(b"name"), notice: Notice::Deleted },
+        Message::Peers(vec![peer(), peer()]),
+        Message::PeersRequest(TextKind::Str),
+        Message::AddressRequest { request: request(), wanted: text(b"z") },
+        Message::AddressResponse { request: request(), peer: peer() },
+        Message::Store { table: table(), key: key(), value: value() },
+        Message::Retrieve { table: table(), key: key() },
+        Message::Retrieved { table: table(), key: key(), value: Value::Nil },
+        Message::Delta { table: table(), key: key(), delta: map() },
+        Message::SyncStore { key: text(b"name"), value: value(), lease: Some(lease) },
+        Message::SyncDelta { key: text(b"name"), delta: map() },
+        Message::Native(vec![Value::from(1u64)]),
+        Message::Unknown(UnknownMessage::new(vec![Value::from(300u64), value()]).unwrap()),
+    ]
+}
+
+/// Octets compressed with zlib in one block that holds them as they are, which needs no compressor.
+fn stored(body: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(body.len()).unwrap();
+    let block = [&[0x78, 0x01, 1][..], &len.to_le_bytes(), &(!len).to_le_bytes(), body].concat();
+    [&u32::try_from(block.len()).unwrap().to_be_bytes()[..], &block].concat()
+}
+
+#[test]
+fn mesh_wire() {
+    let stamp = || Stamp { sender: Text::bin(b"z").unwrap(), time: 1_500_000_000 };
+    let frames = mesh_messages().into_iter().map(|said| said.frame(Way::Flood, stamp()).unwrap());
+    let frames: Vec<Vec<u8>> = frames.map(|frame| frame.whole().to_vec()).collect();
+    let (all, compressed) = (frames.concat(), stored(&frames[0][4..]));
+    // The array alone, under whose digest more of its kind are found.
+    let arrays: Vec<_> = frames.iter().map(|frame| frame[36..].to_vec()).collect();
+    bless("mesh_wire", frames.into_iter().chain(arrays).chain([all, compressed]));
+    replay("mesh_wire", mesh::checks::wire);
+    let read = |(_, octets): (_, Vec<u8>)| {
+        let body = next_body(&mut bytes::BytesMut::from(&octets[..])).ok()??;
+        Message::read(&body.open(Accepts::Compressed).ok()?).ok()
+    };
+    let kinds: BTreeSet<String> =
+        corpus("mesh_wire").into_iter().filter_map(read).map(|said| word(&said)).collect();
+    assert_eq!(kinds, mesh_messages().iter().map(word).collect());
+}
+
+/// A message's kind, as it is printed.
+fn word(said: &Message) -> String {
+    let printed = format!("{said:?}");
+    printed.split([' ', '(']).next().unwrap().to_owned()
 }
 
 #[test]
