@@ -237,6 +237,8 @@
 //! | `overlay` (default) | [`overlay`]: the self-optimising overlay, its bootstrap, its wire and its wiring policies |
 //! | `hello` | `hello`: the small hello / ping / addr network |
 //! | `gossip` | `gossip`: publish and subscribe, where modules say what is valid before it is passed on; with `overlay` also `riding`: gossip over the overlay's links |
+//! | `mesh` | `mesh`: so far the module alone |
+//! | `chord` (brings `mesh`) | `mesh::chord`: Chord's ring as a value |
 //! | `record` | `record`: a machine's run written down and repeated; it brings `serde` |
 //! | `serde` | what goes into a machine and what it says is serialised, and what goes in is read back |
 //! | `std` | the standard library: nothing but what `sim` needs |
@@ -266,6 +268,8 @@ pub mod gossip;
 #[cfg(feature = "hello")]
 pub mod hello;
 pub mod kernel;
+#[cfg(feature = "mesh")]
+pub mod mesh;
 #[cfg(feature = "overlay")]
 pub mod overlay;
 // A page without items; its program is run by the tests across packages.
