@@ -76,7 +76,8 @@ impl<P: Space, const R: usize> Member<P, R> {
         if self.range().contains(key) {
             return Some(0);
         }
-        let others = self.successors.others().position(|node| Range { after: self.me(), to: node }.contains(key));
+        let others =
+            self.successors.others().position(|node| Range { after: self.me(), to: node }.contains(key));
         others.map(|place| place + 1).or_else(|| self.successors.laps().then_some(0))
     }
 }

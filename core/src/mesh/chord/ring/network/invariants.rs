@@ -1,5 +1,6 @@
 //! What must hold in each state of a ring.
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -19,18 +20,18 @@ pub enum Invariant {
     NoDuplicates,
     /// Entries follow each other within one round.
     OrderedSuccessorLists,
-    /// Going from a member to its first live successor, on and on, one comes back.
+    /// Going from member to first live successor, on and on, one comes into a cycle.
     AtLeastOneRing,
-    /// There is one such cycle alone.
+    /// Wherever one begins, one comes into the same cycle: there is no other, and all appendages lead into it.
     AtMostOneRing,
     /// It goes round once.
     OrderedRing,
-    /// Each member's successors lead into it.
-    ConnectedAppendages,
     /// All principals are in it.
     BaseNotSkipped,
     /// Nobody lost all its successors.
     NobodyLost,
+    /// What members tell of their ranges is what these are.
+    RangesTold,
 }
 
 impl fmt::Display for Invariant {
@@ -40,13 +41,13 @@ impl fmt::Display for Invariant {
 }
 
 impl<P: Space, const R: usize> Network<P, R> {
-    /// The first invariant that does not hold.
+    /// Whether all hold.
     ///
     /// # Errors
-    /// That one.
+    /// The first that does not.
     pub fn check(&self) -> Result<(), Invariant> {
-        let hold = |holds: bool, invariant| if holds { Ok(()) } else { Err(invariant) };
         hold(!self.lost, Invariant::NobodyLost)?;
+        hold(!self.untold, Invariant::RangesTold)?;
         for member in self.members.values() {
             hold(distinct(member.successors()), Invariant::NoDuplicates)?;
             hold(ordered(member.successors()), Invariant::OrderedSuccessorLists)?;
@@ -58,17 +59,20 @@ impl<P: Space, const R: usize> Network<P, R> {
     }
 
     fn check_ring(&self, principals: &[P]) -> Result<(), Invariant> {
-        let hold = |holds: bool, invariant| if holds { Ok(()) } else { Err(invariant) };
-        let rings: Vec<Vec<P>> = self.nodes().map(|node| self.ring_from(node)).collect();
-        let ring = &rings[0];
-        hold(!ring.is_empty(), Invariant::AtLeastOneRing)?;
-        let another = rings.iter().any(|other| !other.is_empty() && !other.iter().any(|node| ring.contains(node)));
-        hold(!another, Invariant::AtMostOneRing)?;
-        hold(rings.iter().all(|other| !other.is_empty()), Invariant::ConnectedAppendages)?;
-        let skips = |(from, to): (P, P)| ring.iter().any(|node| node.between(from, to));
-        let steps = ring.iter().map(|node| (*node, self.first_live(*node).unwrap_or(*node)));
-        hold(!steps.into_iter().any(skips), Invariant::OrderedRing)?;
-        hold(principals.iter().all(|node| ring.contains(node)), Invariant::BaseNotSkipped)
+        let nodes: Vec<P> = self.nodes().collect();
+        let first_live = |node: &P| self.first_live(*node).and_then(|next| nodes.binary_search(&next).ok());
+        let Some(next) = nodes.iter().map(first_live).collect::<Option<Vec<usize>>>() else {
+            return Err(Invariant::AtLeastOneRing);
+        };
+        // After as many steps as there are members one is in a cycle, wherever one began.
+        let ends = (0..nodes.len()).map(|from| (0..nodes.len()).fold(from, |at, _| next[at]));
+        let ring = cycle(&next, ends.clone().next().unwrap_or(0));
+        hold(ends.into_iter().all(|end| ring[end]), Invariant::AtMostOneRing)?;
+        let rung = || (0..nodes.len()).filter(|at| ring[*at]);
+        let skips = |from: usize| rung().any(|at| nodes[at].between(nodes[from], nodes[next[from]]));
+        hold(!rung().any(skips), Invariant::OrderedRing)?;
+        let inside = |node: &P| nodes.binary_search(node).is_ok_and(|at| ring[at]);
+        hold(principals.iter().all(inside), Invariant::BaseNotSkipped)
     }
 
     /// The members that no list skips, neither one that is held nor one on its way.
@@ -95,21 +99,20 @@ impl<P: Space, const R: usize> Network<P, R> {
     fn first_live(&self, node: P) -> Option<P> {
         self.members.get(&node)?.successors().nodes().find(|next| self.members.contains_key(next))
     }
+}
 
-    /// The cycle that first live successors lead into from here; empty if somebody has none.
-    fn ring_from(&self, node: P) -> Vec<P> {
-        let mut at = node;
-        for _ in 0..self.members.len() {
-            let Some(next) = self.first_live(at) else { return Vec::new() };
-            at = next;
-        }
-        let mut ring = Vec::new();
-        while !ring.contains(&at) {
-            ring.push(at);
-            at = self.first_live(at).unwrap_or(at);
-        }
-        ring
+fn hold(holds: bool, invariant: Invariant) -> Result<(), Invariant> {
+    if holds { Ok(()) } else { Err(invariant) }
+}
+
+/// Who is in the cycle that leads through one.
+fn cycle(next: &[usize], through: usize) -> Vec<bool> {
+    let (mut inside, mut at) = (vec![false; next.len()], through);
+    while !inside[at] {
+        inside[at] = true;
+        at = next[at];
     }
+    inside
 }
 
 fn skips<P: Space, const R: usize>(list: &Successors<P, R>, node: P) -> bool {

@@ -1,6 +1,8 @@
 //! A whole ring as a value, for checks: its members and what they have said to each other.
 
 mod invariants;
+mod schedule;
+mod still;
 mod walk;
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -9,6 +11,8 @@ use alloc::vec::Vec;
 use super::{Action, Actions, Admission, Member, Snapshot, Space, Successors};
 
 pub use invariants::Invariant;
+pub use schedule::{Outcome, numbered, schedule};
+pub use still::Still;
 pub use walk::{Counts, Plan, Violation, walk};
 
 /// How long a query takes.
@@ -48,6 +52,8 @@ pub enum Step<P: Space, const R: usize> {
     Fail(P),
     /// A node leaves.
     Leave(P),
+    /// A node (the first) hears without having asked that another is dead; if that one lives, it is nonsense.
+    Hear(P, P),
 }
 
 /// Members, and messages on their way. These arrive in any order; what was said by one that has failed meanwhile arrives too,
@@ -58,13 +64,14 @@ pub struct Network<P: Space, const R: usize> {
     flight: BTreeSet<Message<P, R>>,
     queries: Queries,
     lost: bool,
+    untold: bool,
 }
 
 impl<P: Space, const R: usize> Network<P, R> {
     /// A ring of one.
     pub fn new(first: P, queries: Queries) -> Self {
         let members = [(first, Member::alone(first))].into();
-        Network { members, flight: BTreeSet::new(), queries, lost: false }
+        Network { members, flight: BTreeSet::new(), queries, lost: false, untold: false }
     }
 
     /// A ring of one that others joined, and that has come to rest.
@@ -116,6 +123,7 @@ impl<P: Space, const R: usize> Network<P, R> {
             Step::Stabilise(node) => self.act(node, Member::stabilise),
             Step::Deliver(message) => self.deliver(message),
             Step::Fail(node) => self.remove(node),
+            Step::Hear(node, dead) => self.act(node, |member| member.failed(dead)),
             Step::Leave(node) => {
                 if let Some(member) = self.members.get(&node).cloned() {
                     self.remove(node);
@@ -129,12 +137,16 @@ impl<P: Space, const R: usize> Network<P, R> {
         if !self.may_join(joining, before) {
             return;
         }
-        // Who asked an earlier node at this place knows by the end of that connection.
-        let asked = self.flight.iter().filter(|message| matches!(message, Message::Ask(_, node) if *node == joining));
-        for message in asked.cloned().collect::<Vec<_>>() {
+        // Of an earlier node at this place all know by the end of its connections, and have heard its last words.
+        let last = |message: &&Message<P, R>| match message {
+            Message::Ask(_, node) | Message::Goodbye(node, ..) => *node == joining,
+            _ => false,
+        };
+        for message in self.flight.iter().filter(last).cloned().collect::<Vec<_>>() {
             self.deliver(message);
         }
-        if let Some(Admission::Here(snapshot)) = self.members.get(&before).map(|before| before.admit(joining)) {
+        if let Some(Admission::Here(snapshot)) = self.members.get(&before).map(|before| before.admit(joining))
+        {
             let place = Message::Place(snapshot, joining);
             match self.queries {
                 Queries::Atomic => self.deliver(place),
@@ -156,10 +168,8 @@ impl<P: Space, const R: usize> Network<P, R> {
             },
             Message::Answer(answer, to) => self.tell(to, |member| member.answered(&answer)),
             Message::Place(before, node) => {
-                let mut member = Member::alone(node);
-                let actions = member.join(&before);
-                self.members.insert(node, member);
-                self.post(node, &actions);
+                self.members.insert(node, Member::alone(node));
+                self.tell(node, |member| member.join(&before));
             }
             Message::Notify(from, to) => self.act(to, |member| member.notified(from)),
             Message::Goodbye(from, to, before) => self.act(to, |member| member.departed(from, before)),
@@ -177,25 +187,37 @@ impl<P: Space, const R: usize> Network<P, R> {
 
     /// An event of which the queries are asked at once, if that is how they are asked.
     fn act(&mut self, node: P, event: impl FnOnce(&mut Member<P, R>) -> Actions<P>) {
-        let Some(actions) = self.members.get_mut(&node).map(event) else { return };
-        match self.queries {
-            Queries::Messages => self.post(node, &actions),
-            Queries::Atomic => {
-                for action in actions {
-                    if let Action::Ask(to) = action {
-                        self.query(node, to);
-                    } else {
-                        self.post(node, &[action]);
-                    }
-                }
+        let actions = self.happen(node, event);
+        if self.queries == Queries::Messages {
+            return self.post(node, &actions);
+        }
+        for action in actions {
+            if let Action::Ask(to) = action {
+                self.query(node, to);
+            } else {
+                self.post(node, &[action]);
             }
         }
     }
 
     fn tell(&mut self, node: P, event: impl FnOnce(&mut Member<P, R>) -> Actions<P>) {
-        if let Some(actions) = self.members.get_mut(&node).map(event) {
-            self.post(node, &actions);
+        let actions = self.happen(node, event);
+        self.post(node, &actions);
+    }
+
+    /// What is said of the range leads from what it was to what it is.
+    fn happen(&mut self, node: P, event: impl FnOnce(&mut Member<P, R>) -> Actions<P>) -> Actions<P> {
+        let Some(member) = self.members.get_mut(&node) else { return Actions::new() };
+        let mut range = member.range();
+        let actions = event(member);
+        for action in &actions {
+            if let Action::Range(was, now) = action {
+                self.untold |= *was != range || was == now;
+                range = *now;
+            }
         }
+        self.untold |= range != member.range();
+        actions
     }
 
     fn post(&mut self, from: P, actions: &[Action<P>]) {

@@ -39,7 +39,7 @@ pub struct Counts {
 /// Where something is not as it should be.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Violation<P: Space, const R: usize> {
-    /// This invariant, after this step from this state.
+    /// This invariant, by this step, in this state after it.
     Broken(Invariant, Step<P, R>, Network<P, R>),
     /// With nothing more going wrong this does not come to rest as an ideal ring.
     Restless(Network<P, R>),
@@ -64,7 +64,7 @@ pub fn walk<P: Space, const R: usize>(plan: Plan<P, R>) -> Result<Counts, Violat
             counts.steps += 1;
             if known.insert(hashers.map(|hasher| hasher.hash_one(&next))) {
                 let checked = next.network.check().and_then(|()| stay(&principals, &next.network));
-                checked.map_err(|invariant| Violation::Broken(invariant, step, plan.network.clone()))?;
+                checked.map_err(|invariant| Violation::Broken(invariant, step, next.network.clone()))?;
                 open.push(next);
             }
         }
@@ -72,7 +72,11 @@ pub fn walk<P: Space, const R: usize>(plan: Plan<P, R>) -> Result<Counts, Violat
     Ok(counts)
 }
 
-fn stay<P: Space, const R: usize>(principals: &[P], network: &Network<P, R>) -> Result<(), Invariant> {
+/// Principals stay such until they end.
+pub(super) fn stay<P: Space, const R: usize>(
+    principals: &[P],
+    network: &Network<P, R>,
+) -> Result<(), Invariant> {
     let now = network.principals();
     let stays = |node: &P| now.contains(node) || network.member(*node).is_none();
     if principals.iter().all(stays) { Ok(()) } else { Err(Invariant::PrincipalsStay) }
@@ -99,7 +103,7 @@ impl<P: Space, const R: usize> Plan<P, R> {
         match step {
             Step::Join(node, _) => next.joining.retain(|joining| joining != node),
             Step::Fail(_) => next.failures -= 1,
-            Step::Stabilise(_) | Step::Deliver(_) | Step::Leave(_) => {}
+            Step::Stabilise(_) | Step::Deliver(_) | Step::Leave(_) | Step::Hear(..) => {}
         }
         next
     }
