@@ -61,13 +61,12 @@ fn walks() {
 }
 
 fn schedules(count: u64) {
-    let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    let threads = thread::available_parallelism().map_or(1, |threads| threads.get());
     let begin = Instant::now();
+    let part =
+        |first: usize| (first as u64..count).step_by(threads).map(one).fold(Outcome::default(), |a, b| a + b);
     let parts = thread::scope(|scope| {
-        let part = |first| {
-            move || (first..count).step_by(threads as usize).map(one).fold(Outcome::default(), |a, b| a + b)
-        };
-        let parts: Vec<_> = (0..threads).map(|first| scope.spawn(part(first))).collect();
+        let parts: Vec<_> = (0..threads).map(|first| scope.spawn(move || part(first))).collect();
         parts.into_iter().map(|part| part.join().unwrap_or_else(|_| exit(1))).collect::<Vec<_>>()
     });
     let sum = parts.into_iter().fold(Outcome::default(), |a, b| a + b);

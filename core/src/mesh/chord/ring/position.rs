@@ -67,8 +67,9 @@ impl Space for Position {
     }
 
     fn bits(self) -> u32 {
-        let zeros = self.0.iter().position(|limb| *limb != 0);
-        zeros.map_or(0, |place| (64 * (LIMBS - place) as u32) - self.0[place].leading_zeros())
+        let tops = (64_u32..).step_by(64);
+        let used = self.0.iter().rev().zip(tops).filter(|(limb, _)| **limb != 0);
+        used.last().map_or(0, |(limb, top)| top - limb.leading_zeros())
     }
 }
 
