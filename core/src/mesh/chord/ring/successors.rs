@@ -55,6 +55,12 @@ impl<P: Space, const R: usize> Successors<P, R> {
         if list.nodes[..] == *nodes { Ok(list) } else { Err(Disorder::Order) }
     }
 
+    /// Whatever is given, to see that checks find it.
+    #[cfg(test)]
+    pub(super) fn unchecked(owner: P, nodes: &[P]) -> Self {
+        Successors { owner, nodes: nodes.iter().copied().collect() }
+    }
+
     /// The list of one whose first successor is `next`, which has this list.
     pub(super) fn following(owner: P, next: &Self) -> Self {
         Self::cut(owner, core::iter::once(next.owner).chain(next.nodes()))

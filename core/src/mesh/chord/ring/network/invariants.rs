@@ -53,12 +53,10 @@ impl<P: Space, const R: usize> Network<P, R> {
             hold(ordered(member.successors()), Invariant::OrderedSuccessorLists)?;
         }
         hold(self.lists().all(|list| self.has_live(&list, None)), Invariant::OneLiveSuccessor)?;
-        let principals = self.principals();
-        hold(!principals.is_empty(), Invariant::SufficientPrincipals)?;
-        self.check_ring(&principals)
+        self.check_ring()
     }
 
-    fn check_ring(&self, principals: &[P]) -> Result<(), Invariant> {
+    fn check_ring(&self) -> Result<(), Invariant> {
         let nodes: Vec<P> = self.nodes().collect();
         let first_live = |node: &P| self.first_live(*node).and_then(|next| nodes.binary_search(&next).ok());
         let Some(next) = nodes.iter().map(first_live).collect::<Option<Vec<usize>>>() else {
@@ -71,6 +69,8 @@ impl<P: Space, const R: usize> Network<P, R> {
         let rung = || (0..nodes.len()).filter(|at| ring[*at]);
         let skips = |from: usize| rung().any(|at| nodes[at].between(nodes[from], nodes[next[from]]));
         hold(!rung().any(skips), Invariant::OrderedRing)?;
+        let principals = self.principals();
+        hold(!principals.is_empty(), Invariant::SufficientPrincipals)?;
         let inside = |node: &P| nodes.binary_search(node).is_ok_and(|at| ring[at]);
         hold(principals.iter().all(inside), Invariant::BaseNotSkipped)
     }
@@ -130,4 +130,51 @@ fn ordered<P: Space, const R: usize>(list: &Successors<P, R>) -> bool {
     let nodes: Vec<P> = core::iter::once(list.owner()).chain(list.nodes()).collect();
     nodes.windows(3).all(|three| three[1].between(three[0], three[2]))
         && list.others().zip(list.others().skip(1)).all(|(one, two)| one.between(list.owner(), two))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::chord::ring::network::{Message, Queries};
+    use crate::mesh::chord::ring::{Member, Snapshot};
+
+    fn network(lists: &[(u8, &[u8])]) -> Network<u8, 3> {
+        let mut network = Network::new(lists[0].0, Queries::Messages);
+        for (node, list) in lists {
+            let mut member = Member::alone(*node);
+            member.successors = Successors::unchecked(*node, list);
+            network.members.insert(*node, member);
+        }
+        network
+    }
+
+    #[test]
+    fn each_invariant_is_missed_where_it_does_not_hold() {
+        let found = |lists: &[(u8, &[u8])]| network(lists).check();
+        assert_eq!(found(&[(0, &[10, 20, 0]), (10, &[20, 0, 10]), (20, &[0, 10, 20])]), Ok(()));
+        let broken = Err;
+        assert_eq!(found(&[(0, &[10, 10]), (10, &[0, 10])]), broken(Invariant::NoDuplicates));
+        assert_eq!(found(&[(0, &[10, 0, 20]), (10, &[0, 10])]), broken(Invariant::NoDuplicates));
+        assert_eq!(
+            found(&[(0, &[20, 10]), (10, &[20]), (20, &[0])]),
+            broken(Invariant::OrderedSuccessorLists)
+        );
+        assert_eq!(found(&[(0, &[5, 10]), (20, &[0])]), broken(Invariant::OneLiveSuccessor));
+        let two = [(0, &[10, 0][..]), (10, &[0, 10]), (20, &[30, 20]), (30, &[20, 30])];
+        assert_eq!(found(&two), broken(Invariant::AtMostOneRing));
+        let twice_around = [(0, &[20][..]), (20, &[10]), (10, &[30]), (30, &[0])];
+        assert_eq!(found(&twice_around), broken(Invariant::OrderedRing));
+        let all_skipped = [(0, &[10, 0][..]), (10, &[20, 10]), (20, &[0, 20])];
+        assert_eq!(found(&all_skipped), broken(Invariant::SufficientPrincipals));
+    }
+
+    #[test]
+    fn a_list_on_its_way_skips_as_one_that_is_held() {
+        let mut network = network(&[(0, &[10, 0]), (10, &[0, 10])]);
+        assert_eq!(network.principals(), [0, 10]);
+        let stale = network.members[&0].snapshot();
+        network.flight.insert(Message::Place(Snapshot { successors: Successors::alone(0), ..stale }, 5));
+        assert_eq!(network.principals(), [0]);
+        assert!(network.may_end(10, 1) && !network.may_end(0, 1));
+    }
 }
