@@ -140,20 +140,20 @@ impl<P: Space, const R: usize> Member<P, R> {
             self.candidate = None;
         }
         match self.stabilising {
-            Stabilising::Successor if from == self.successors.first() => self.from_successor(answer),
-            Stabilising::Predecessor(nearer) if from == nearer => self.from_predecessor(answer),
+            Stabilising::Successor if from == self.successors.first() => self.successor_answered(answer),
+            Stabilising::Predecessor(nearer) if from == nearer => self.nearer_answered(answer),
             _ => Actions::new(),
         }
     }
 
     /// `StabilizeFromSuccessor` of a live one.
-    fn from_successor(&mut self, answer: &Snapshot<P, R>) -> Actions<P> {
+    fn successor_answered(&mut self, answer: &Snapshot<P, R>) -> Actions<P> {
         self.successors = Successors::following(self.me(), &answer.successors);
         self.nearer(answer.predecessor).unwrap_or_else(|| self.stabilised())
     }
 
     /// `StabilizeFromPredecessor` of a live one.
-    fn from_predecessor(&mut self, answer: &Snapshot<P, R>) -> Actions<P> {
+    fn nearer_answered(&mut self, answer: &Snapshot<P, R>) -> Actions<P> {
         self.successors = Successors::following(self.me(), &answer.successors);
         self.stabilised()
     }
