@@ -237,7 +237,8 @@
 //! | `overlay` (default) | [`overlay`]: the self-optimising overlay, its bootstrap, its wire and its wiring policies |
 //! | `hello` | `hello`: the small hello / ping / addr network |
 //! | `gossip` | `gossip`: publish and subscribe, where modules say what is valid before it is passed on; with `overlay` also `riding`: gossip over the overlay's links |
-//! | `mesh` | `mesh`: the wire of py2p's mesh and Chord |
+//! | `mesh` | `mesh`: a flood over a few connections, among py2p's nodes or this project's |
+//! | `chord` (brings `mesh`) | `mesh::chord`: Chord's ring as a value |
 //! | `record` | `record`: a machine's run written down and repeated; it brings `serde` |
 //! | `serde` | what goes into a machine and what it says is serialised, and what goes in is read back |
 //! | `std` | the standard library: nothing but what `sim` needs |

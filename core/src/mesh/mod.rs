@@ -79,6 +79,8 @@
 mod broadcast;
 #[cfg(feature = "sim")]
 pub mod checks;
+#[cfg(feature = "chord")]
+pub mod chord;
 mod clock;
 mod config;
 mod flood;
