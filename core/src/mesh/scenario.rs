@@ -276,11 +276,18 @@ fn reached(from: usize, links: &BTreeSet<(usize, usize)>) -> BTreeSet<usize> {
     reached
 }
 
+/// What a node has told of since it began.
+#[derive(Default)]
+struct Told {
+    since: Time,
+    /// Broadcasts: who said each, when, and what.
+    broadcasts: BTreeSet<(Bytes, u64, u64)>,
+}
+
 /// Listens to what nodes tell, and looks for what may be at no time.
 #[derive(Default)]
 pub struct Listener {
-    /// When each node began, and the broadcasts that it has told of since.
-    told: BTreeMap<usize, (Time, BTreeSet<(Bytes, u64, u64)>)>,
+    told: BTreeMap<usize, Told>,
     twice: Option<Difference>,
 }
 
@@ -288,8 +295,8 @@ impl Watch<Plan> for Listener {
     fn hear(&mut self, _: Time, node: usize, event: &Event) {
         let Event::Message { sender, way: Way::Broadcast, sent, values, .. } = event else { return };
         let number = values.first().and_then(Value::as_u64).unwrap_or(0);
-        let (_, told) = self.told.entry(node).or_default();
-        if !told.insert((sender.clone(), *sent, number)) {
+        let told = self.told.entry(node).or_default();
+        if !told.broadcasts.insert((sender.clone(), *sent, number)) {
             let sender = sender.escape_ascii().to_string();
             self.twice = Some(Difference::Twice { node, number, sender });
         }
@@ -320,11 +327,10 @@ impl Watch<Plan> for Listener {
 impl Listener {
     /// A node that has begun anew knows nothing of what it told.
     fn begin(&mut self, node: usize, member: &Mesh) {
-        let start = member.config().start;
-        let (since, told) = self.told.entry(node).or_default();
-        if *since != start {
-            *since = start;
-            told.clear();
+        let since = member.config().start;
+        let told = self.told.entry(node).or_default();
+        if told.since != since {
+            *told = Told { since, ..Told::default() };
         }
     }
 }
