@@ -10,6 +10,7 @@
 //! there are processors, and checks all invariants after each step; `hops` counts the steps of lookups in rings at rest.
 
 use std::env;
+use std::num::NonZero;
 use std::process::exit;
 use std::thread;
 use std::time::Instant;
@@ -61,7 +62,7 @@ fn walks() {
 }
 
 fn schedules(count: u64) {
-    let threads = thread::available_parallelism().map_or(1, |threads| threads.get());
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let begin = Instant::now();
     let part =
         |first: usize| (first as u64..count).step_by(threads).map(one).fold(Outcome::default(), |a, b| a + b);

@@ -5,13 +5,14 @@
 //!
 //! # Positions
 //!
-//! py2p makes the nearest node *at or before* a key responsible, Chord the nearest at or behind. A [`Position`] is the mirror
-//! image of an id or a key, so that this is Chord as it is published; "next" here is py2p's smaller id.
+//! py2p makes the nearest node *at or before* a key responsible, Chord the nearest at or behind. A [`Position`] is the
+//! mirror image of an id or a key, so that this is Chord as it is published; "next" here is py2p's smaller id.
 //!
 //! # The protocol
 //!
-//! It is Chord as Pamela Zave corrected it ("Reasoning about Identifier Spaces: How to Make Chord Correct", IEEE Transactions on
-//! Software Engineering 43, 2017; arXiv 1610.01140). Each node knows its predecessor and a list of the next `R` nodes.
+//! It is Chord as Pamela Zave corrected it ("Reasoning about Identifier Spaces: How to Make Chord Correct", IEEE
+//! Transactions on Software Engineering 43, 2017; arXiv 1610.01140). Each node knows its predecessor and a list of the next
+//! `R` nodes.
 //!
 //! | in the paper | here | what happens |
 //! |---|---|---|
@@ -25,21 +26,23 @@
 //!
 //! Three things are different:
 //!
-//! - **A list ends at its owner.** The paper's lists have `R` entries at all times, which in a ring of fewer than `R + 1` would go
-//!   round more than once; that is why it begins with a base of `R + 1` nodes. Here a list that comes round ends with its owner
-//!   ([`Successors`]), so that a ring begins with one node: up to `R` nodes, everybody's list is the whole membership and says so.
+//! - **A list ends at its owner.** The paper's lists have `R` entries at all times, which in a ring of fewer than `R + 1`
+//!   would go round more than once; that is why it begins with a base of `R + 1` nodes. Here a list that comes round ends
+//!   with its owner ([`Successors`]), so that a ring begins with one node: up to `R` nodes, everybody's list is the whole
+//!   membership and says so.
 //! - **A list may be short.** Where the paper fills a list up with a position that is nobody's, it has an entry less until
 //!   the next answer. Both skip nobody.
-//! - **Queries take time.** In the paper a node asks, is answered and takes the answer at once. Here anything may happen between; the
-//!   invariants count the lists that are on their way as if they were held.
+//! - **Queries take time.** In the paper a node asks, is answered and takes the answer at once. Here anything may happen
+//!   between; the invariants count the lists that are on their way as if they were held.
 //!
 //! # What holds
 //!
 //! Taken for granted is that `failed` is said of dead nodes alone, and that no failure
 //!
-//! 1. leaves a list, held or on its way, without a live entry: fewer than `R` neighbours in a row die before lists are repaired;
-//! 2. takes the last *principal*, a member that no list skips. From the first node on there is one: without failures members
-//!    only become principals, and in a ring at rest all are. The paper's stable base is `R + 1` of them.
+//! 1. leaves a list, held or on its way, without a live entry: fewer than `R` neighbours in a row die before lists are
+//!    repaired;
+//! 2. takes the last *principal*, a member that no list skips. From the first node on there is one: without failures
+//!    members only become principals, and in a ring at rest all are. The paper's stable base is `R + 1` of them.
 //!
 //! Then, in each state, whatever the order of events:
 //!
@@ -57,32 +60,33 @@
 //! | NobodyLost | nobody says [`Action::Lost`] |
 //! | RangesTold | [`Action::Range`]s add up to [`Member::range`] |
 //!
-//! Why one principal is enough: what a list newly says, a step from one node to another, is a step that some list said already
-//! or a part of one, or passes a dead node; so nobody who was not skipped is skipped later. And no member's first live
-//! successor is past a principal: from everywhere the way leads to each principal, once around, and on.
+//! Why one principal is enough: what a list newly says, a step from one node to another, is a step that some list said
+//! already or a part of one, or passes a dead node; so nobody who was not skipped is skipped later. And no member's first
+//! live successor is past a principal: from everywhere the way leads to each principal, once around, and on.
 //!
-//! In the end, when nothing fails any more and everybody stabilises again and again, the ring is *ideal*: each list has the `R`
-//! members that come next, or all, and each predecessor is right.
+//! In the end, when nothing fails any more and everybody stabilises again and again, the ring is *ideal*: each list has the
+//! `R` members that come next, or all, and each predecessor is right.
 //!
-//! Where the second assumption does not hold two rings may come to be, and nothing here joins them: the driver notices by other
-//! means and joins again. Where the first does not, a node says [`Action::Lost`] and goes on with the nearest node that it knows of.
-//! A living node that was taken for dead comes back by its own stabilising.
+//! Where the second assumption does not hold two rings may come to be, and nothing here joins them: the driver notices by
+//! other means and joins again. Where the first does not, a node says [`Action::Lost`] and goes on with the nearest node
+//! that it knows of. A living node that was taken for dead comes back by its own stabilising.
 //!
-//! `network` (behind the feature `sim`) is a whole ring as a value with these invariants, the walk through all its states, and
-//! random schedules; the package `egoist-tests` has them at length, as the example `ring`.
+//! `network` (behind the feature `sim`) is a whole ring as a value with these invariants, the walk through all its states,
+//! and random schedules; the package `egoist-tests` has them at length, as the example `ring`.
 //!
 //! # Lookups
 //!
-//! [`Member::route`] is one step, strictly nearer to the key than the node that says it; who asks whom is the caller's choice. Fingers
-//! make it short and are never needed for it: [`Member::next_finger`] says which key to look up next, [`Member::finger`] takes what
-//! was found. During changes the owner that a lookup finds may have got a nearer predecessor; it knows by its
-//! [`range`](Member::range).
+//! [`Member::route`] is one step, strictly nearer to the key than the node that says it; who asks whom is the caller's
+//! choice. Fingers make it short and are never needed for it: [`Member::next_finger`] says which key to look up next,
+//! [`Member::finger`] takes what was found. During changes the owner that a lookup finds may have got a nearer predecessor;
+//! it knows by its [`range`](Member::range).
 //!
 //! # How a machine drives it
 //!
 //! - At some period, [`Member::stabilise`]; at a longer one, [`Member::next_finger`] and a lookup of that.
-//! - Each [`Action::Ask`] is answered by the other node's [`Member::snapshot`] and told [`Member::answered`], or [`Member::failed`] once
-//!   that node is dead for certain. What was asked or said on a connection that has ended is of no account.
+//! - Each [`Action::Ask`] is answered by the other node's [`Member::snapshot`] and told [`Member::answered`], or
+//!   [`Member::failed`] once that node is dead for certain. What was asked or said on a connection that has ended is of no
+//!   account.
 //! - A snapshot from the wire is checked by [`Successors::checked`].
 //! - To join, ask anybody for [`Member::admit`] and whom that names, until there is a place; then [`Member::join`] and
 //!   [`Member::stabilise`] at once.
@@ -123,9 +127,9 @@
 //!
 //! # Bounds
 //!
-//! A list has `R` entries at most, whatever is said; fingers are at most one for each length of distance (384, about the logarithm of
-//! the number of nodes in truth); one answer about the list and one about the predecessor are waited for. Each event returns a few
-//! actions.
+//! A list has `R` entries at most, whatever is said; fingers are at most one for each length of distance (384, about the
+//! logarithm of the number of nodes in truth); one answer about the list and one about the predecessor are waited for. Each
+//! event returns a few actions.
 
 mod fingers;
 mod lookup;

@@ -1,5 +1,5 @@
-//! Whole rings: every state of small ones, and random schedules of larger ones. `examples/ring` of the package `egoist-tests` has more
-//! of both.
+//! Whole rings: every state of small ones, and random schedules of larger ones. The example `ring` of the package
+//! `egoist-tests` has more of both.
 
 mod lookups;
 mod members;

@@ -42,7 +42,8 @@ impl<P: Space, const R: usize> Still<P, R> {
                 Route::Owner(owner) => return (owner, Some(hops + usize::from(owner != at.me()))),
                 Route::Ask(next) if !next.between(at.me(), key) => return (next, None),
                 Route::Ask(next) => {
-                    at = &self.members[self.members.partition_point(|member| member.me() < next)];
+                    let place = self.members.partition_point(|member| member.me() < next);
+                    at = &self.members[place];
                 }
             }
             hops += 1;
