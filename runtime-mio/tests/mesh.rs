@@ -1,0 +1,1 @@
+//! Nodes of the mesh, in processes of their own.
