@@ -23,8 +23,10 @@ use super::{NAME, form};
 
 A line for each message: when it was said, in UTC by the sender's clock; the first digits of the sender's id; whether it went to \
 all or to this node alone; and its values, texts as they are and octets as 0x and digits, control characters escaped. What came \
-before is not shown. In JSON sent is in seconds since 1970, and by is the peer that brought it. {} Where \
-values in JSON would have more than 900,000 octets they are null.
+before is not shown.
+
+{} Where values in JSON would have more than 900,000 octets they are null. Besides, sent is in seconds since 1970, and by is the \
+peer that brought the message.
 
 The sender is who the message says it is: nobody can check that.", form::HELP))]
 pub(crate) struct Listen {

@@ -32,8 +32,7 @@ use super::{NAME, identity};
   egoist mesh node --listen 0.0.0.0:44565 --advertise 192.0.2.7:44565 --subnet example --join mesh.example.net:44565
   egoist mesh node --config egoist.toml                  its settings are in the table [mesh], see 'egoist config'
 
-It is one of a network with nodes of py2p 0.7 and js2p, which listen on port 44565 where they are told nothing else: --join any \
-of them. Only plaintext is spoken: a node of py2p that was made with the protocol Protocol('mesh', 'SSL') is of another network. \
+It is one of a network with nodes of py2p 0.7 and js2p: --join any of them. Only plaintext is spoken: a node of py2p that was made with the protocol Protocol('mesh', 'SSL') is of another network. \
 So is one of another subnet; the log says so, with the ids of both.
 
 A node keeps its id in its state, so that it is the same to others after it was started again.

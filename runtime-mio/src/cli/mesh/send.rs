@@ -25,8 +25,11 @@ const LOOKUP: Duration = Duration::from_secs(10);
   egoist mesh send --to 2NDr 'for you alone'
   egoist mesh send temperature --value 21.5 --value '{{\"unit\": \"C\"}}' --bin 00ff
 
-A message is a list of values, in the order in which they stand on the command line. {} Of a broadcast it is said to how many peers \
-it went first, and not who hears it; a node takes the same from one sender within one second for one message, and refuses to say it. \
+A message is a list of values, in the order in which they stand on the command line. {}
+
+Of a broadcast it is said to how many peers it went first, and not who hears it. Nodes take the same of one sender within one \
+second for one message, so that this one refuses to say it twice.
+
 A whisper to a peer goes to that alone. For another node, which has to be named by its whole id unless its address is known \
 already, all are asked where it listens, and it is dialled: the answer comes when it was sent, or is that the node was not found, \
 after ten seconds as a rule (exit code 1). Nothing tells the sender that a message was read, and none is encrypted.", form::HELP))]
