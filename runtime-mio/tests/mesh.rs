@@ -5,6 +5,7 @@ mod program;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use program::{Reading, Running, answer, command, egoist, failure, json, monitor, within};
@@ -77,7 +78,9 @@ impl<'a> Node<'a> {
     /// A listener that hears what `speaker` says by now.
     fn listener(&self, speaker: &Node<'_>, more: &[&str]) -> Listener {
         let mut reading = Reading::start(command(self.base, &[&self.words(&["listen"])[..], more].concat()));
-        for number in 0.. {
+        loop {
+            // No node says the same twice within a second.
+            let number = ASKED.fetch_add(1, Ordering::Relaxed);
             speaker.told(&["send", &format!("{READY} {number}")]);
             if reading.line_within(Duration::from_millis(100)).is_some() {
                 break;
@@ -89,6 +92,7 @@ impl<'a> Node<'a> {
 
 /// What is said until a listener hears it.
 const READY: &str = "do you hear";
+static ASKED: AtomicU32 = AtomicU32::new(0);
 
 /// Who listens to a node.
 struct Listener(Reading);
@@ -152,7 +156,7 @@ fn a_whisper_reaches_who_is_no_peer() {
     // Who wants one peer and has it dials no other.
     let [left, right] = [(); 2].map(|()| Node::beside(base.path(), &middle, &["--want-peers", "1"]));
     middle.has_peers(2);
-    [&left, &right].map(|node| node.has_peers(1));
+    [&left, &right].iter().for_each(|node| node.has_peers(1));
     let mut listener = right.listener(&middle, &["--json"]);
     let short = &middle.id[..4];
     assert_eq!(right.told(&["send", "--to", short, "hello"]), format!("sent to {}\n", &middle.id[..8]));
