@@ -201,7 +201,7 @@ fn a_node_says_what_it_is_and_whom_it_knows() {
     second.has_peers(1);
 
     assert_eq!(second.told(&["send", "news"]), "sent to 1 peer\n");
-    people.until(&[&format!(" s  broadcast from {short}: 1 values\n")]);
+    people.until(&[&format!(" s  broadcast from {short}: 1 value\n")]);
     let message: Value = serde_json::from_str(&programs.until(&["\"message\""])).unwrap();
     assert_eq!((&message["values"], &message["way"]), (&json!(["news"]), &"broadcast".into()));
 

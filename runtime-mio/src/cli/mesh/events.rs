@@ -44,7 +44,9 @@ pub(crate) fn line(event: &Event) -> String {
         Event::PeerDown { id, why } => format!("peer {} disconnected: {why}", short(*id)),
         Event::Message { sender, way, values, .. } => {
             let (sender, way) = (listen::name(sender), listen::name_of(*way));
-            format!("{way} from {}: {} values", units::short_id(&sender), values.len())
+            let count =
+                if let [_] = values[..] { "1 value".to_owned() } else { format!("{} values", values.len()) };
+            format!("{way} from {}: {count}", units::short_id(&sender))
         }
         Event::Other { by, frame, .. } => {
             let octets = units::octets(frame.whole().len() as u64);
