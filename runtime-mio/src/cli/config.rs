@@ -532,7 +532,10 @@ mod tests {
         let defaults = in_force(&plain, None).as_toml();
         assert!(defaults.contains("# Between two decisions whom to link to: an epoch (REWIRING_PERIOD) [default: 1m]\n# rewiring_period = \"1m\"\n"), "{defaults}");
         let set = defaults.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
-        assert_eq!(set.collect::<Vec<_>>(), ["[wiring]", "[periods]", "[bounds]", "[hello]", "[gossip]"]);
+        assert_eq!(
+            set.collect::<Vec<_>>(),
+            ["[wiring]", "[periods]", "[bounds]", "[hello]", "[gossip]", "[mesh]"]
+        );
         let flagged = matches_of(config(), &["-l", "127.0.0.1:0"]);
         assert!(in_force(&flagged, None).as_toml().contains("\nlisten = [\"127.0.0.1:0\"]\n"));
         assert!(defaults.lines().all(|line| line.chars().count() <= 110), "{defaults}");

@@ -17,6 +17,7 @@ mod latency;
 mod leave;
 mod live;
 mod logging;
+mod mesh;
 mod monitor;
 mod names;
 mod origin;

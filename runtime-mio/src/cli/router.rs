@@ -17,6 +17,7 @@ use super::gossip;
 use super::hello;
 use super::leave::{LeaveReport, LeaveRequest};
 use super::logging;
+use super::mesh;
 use super::monitor::{MonitorRequest, Told};
 use super::overlay;
 use super::protocol::{EventOf, Life, Member, Protocol, Seat};
@@ -27,8 +28,13 @@ use super::status::{NodeReport, StatusReport, StatusRequest};
 use super::verb::Entry;
 
 /// Every protocol that the program knows; the first is that of the configuration file's top.
-pub(crate) const PROTOCOLS: [Known; 4] =
-    [known::<overlay::Desk>(), known::<hello::Desk>(), known::<gossip::Desk>(), known::<riding::Desk>()];
+pub(crate) const PROTOCOLS: [Known; 5] = [
+    known::<overlay::Desk>(),
+    known::<hello::Desk>(),
+    known::<gossip::Desk>(),
+    known::<mesh::Desk>(),
+    known::<riding::Desk>(),
+];
 
 /// A protocol, as those know it who do not know which one it is.
 pub(crate) struct Known {

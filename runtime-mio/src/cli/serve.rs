@@ -103,6 +103,11 @@ impl Ground {
         Self::bind(&Setup { listen, ..Setup::default() }, &flags, None, state)
     }
 
+    /// The node's folder; none if it keeps no state.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.home.folder.as_deref()
+    }
+
     /// Binds all of `listen` as [`take`](Self::take) does, and last an address for streams alone, beside its flag.
     ///
     /// # Errors

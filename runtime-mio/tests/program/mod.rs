@@ -157,6 +157,11 @@ impl Reading {
         }
     }
 
+    /// The next line with its end, if it comes within `at_most`.
+    pub(crate) fn line_within(&mut self, at_most: Duration) -> Option<String> {
+        self.lines.recv_timeout(at_most).ok()
+    }
+
     /// The lines until one has all of `parts`, that one included.
     pub(crate) fn until(&mut self, parts: &[&str]) -> String {
         loop {
