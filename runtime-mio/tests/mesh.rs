@@ -423,7 +423,12 @@ fn what_no_node_can_do_is_said_with_a_remedy() {
         assert_eq!((code, said.contains(part)), (2, true), "{said}");
         assert!(said.contains("see 'egoist mesh --help'"), "{said}");
     }
+    let long = "x".repeat(100_000);
+    let (code, said) = failure(base.path(), &[&["mesh", "send"][..], &[&*long; 9]].concat());
+    let expected = "egoist: the message has more than 900000 octets in JSON: VALUE: send it in pieces\n";
+    assert_eq!((code, said.as_str()), (1, expected));
     let node = Node::start(base.path(), &[]);
+    assert_eq!(node.told(&[&["send"][..], &[&*long; 8]].concat()), "sent to nobody: there is no peer\n");
     // One is refused that is said in the same second as the one before.
     let twice = (0..20).any(|_| {
         let output = egoist(base.path(), &node.words(&["send", "again"]));

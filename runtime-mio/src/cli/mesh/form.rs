@@ -11,19 +11,24 @@ use super::super::hex;
 /// How values are written, for the help of commands.
 pub(crate) const HELP: &str = "In JSON a text is a text, and numbers, lists, true, false and null are themselves; octets are \
                                {\"bin\": \"00ff\"}. A map is an object if its keys are texts, else {\"map\": [[KEY, VALUE], ...]}. An extension is \
-                               {\"ext\": [KIND, \"00ff\"]}, a number that JSON has not {\"float\": \"nan\"}, \"inf\" or \"-inf\". A map whose only \
-                               key is one of these four words is written as the second kind.";
+                               {\"ext\": [KIND, \"00ff\"]}, a number that JSON has not {\"float\": \"nan\"}, \"inf\" or \"-inf\". An object \
+                               whose only key is one of these four words is never taken for a map: such a map is {\"map\": [[\"bin\", 1]]}.";
 
 /// The only keys of objects that are no maps.
 const WORDS: [&str; 4] = ["bin", "map", "ext", "float"];
 
-/// The most octets of JSON in which values are told: with all around them they fit in a line.
-const LONGEST: usize = 900_000;
+/// The most octets of JSON in which values are said and told: with all around them they fit in a line of the control socket.
+pub(crate) const LONGEST: usize = 900_000;
 
 /// What is told of values; none if that is too long.
 pub(crate) fn told(values: &[Value]) -> Option<Vec<Json>> {
     let told: Vec<Json> = values.iter().map(to_json).collect();
-    serde_json::to_writer(Room(LONGEST), &told).is_ok().then_some(told)
+    fits(&told).then_some(told)
+}
+
+/// Whether values in JSON have at most [`LONGEST`] octets.
+pub(crate) fn fits(values: &[Json]) -> bool {
+    serde_json::to_writer(Room(LONGEST), values).is_ok()
 }
 
 /// Room for so many octets, which are not kept.

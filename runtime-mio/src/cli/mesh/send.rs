@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::super::control::{Ask, Target};
-use super::super::failure::Outcome;
+use super::super::failure::{Failure, Outcome};
 use super::super::session::Session;
 use super::super::units;
 use super::said::Said;
@@ -49,10 +49,15 @@ impl Send {
     /// Says it.
     ///
     /// # Errors
-    /// The node cannot be asked or is none of this protocol; it refuses, or did not find whom it was to look for.
+    /// The message is too long; the node cannot be asked or is none of this protocol; it refuses, or did not find whom it was
+    /// to look for.
     pub(crate) fn run(&self, matches: &ArgMatches, session: &mut Session<'_>) -> Outcome {
-        let request =
-            SendRequest { to: self.to.as_ref().map(Whom::digits), values: self.said.values(matches) };
+        let values = self.said.values(matches);
+        if !form::fits(&values) {
+            let what = format!("the message has more than {} octets in JSON", form::LONGEST);
+            return Err(Failure::new(what).at("VALUE").try_this("send it in pieces"));
+        }
+        let request = SendRequest { to: self.to.as_ref().map(Whom::digits), values };
         match &self.to {
             None => session.show(&self.target.connect()?.ask(&request)?),
             Some(to) => {
