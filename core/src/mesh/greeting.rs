@@ -132,6 +132,14 @@ impl Mesh {
             self.find_others();
         }
     }
+
+    /// A py2p node that closes one of two connections may have lost sight of the other: that stays open and is never read.
+    pub(super) fn doubt_other(&mut self, id: NodeId) {
+        let others = peers(&self.conns).filter(|(_, peer)| peer.id == id && !peer.is_native());
+        for conn in others.map(|(conn, _)| conn).collect::<Vec<_>>() {
+            self.probe(conn, self.config.handshake_timeout);
+        }
+    }
 }
 
 /// Nodes of this project.

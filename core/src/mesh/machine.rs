@@ -121,7 +121,7 @@ impl Machine for Mesh {
             Some(News::Opened(opening)) => self.opened(opening),
             Some(News::Received { conn, bytes }) => self.received(conn, bytes),
             Some(News::Flushed(conn)) => self.flushed(conn),
-            Some(News::Ended(ended)) => self.gone(ended),
+            Some(News::Ended(ended)) => self.ended(ended),
             Some(News::DialFailed { what: addr, why }) => {
                 self.out.event(Event::DialFailed { addr, why });
                 self.book.failed(addr);
@@ -262,6 +262,13 @@ impl Mesh {
         if let Some(ended) = self.conns.close(&mut self.out, conn, how, why) {
             self.gone(ended);
         }
+    }
+
+    /// A connection was ended, and not by this node.
+    fn ended(&mut self, ended: Ended<Side, SocketAddr>) {
+        let id = ended.state.peer.as_ref().map(|peer| peer.id);
+        self.gone(ended);
+        id.into_iter().for_each(|id| self.doubt_other(id));
     }
 
     /// A connection is no more; what was dialled is dialled again after a pause.

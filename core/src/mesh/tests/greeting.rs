@@ -130,6 +130,29 @@ fn a_second_connection_with_a_py2p_node_stays_and_is_heard() {
     assert!(matches!(told[..], [Event::PeerDown { .. }]), "{told:?}");
 }
 
+/// As shipped, of crossing connections py2p may close one and forget the other.
+#[test]
+fn when_one_of_two_connections_with_a_py2p_node_ends_the_other_has_to_answer() {
+    for answers in [true, false] {
+        let mut bench = Bench::new(config());
+        let (old, new) = (bench.peer(1), bench.peer(1));
+        bench.told();
+        bench.give(Input::Closed { conn: new, why: Closed::ByPeer });
+        assert_eq!(bench.said(old), [Message::PeersRequest(TextKind::Bin)]);
+        if answers {
+            bench.say(old, 1, &Message::Peers([].into()), To::Link);
+        }
+        bench.pass(Duration::from_secs(10));
+        let (closed, told) = (bench.closed.clone(), bench.told());
+        if answers {
+            assert!(closed.is_empty() && told.is_empty(), "{closed:?} {told:?}");
+        } else {
+            assert_eq!(closed, [(old, "did not answer")]);
+            assert!(matches!(told[..], [Event::PeerDown { .. }]), "{told:?}");
+        }
+    }
+}
+
 #[test]
 fn of_two_connections_with_a_native_node_that_which_the_smaller_id_dialled_goes() {
     for n in [1, 99] {
