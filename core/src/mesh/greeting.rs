@@ -129,6 +129,7 @@ impl Mesh {
     pub(super) fn lost(&mut self, id: NodeId, why: Why) {
         if with(&self.conns, &id).next().is_none() {
             self.out.event(Event::PeerDown { id, why });
+            self.book.lost(&id);
             self.find_others();
         }
     }

@@ -153,6 +153,30 @@ fn when_one_of_two_connections_with_a_py2p_node_ends_the_other_has_to_answer() {
     }
 }
 
+/// As shipped, py2p may close both of two connections that cross, and dials none again.
+#[test]
+fn a_py2p_node_that_closed_both_of_two_connections_is_dialled_again_soon() {
+    let mut bench = Bench::new(Config { bootstrap: [addr(7_000)].into(), ..config() });
+    let (dialled, accepted) = (bench.answer(), bench.peer(1));
+    bench.say(dialled, 1, &handshake(id(1), TextKind::Bin), To::Link);
+    for conn in [accepted, dialled] {
+        bench.give(Input::Closed { conn, why: Closed::ByPeer });
+    }
+    bench.pass(Duration::from_secs(3));
+    assert!(bench.dials.iter().any(|(_, to)| *to == addr(7_000)), "{:?}", bench.dials);
+}
+
+#[test]
+fn who_had_dialled_this_node_and_is_lost_is_dialled_soon_where_it_listens() {
+    let mut bench = Bench::new(config());
+    let conn = bench.peer(1);
+    bench.pass(Duration::from_secs(1));
+    assert!(bench.dials.is_empty());
+    bench.give(Input::Closed { conn, why: Closed::ByPeer });
+    bench.pass(Duration::from_secs(2));
+    assert!(bench.dials.iter().any(|(_, to)| *to == addr(6_001)), "{:?}", bench.dials);
+}
+
 #[test]
 fn of_two_connections_with_a_native_node_that_which_the_smaller_id_dialled_goes() {
     for n in [1, 99] {
