@@ -125,11 +125,16 @@ impl Mesh {
         peer.listens = handshake.addr.detach();
     }
 
-    /// A connection with a peer is no more.
-    pub(super) fn lost(&mut self, id: NodeId, why: Why) {
+    /// A connection with a peer is no more. Where it listens may have been forgotten: an address that is not dialled since its
+    /// node is connected by other means counts as one that fails.
+    pub(super) fn lost(&mut self, peer: &Peer, why: Why) {
+        let id = peer.id;
         if with(&self.conns, &id).next().is_none() {
             self.out.event(Event::PeerDown { id, why });
             self.book.lost(&id);
+            if let Some(addr) = dialable_at(&peer.listens) {
+                self.book.learn(addr, Some(id));
+            }
             self.find_others();
         }
     }

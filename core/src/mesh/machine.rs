@@ -280,7 +280,7 @@ impl Mesh {
             self.book.failed(*addr);
         }
         if let Some(peer) = state.peer {
-            self.lost(peer.id, why);
+            self.lost(&peer, why);
         }
         self.look_for_room();
     }

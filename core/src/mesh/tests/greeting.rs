@@ -168,13 +168,19 @@ fn a_py2p_node_that_closed_both_of_two_connections_is_dialled_again_soon() {
 
 #[test]
 fn who_had_dialled_this_node_and_is_lost_is_dialled_soon_where_it_listens() {
-    let mut bench = Bench::new(config());
-    let conn = bench.peer(1);
-    bench.pass(Duration::from_secs(1));
-    assert!(bench.dials.is_empty());
-    bench.give(Input::Closed { conn, why: Closed::ByPeer });
-    bench.pass(Duration::from_secs(2));
-    assert!(bench.dials.iter().any(|(_, to)| *to == addr(6_001)), "{:?}", bench.dials);
+    for minutes in [1, 40] {
+        let mut bench = Bench::new(config());
+        let conn = bench.peer(1);
+        for _ in 0..4 * minutes {
+            bench.pass(Duration::from_secs(15));
+            bench.say(conn, 1, &Message::Peers([].into()), To::Link);
+        }
+        assert!(bench.dials.is_empty());
+        bench.give(Input::Closed { conn, why: Closed::ByPeer });
+        bench.pass(Duration::from_secs(2));
+        let dials: Vec<_> = bench.dials.iter().map(|(_, to)| *to).collect();
+        assert_eq!(dials, [addr(6_001)], "after {minutes} minutes");
+    }
 }
 
 #[test]
