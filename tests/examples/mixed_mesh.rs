@@ -224,9 +224,9 @@ fn main() {
         }
         if joins.is_some_and(|at| now >= at) {
             if is_ours {
-                network.join_ours()
+                network.join_ours();
             } else {
-                network.join_real()
+                network.join_real();
             }
             (joins, is_ours) = (None, !is_ours);
         }
