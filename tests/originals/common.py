@@ -85,8 +85,8 @@ def pip(venv, *arguments):
     raise Trouble("install", f"pip could not install {arguments[-1]}: {last}")
 
 
-def ensure_venv(venv, exe, *arguments):
-    """The Python of a virtual environment; made if it is not there, with `exe()` and what pip is told to install."""
+def ensure_venv(venv, exe, *steps):
+    """The Python of a virtual environment; made if it is not there, with `exe()` and what pip is told in each step."""
     venv = pathlib.Path(venv).absolute()
     try:
         venv.parent.mkdir(parents=True, exist_ok=True)
@@ -101,8 +101,9 @@ def ensure_venv(venv, exe, *arguments):
             say(f"making {venv} with {python}")
             shutil.rmtree(venv, ignore_errors=True)
             subprocess.run([python, "-m", "venv", str(venv)], check=True, stdout=subprocess.DEVNULL, timeout=MAKING)
-            pip(venv, *arguments)
-            marker.write_text(" ".join(arguments))
+            for step in steps:
+                pip(venv, *step)
+            marker.write_text("\n".join(" ".join(step) for step in steps))
     return str(venv / "bin/python")
 
 

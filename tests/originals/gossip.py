@@ -70,7 +70,7 @@ def ensure_venv(arguments):
     if not os.path.exists(TABLE):
         raise Skip(f"it needs Linux: who listens is read from {TABLE}")
     return common.ensure_venv(arguments.venv or common.cache() / "gossip-python-0.0.1",
-                              lambda: common.find_python(arguments.python, OLDEST, NEWEST), "--no-deps", PACKAGE)
+                              lambda: common.find_python(arguments.python, OLDEST, NEWEST), ["--no-deps", PACKAGE])
 
 
 def listens(host, port):

@@ -3,10 +3,13 @@
 pub mod cuts;
 pub mod module;
 pub mod namespaces;
+mod originals;
 pub mod own_gossip;
+pub mod own_mesh;
 pub mod probing;
 pub mod processes;
 pub mod real_gossip;
+pub mod real_py2p;
 pub mod scenarios;
 pub mod terrain;
 

@@ -1,32 +1,23 @@
 //! Real nodes of gossip-python 0.0.1, run by `tests/originals/gossip.py`.
 
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddrV4;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::OnceLock;
-use std::sync::mpsc::{Receiver, channel};
-use std::thread::{sleep, spawn};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
-/// A node listens within 30 s or the supervisor says that it does not; anything else is done in much less.
-const PATIENCE: Duration = Duration::from_secs(45);
-const STEP: Duration = Duration::from_millis(50);
+use crate::originals::{PATIENCE, STEP, Supervisor, last_words};
+
 /// Messages that a node keeps, unless it is told otherwise.
 const KEPT: u32 = 50;
 /// After so many seconds they end, whatever has become of who started them.
 const LIFE: &str = "1200";
-/// What `gossip.py` ends with where something outside the project is missing.
-const SKIPPED: i32 = 77;
 
 /// Real nodes, numbered in the order of their start. They end when this is dropped.
 #[derive(Debug)]
 pub struct RealGossip {
-    supervisor: Child,
-    said: Receiver<Value>,
-    asked: u64,
+    supervisor: Supervisor,
     nodes: Vec<Node>,
 }
 
@@ -55,28 +46,10 @@ impl RealGossip {
     /// # Panics
     /// See [`empty`](Self::empty).
     pub fn keeping(messages: u32) -> Option<Self> {
-        static SETUP: OnceLock<Setup> = OnceLock::new();
-        match SETUP.get_or_init(set_up) {
-            Setup::Done => {}
-            Setup::Failed(why) => panic!("gossip.py setup: {why}"),
-            Setup::Missing(why) => {
-                let test = std::thread::current();
-                // The harness keeps what a passing test prints; this is for the terminal itself.
-                let _ =
-                    writeln!(std::io::stderr(), "SKIPPED: {}: {why}", test.name().unwrap_or("real gossip"));
-                return None;
-            }
-        }
-        let mut supervisor = script("run");
-        supervisor
-            .args(["--nodes", "0", "--max-seconds", LIFE, "--cache-size", &messages.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let mut supervisor = supervisor.spawn().expect("python3 was there before");
-        let said = lines(supervisor.stdout.take().expect("it is piped"));
-        let mut gossip = RealGossip { supervisor, said, asked: 0, nodes: Vec::new() };
-        gossip.hear(|said| said["event"] == "ready");
-        Some(gossip)
+        let messages = messages.to_string();
+        let arguments = ["--nodes", "0", "--max-seconds", LIFE, "--cache-size", &messages];
+        let (supervisor, _) = Supervisor::start("gossip.py", &arguments)?;
+        Some(RealGossip { supervisor, nodes: Vec::new() })
     }
 
     /// So many nodes, each with a link to each other one.
@@ -209,103 +182,21 @@ impl RealGossip {
         self.ask(json!({"do": "resume", "node": node}));
     }
 
-    /// What the supervisor answers.
-    fn ask(&mut self, mut request: Value) -> Value {
-        self.asked += 1;
-        let id = self.asked;
-        request["id"] = id.into();
-        let stdin = self.supervisor.stdin.as_mut().expect("it is piped");
-        writeln!(stdin, "{request}").expect("the supervisor reads");
-        let mut answer = self.hear(|said| said["id"] == id);
-        assert!(answer["error"].is_null(), "{request}: {}", answer["error"]);
-        answer["ok"].take()
+    fn ask(&mut self, request: Value) -> Value {
+        self.supervisor.ask(request)
     }
 
-    /// The first of what it says that is wanted.
-    fn hear(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let said = self.said.recv_timeout(left).expect("the supervisor answers in time");
-            if wanted(&said) {
-                return said;
-            }
-        }
-    }
-
-    /// The last lines of each node's log, for who asks why a test failed.
+    /// For who asks why a test failed.
     fn last_words(&self) -> String {
-        let mut words = String::new();
-        for (number, node) in self.nodes.iter().enumerate() {
-            let log = std::fs::read_to_string(&node.log).unwrap_or_default();
-            let lines: Vec<_> = log.lines().collect();
-            let last = lines[lines.len().saturating_sub(8)..].join("\n  ");
-            words += &format!("gossip-python node {number}:\n  {last}\n");
-        }
-        words
+        let nodes = self.nodes.iter().enumerate();
+        nodes.map(|(number, node)| last_words(&format!("gossip-python node {number}"), &node.log)).collect()
     }
 }
 
 impl Drop for RealGossip {
-    /// The supervisor ends its nodes when nothing more is said to it, and removes their folder.
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprint!("{}", self.last_words());
         }
-        drop(self.supervisor.stdin.take());
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            if !matches!(self.supervisor.try_wait(), Ok(None)) {
-                return;
-            }
-            sleep(STEP);
-        }
-        // Its nodes end with it.
-        let _ = self.supervisor.kill();
-        let _ = self.supervisor.wait();
     }
-}
-
-fn script(verb: &str) -> Command {
-    let mut command = Command::new("python3");
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("originals/gossip.py")).arg(verb);
-    command
-}
-
-/// Whether there can be nodes here.
-enum Setup {
-    Done,
-    Missing(String),
-    Failed(String),
-}
-
-/// Makes the nodes' environment where it is not there yet.
-fn set_up() -> Setup {
-    let done = match script("setup").output() {
-        Ok(done) => done,
-        Err(error) => return Setup::Missing(format!("python3 does not run: {error}")),
-    };
-    let said = String::from_utf8_lossy(&done.stderr);
-    match done.status.code() {
-        Some(0) => Setup::Done,
-        Some(SKIPPED) => {
-            let why = said.lines().find_map(|line| line.strip_prefix("SKIPPED: "));
-            Setup::Missing(why.unwrap_or("gossip.py does not say why").to_owned())
-        }
-        _ => Setup::Failed(said.into_owned()),
-    }
-}
-
-/// What a supervisor says, read by a thread of its own.
-fn lines(from: ChildStdout) -> Receiver<Value> {
-    let (say, said) = channel();
-    spawn(move || {
-        for line in BufReader::new(from).lines().map_while(Result::ok) {
-            let value = serde_json::from_str(&line).expect("gossip.py says JSON");
-            if say.send(value).is_err() {
-                return;
-            }
-        }
-    });
-    said
 }

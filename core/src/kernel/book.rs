@@ -335,9 +335,24 @@ impl<I: Clone + Eq> AddressBook<I> {
             return;
         }
         if let Some(failures) = self.count_failure(addr) {
-            let doubled = self.limits.retry_min.saturating_mul(1 << (failures - 1).min(20));
-            self.put_off(addr, doubled.min(self.limits.retry_max));
+            self.put_off(addr, self.pause_after(failures));
         }
+    }
+
+    /// The last connection with a peer is no more: where it listens, and was not dialled since it was connected by other
+    /// means, is tried again after no longer a pause than after so many failures.
+    pub fn lost(&mut self, id: &I) {
+        let put_off = |known: &&Known<I>| known.phase == Phase::Pausing && known.id.as_ref() == Some(id);
+        let all: Vec<_> = self.entries.values().filter(put_off).map(|it| (it.addr, it.failures)).collect();
+        for (addr, failures) in all {
+            let pause = self.retry.jittered(self.pause_after(failures), JITTER);
+            self.pauses.set_earlier(Redial(addr), self.pauses.now() + pause);
+        }
+    }
+
+    fn pause_after(&self, failures: u32) -> Duration {
+        let doubled = self.limits.retry_min.saturating_mul(1 << failures.saturating_sub(1).min(20));
+        doubled.min(self.limits.retry_max)
     }
 
     /// How many failures there are now. An address that was learned is forgotten with too many.

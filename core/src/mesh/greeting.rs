@@ -125,11 +125,25 @@ impl Mesh {
         peer.listens = handshake.addr.detach();
     }
 
-    /// A connection with a peer is no more.
-    pub(super) fn lost(&mut self, id: NodeId, why: Why) {
+    /// A connection with a peer is no more. Where it listens may have been forgotten: an address that is not dialled since its
+    /// node is connected by other means counts as one that fails.
+    pub(super) fn lost(&mut self, peer: &Peer, why: Why) {
+        let id = peer.id;
         if with(&self.conns, &id).next().is_none() {
             self.out.event(Event::PeerDown { id, why });
+            self.book.lost(&id);
+            if let Some(addr) = dialable_at(&peer.listens) {
+                self.book.learn(addr, Some(id));
+            }
             self.find_others();
+        }
+    }
+
+    /// A py2p node that closes one of two connections may have lost sight of the other: that stays open and is never read.
+    pub(super) fn doubt_other(&mut self, id: NodeId) {
+        let others = peers(&self.conns).filter(|(_, peer)| peer.id == id && !peer.is_native());
+        for conn in others.map(|(conn, _)| conn).collect::<Vec<_>>() {
+            self.probe(conn, self.config.handshake_timeout);
         }
     }
 }

@@ -121,7 +121,7 @@ impl Machine for Mesh {
             Some(News::Opened(opening)) => self.opened(opening),
             Some(News::Received { conn, bytes }) => self.received(conn, bytes),
             Some(News::Flushed(conn)) => self.flushed(conn),
-            Some(News::Ended(ended)) => self.gone(ended),
+            Some(News::Ended(ended)) => self.ended(ended),
             Some(News::DialFailed { what: addr, why }) => {
                 self.out.event(Event::DialFailed { addr, why });
                 self.book.failed(addr);
@@ -264,6 +264,13 @@ impl Mesh {
         }
     }
 
+    /// A connection was ended, and not by this node.
+    fn ended(&mut self, ended: Ended<Side, SocketAddr>) {
+        let id = ended.state.peer.as_ref().map(|peer| peer.id);
+        self.gone(ended);
+        id.into_iter().for_each(|id| self.doubt_other(id));
+    }
+
     /// A connection is no more; what was dialled is dialled again after a pause.
     fn gone(&mut self, Ended { conn, origin, state, why, .. }: Ended<Side, SocketAddr>) {
         for due in [Due::Greet, Due::Handshake, Due::Ping, Due::Pong] {
@@ -273,7 +280,7 @@ impl Mesh {
             self.book.failed(*addr);
         }
         if let Some(peer) = state.peer {
-            self.lost(peer.id, why);
+            self.lost(&peer, why);
         }
         self.look_for_room();
     }

@@ -21,7 +21,11 @@
 //! After [`Config::ping_period`] without a word a peer is asked for something that it is bound to answer: one of this
 //! project for a pong, any other for its list of peers. py2p itself never closes a connection that is silent.
 //!
-//! A node dials while it has fewer peers than [`Config::want_peers`]. One that has as many still dials another now and then
+//! py2p as shipped may close one of two connections and forget the other, or close both. So who has closed one is asked for
+//! an answer on the other, within [`Config::handshake_timeout`].
+//!
+//! A node dials while it has fewer peers than [`Config::want_peers`], and a peer that it has lost soon again, whoever of the
+//! two had dialled. One that has as many still dials another now and then
 //! ([`Config::explore_period`]) and gives up one that it dialled before: groups that lost each other find each other so.
 //!
 //! # Broadcasts

@@ -1,6 +1,7 @@
 //! Who the others are.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::interface::{Refusal, Reply};
 use super::machine::Mesh;
@@ -80,9 +81,16 @@ impl Mesh {
         if quiet_from > now {
             return self.deadlines.set(Due::Ping(conn), quiet_from);
         }
+        self.probe(conn, self.config.ping_period);
+    }
+
+    /// Asks for something that is bound to be answered in time.
+    pub(super) fn probe(&mut self, conn: ConnId, time: Duration) {
+        let Some(peer) = peer_mut(&mut self.conns, conn).filter(|peer| !peer.is_probed) else { return };
         peer.is_probed = true;
         let is_native = peer.is_native();
-        self.deadlines.after(Due::Pong(conn), self.config.ping_period);
+        self.deadlines.cancel(Due::Ping(conn));
+        self.deadlines.after(Due::Pong(conn), time);
         if is_native {
             self.say(conn, &Message::Native(Word::Ping.values()));
         } else {

@@ -42,6 +42,22 @@ fn some_addresses_are_nobodys() {
 }
 
 #[test]
+fn where_a_peer_listens_is_tried_soon_once_it_is_lost() {
+    let limits = BookLimits { retry_max: Duration::from_secs(300), ..LIMITS };
+    let mut book = book::<u8>(limits, &[]);
+    assert!(book.learn(addr(3), Some(7)) && book.learn(addr(4), Some(8)));
+    assert_eq!(book.pick(9, [7, 8].iter()), None, "both are up by other means");
+    assert!(book.next().unwrap().at > Time::from_secs(200));
+    book.lost(&7);
+    let wake = book.next().unwrap().at;
+    assert!(wake <= Time::from_millis(1_200), "{wake:?}");
+    book.woken(wake, Duration::ZERO);
+    book.tick();
+    assert_eq!(book.pick(9, [8].iter()), Some(addr(3)));
+    assert_eq!(book.pick(9, [8].iter()), None, "nobody lost the other");
+}
+
+#[test]
 fn learned_addresses_are_bounded_and_given_up() {
     let mut book = book::<u8>(BookLimits { max_learned: 1, give_up_after: 2, ..LIMITS }, &[2]);
     assert!(book.learn(addr(3), None));

@@ -130,6 +130,59 @@ fn a_second_connection_with_a_py2p_node_stays_and_is_heard() {
     assert!(matches!(told[..], [Event::PeerDown { .. }]), "{told:?}");
 }
 
+/// As shipped, of crossing connections py2p may close one and forget the other.
+#[test]
+fn when_one_of_two_connections_with_a_py2p_node_ends_the_other_has_to_answer() {
+    for answers in [true, false] {
+        let mut bench = Bench::new(config());
+        let (old, new) = (bench.peer(1), bench.peer(1));
+        bench.told();
+        bench.give(Input::Closed { conn: new, why: Closed::ByPeer });
+        assert_eq!(bench.said(old), [Message::PeersRequest(TextKind::Bin)]);
+        if answers {
+            bench.say(old, 1, &Message::Peers([].into()), To::Link);
+        }
+        bench.pass(Duration::from_secs(10));
+        let (closed, told) = (bench.closed.clone(), bench.told());
+        if answers {
+            assert!(closed.is_empty() && told.is_empty(), "{closed:?} {told:?}");
+        } else {
+            assert_eq!(closed, [(old, "did not answer")]);
+            assert!(matches!(told[..], [Event::PeerDown { .. }]), "{told:?}");
+        }
+    }
+}
+
+/// As shipped, py2p may close both of two connections that cross, and dials none again.
+#[test]
+fn a_py2p_node_that_closed_both_of_two_connections_is_dialled_again_soon() {
+    let mut bench = Bench::new(Config { bootstrap: [addr(7_000)].into(), ..config() });
+    let (dialled, accepted) = (bench.answer(), bench.peer(1));
+    bench.say(dialled, 1, &handshake(id(1), TextKind::Bin), To::Link);
+    for conn in [accepted, dialled] {
+        bench.give(Input::Closed { conn, why: Closed::ByPeer });
+    }
+    bench.pass(Duration::from_secs(3));
+    assert!(bench.dials.iter().any(|(_, to)| *to == addr(7_000)), "{:?}", bench.dials);
+}
+
+#[test]
+fn who_had_dialled_this_node_and_is_lost_is_dialled_soon_where_it_listens() {
+    for minutes in [1, 40] {
+        let mut bench = Bench::new(config());
+        let conn = bench.peer(1);
+        for _ in 0..4 * minutes {
+            bench.pass(Duration::from_secs(15));
+            bench.say(conn, 1, &Message::Peers([].into()), To::Link);
+        }
+        assert!(bench.dials.is_empty());
+        bench.give(Input::Closed { conn, why: Closed::ByPeer });
+        bench.pass(Duration::from_secs(2));
+        let dials: Vec<_> = bench.dials.iter().map(|(_, to)| *to).collect();
+        assert_eq!(dials, [addr(6_001)], "after {minutes} minutes");
+    }
+}
+
 #[test]
 fn of_two_connections_with_a_native_node_that_which_the_smaller_id_dialled_goes() {
     for n in [1, 99] {
