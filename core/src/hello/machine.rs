@@ -200,11 +200,14 @@ impl Hello {
         for due in [Due::Hello, Due::Pong, Due::Silence, Due::Ping] {
             self.deadlines.cancel(due(conn));
         }
-        if let Some(peer) = state.peer {
-            self.out.event(Event::PeerDown { conn, id: peer.id, why });
-        }
         if let Some(addr) = origin.dialed() {
             self.book.failed(*addr);
+        }
+        if let Some(peer) = state.peer {
+            if ids(&self.conns).all(|id| *id != peer.id) {
+                self.book.lost(&peer.id);
+            }
+            self.out.event(Event::PeerDown { conn, id: peer.id, why });
         }
     }
 }
