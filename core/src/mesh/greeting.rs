@@ -89,7 +89,8 @@ impl Mesh {
         self.note_address(conn, id, &listens, twice > 0);
         let now = self.deadlines.now();
         let Some(open) = self.conns.get_mut(conn) else { return };
-        open.state.peer = Some(Peer::new(id, listens.detach(), &self.config, now));
+        let peer = Peer::new(id, listens.detach(), &self.config, now);
+        open.state.peer = Some(Peer { is_second: twice > 0, ..peer });
         let (remote, dialed) = (open.remote(), open.origin().dialed().is_some());
         self.deadlines.cancel(Due::Handshake(conn));
         self.deadlines.after(Due::Ping(conn), self.config.ping_period);
@@ -125,18 +126,25 @@ impl Mesh {
         peer.listens = handshake.addr.detach();
     }
 
-    /// A connection with a peer is no more. Where it listens may have been forgotten: an address that is not dialled since its
-    /// node is connected by other means counts as one that fails.
+    /// A connection with a peer is no more.
     pub(super) fn lost(&mut self, peer: &Peer, why: Why) {
         let id = peer.id;
-        if with(&self.conns, &id).next().is_none() {
-            self.out.event(Event::PeerDown { id, why });
-            self.book.lost(&id);
-            if let Some(addr) = dialable_at(&peer.listens) {
-                self.book.learn(addr, Some(id));
-            }
-            self.find_others();
+        let other = with(&self.conns, &id).next();
+        match other.and_then(|conn| peer_mut(&mut self.conns, conn)) {
+            Some(other) => other.is_second = false,
+            None => self.lost_last(peer, why),
         }
+    }
+
+    /// Where it listens may have been forgotten: an address that is not dialled since its node is connected by other means
+    /// counts as one that fails.
+    fn lost_last(&mut self, peer: &Peer, why: Why) {
+        self.out.event(Event::PeerDown { id: peer.id, why });
+        self.book.lost(&peer.id);
+        if let Some(addr) = dialable_at(&peer.listens) {
+            self.book.learn(addr, Some(peer.id));
+        }
+        self.find_others();
     }
 
     /// A py2p node that closes one of two connections may have lost sight of the other: that stays open and is never read.

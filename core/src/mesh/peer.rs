@@ -62,6 +62,8 @@ pub(super) struct Side {
 pub(super) struct Peer {
     pub(super) id: NodeId,
     pub(super) kind: Kind,
+    /// Whether a connection with it that was there before this one still is.
+    pub(super) is_second: bool,
     /// Where it says that it listens.
     pub(super) listens: HostPort,
     pub(super) since: Time,
@@ -78,10 +80,12 @@ pub(super) struct Peer {
 }
 
 impl Peer {
+    /// The first connection with it.
     pub(super) fn new(id: NodeId, listens: HostPort, config: &Config, now: Time) -> Self {
         Peer {
             id,
             kind: Kind::Compatible,
+            is_second: false,
             listens,
             since: now,
             heard: now,
@@ -111,8 +115,7 @@ pub(super) fn peers(conns: &Conns<Side>) -> impl Iterator<Item = (ConnId, &Peer)
 
 /// What they call themselves, each once.
 pub(super) fn ids(conns: &Conns<Side>) -> impl Iterator<Item = &NodeId> + Clone {
-    let is_first = |conn: ConnId, id: &NodeId| with(conns, id).next().is_some_and(|first| first == conn);
-    peers(conns).filter(move |(conn, peer)| is_first(*conn, &peer.id)).map(|(_, peer)| &peer.id)
+    peers(conns).filter(|(_, peer)| !peer.is_second).map(|(_, peer)| &peer.id)
 }
 
 /// The connections with a node.

@@ -17,7 +17,7 @@ impl Mesh {
     pub(super) fn say_peers(&mut self, conn: ConnId) {
         let Some(kind) = self.conns.get(conn).and_then(|open| open.state.greeted) else { return };
         let mut rows: Vec<Row> = peers(&self.conns)
-            .filter(|(conn, peer)| with(&self.conns, &peer.id).next() == Some(*conn))
+            .filter(|(_, peer)| !peer.is_second)
             .map(|(_, peer)| Row { addr: peer.listens.clone(), id: peer.id.text(kind) })
             .collect();
         self.rng.shuffle(&mut rows);
