@@ -119,7 +119,8 @@ fn flood(seconds: usize) {
     let spinner = announcer::spawn(&["spin"]);
     show("a processor is taken: all have it", announcer.one_at_a_time(count, EVERY));
     drop(spinner);
-    let attacker = announcer::spawn(&["attack", &announcer.peers(3)]);
+    // Who came last has the fewest links, and room for another.
+    let attacker = announcer::spawn(&["attack", &announcer.peers(PROCESSES - 2)]);
     show("a peer floods: all have it", announcer.one_at_a_time(count, EVERY));
     println!("it has sent {} frames", attacker.0.count());
 }
