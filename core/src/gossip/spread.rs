@@ -234,9 +234,20 @@ impl Gossip {
     pub(super) fn pump_peer(&mut self, conn: ConnId) {
         while self.conns.outbox(conn).is_some_and(crate::kernel::Outbox::is_empty) {
             let Some(frame) = self.next_frame_for(conn) else { return };
+            self.begins(conn);
             if let Err(ended) = self.conns.send(&mut self.out, conn, Class::Bulk, frame) {
                 return self.gone(ended);
             }
+        }
+    }
+
+    /// A peer that was sent nothing for a while does not stand still: what it takes is waited for from now on.
+    fn begins(&mut self, conn: ConnId) {
+        let now = self.deadlines.now();
+        if self.conns.outbox(conn).is_some_and(crate::kernel::Outbox::is_idle)
+            && let Some(peer) = peer_mut(&mut self.conns, conn)
+        {
+            peer.moved = now;
         }
     }
 

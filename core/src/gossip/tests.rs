@@ -376,6 +376,8 @@ fn what_one_peer_offers_and_does_not_send_is_asked_of_another() {
 fn who_announces_too_fast_waits() {
     let mut bench = Bench::new(narrow(40));
     let (module, native) = (bench.module(), bench.native(2));
+    // It was sent nothing for a while.
+    bench.pass(Duration::from_secs(5));
     bench.stalled.push(native);
     let texts: Vec<Bytes> = (0..30_u8).map(|n| Bytes::copy_from_slice(&[n])).collect();
     for text in &texts {

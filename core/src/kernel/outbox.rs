@@ -159,6 +159,11 @@ impl<T> Outbox<T> {
         self.control + self.bulk
     }
 
+    /// Whether nothing waits here, and the driver has written all that it was given.
+    pub fn is_idle(&self) -> bool {
+        self.in_flight == 0 && self.is_empty()
+    }
+
     /// Whether nothing waits here.
     pub fn is_empty(&self) -> bool {
         self.queues.iter().all(VecDeque::is_empty)

@@ -16,6 +16,8 @@ const OTHER_NETWORK: Why = Why { fault: Fault::Nobody, what: "is of another netw
 const ITSELF: Why = Why { fault: Fault::Nobody, what: "is this node itself" };
 const TWICE: Why = Why { fault: Fault::Nobody, what: "connected twice" };
 const ENOUGH: Why = Why { fault: Fault::Nobody, what: "enough peers" };
+/// Octets of another network's id that are told of; a right one has 44.
+const MAX_SHOWN: usize = 64;
 /// Two of them because both ends may have dialled, or the old one may be dead without a word.
 const CONNECTIONS: usize = 2;
 
@@ -62,7 +64,8 @@ impl Mesh {
 
     fn is_of_another_network(&mut self, conn: ConnId, theirs: &Text) {
         let Some(open) = self.conns.get(conn) else { return };
-        let theirs = theirs.octets().escape_ascii().to_string();
+        let octets = theirs.octets();
+        let theirs = octets[..octets.len().min(MAX_SHOWN)].escape_ascii().to_string();
         self.counters.other_networks += 1;
         self.out.event(Event::OtherNetwork { remote: open.remote(), theirs });
         self.close(conn, CloseHow::Flush, OTHER_NETWORK);
@@ -189,13 +192,18 @@ impl Mesh {
         if ids(&self.conns).count() <= self.config.want_peers {
             return;
         }
-        let dialed = |conn: ConnId| self.conns.get(conn).is_some_and(|open| open.origin().dialed().is_some());
-        let natives = peers(&self.conns).filter(|(conn, peer)| peer.is_native() && *conn != new);
-        let old: Vec<ConnId> = natives.map(|(conn, _)| conn).filter(|conn| dialed(*conn)).collect();
+        let old: Vec<ConnId> = self.dialed_natives().filter(|conn| *conn != new).collect();
         if !old.is_empty() {
             let conn = old[self.rng.index(old.len())];
             self.close(conn, CloseHow::Flush, ENOUGH);
         }
+    }
+
+    /// Connections with nodes of this project that this node dialled.
+    pub(super) fn dialed_natives(&self) -> impl Iterator<Item = ConnId> {
+        let natives =
+            self.conns.iter().filter(|(_, open)| open.state.peer.as_ref().is_some_and(Peer::is_native));
+        natives.filter(|(_, open)| open.origin().dialed().is_some()).map(|(conn, _)| conn)
     }
 
     /// Of two connections with one node both ends close the same: that which the smaller id dialled. A py2p node closes

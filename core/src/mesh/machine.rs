@@ -14,7 +14,7 @@ use super::peer::{Due, Side, ids, peer_mut};
 use super::wire::{Accepts, Frame, FrameError, NodeId, ProtocolId, Reaction, next_body};
 use crate::kernel::{
     AddressBook, Class, CloseHow, ConnId, Conns, Deadlines, Ended, Fault, Input, Known, Machine, News,
-    Opening, Output, Outputs, Part, Rng, Slack, Streams, Time, Wake, Why, canonical,
+    Opening, Outbox, Output, Outputs, Part, Rng, Slack, Streams, Time, Wake, Why, canonical,
 };
 
 pub(super) const LEFT: Why = Why { fault: Fault::Nobody, what: "this node has left" };
@@ -235,8 +235,11 @@ impl Mesh {
 
     /// Sends a frame to whoever is there, in its turn.
     pub(super) fn send(&mut self, conn: ConnId, class: Class, frame: Bytes) {
+        let (now, is_idle) = (self.deadlines.now(), self.conns.outbox(conn).is_some_and(Outbox::is_idle));
         if let Some(peer) = peer_mut(&mut self.conns, conn) {
             peer.sent += 1;
+            // Whoever was sent nothing for a while does not stand still.
+            peer.moved = if is_idle { now } else { peer.moved };
         }
         if let Err(ended) = self.conns.send(&mut self.out, conn, class, frame) {
             self.gone(ended);
@@ -308,9 +311,15 @@ impl Mesh {
         if ids(&self.conns).count() < self.config.want_peers {
             return self.find_others();
         }
-        if let Some(addr) = self.book.pick(self.config.max_peers, ids(&self.conns)) {
+        if let Some(addr) = self.book.pick(self.most_explored(), ids(&self.conns)) {
             self.dial(addr);
         }
+    }
+
+    /// Where none of the peers can be given up for another, there are to be twice as many as are wanted at the most.
+    fn most_explored(&self) -> usize {
+        let gives_up = self.dialed_natives().next().is_some();
+        if gives_up { self.config.max_peers } else { self.config.want_peers.saturating_mul(2) }
     }
 
     pub(super) fn connect(&mut self, addr: SocketAddr) -> Result<Reply, Refusal> {

@@ -75,6 +75,8 @@ fn who_says_too_much_is_told_when_there_is_room() {
     let backlog = Backlog { in_flight: 100, bulk: 2_000, ..Backlog::default() };
     let mut bench = Bench::new(Config { backlog, ..config() });
     let conn = bench.native(1);
+    // It was sent nothing for a while.
+    bench.pass(Duration::from_secs(10));
     bench.said(conn);
     bench.stalled.push(conn);
     let words: Vec<Vec<Value>> = (0..99).map(|n| text(&alloc::format!("{n:0>300}"))).collect();
@@ -165,6 +167,26 @@ fn rows_are_dialled_until_there_are_enough_and_kept_within_bounds() {
     bench.say(conn, 1, &Message::Peers(rows), To::Link);
     assert_eq!(bench.dials.len(), 3, "four peers are wanted, and one is there");
     assert_eq!(bench.node.known().count(), 6);
+}
+
+#[test]
+fn exploring_ends_where_no_peer_can_be_given_up() {
+    let mut bench = Bench::new(config());
+    let conn = bench.peer(1);
+    bench.say(conn, 1, &Message::Peers((2..50).map(row).collect()), To::Link);
+    for _ in 0..40 {
+        bench.pass(Duration::from_secs(45));
+        while let Some((_, to)) = bench.dials.front().copied() {
+            let found = bench.answer();
+            let n = u8::try_from(to.port() - 6_000).unwrap();
+            bench.say(found, n, &handshake(id(n), TextKind::Bin), To::Link);
+        }
+        let all: Vec<_> = bench.node.peers().map(|peer| (peer.conn, peer.id)).collect();
+        for (conn, id) in all {
+            bench.say(conn, id.0[NodeId::LEN - 1], &Message::Peers([].into()), To::Link);
+        }
+    }
+    assert_eq!(bench.node.peers().count(), 8, "twice what is wanted");
 }
 
 #[test]
