@@ -76,6 +76,7 @@ pub struct Known<I> {
 
 /// Why [`AddressBook::claim`] dials nobody.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum NotDialled {
     /// Unspecified, multicast, broadcast or without a port.
     #[error("nobody can be dialled there: name the IP address and the port of one host")]

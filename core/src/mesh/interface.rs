@@ -91,32 +91,12 @@ pub enum Refusal {
     /// As many messages wait for an address as may.
     #[error("as many messages as may wait for an address do: try again later")]
     TooManyLookups,
-    /// Nobody can be dialled there.
-    #[error("nobody can be dialled there: name the IP address and the port of one host")]
-    NotDialable,
-    /// The address is this node's own.
-    #[error("the address is this node's own")]
-    OwnAddress,
-    /// It is connected, or being connected.
-    #[error("it is connected, or being connected, already")]
-    Already,
-    /// As many dials, peers or addresses as are allowed.
-    #[error("as many dials, peers or addresses as are allowed: try again later")]
-    NoRoom,
+    /// Nobody is dialled there.
+    #[error(transparent)]
+    NotDialled(#[from] NotDialled),
     /// The node has left.
     #[error("the node has left")]
     HasLeft,
-}
-
-impl From<NotDialled> for Refusal {
-    fn from(why: NotDialled) -> Self {
-        match why {
-            NotDialled::NotDialable => Refusal::NotDialable,
-            NotDialled::Own => Refusal::OwnAddress,
-            NotDialled::Already => Refusal::Already,
-            NotDialled::NoRoom => Refusal::NoRoom,
-        }
-    }
 }
 
 /// What is known of who is at the other end.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use egoist_core::kernel::Time;
+use egoist_core::kernel::{NotDialled, Time};
 use egoist_core::mesh::wire::{NodeId, ProtocolId};
 use egoist_core::mesh::{self, Command, Config, Event, Mesh, Reply};
 use egoist_mio::control::{Refusal, Responder, codes};
@@ -204,16 +204,16 @@ fn strange(reply: Reply) -> Refusal {
 }
 
 fn refused(refusal: mesh::Refusal) -> Refusal {
+    use NotDialled::NoRoom;
     use mesh::Refusal::{
-        Already, Busy, HasLeft, NoClock, NoPeer, NoRoom, NotDialable, OwnAddress, OwnId, SaidAlready,
-        TooLong, TooManyLookups,
+        Busy, HasLeft, NoClock, NoPeer, NotDialled as Undialled, OwnId, SaidAlready, TooLong, TooManyLookups,
     };
     let code = match refusal {
         TooLong => codes::TOO_LONG,
-        SaidAlready | Busy | TooManyLookups | NoRoom => codes::BUSY,
+        SaidAlready | Busy | TooManyLookups | Undialled(NoRoom) => codes::BUSY,
         NoClock | HasLeft => codes::NOT_RUNNING,
         NoPeer => codes::UNKNOWN_NODE,
-        OwnId | NotDialable | OwnAddress | Already => codes::BAD_REQUEST,
+        OwnId | Undialled(_) => codes::BAD_REQUEST,
         _ => codes::INTERNAL,
     };
     Refusal::new(code, refusal.to_string())
