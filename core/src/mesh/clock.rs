@@ -23,8 +23,13 @@ impl Clock {
 
     /// Seconds since the beginning of 1970; `None` if nobody has told yet.
     pub(super) fn seconds(&self, now: Time) -> Option<u64> {
+        self.shows(now).map(|unix| unix.as_secs())
+    }
+
+    /// What it shows, since the beginning of 1970; `None` if nobody has told yet.
+    pub(super) fn shows(&self, now: Time) -> Option<Duration> {
         let (at, unix) = self.told?;
-        Some(unix.saturating_add(now.since(at)).as_secs())
+        Some(unix.saturating_add(now.since(at)))
     }
 }
 

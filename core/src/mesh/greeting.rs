@@ -161,12 +161,11 @@ impl Mesh {
 
 /// Nodes of this project.
 impl Mesh {
-    pub(super) fn heard_native(&mut self, conn: ConnId, word: Option<Word>) {
+    pub(super) fn heard_native(&mut self, conn: ConnId, word: Word) {
         match word {
-            Some(Word::Hello) => self.is_native(conn),
-            Some(Word::Ping) => self.say(conn, &Message::Native(Word::Pong.values())),
-            Some(Word::Pong) => {}
-            None => self.counters.ignored += 1,
+            Word::Hello => self.is_native(conn),
+            Word::Ping => self.say(conn, &Message::Native(Word::Pong.values())),
+            Word::Pong => {}
         }
     }
 

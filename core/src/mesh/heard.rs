@@ -41,7 +41,10 @@ impl Mesh {
             Message::Compression(_) => {
                 self.answer(conn, |node, conn| node.say(conn, &Message::Compression([].into())));
             }
-            Message::Native(values) => self.heard_native(conn, Word::read(&values)),
+            Message::Native(values) => match Word::read(&values) {
+                Some(word) => self.heard_native(conn, word),
+                None => self.told_other(conn, frame),
+            },
             // What py2p answers is another message than the one that was asked for.
             Message::Resend => self.counters.ignored += 1,
             _ => self.told_other(conn, frame),
