@@ -1,16 +1,25 @@
 //! Chord over the mesh: a store that is spread over the nodes.
 
 mod asking;
+mod circle;
 mod config;
 mod interface;
 mod keeping;
 mod machine;
 mod ops;
+mod pending;
 mod place;
 mod question;
+mod repair;
 pub mod ring;
 mod side;
 pub mod store;
+#[cfg(test)]
+mod tests;
+mod told;
+mod unify;
+mod word;
+mod writing;
 
 pub use config::Config;
 pub use interface::{
