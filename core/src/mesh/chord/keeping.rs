@@ -13,8 +13,8 @@ use super::pending::For;
 use super::place::Place;
 use super::question::{Answer, Merging, Question, Setting};
 use super::ring::{Admission, Position, Range};
-use super::store::{Policy, Record, Taken, Version};
-use super::word::Word;
+use super::store::{Policy, Record, Taken, Version, merged};
+use super::word::{MAX_RECORDS, Word};
 use super::writing::Waiter;
 use crate::kernel::Time;
 use crate::mesh::wire::NodeId;
@@ -128,10 +128,12 @@ impl Chord {
 
     fn page(&self, after: Position, values: bool) -> Answer {
         let to = self.circle.member.me();
-        let (records, to) = self.shelf.page(Range { after, to }, PAGE);
-        let live = records.into_iter().filter(|record| self.is_live(record) && record.name.is_some());
-        let bare = |record: Record| if values { record } else { Record { value: Some(NIL), ..record } };
-        Answer::Page { records: live.map(bare).collect(), to }
+        let page = self.shelf.page(Range { after, to }, PAGE);
+        let live = page.records.into_iter().filter(|record| self.is_live(record) && record.name.is_some());
+        let bare = |record: &Record| {
+            if values { record.clone() } else { Record { value: Some(UNTOLD), ..record.clone() } }
+        };
+        Answer::Page { records: live.take(MAX_RECORDS).map(bare).collect(), to: page.to }
     }
 
     /// Whether a record has a value that is not gone.
@@ -202,12 +204,12 @@ impl Chord {
     ) {
         let Merging { place, name, delta, policy } = merging;
         let expires = live.as_ref().and_then(|record| record.expires);
-        match merged(live.and_then(|record| record.value), delta) {
+        match merged(live.and_then(|record| record.value).as_ref(), &delta) {
             Ok(value) => {
                 let setting = Setting { place, name, value: Some(value), expires, policy, if_present: false };
                 self.set_here(to, at, setting, latest);
             }
-            Err(_) => self.reply(to, Answer::Failed(Failure::NotAMap)),
+            Err(failure) => self.reply(to, Answer::Failed(failure)),
         }
     }
 
@@ -215,8 +217,11 @@ impl Chord {
         let Setting { place, name, value, expires, policy, .. } = setting;
         let Some(millis) = self.unix_millis() else { return self.reply(to, Answer::Lost) };
         let version = self.hybrid.next(millis, latest.as_ref().map(|record| record.version));
+        let detached = |octets: Option<Bytes>| octets.map(|octets| Bytes::copy_from_slice(&octets));
+        let (name, value) = (detached(name), detached(value));
+        let expires = expires.filter(|_| value.is_some());
         let name = name.or_else(|| latest.as_ref().and_then(|record| record.name.clone()));
-        let record = Record { place, name, version, value, expires }.detach();
+        let record = Record { place, name, version, value, expires };
         self.spread(to, at, record, latest, policy);
     }
 
@@ -230,7 +235,7 @@ impl Chord {
             return self.reply(to, Answer::Kept { copies: 1, before });
         }
         let policy = if self.config.durable { Policy::Written } else { Policy::Memory };
-        self.spread(to, at, record.detach(), before, policy);
+        self.spread(to, at, record, before, policy);
     }
 
     /// Keeps a record, and sees that the others do.
@@ -407,10 +412,5 @@ impl Chord {
     }
 }
 
-/// The map in which a change was made.
-fn merged(value: Option<Bytes>, delta: Bytes) -> Result<Bytes, Failure> {
-    super::store::merged(value.as_ref(), &delta).map_err(|_| Failure::NotAMap)
-}
-
-/// Nil in MessagePack: keys are told without their values.
-const NIL: Bytes = Bytes::from_static(&[0xc0]);
+/// True in MessagePack, in place of a value that is not told.
+const UNTOLD: Bytes = Bytes::from_static(&[0xc3]);

@@ -9,12 +9,14 @@ use super::circle::Circle;
 use super::config::Config;
 use super::interface::{Command, Contact, Counters, Event, Refusal, Reply};
 use super::keeping::Keepings;
+use super::leaving::Life;
 use super::ops::Ops;
 use super::pending::Pending;
 use super::repair::Repair;
 use super::ring::Position;
 use super::side::Sides;
 use super::store::{HybridClock, Shelf};
+use super::strays::Strays;
 use super::unify::Unifying;
 use super::word::Word;
 use crate::kernel::{
@@ -44,12 +46,14 @@ pub(super) enum Due {
     Compare,
     /// What is kept and should not be is looked for.
     Strays,
+    /// What is kept was to be handed over by now.
+    HandedOver,
 }
 
 impl Deadline for Due {
     fn awaits(&self) -> Awaits {
         match self {
-            Due::User(_) | Due::Answer(_) | Due::Reach(_) => Awaits::Others,
+            Due::User(_) | Due::Answer(_) | Due::Reach(_) | Due::HandedOver => Awaits::Others,
             Due::Retry(_) | Due::Stabilise | Due::Unify | Due::Recopy | Due::Compare | Due::Strays => {
                 Awaits::Nobody
             }
@@ -67,6 +71,7 @@ impl Deadline for Due {
             Due::Recopy => "copies missing",
             Due::Compare => "compare",
             Due::Strays => "strays",
+            Due::HandedOver => "handed over",
         }
     }
 }
@@ -79,6 +84,7 @@ pub struct Chord {
     pub(super) deadlines: Deadlines<Due>,
     pub(super) out: Outputs<Event>,
     pub(super) role: Role,
+    pub(super) life: Life,
     pub(super) sides: Sides,
     pub(super) ops: Ops,
     pub(super) shelf: Shelf,
@@ -89,6 +95,7 @@ pub struct Chord {
     pub(super) asks: Asks,
     pub(super) keepings: Keepings,
     pub(super) repair: Repair,
+    pub(super) strays: Strays,
     /// The next node in the ring, as users were told.
     pub(super) next: Option<NodeId>,
     pub(super) counters: Counters,
@@ -107,6 +114,7 @@ impl Chord {
             deadlines: Deadlines::new(Slack::new(config.mesh.oversleep), config.mesh.start),
             out: Outputs::new(),
             role: if config.stores { Role::Storing } else { Role::Leech },
+            life: Life::On,
             sides: Sides::default(),
             ops: Ops::default(),
             shelf: Shelf::new(config.max_records, config.max_octets),
@@ -117,11 +125,13 @@ impl Chord {
             asks: Asks::default(),
             keepings: Keepings::default(),
             repair: Repair::default(),
+            strays: Strays::default(),
             next: None,
             counters: Counters::default(),
             config,
         };
         node.stabilise();
+        node.look_for_strays();
         node.settle();
         Ok(node)
     }
@@ -155,6 +165,9 @@ impl Machine for Chord {
     type Event = Event;
 
     fn handle(&mut self, now: Time, input: Input<'_>) {
+        if self.out.is_done() {
+            return;
+        }
         self.advance(now);
         match input {
             Input::Tick => self.tick(),
@@ -169,7 +182,8 @@ impl Machine for Chord {
         let reply = match command {
             Command::Mesh(mesh::Command::Leave) | Command::Leave => self.leave(),
             Command::Mesh(command) => self.mesh.command(now, command).map(Reply::Mesh).map_err(Refusal::Mesh),
-            Command::Join | Command::Unjoin => Ok(Reply::Done),
+            Command::Join => self.join_ring(),
+            Command::Unjoin => self.unjoin(),
             command => self.begin(command),
         };
         self.settle();
@@ -205,6 +219,7 @@ impl Chord {
                 Due::Recopy => self.recopy(),
                 Due::Compare => self.compare_all(),
                 Due::Strays => self.look_for_strays(),
+                Due::HandedOver => self.handed_over(),
             }
             self.settle();
         }
@@ -224,11 +239,6 @@ impl Chord {
             }
         }
     }
-
-    fn leave(&mut self) -> Result<Reply, Refusal> {
-        let reply = self.mesh.command(self.deadlines.now(), mesh::Command::Leave)?;
-        Ok(Reply::Mesh(reply))
-    }
 }
 
 /// How many octets the first frame has, as far as it is there.
@@ -243,7 +253,10 @@ impl Chord {
         while let Some(output) = self.mesh.poll() {
             match output {
                 Output::Event(event) => self.mesh_told(event),
-                Output::Done => self.out.done(),
+                Output::Done => {
+                    self.deadlines.clear();
+                    self.out.done();
+                }
                 output => self.out.push(output.map_event(Event::Mesh)),
             }
         }

@@ -5,6 +5,9 @@ mod circle;
 mod config;
 mod interface;
 mod keeping;
+#[cfg(feature = "sim")]
+mod lawful;
+mod leaving;
 mod machine;
 mod ops;
 mod pending;
@@ -16,6 +19,7 @@ mod side;
 pub mod store;
 #[cfg(test)]
 mod tests;
+mod strays;
 mod told;
 mod unify;
 mod word;

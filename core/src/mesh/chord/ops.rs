@@ -7,6 +7,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::interface::{Command, Cursor, Event, Failure, MAX_KEY, MAX_VALUE, Outcome, Refusal, Reply};
+use super::leaving::Life;
 use super::machine::{Chord, Due};
 use super::place::{Place, Table};
 use super::question::{Answer, Asker, Merging, Question, Setting};
@@ -42,6 +43,9 @@ pub(super) struct Ops {
 impl Chord {
     /// Begins what takes a while.
     pub(super) fn begin(&mut self, command: Command) -> Result<Reply, Refusal> {
+        if matches!(self.life, Life::Leaving | Life::Left) {
+            return Err(Refusal::Leaving);
+        }
         if self.ops.all.len() >= self.config.max_begun {
             return Err(Refusal::Busy);
         }
@@ -131,6 +135,13 @@ impl Chord {
         let Some(wants) = self.ops.all.get(&op) else { return };
         let outcome = outcome(*wants, answer);
         self.end(op, outcome);
+    }
+
+    /// Nothing that was begun will come to its end.
+    pub(super) fn end_all(&mut self, failure: Failure) {
+        for op in self.ops.all.keys().copied().collect::<Vec<_>>() {
+            self.end(op, Outcome::Failed(failure));
+        }
     }
 
     fn end(&mut self, op: u64, outcome: Outcome) {

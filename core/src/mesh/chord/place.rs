@@ -113,6 +113,11 @@ impl Place {
         &self.number
     }
 
+    /// The place with this number.
+    pub const fn at(table: Table, number: [u8; Place::OCTETS]) -> Place {
+        Place { table, number }
+    }
+
     /// In octets: which table, and the number.
     pub(super) fn octets(&self) -> Bytes {
         let number = &self.number[self.table.unused()..];

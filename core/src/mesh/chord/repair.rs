@@ -2,8 +2,6 @@
 
 use super::interface::Failure;
 use super::machine::Chord;
-use super::place::Place;
-use super::question::Answer;
 use crate::mesh::wire::NodeId;
 
 #[derive(Debug, Default)]
@@ -18,8 +16,6 @@ impl Chord {
         true
     }
     pub(super) fn compare_all(&mut self) {}
-    pub(super) fn look_for_strays(&mut self) {}
     pub(super) fn comparison_lost(&mut self, _with: &NodeId) {}
     pub(super) fn pushed(&mut self, _by: &NodeId, _result: Result<(), Failure>) {}
-    pub(super) fn stray_told(&mut self, _place: Place, _answer: &Answer) {}
 }

@@ -45,6 +45,9 @@ pub(super) enum Word {
     ReadBack { n: u64, record: Option<Record> },
 }
 
+/// Nil in MessagePack, which is no value.
+const NIL: u8 = 0xc0;
+
 /// Numbers of words, behind those of the mesh.
 mod number {
     pub(super) const LOOK: u64 = 3;
@@ -248,7 +251,7 @@ impl<'a> Reader<'a> {
     }
 
     fn records(&mut self, most: usize) -> Option<Vec<Record>> {
-        self.list(most)?.iter().map(Record::from_value).collect::<Result<_, _>>().ok()
+        self.list(most)?.iter().map(Record::read).collect::<Result<_, _>>().ok()
     }
 
     fn told(&mut self) -> Option<Told> {
@@ -268,24 +271,37 @@ impl<'a> Reader<'a> {
             0 => Question::Find,
             1 => Question::Admit,
             2 => Question::Get(self.place()?),
-            3 => Question::Set(Setting {
-                place: self.place()?,
-                name: self.optional(MAX_KEY)?,
-                value: self.optional(MAX_VALUE)?,
-                expires: self.expires()?,
-                policy: self.policy()?,
-                if_present: self.number()? != 0,
-            }),
-            4 => Question::Merge(Merging {
-                place: self.place()?,
-                name: self.optional(MAX_KEY)?,
-                delta: self.octets(MAX_VALUE)?,
-                policy: self.policy()?,
-            }),
+            3 => Question::Set(self.setting()?),
+            4 => {
+                let (place, name) = self.named_place()?;
+                Question::Merge(Merging {
+                    place,
+                    name,
+                    delta: self.octets(MAX_VALUE)?,
+                    policy: self.policy()?,
+                })
+            }
             5 => Question::Deliver(self.records(1)?.pop()?),
             6 => Question::Walk { after: self.position()?, values: self.number()? != 0 },
             _ => return None,
         })
+    }
+
+    fn setting(&mut self) -> Option<Setting> {
+        let (place, name) = self.named_place()?;
+        let value = self.optional(MAX_VALUE)?;
+        if value.as_ref().is_some_and(|value| value.is_empty() || value[..] == [NIL]) {
+            return None;
+        }
+        let (expires, policy) = (self.expires()?, self.policy()?);
+        Some(Setting { place, name, value, expires, policy, if_present: self.number()? != 0 })
+    }
+
+    /// A place, and the key of which it is, if that is said.
+    fn named_place(&mut self) -> Option<(Place, Option<Bytes>)> {
+        let (place, name) = (self.place()?, self.optional(MAX_KEY)?);
+        let is_right = name.as_ref().is_none_or(|name| Place::of(place.table, name) == place);
+        is_right.then_some((place, name))
     }
 
     fn expires(&mut self) -> Option<Option<u64>> {

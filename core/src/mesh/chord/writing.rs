@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::interface::Failure;
 use super::machine::Chord;
+use super::place::Place;
 use super::store::{Policy, Record, Taken};
 use crate::mesh::wire::NodeId;
 
@@ -31,6 +32,11 @@ impl Chord {
         }
     }
 
+    /// Nothing is kept at a place any more.
+    pub(super) fn forget_record(&mut self, place: &Place) {
+        self.shelf.remove(place);
+    }
+
     pub(super) fn take_copies(
         &mut self,
         records: Vec<Record>,
@@ -42,7 +48,7 @@ impl Chord {
                 continue;
             }
             self.counters.copied += 1;
-            if self.shelf.take(record.detach()) == Taken::Full {
+            if self.shelf.take(record) == Taken::Full {
                 return Some(Err(Failure::Full));
             }
         }
