@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::asking::ReplyTo;
 use super::interface::Failure;
 use super::machine::{Chord, Due};
-use super::pending::For;
+use super::pending::{For, Tally};
 use super::place::Place;
 use super::question::{Answer, Merging, Question, Setting};
 use super::ring::{Admission, Position, Range};
@@ -80,20 +80,32 @@ impl Task {
 #[derive(Debug, Default)]
 pub(super) struct Keepings {
     all: BTreeMap<u64, Keeping>,
+    /// How many each node has asked for.
+    asked: Tally,
     last: u64,
 }
 
 impl Keepings {
     /// How many a node has asked for.
-    pub(super) fn of(&self, id: &NodeId) -> usize {
-        let of = |keeping: &&Keeping| matches!(keeping.to, ReplyTo::Other { node, .. } if node == *id);
-        self.all.values().filter(of).count()
+    pub(super) fn of(&self, node: &NodeId) -> usize {
+        self.asked.of(node)
     }
 
     fn begin(&mut self, keeping: Keeping) -> u64 {
         self.last += 1;
+        if let ReplyTo::Other { node, .. } = keeping.to {
+            self.asked.add(node);
+        }
         self.all.insert(self.last, keeping);
         self.last
+    }
+
+    fn end(&mut self, number: u64) -> Option<Keeping> {
+        let keeping = self.all.remove(&number)?;
+        if let ReplyTo::Other { node, .. } = keeping.to {
+            self.asked.remove(&node);
+        }
+        Some(keeping)
     }
 }
 
@@ -177,7 +189,7 @@ impl Chord {
         };
         let Keeping { to, at, stage, .. } = keeping.clone();
         if let Stage::Reading { task, latest } = stage {
-            self.keepings.all.remove(&number);
+            self.keepings.end(number);
             self.perform(to, at, task, latest);
         }
     }
@@ -290,7 +302,7 @@ impl Chord {
     }
 
     fn end_keeping(&mut self, number: u64, answer: Answer) {
-        if let Some(keeping) = self.keepings.all.remove(&number) {
+        if let Some(keeping) = self.keepings.end(number) {
             self.reply(keeping.to, answer);
         }
     }

@@ -14,9 +14,9 @@ use super::told::{LIST, Told};
 use super::word::Word;
 use super::{Chord, Command, Config, Contact, Cursor, Failure};
 use crate::kernel::{How, Rng};
+use crate::mesh::Mesh;
 use crate::mesh::lawful as below;
 use crate::mesh::wire::{Map, Message, Notice, Role, Text, Value, Way};
-use crate::mesh::Mesh;
 use crate::sim::laws::Lawful;
 
 const KEYS: usize = 8;
@@ -33,7 +33,9 @@ fn place(rng: &mut Rng) -> Place {
 
 fn value(rng: &mut Rng) -> Value {
     match rng.below(4) {
-        0 => Value::Map(Map::new(Vec::from([(Value::from(rng.below(3)), Value::from(rng.below(9)))])).unwrap_or_default()),
+        0 => Value::Map(
+            Map::new(Vec::from([(Value::from(rng.below(3)), Value::from(rng.below(9)))])).unwrap_or_default(),
+        ),
         1 => Value::from("x".repeat(rng.index(300)).as_str()),
         _ => Value::from(rng.below(5)),
     }
@@ -54,13 +56,10 @@ fn version(rng: &mut Rng) -> Version {
 
 fn record(rng: &mut Rng) -> Record {
     let key = key(rng);
-    let (place, name) = if rng.percent(70) {
-        (Place::of(Table::Sha384, &key), Some(key))
-    } else {
-        (place(rng), None)
-    };
+    let (place, name) =
+        if rng.percent(70) { (Place::of(Table::Sha384, &key), Some(key)) } else { (place(rng), None) };
     let value = rng.percent(80).then(|| octets(rng));
-    let expires = rng.percent(20).then(|| 1_600_000_000_000 + rng.below(100_000));
+    let expires = (value.is_some() && rng.percent(20)).then(|| 1_600_000_000_000 + rng.below(100_000));
     Record { place, name, version: version(rng), value, expires }
 }
 
@@ -100,7 +99,12 @@ fn question(rng: &mut Rng) -> Question {
             policy: policy(rng),
             if_present: rng.percent(30),
         }),
-        4 => Question::Merge(Merging { place: place(rng), name: None, delta: octets(rng), policy: policy(rng) }),
+        4 => Question::Merge(Merging {
+            place: place(rng),
+            name: None,
+            delta: octets(rng),
+            policy: policy(rng),
+        }),
         5 => Question::Deliver(record(rng)),
         _ => Question::Walk { after: at(rng), values: rng.percent(50) },
     }
@@ -158,9 +162,15 @@ fn py2p(rng: &mut Rng) -> (Message, Way) {
     let place = place(rng);
     let (table, key) = (table(rng, &place), number_of(rng, &place));
     match rng.below(8) {
-        0..2 => (Message::Store { table, key, value: if rng.percent(80) { value(rng) } else { Value::Nil } }, Way::Link),
+        0..2 => (
+            Message::Store { table, key, value: if rng.percent(80) { value(rng) } else { Value::Nil } },
+            Way::Link,
+        ),
         2..4 => (Message::Retrieve { table, key }, Way::Link),
-        4..6 => (Message::Retrieved { table, key, value: if rng.percent(50) { value(rng) } else { Value::Nil } }, Way::Link),
+        4..6 => (
+            Message::Retrieved { table, key, value: if rng.percent(50) { value(rng) } else { Value::Nil } },
+            Way::Link,
+        ),
         6 => (Message::Delta { table, key, delta: Map::default() }, Way::Link),
         _ => {
             let notice = if rng.percent(80) { Notice::Added } else { Notice::Deleted };
@@ -185,7 +195,11 @@ pub(super) fn peer_frame(rng: &mut Rng) -> Bytes {
 pub(super) fn first_frames(rng: &mut Rng) -> Vec<u8> {
     let mut bytes = below::first_frame(rng).to_vec();
     if rng.percent(70) {
-        bytes.extend_from_slice(&below::framed(&Message::Native(Vec::from([Value::from(0u64)])), Way::Link, rng));
+        bytes.extend_from_slice(&below::framed(
+            &Message::Native(Vec::from([Value::from(0u64)])),
+            Way::Link,
+            rng,
+        ));
     }
     if rng.percent(80) {
         bytes.extend_from_slice(&below::framed(&Message::Meta(Role::Storing), Way::Link, rng));
@@ -277,7 +291,9 @@ mod tests {
             let word = word(&mut rng);
             let fields = word.values();
             // An address that nobody can dial is none.
-            if !alloc::format!("{word:?}").contains("addr: 0.0.0.0") && !alloc::format!("{word:?}").contains(":0 }") {
+            if !alloc::format!("{word:?}").contains("addr: 0.0.0.0")
+                && !alloc::format!("{word:?}").contains(":0 }")
+            {
                 assert_eq!(Word::read(&fields).as_ref(), Some(&word), "{fields:?}");
             }
             for len in 0..fields.len() {

@@ -280,8 +280,10 @@ impl Chord {
     }
 
     fn peer_is_native(&mut self, id: NodeId) {
-        if let Some(side) = self.sides.get_mut(&id) {
-            side.kind = Kind::Native;
+        let Some(side) = self.sides.get_mut(&id) else { return };
+        side.kind = Kind::Native;
+        if side.role == Role::Storing {
+            self.unify_soon();
         }
         self.is_reached(&id);
         self.recopy();

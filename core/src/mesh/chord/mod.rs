@@ -17,9 +17,9 @@ mod repair;
 pub mod ring;
 mod side;
 pub mod store;
+mod strays;
 #[cfg(test)]
 mod tests;
-mod strays;
 mod told;
 mod unify;
 mod word;

@@ -29,12 +29,35 @@ pub(super) struct Waiting {
     pub(super) what: For,
 }
 
+/// How many things of each node's there are.
+#[derive(Debug, Default)]
+pub(super) struct Tally(BTreeMap<NodeId, usize>);
+
+impl Tally {
+    pub(super) fn add(&mut self, node: NodeId) {
+        *self.0.entry(node).or_default() += 1;
+    }
+
+    pub(super) fn remove(&mut self, node: &NodeId) {
+        if let Some(count) = self.0.get_mut(node) {
+            *count -= 1;
+            if *count == 0 {
+                self.0.remove(node);
+            }
+        }
+    }
+
+    pub(super) fn of(&self, node: &NodeId) -> usize {
+        self.0.get(node).copied().unwrap_or(0)
+    }
+}
+
 /// All of them, by the numbers that answers name.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     all: BTreeMap<u64, Waiting>,
-    /// How many each node has given this one to pass on.
-    given: BTreeMap<NodeId, usize>,
+    /// What each node has given this one to pass on.
+    given: Tally,
     last: u64,
 }
 
@@ -43,7 +66,7 @@ impl Pending {
     pub(super) fn begin(&mut self, with: NodeId, what: For) -> u64 {
         self.last += 1;
         if let For::Other { node, .. } = what {
-            *self.given.entry(node).or_default() += 1;
+            self.given.add(node);
         }
         self.all.insert(self.last, Waiting { with, what });
         self.last
@@ -59,18 +82,9 @@ impl Pending {
     pub(super) fn end(&mut self, n: u64) -> Option<For> {
         let what = self.all.remove(&n)?.what;
         if let For::Other { node, .. } = what {
-            self.returned(&node);
+            self.given.remove(&node);
         }
         Some(what)
-    }
-
-    fn returned(&mut self, node: &NodeId) {
-        if let Some(given) = self.given.get_mut(node) {
-            *given -= 1;
-            if *given == 0 {
-                self.given.remove(node);
-            }
-        }
     }
 
     /// Those that a node has.
@@ -81,7 +95,7 @@ impl Pending {
 
     /// How many a node has given this one to pass on.
     pub(super) fn given(&self, node: &NodeId) -> usize {
-        self.given.get(node).copied().unwrap_or(0)
+        self.given.of(node)
     }
 
     /// What the answer is for.
