@@ -293,7 +293,7 @@ impl Chord {
 
     fn copied(&mut self, number: u64, copies: usize) {
         let Some(Keeping { to, stage: Stage::Copying { before, .. }, .. }) =
-            self.keepings.all.remove(&number)
+            self.keepings.end(number)
         else {
             return;
         };
@@ -412,10 +412,7 @@ impl Chord {
     }
 
     pub(super) fn heard_copy(&mut self, by: &NodeId, n: u64, policy: Policy, records: Vec<Record>) {
-        let result = self.take_copies(records, policy, Waiter::Copies { node: *by, n });
-        if let Some(result) = result {
-            self.mesh_tell(by, &Word::Copied { n, result });
-        }
+        self.take_copies(records, policy, Waiter::Copies { node: *by, n });
     }
 
     pub(super) fn is_too_far_ahead(&mut self, version: &Version) -> bool {

@@ -7,9 +7,9 @@ use bytes::Bytes;
 
 use super::place::{Place, Table};
 use super::question::{Answer, Merging, Question, Setting};
-use super::ring::Position;
+use super::ring::{Position, Range};
 use super::side::position;
-use super::store::{Policy, Record, Version};
+use super::store::{Comparison, Policy, Record, Shelf, Version, reply};
 use super::told::{LIST, Told};
 use super::word::Word;
 use super::{Chord, Command, Config, Contact, Cursor, Failure};
@@ -65,6 +65,14 @@ fn record(rng: &mut Rng) -> Record {
 
 fn records(rng: &mut Rng, most: u64) -> Vec<Record> {
     (0..rng.below(most + 1)).map(|_| record(rng)).collect()
+}
+
+fn shelf(rng: &mut Rng) -> Shelf {
+    let mut shelf = Shelf::new(100, 1 << 20);
+    for record in records(rng, 5) {
+        shelf.take(record);
+    }
+    shelf
 }
 
 fn at(rng: &mut Rng) -> Position {
@@ -130,7 +138,7 @@ fn number(rng: &mut Rng) -> u64 {
 
 pub(super) fn word(rng: &mut Rng) -> Word {
     let n = number(rng);
-    match rng.below(16) {
+    match rng.below(19) {
         0 => Word::Look { n },
         1..3 => Word::Seen { n, told: told(rng) },
         3..5 => Word::Notify,
@@ -144,7 +152,18 @@ pub(super) fn word(rng: &mut Rng) -> Word {
         12 => Word::Copy { n, policy: policy(rng), records: records(rng, 3) },
         13 => Word::Copied { n, result: if rng.percent(80) { Ok(()) } else { Err(Failure::Full) } },
         14 => Word::Read { n, place: place(rng) },
-        _ => Word::ReadBack { n, record: records(rng, 1).pop() },
+        15 => Word::ReadBack { n, record: records(rng, 1).pop() },
+        16 => {
+            let (range, shelf) = (Range { after: at(rng), to: position(&below::id(rng)) }, shelf(rng));
+            Word::Compare { n, range, ask: Comparison::begin(&shelf, range).1 }
+        }
+        17 => {
+            let range = Range { after: at(rng), to: at(rng) };
+            let ask = Comparison::begin(&shelf(rng), range).1;
+            Word::Compared { n, reply: reply(&shelf(rng), &ask) }
+        }
+        18 if rng.percent(50) => Word::Want { n, places: (0..rng.below(4)).map(|_| place(rng)).collect() },
+        _ => Word::Wanted { n, records: records(rng, 3) },
     }
 }
 

@@ -19,6 +19,7 @@ use super::store::{HybridClock, Shelf};
 use super::strays::Strays;
 use super::unify::Unifying;
 use super::word::Word;
+use super::writing::Writing;
 use crate::kernel::{
     Awaits, ConnId, Deadline, Deadlines, Input, Machine, Output, Outputs, Part, Slack, Time, Wake,
 };
@@ -48,15 +49,24 @@ pub(super) enum Due {
     Strays,
     /// What is kept was to be handed over by now.
     HandedOver,
+    /// What could not be written is tried again.
+    Rewrite,
+    /// What is gone of itself is dropped.
+    Sweep,
 }
 
 impl Deadline for Due {
     fn awaits(&self) -> Awaits {
         match self {
             Due::User(_) | Due::Answer(_) | Due::Reach(_) | Due::HandedOver => Awaits::Others,
-            Due::Retry(_) | Due::Stabilise | Due::Unify | Due::Recopy | Due::Compare | Due::Strays => {
-                Awaits::Nobody
-            }
+            Due::Retry(_)
+            | Due::Stabilise
+            | Due::Unify
+            | Due::Recopy
+            | Due::Compare
+            | Due::Strays
+            | Due::Rewrite
+            | Due::Sweep => Awaits::Nobody,
         }
     }
 
@@ -72,6 +82,8 @@ impl Deadline for Due {
             Due::Compare => "compare",
             Due::Strays => "strays",
             Due::HandedOver => "handed over",
+            Due::Rewrite => "rewrite",
+            Due::Sweep => "sweep",
         }
     }
 }
@@ -96,6 +108,7 @@ pub struct Chord {
     pub(super) keepings: Keepings,
     pub(super) repair: Repair,
     pub(super) strays: Strays,
+    pub(super) writing: Writing,
     /// The next node in the ring, as users were told.
     pub(super) next: Option<NodeId>,
     pub(super) counters: Counters,
@@ -126,12 +139,16 @@ impl Chord {
             keepings: Keepings::default(),
             repair: Repair::default(),
             strays: Strays::default(),
+            writing: Writing::default(),
             next: None,
             counters: Counters::default(),
             config,
         };
+        node.load();
         node.stabilise();
         node.look_for_strays();
+        node.compare_all();
+        node.sweep();
         node.settle();
         Ok(node)
     }
@@ -172,6 +189,8 @@ impl Machine for Chord {
         match input {
             Input::Tick => self.tick(),
             Input::Received { conn, bytes } => self.received(conn, bytes),
+            Input::Stored { ticket, result } => self.stored(ticket, result),
+            Input::Scanned { page, .. } => self.scanned(page),
             input => self.mesh.handle(now, input),
         }
         self.settle();
@@ -195,7 +214,8 @@ impl Machine for Chord {
     }
 
     fn poll_timeout(&self) -> Option<Wake> {
-        self.deadlines.wake(&self.out, [self.mesh.poll_timeout()])
+        let mesh = if self.is_loading() { None } else { self.mesh.poll_timeout() };
+        self.deadlines.wake(&self.out, [mesh])
     }
 }
 
@@ -220,6 +240,8 @@ impl Chord {
                 Due::Compare => self.compare_all(),
                 Due::Strays => self.look_for_strays(),
                 Due::HandedOver => self.handed_over(),
+                Due::Rewrite => self.rewrite(),
+                Due::Sweep => self.sweep(),
             }
             self.settle();
         }
@@ -249,7 +271,11 @@ fn first_frame(bytes: &[u8]) -> usize {
 
 /// What the mesh wants and tells.
 impl Chord {
+    /// Takes what the mesh has to say, once everything is read back.
     fn settle(&mut self) {
+        if self.is_loading() {
+            return;
+        }
         while let Some(output) = self.mesh.poll() {
             match output {
                 Output::Event(event) => self.mesh_told(event),
@@ -335,6 +361,10 @@ impl Chord {
             Word::Copied { n, result } => self.heard_copied(by, n, result),
             Word::Read { n, place } => self.heard_read(by, n, &place),
             Word::ReadBack { n, record } => self.heard_read_back(by, n, record),
+            Word::Compare { n, range, ask } => self.heard_compare(by, n, range, &ask),
+            Word::Compared { n, reply } => self.heard_compared(by, n, &reply),
+            Word::Want { n, places } => self.heard_want(by, n, places),
+            Word::Wanted { n, records } => self.heard_wanted(by, n, records),
         }
     }
 }

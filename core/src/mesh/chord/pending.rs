@@ -103,6 +103,12 @@ impl Pending {
         self.all.get(&n).map(|waiting| waiting.what)
     }
 
+    /// Those that are comparisons with a node: one, unless it has ended.
+    pub(super) fn comparisons(&self, node: &NodeId) -> Vec<u64> {
+        let all = self.all.iter().filter(|(_, waiting)| waiting.with == *node && waiting.what == For::Comparison);
+        all.map(|(n, _)| *n).collect()
+    }
+
     /// The node that has this.
     pub(super) fn holder(&self, n: u64) -> Option<NodeId> {
         self.all.get(&n).map(|waiting| waiting.with)

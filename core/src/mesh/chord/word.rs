@@ -9,8 +9,9 @@ use bytes::Bytes;
 use super::interface::{Contact, Failure, MAX_KEY, MAX_VALUE};
 use super::place::Place;
 use super::question::{Answer, Merging, Question, Setting};
-use super::ring::Position;
-use super::store::{Policy, Record};
+use super::repair::WANTED;
+use super::ring::{Position, Range};
+use super::store::{Ask, Policy, Record, Reply};
 use super::told::{LIST, Told};
 use crate::kernel::{canonical, dialable};
 use crate::mesh::wire::{NodeId, Value};
@@ -43,6 +44,14 @@ pub(super) enum Word {
     Read { n: u64, place: Place },
     /// This.
     ReadBack { n: u64, record: Option<Record> },
+    /// What do you keep of my range?
+    Compare { n: u64, range: Range<Position>, ask: Ask },
+    /// This.
+    Compared { n: u64, reply: Reply },
+    /// Give me these.
+    Want { n: u64, places: Vec<Place> },
+    /// Here are those that there are, or as many as fit.
+    Wanted { n: u64, records: Vec<Record> },
 }
 
 /// Nil in MessagePack, which is no value.
@@ -61,6 +70,10 @@ mod number {
     pub(super) const COPIED: u64 = 11;
     pub(super) const READ: u64 = 12;
     pub(super) const READ_BACK: u64 = 13;
+    pub(super) const COMPARE: u64 = 14;
+    pub(super) const COMPARED: u64 = 15;
+    pub(super) const WANT: u64 = 16;
+    pub(super) const WANTED: u64 = 17;
 }
 
 impl Word {
@@ -85,9 +98,14 @@ impl Word {
                 out.number(number::COPIED).number(*n).number(result.err().map_or(0, |why| why as u64 + 1))
             }
             Word::Read { n, place } => out.number(number::READ).number(*n).place(place),
-            Word::ReadBack { n, record } => {
-                out.number(number::READ_BACK).number(*n).records(record.as_slice())
+            Word::ReadBack { n, record } => out.number(number::READ_BACK).number(*n).records(record.as_slice()),
+            Word::Compare { n, range, ask } => {
+                let out = out.number(number::COMPARE).number(*n).octets(&range.after.integer());
+                out.octets(&range.to.integer()).push(ask.to_value())
             }
+            Word::Compared { n, reply } => out.number(number::COMPARED).number(*n).push(reply.to_value()),
+            Word::Want { n, places } => out.number(number::WANT).number(*n).places(places),
+            Word::Wanted { n, records } => out.number(number::WANTED).number(*n).records(records),
         };
         out.0
     }
@@ -115,6 +133,16 @@ impl Word {
             number::COPIED => Word::Copied { n: from.number()?, result: from.result()? },
             number::READ => Word::Read { n: from.number()?, place: from.place()? },
             number::READ_BACK => Word::ReadBack { n: from.number()?, record: from.records(1)?.pop() },
+            number::COMPARE => {
+                let n = from.number()?;
+                let range = Range { after: from.position()?, to: from.position()? };
+                Word::Compare { n, range, ask: Ask::read(from.next()?).ok()? }
+            }
+            number::COMPARED => {
+                Word::Compared { n: from.number()?, reply: Reply::read(from.next()?).ok()? }
+            }
+            number::WANT => Word::Want { n: from.number()?, places: from.places()? },
+            number::WANTED => Word::Wanted { n: from.number()?, records: from.records(MAX_RECORDS)? },
             _ => return None,
         };
         Some(word)
@@ -145,6 +173,10 @@ impl Fields {
 
     fn place(&mut self, place: &Place) -> &mut Self {
         self.push(Value::Bin(place.octets()))
+    }
+
+    fn places(&mut self, places: &[Place]) -> &mut Self {
+        self.push(Value::Array(places.iter().map(|place| Value::Bin(place.octets())).collect()))
     }
 
     fn contacts(&mut self, contacts: &[Contact]) -> &mut Self {
@@ -241,6 +273,14 @@ impl<'a> Reader<'a> {
         Place::from_octets(&self.octets(Place::OCTETS + 1)?)
     }
 
+    fn places(&mut self) -> Option<Vec<Place>> {
+        let place = |value: &Value| match value {
+            Value::Bin(octets) => Place::from_octets(octets),
+            _ => None,
+        };
+        self.list(WANTED)?.iter().map(place).collect()
+    }
+
     fn policy(&mut self) -> Option<Policy> {
         let all = [Policy::Memory, Policy::Written, Policy::Synced];
         all.get(usize::try_from(self.number()?).ok()?).copied()
@@ -335,6 +375,7 @@ fn failure(code: u64) -> Failure {
         Failure::ReadOnly,
         Failure::NotAMap,
         Failure::Leaving,
+        Failure::Busy,
     ];
     known.into_iter().find(|failure| *failure as u64 + 1 == code).unwrap_or(Failure::TimedOut)
 }
