@@ -1,7 +1,10 @@
 //! What is kept: records with versions.
 
+mod compare;
 mod digest;
-mod form;
+pub(super) mod form;
+mod keeper;
+mod loader;
 mod merge;
 mod record;
 mod shelf;
@@ -9,7 +12,10 @@ mod shelf;
 mod tests;
 mod version;
 
+pub use compare::{Ask, CompareError, Comparison, Part, Reply, Step, Verdict, reply};
 pub use digest::Digest;
+pub use keeper::{Answered, Batch, Keeper, Refused};
+pub use loader::{Loaded, Loader, ScanFrom};
 pub use merge::merged;
 pub use record::{Record, RecordError};
 pub use shelf::{RecordPage, Shelf, Taken};

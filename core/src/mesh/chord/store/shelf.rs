@@ -145,16 +145,21 @@ impl Shelf {
         self.kept(range).map(|kept| &kept.record)
     }
 
-    pub(super) fn digests(&self, range: Range<Position>) -> impl Iterator<Item = (Position, Digest)> {
-        self.kept(range).map(|kept| (kept.record.place.position(), kept.digest))
+    /// Where what is kept in a range is, in the order of the ring.
+    pub(super) fn positions(&self, range: Range<Position>) -> impl Iterator<Item = Position> {
+        self.entries(range).map(|((position, _), _)| *position)
     }
 
     fn kept(&self, range: Range<Position>) -> impl Iterator<Item = &Kept> {
+        self.entries(range).map(|(_, kept)| kept)
+    }
+
+    fn entries(&self, range: Range<Position>) -> impl Iterator<Item = (&Key, &Kept)> {
         let (after, to) = (Excluded(past(range.after)), Included(past(range.to)));
         let wraps = range.after >= range.to;
         let first = self.records.range((after, if wraps { Unbounded } else { to }));
         let second = wraps.then(|| self.records.range((Unbounded, to)));
-        first.chain(second.into_iter().flatten()).map(|(_, kept)| kept)
+        first.chain(second.into_iter().flatten())
     }
 
     /// What is kept in a range, in short. It visits few of the records.
@@ -167,11 +172,26 @@ impl Shelf {
     /// The first records in a range, of at most so many octets or one; never some of those at a position without the
     /// others, unless a page does not hold them: then the rest of them is on none.
     pub fn page(&self, range: Range<Position>, max_octets: usize) -> RecordPage<'_> {
-        let mut page = RecordPage { records: Vec::new(), to: range.to };
         let mut octets = 0;
-        for record in self.within(range) {
+        self.while_fitting(range, |record| {
             octets += record.weight();
-            if octets > max_octets && !page.records.is_empty() {
+            octets <= max_octets
+        })
+    }
+
+    /// Likewise, of at most so many records.
+    pub(super) fn first(&self, range: Range<Position>, max_records: usize) -> RecordPage<'_> {
+        let mut records = 0;
+        self.while_fitting(range, |_| {
+            records += 1;
+            records <= max_records
+        })
+    }
+
+    fn while_fitting(&self, range: Range<Position>, mut fits: impl FnMut(&Record) -> bool) -> RecordPage<'_> {
+        let mut page = RecordPage { records: Vec::new(), to: range.to };
+        for record in self.within(range) {
+            if !fits(record) && !page.records.is_empty() {
                 page.end_before(record.place.position());
                 break;
             }

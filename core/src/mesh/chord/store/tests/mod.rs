@@ -1,5 +1,7 @@
 //! Strategies for records, and what holds of all that is kept.
 
+mod comparing;
+mod keeping;
 mod log;
 mod shelves;
 
