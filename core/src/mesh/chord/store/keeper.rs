@@ -205,7 +205,8 @@ impl<W> Waiting<W> {
                 change.waiters.extend(waiter);
             }
             None => {
-                _ = self.changes.insert(place, Change { op, until, waiters: waiter.into_iter().collect() })
+                let waiters = waiter.into_iter().collect();
+                self.changes.insert(place, Change { op, until, waiters });
             }
         }
     }

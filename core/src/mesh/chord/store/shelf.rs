@@ -12,6 +12,8 @@ use crate::mesh::chord::{Place, Table};
 
 /// In the order of the ring.
 type Key = (Position, Place);
+/// By a time in milliseconds since 1970.
+type Times = BTreeSet<(u64, Place)>;
 
 /// The records of a node, in the order of the ring, within a bound.
 #[derive(Debug)]
@@ -19,9 +21,9 @@ pub struct Shelf {
     records: BTreeMap<Key, Kept>,
     cells: Cells,
     /// Values that are gone of themselves, by when.
-    expiring: BTreeSet<(u64, Place)>,
+    expiring: Times,
     /// What was deleted, by when.
-    deleted: BTreeSet<(u64, Place)>,
+    deleted: Times,
     octets: usize,
     max_records: usize,
     max_octets: usize,
@@ -35,6 +37,7 @@ struct Kept {
 
 /// What became of a record that was to be kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is returned, and nowhere kept")]
 pub enum Taken {
     /// It is kept, in place of this one.
     Newer(Option<Record>),
@@ -121,7 +124,7 @@ impl Shelf {
     }
 
     /// Where it is written down that a record does not stay for ever.
-    fn times(&mut self, record: &Record) -> Option<(&mut BTreeSet<(u64, Place)>, (u64, Place))> {
+    fn times(&mut self, record: &Record) -> Option<(&mut Times, (u64, Place))> {
         match (&record.value, record.expires) {
             (None, _) => Some((&mut self.deleted, (record.version.millis, record.place))),
             (Some(_), Some(expires)) => Some((&mut self.expiring, (expires, record.place))),

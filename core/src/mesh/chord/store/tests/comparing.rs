@@ -71,8 +71,8 @@ fn check(own: Vec<Record>, other: Vec<Record>, range: Range<Position>) {
 /// Of many keys those that a node has, some of them in a later version.
 fn some(number: u64, missing: u64, later: u64) -> Option<Record> {
     let mut record = deleted(number);
-    record.version.count = u32::from(number % later == 0);
-    (number % missing != 0).then_some(record)
+    record.version.count = u32::from(number.is_multiple_of(later));
+    (!number.is_multiple_of(missing)).then_some(record)
 }
 
 proptest! {

@@ -1,5 +1,7 @@
 //! Records as words and the log have them.
 
+use alloc::vec::Vec;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 
@@ -14,7 +16,7 @@ fn kept(record: &Record) -> (Bytes, Bytes) {
     (key, value.expect("it is kept"))
 }
 
-fn fields_of(record: &Record) -> alloc::vec::Vec<Value> {
+fn fields_of(record: &Record) -> Vec<Value> {
     let Value::Array(fields) = record.to_value() else { panic!("an array") };
     fields
 }
