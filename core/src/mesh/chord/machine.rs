@@ -14,10 +14,11 @@ use super::ops::Ops;
 use super::pending::Pending;
 use super::repair::Repair;
 use super::ring::Position;
-use super::side::Sides;
+use super::side::{Sides, position};
 use super::store::{HybridClock, Shelf};
 use super::strays::Strays;
 use super::unify::Unifying;
+use super::waiting::Waiting;
 use super::word::Word;
 use super::writing::Writing;
 use crate::kernel::{
@@ -109,6 +110,7 @@ pub struct Chord {
     pub(super) repair: Repair,
     pub(super) strays: Strays,
     pub(super) writing: Writing,
+    pub(super) waiting: Waiting,
     /// The next node in the ring, as users were told.
     pub(super) next: Option<NodeId>,
     pub(super) counters: Counters,
@@ -140,6 +142,7 @@ impl Chord {
             repair: Repair::default(),
             strays: Strays::default(),
             writing: Writing::default(),
+            waiting: Waiting::default(),
             next: None,
             counters: Counters::default(),
             config,
@@ -188,9 +191,11 @@ impl Machine for Chord {
         self.advance(now);
         match input {
             Input::Tick => self.tick(),
+            Input::Scanned { page, .. } => self.scanned(page),
+            input if self.is_loading() => self.wait(input),
+            Input::Closed { conn, .. } if self.was_refused(conn) => {}
             Input::Received { conn, bytes } => self.received(conn, bytes),
             Input::Stored { ticket, result } => self.stored(ticket, result),
-            Input::Scanned { page, .. } => self.scanned(page),
             input => self.mesh.handle(now, input),
         }
         self.settle();
@@ -226,12 +231,17 @@ impl Chord {
     }
 
     fn tick(&mut self) {
-        self.mesh.handle(self.deadlines.now(), Input::Tick);
-        self.settle();
+        if !self.is_loading() {
+            self.mesh.handle(self.deadlines.now(), Input::Tick);
+            self.settle();
+        }
         for due in self.deadlines.fire() {
+            if self.out.is_done() {
+                return;
+            }
             match due {
                 Due::User(op) => self.user_timed_out(op),
-                Due::Answer(n) => self.unanswered(n),
+                Due::Answer(n) => self.timed_out(n),
                 Due::Reach(node) => self.has_failed(node),
                 Due::Retry(number) => self.attempt(number),
                 Due::Stabilise => self.stabilise(),
@@ -272,7 +282,7 @@ fn first_frame(bytes: &[u8]) -> usize {
 /// What the mesh wants and tells.
 impl Chord {
     /// Takes what the mesh has to say, once everything is read back.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         if self.is_loading() {
             return;
         }
@@ -347,6 +357,7 @@ impl Chord {
         if !self.is_linked(by) {
             return self.counters.ignored += 1;
         }
+        self.circle.is_alive(position(by));
         match word {
             Word::Look { n } => self.heard_look(by, n),
             Word::Seen { n, told } => self.heard_seen(by, n, &told),

@@ -22,6 +22,7 @@ mod strays;
 mod tests;
 mod told;
 mod unify;
+mod waiting;
 mod word;
 mod writing;
 
