@@ -16,7 +16,7 @@ impl Chord {
     pub(super) fn told(&mut self, asker: Asker, answer: Answer) {
         match asker {
             Asker::User(op) => self.user_told(op, answer),
-            Asker::Py2p(_) => {}
+            Asker::Py2p(number) => self.py2p_told(number, answer),
         }
     }
 }

@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use super::config::Config;
 use super::interface::{Command, Counters, Event, Refusal, Reply};
 use super::ops::Ops;
+use super::py2p::{Py2p, ViewId};
 use super::side::Sides;
 use super::store::Shelf;
 use crate::kernel::{
@@ -20,18 +21,31 @@ use crate::mesh::{self, ConfigError, Kind, Mesh};
 pub(super) enum Due {
     /// What a user has begun has had its time.
     User(u64),
+    /// What was asked for a node of py2p has had its time.
+    Py2p(u64),
+    /// Nodes of py2p had time to say more than nil.
+    View(ViewId),
+    /// A node of py2p can be told of more keys.
+    Keys(NodeId),
+    /// The next key can be looked at.
+    Mend,
 }
 
 impl Deadline for Due {
     fn awaits(&self) -> Awaits {
         match self {
-            Due::User(_) => Awaits::Others,
+            Due::User(_) | Due::Py2p(_) | Due::View(_) => Awaits::Others,
+            Due::Keys(_) | Due::Mend => Awaits::Nobody,
         }
     }
 
     fn name(&self) -> &'static str {
         match self {
             Due::User(_) => "answer to user",
+            Due::Py2p(_) => "answer to py2p",
+            Due::View(_) => "answer of py2p",
+            Due::Keys(_) => "keys for py2p",
+            Due::Mend => "mend",
         }
     }
 }
@@ -46,6 +60,7 @@ pub struct Chord {
     pub(super) role: Role,
     pub(super) sides: Sides,
     pub(super) ops: Ops,
+    pub(super) py2p: Py2p,
     pub(super) shelf: Shelf,
     pub(super) counters: Counters,
 }
@@ -63,6 +78,7 @@ impl Chord {
             role: if config.stores { Role::Storing } else { Role::Leech },
             sides: Sides::default(),
             ops: Ops::default(),
+            py2p: Py2p::new(&config),
             shelf: Shelf::new(config.max_records, config.max_octets),
             counters: Counters::default(),
             config,
@@ -112,7 +128,8 @@ impl Machine for Chord {
         let reply = match command {
             Command::Mesh(mesh::Command::Leave) | Command::Leave => self.leave(),
             Command::Mesh(command) => self.mesh.command(now, command).map(Reply::Mesh).map_err(Refusal::Mesh),
-            Command::Join | Command::Unjoin => Ok(Reply::Done),
+            Command::Join => Ok(self.take_role(Role::Storing)),
+            Command::Unjoin => Ok(self.take_role(Role::Leech)),
             command => self.begin(command),
         };
         self.settle();
@@ -140,6 +157,10 @@ impl Chord {
         for due in self.deadlines.fire() {
             match due {
                 Due::User(op) => self.user_timed_out(op),
+                Due::Py2p(number) => self.py2p_timed_out(number),
+                Due::View(id) => self.view_waited(id),
+                Due::Keys(id) => self.list_more_keys(id),
+                Due::Mend => self.mend_next(),
             }
             self.settle();
         }
@@ -186,13 +207,20 @@ impl Chord {
 
     fn mesh_told(&mut self, event: mesh::Event) {
         match event {
-            mesh::Event::PeerUp { id, .. } => self.sides.up(id),
+            mesh::Event::PeerUp { id, .. } => {
+                self.sides.up(id);
+                self.py2p_met(id);
+            }
             mesh::Event::PeerIsNative { id } => {
                 if let Some(side) = self.sides.get_mut(&id) {
                     side.kind = Kind::Native;
                 }
+                self.py2p_is_native(&id);
             }
-            mesh::Event::PeerDown { id, .. } => _ = self.sides.down(&id),
+            mesh::Event::PeerDown { id, .. } => {
+                self.sides.down(&id);
+                self.py2p_lost(&id);
+            }
             mesh::Event::Other { conn, by, frame } => return self.heard(conn, by, frame),
             _ => {}
         }
@@ -202,6 +230,12 @@ impl Chord {
     /// A peer has said what is nothing to a mesh.
     fn heard(&mut self, conn: ConnId, by: NodeId, frame: Frame) {
         match Message::read(&frame) {
+            Ok(Message::Meta(role)) => self.heard_meta(by, role),
+            Ok(Message::Notify { key, notice }) => self.heard_notice(by, &key, notice),
+            Ok(Message::Retrieve { table, key }) => self.heard_retrieve(by, table, key),
+            Ok(Message::Retrieved { table, key, value }) => self.heard_retrieved(by, &table, &key, &value),
+            Ok(Message::Store { table, key, value }) => self.heard_store(by, &table, &key, &value),
+            Ok(Message::Delta { table, key, delta }) => self.heard_delta(by, &table, &key, delta),
             Ok(Message::Native(_)) | Err(_) => self.counters.ignored += 1,
             Ok(_) => self.out.event(Event::Mesh(mesh::Event::Other { conn, by, frame })),
         }

@@ -7,6 +7,7 @@ mod keeping;
 mod machine;
 mod ops;
 mod place;
+mod py2p;
 mod question;
 pub mod ring;
 mod side;

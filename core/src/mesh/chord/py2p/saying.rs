@@ -1,0 +1,55 @@
+//! What is said to peers.
+
+use crate::kernel::Outbox;
+use crate::mesh::chord::Place;
+use crate::mesh::chord::machine::Chord;
+use crate::mesh::peer::liveliest;
+use crate::mesh::wire::{Message, NodeId, Text, TextKind, Value};
+
+impl Chord {
+    /// Says something to a peer, unless so much waits for it that the connection would end. Whether it was said.
+    pub(super) fn say_to(&mut self, peer: &NodeId, message: &Message) -> bool {
+        let may = !self.is_crowded(peer);
+        match liveliest(&self.mesh.conns, peer).filter(|_| may) {
+            Some(conn) => self.mesh.say(conn, message),
+            None => self.counters.excess += 1,
+        }
+        may
+    }
+
+    /// Whether half of what may wait for a peer does: it takes a frame at a time, with pauses.
+    fn is_crowded(&self, peer: &NodeId) -> bool {
+        self.waiting_for(peer) > self.config.mesh.backlog.control / 2
+    }
+
+    /// Octets that wait for a peer.
+    pub(super) fn waiting_for(&self, peer: &NodeId) -> usize {
+        let conn = liveliest(&self.mesh.conns, peer);
+        conn.and_then(|conn| self.mesh.conns.outbox(conn)).map_or(0, Outbox::pressing)
+    }
+
+    /// A place as fields of a message to a peer, in the kind of text that it speaks.
+    pub(super) fn fields(&self, peer: &NodeId, place: &Place) -> (Text, Text) {
+        let kind = self.kind(peer);
+        (text(kind, place.table.name().as_bytes()), text(kind, place.text().as_bytes()))
+    }
+
+    fn kind(&self, peer: &NodeId) -> TextKind {
+        let open = liveliest(&self.mesh.conns, peer).and_then(|conn| self.mesh.conns.get(conn));
+        open.and_then(|open| open.state.greeted).unwrap_or(TextKind::Bin)
+    }
+
+    pub(super) fn say_store(&mut self, peer: NodeId, place: &Place, value: Value) {
+        let (table, key) = self.fields(&peer, place);
+        self.say_to(&peer, &Message::Store { table, key, value });
+    }
+
+    pub(super) fn say_retrieve(&mut self, peer: NodeId, place: &Place) {
+        let (table, key) = self.fields(&peer, place);
+        self.say_to(&peer, &Message::Retrieve { table, key });
+    }
+}
+
+fn text(kind: TextKind, octets: &[u8]) -> Text {
+    Text::new(kind, bytes::Bytes::copy_from_slice(octets)).expect("names of tables and numbers are short, and ASCII")
+}
