@@ -44,7 +44,7 @@ impl Chord {
         // py2p waits for as long as it likes.
         let Answer::Record(record) = answer else { return };
         let value = record.and_then(|record| record.value).and_then(|value| Value::read(value).ok());
-        self.say_to(&to, &Message::Retrieved { table, key, value: value.unwrap_or_default() });
+        self.say_py2p(&to, &Message::Retrieved { table, key, value: value.unwrap_or_default() });
     }
 
     /// A peer answers what it was asked. Nil may be followed by a value, when it has asked on itself.
@@ -54,7 +54,7 @@ impl Chord {
         for number in self.py2p.pending.asked(by, place) {
             match self.py2p.pending.get(number).cloned() {
                 Some(Purpose::Relay { to, table, key }) => {
-                    self.say_to(&to, &Message::Retrieved { table, key, value: value.clone() });
+                    self.say_py2p(&to, &Message::Retrieved { table, key, value: value.clone() });
                     self.answered(number, octets.is_some());
                 }
                 Some(Purpose::Delete { .. }) if octets.is_some() => {
@@ -107,7 +107,7 @@ impl Chord {
         let Some((place, holder)) = self.taken(by, table, key) else { return };
         if let Holder::Py2p(peer) = holder {
             let (table, key) = self.fields(&peer, &place);
-            self.say_to(&peer, &Message::Delta { table, key, delta });
+            self.say_py2p(&peer, &Message::Delta { table, key, delta });
             return;
         }
         let delta = Bytes::from(Value::Map(delta).to_octets());

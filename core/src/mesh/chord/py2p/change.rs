@@ -135,7 +135,7 @@ impl Chord {
             To::Nothing => Message::Store { table, key, value: Value::Nil },
             To::Merged(delta) => Message::Delta { table, key, delta },
         };
-        self.say_to(&peer, &message);
+        self.say_py2p(&peer, &message);
     }
 
     pub(super) fn change_told(&mut self, op: u64, answer: Answer) {

@@ -15,7 +15,7 @@ impl Chord {
     pub(in crate::mesh::chord) fn py2p_met(&mut self, id: NodeId) {
         let rate = Bucket::full(RATE, self.deadlines.now());
         self.py2p.neighbours.insert(id, Neighbour { rate, role: None, told: None });
-        self.say_to(&id, &Message::Meta(self.role));
+        self.say_py2p(&id, &Message::Meta(self.role));
     }
 
     /// A peer is of this project.
@@ -58,7 +58,7 @@ impl Chord {
         }
         let all: Vec<NodeId> = self.sides.iter().map(|(id, _)| *id).collect();
         for id in all {
-            self.say_to(&id, &Message::Meta(role));
+            self.say_py2p(&id, &Message::Meta(role));
         }
         self.out.event(Event::RoleChanged { role });
         self.sweep_soon();

@@ -66,7 +66,7 @@ impl Chord {
             let Some((key, aim)) = self.next_to_mend() else { return };
             self.py2p.mending.begun += 1;
             self.py2p.mending.under_way += 1;
-            self.look(ViewId::Mend(self.py2p.mending.begun), key, aim);
+            self.read_tables(ViewId::Mend(self.py2p.mending.begun), key, aim);
         }
         self.deadlines.after(Due::Mend, PACE);
     }

@@ -69,7 +69,7 @@ impl Chord {
             let Some(key) = self.py2p.keys.behind(neighbour.told.as_ref()).cloned() else { return };
             neighbour.told = Some(key.clone());
             if let Ok(key) = Text::new(TextKind::Bin, key) {
-                self.say_to(&id, &Message::Notify { key, notice: Notice::Added });
+                self.say_py2p(&id, &Message::Notify { key, notice: Notice::Added });
             }
         }
         self.deadlines.after(Due::Keys(id), PORTIONS);

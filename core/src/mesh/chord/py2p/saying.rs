@@ -8,7 +8,7 @@ use crate::mesh::wire::{Message, NodeId, Text, TextKind, Value};
 
 impl Chord {
     /// Says something to a peer, unless so much waits for it that the connection would end. Whether it was said.
-    pub(super) fn say_to(&mut self, peer: &NodeId, message: &Message) -> bool {
+    pub(super) fn say_py2p(&mut self, peer: &NodeId, message: &Message) -> bool {
         let may = !self.is_crowded(peer);
         match liveliest(&self.mesh.conns, peer).filter(|_| may) {
             Some(conn) => self.mesh.say(conn, message),
@@ -41,12 +41,12 @@ impl Chord {
 
     pub(super) fn say_store(&mut self, peer: NodeId, place: &Place, value: Value) {
         let (table, key) = self.fields(&peer, place);
-        self.say_to(&peer, &Message::Store { table, key, value });
+        self.say_py2p(&peer, &Message::Store { table, key, value });
     }
 
     pub(super) fn say_retrieve(&mut self, peer: NodeId, place: &Place) {
         let (table, key) = self.fields(&peer, place);
-        self.say_to(&peer, &Message::Retrieve { table, key });
+        self.say_py2p(&peer, &Message::Retrieve { table, key });
     }
 }
 

@@ -48,7 +48,7 @@ impl Chord {
         let key = checked(key)?;
         let op = self.begun(wants, timeout);
         if self.has_ring() || self.sides.storing(Kind::Compatible).next().is_some() {
-            self.look(ViewId::User(op), key, aim);
+            self.read_tables(ViewId::User(op), key, aim);
         } else {
             self.end(op, Outcome::Failed(Failure::NobodyStores));
         }

@@ -48,7 +48,7 @@ pub(super) enum Aim {
 
 impl Chord {
     /// Begins to read a key.
-    pub(super) fn look(&mut self, id: ViewId, key: Bytes, aim: Aim) {
+    pub(super) fn read_tables(&mut self, id: ViewId, key: Bytes, aim: Aim) {
         let view = View { key, tally: Tally::new(self.has_ring()), aim, has_waited: false };
         self.py2p.views.insert(id, view);
         self.ask_all_tables(id);
