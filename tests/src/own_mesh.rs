@@ -23,7 +23,9 @@ pub fn config(seed: u64) -> Config {
 }
 
 /// What a running node can be.
-pub trait Node: Machine<Command: Send, Reply: Send, Refusal: Send, Event: Send + Debug> + Send + 'static {
+pub trait Node:
+    Machine<Command: Send, Reply: Send, Refusal: Send, Event: Send + Debug> + Send + 'static
+{
     /// The node of the mesh that it is, or has.
     fn mesh(&self) -> &Mesh;
     /// What tells it to leave.

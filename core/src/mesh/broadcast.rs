@@ -37,7 +37,9 @@ impl Mesh {
     /// Tells everybody what is not a user's. What was said within this second is not said again.
     #[cfg(feature = "chord")]
     pub(super) fn say_to_all(&mut self, message: &Message) {
-        let (now, Some(seconds)) = (self.deadlines.now(), self.clock.seconds(self.deadlines.now())) else { return };
+        let (now, Some(seconds)) = (self.deadlines.now(), self.clock.seconds(self.deadlines.now())) else {
+            return;
+        };
         let Ok(frame) = self.frame(message, wire::Way::Flood) else { return };
         if self.flood.take(now, Some(seconds), seconds, frame.id()) != Verdict::News {
             return;

@@ -8,7 +8,7 @@ use super::holder::Holder;
 use super::pending::Purpose;
 use crate::mesh::chord::interface::MAX_VALUE;
 use crate::mesh::chord::machine::{Chord, Due};
-use crate::mesh::chord::question::{Answer, Asker, Question, Setting};
+use crate::mesh::chord::question::{Answer, Asker, Merging, Question, Setting};
 use crate::mesh::chord::store::Policy;
 use crate::mesh::chord::{Place, Table};
 use crate::mesh::wire::{Map, Message, NodeId, Text, Value};
@@ -48,18 +48,24 @@ impl Chord {
     }
 
     /// A peer answers what it was asked. Nil may be followed by a value, when it has asked on itself.
-    pub(in crate::mesh::chord) fn heard_retrieved(&mut self, by: NodeId, table: &Text, key: &Text, value: &Value) {
+    pub(in crate::mesh::chord) fn heard_retrieved(
+        &mut self,
+        by: NodeId,
+        table: &Text,
+        key: &Text,
+        value: &Value,
+    ) {
         let Some(place) = self.place(table, key) else { return };
         let octets = (*value != Value::Nil).then(|| Bytes::from(value.to_octets()));
         for number in self.py2p.pending.asked(by, place) {
             match self.py2p.pending.get(number).cloned() {
                 Some(Purpose::Relay { to, table, key }) => {
                     self.say_py2p(&to, &Message::Retrieved { table, key, value: value.clone() });
-                    self.answered(number, octets.is_some());
+                    self.relayed(number, octets.is_some());
                 }
                 Some(Purpose::Delete { .. }) if octets.is_some() => {
                     self.say_store(by, &place, Value::Nil);
-                    self.answered(number, true);
+                    self.relayed(number, true);
                 }
                 Some(Purpose::Vote { view, table }) => self.vote(view, table, octets.clone(), false),
                 _ => {}
@@ -67,15 +73,20 @@ impl Chord {
         }
     }
 
-    fn answered(&mut self, number: u64, is_all: bool) {
+    fn relayed(&mut self, number: u64, is_all: bool) {
         if is_all {
-            self.py2p.pending.end(number);
-            self.deadlines.cancel(Due::Py2p(number));
+            self.py2p_forget(number);
         }
     }
 
     /// A peer stores a value, or nil to delete one.
-    pub(in crate::mesh::chord) fn heard_store(&mut self, by: NodeId, table: &Text, key: &Text, value: &Value) {
+    pub(in crate::mesh::chord) fn heard_store(
+        &mut self,
+        by: NodeId,
+        table: &Text,
+        key: &Text,
+        value: &Value,
+    ) {
         let Some((place, holder)) = self.taken(by, table, key) else { return };
         if let Holder::Py2p(peer) = holder {
             return self.forward_store(by, peer, place, value);
@@ -114,13 +125,13 @@ impl Chord {
         let name = self.py2p.keys.at(&place).cloned();
         if let Some(key) = name.clone().filter(|_| place.table != Table::Sha384) {
             // The same once more changes nothing.
-            self.merge(by, Place::of(Table::Sha384, &key), Some(key), delta.clone());
+            self.merge_for(by, Place::of(Table::Sha384, &key), Some(key), delta.clone());
         }
-        self.merge(by, place, name.filter(|_| place.table == Table::Sha384), delta);
+        self.merge_for(by, place, name.filter(|_| place.table == Table::Sha384), delta);
     }
 
-    fn merge(&mut self, by: NodeId, place: Place, name: Option<Bytes>, delta: Bytes) {
-        let question = Question::Merge { place, name, delta, policy: Policy::Memory };
+    fn merge_for(&mut self, by: NodeId, place: Place, name: Option<Bytes>, delta: Bytes) {
+        let question = Question::Merge(Merging { place, name, delta, policy: Policy::Memory });
         self.ask_for(Purpose::Stored { by }, place, question);
     }
 

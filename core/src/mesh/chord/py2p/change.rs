@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 
+use super::ViewId;
 use super::holder::Holder;
 use super::pending::Purpose;
 use super::view::View;
-use super::ViewId;
-use crate::mesh::chord::interface::{Failure, MAX_VALUE, Outcome};
+use crate::mesh::chord::interface::{Failure, Outcome};
 use crate::mesh::chord::machine::Chord;
-use crate::mesh::chord::question::{Answer, Asker, Question, Setting};
-use crate::mesh::chord::store::Policy;
+use crate::mesh::chord::question::{Answer, Asker, Merging, Question, Setting};
+use crate::mesh::chord::store::{Policy, merged};
 use crate::mesh::chord::{Place, Table};
 use crate::mesh::wire::{Map, Message, NodeId, Value};
 
@@ -39,7 +39,14 @@ enum To {
 
 impl Chord {
     /// Puts a value under a key's name and into all tables.
-    pub(super) fn put_all(&mut self, op: u64, key: &Bytes, value: &Bytes, expires: Option<u64>, policy: Policy) {
+    pub(super) fn put_all(
+        &mut self,
+        op: u64,
+        key: &Bytes,
+        value: &Bytes,
+        expires: Option<u64>,
+        policy: Policy,
+    ) {
         self.begin_change(op, None);
         self.change_own(op, key, To::Value(value.clone(), expires), policy);
         for table in Table::ALL {
@@ -72,10 +79,10 @@ impl Chord {
             Outcome::Value { value, .. } => Some(value),
             _ => None,
         };
-        let Some(merged) = merged(seen.clone(), delta.clone()) else {
+        let seen = seen.map(|value| Bytes::from(value.to_octets()));
+        let Ok(merged) = merged(seen.as_ref(), &Value::Map(delta.clone()).to_octets().into()) else {
             return self.end(op, Outcome::Failed(Failure::NotAMap));
         };
-        let seen = seen.map(|value| Bytes::from(value.to_octets()));
         let to = |has: Option<&Bytes>| {
             if has == seen.as_ref() { To::Merged(delta.clone()) } else { To::Value(merged.clone(), None) }
         };
@@ -159,7 +166,7 @@ impl Chord {
     }
 
     fn end_change(&mut self, op: u64, outcome: Outcome) {
-        self.py2p.pending.forget(ViewId::User(op));
+        self.forget_view(ViewId::User(op));
         self.end(op, outcome);
     }
 }
@@ -188,20 +195,8 @@ impl To {
             To::Nothing => set(None, None),
             To::Merged(delta) => {
                 let delta = Value::Map(delta).to_octets().into();
-                Question::Merge { place, name, delta, policy }
+                Question::Merge(Merging { place, name, delta, policy })
             }
         }
     }
-}
-
-/// A map with another merged into it, or what it is where there was none; `None` if it was no map, or is too long.
-fn merged(seen: Option<Value>, delta: Map) -> Option<Bytes> {
-    let mut map = match seen {
-        None => Map::default(),
-        Some(Value::Map(map)) => map,
-        Some(_) => return None,
-    };
-    map.merge(delta);
-    let octets = Value::Map(map).to_octets();
-    (octets.len() <= MAX_VALUE).then(|| octets.into())
 }

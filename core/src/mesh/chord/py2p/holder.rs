@@ -18,13 +18,15 @@ pub(super) enum Holder {
 }
 
 impl Chord {
-    /// Who has a position by py2p's rule: of this node, if it stores, and the peers that store, the nearest at or before
-    /// it; `but` for one that asks, and so does not have it itself.
+    /// Who has a position by py2p's rule: of this node, if it stores, the peers that store, and those that the ring names,
+    /// the nearest at or before it; `but` for one that asks, and so does not have it itself.
     pub(super) fn holder(&self, at: Position, but: Option<NodeId>) -> Holder {
         let own = (self.role == Role::Storing).then(|| (self.mesh.id(), Holder::Ring));
         let natives = self.sides.storing(Kind::Native).map(|id| (id, Holder::Ring));
         let others = self.sides.storing(Kind::Compatible).filter(|id| Some(*id) != but);
-        let all = natives.chain(own).chain(others.map(|id| (id, Holder::Py2p(id))));
+        let named = self.circle.neighbors().map(|at| (NodeId(at.integer()), Holder::Ring));
+        let named = named.filter(|_| self.stores());
+        let all = natives.chain(own).chain(named).chain(others.map(|id| (id, Holder::Py2p(id))));
         let nearest = all.min_by_key(|(id, _)| at.distance(position(id)));
         nearest.map_or(Holder::Nobody, |(_, holder)| holder)
     }

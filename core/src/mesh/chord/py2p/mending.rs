@@ -13,7 +13,7 @@ use crate::mesh::chord::question::{Asker, Question, Setting};
 use crate::mesh::chord::ring::{Position, Range};
 use crate::mesh::chord::store::Record;
 use crate::mesh::chord::{Place, Table};
-use crate::mesh::wire::{Role, Value};
+use crate::mesh::wire::Value;
 
 /// One key in this time: up to five questions and five stores, of which py2p takes some two hundred a second.
 const PACE: Duration = Duration::from_millis(50);
@@ -35,7 +35,7 @@ pub(super) struct Mending {
 
 impl Chord {
     /// Who has places has changed: all keys are looked at, once that has settled.
-    pub(super) fn sweep_soon(&mut self) {
+    pub(in crate::mesh::chord) fn sweep_soon(&mut self) {
         self.py2p.mending.sweep = Some(last());
         self.deadlines.after(Due::Mend, SETTLED);
     }
@@ -53,8 +53,8 @@ impl Chord {
     }
 
     /// Whether this node answers for a position.
-    fn is_responsible(&self, _at: Position) -> bool {
-        self.role == Role::Storing
+    fn is_responsible(&self, at: Position) -> bool {
+        self.stores() && self.circle.member.range().contains(at)
     }
 
     /// Looks at the next key.

@@ -63,13 +63,13 @@ use alloc::collections::BTreeMap;
 use change::Change;
 use keys::Keys;
 use mending::Mending;
-use pending::Pending;
+use pending::{Pending, Purpose};
 use view::View;
 pub(super) use view::ViewId;
 
 use super::config::Config;
-use super::machine::Chord;
-use super::question::Answer;
+use super::machine::{Chord, Due};
+use super::question::{Answer, Asker};
 use crate::kernel::{Bucket, Rate};
 use crate::mesh::wire::{NodeId, Role};
 
@@ -129,7 +129,6 @@ impl Chord {
 
     /// The ring has answered a question of this part.
     pub(super) fn py2p_told(&mut self, number: u64, answer: Answer) {
-        use pending::Purpose;
         match self.py2p.pending.end(number) {
             Some(Purpose::Relay { to, table, key }) => self.answer_py2p(to, table, key, answer),
             Some(Purpose::Vote { view, table }) => self.vote_told(view, table, answer),
@@ -138,11 +137,19 @@ impl Chord {
             Some(Purpose::Adopt { key, value }) => self.adopt_told(&key, value, answer),
             Some(Purpose::Stored { .. } | Purpose::Delete { .. }) | None => {}
         }
-        self.deadlines.cancel(super::machine::Due::Py2p(number));
+        self.deadlines.cancel(Due::Py2p(number));
     }
 
-    /// An answer has taken too long.
-    pub(super) fn py2p_timed_out(&mut self, number: u64) {
+    /// Nobody waits for an answer any more.
+    pub(super) fn py2p_forget(&mut self, number: u64) {
         self.py2p.pending.end(number);
+        self.deadlines.cancel(Due::Py2p(number));
+        self.forget(Asker::Py2p(number));
+    }
+
+    fn forget_view(&mut self, view: ViewId) {
+        for number in self.py2p.pending.of_view(view) {
+            self.py2p_forget(number);
+        }
     }
 }

@@ -34,7 +34,9 @@ impl Purpose {
         match self {
             Purpose::Relay { to, .. } => Some(*to),
             Purpose::Stored { by } | Purpose::Delete { by } => Some(*by),
-            Purpose::Vote { .. } | Purpose::Own { .. } | Purpose::Change { .. } | Purpose::Adopt { .. } => None,
+            Purpose::Vote { .. } | Purpose::Own { .. } | Purpose::Change { .. } | Purpose::Adopt { .. } => {
+                None
+            }
         }
     }
 
@@ -101,10 +103,9 @@ impl Pending {
         all.map(|(_, _, number)| *number).collect()
     }
 
-    /// A view is asked for anew, or an operation is over.
-    pub(super) fn forget(&mut self, view: ViewId) {
-        let all: Vec<u64> = self.views.range((view, 0)..=(view, u64::MAX)).map(|(_, number)| *number).collect();
-        all.into_iter().for_each(|number| _ = self.end(number));
+    /// What a view or an operation waits for.
+    pub(super) fn of_view(&self, view: ViewId) -> Vec<u64> {
+        self.views.range((view, 0)..=(view, u64::MAX)).map(|(_, number)| *number).collect()
     }
 
     /// What is there on account of a peer, or was asked of it.

@@ -7,19 +7,9 @@ use crate::mesh::peer::liveliest;
 use crate::mesh::wire::{Message, NodeId, Text, TextKind, Value};
 
 impl Chord {
-    /// Says something to a peer, unless so much waits for it that the connection would end. Whether it was said.
-    pub(super) fn say_py2p(&mut self, peer: &NodeId, message: &Message) -> bool {
-        let may = !self.is_crowded(peer);
-        match liveliest(&self.mesh.conns, peer).filter(|_| may) {
-            Some(conn) => self.mesh.say(conn, message),
-            None => self.counters.excess += 1,
-        }
-        may
-    }
-
-    /// Whether half of what may wait for a peer does: it takes a frame at a time, with pauses.
-    fn is_crowded(&self, peer: &NodeId) -> bool {
-        self.waiting_for(peer) > self.config.mesh.backlog.control / 2
+    /// Says something to a peer, unless so much waits for it that the connection would end.
+    pub(super) fn say_py2p(&mut self, peer: &NodeId, message: &Message) {
+        self.counters.excess += u64::from(!self.mesh.tell(peer, message));
     }
 
     /// Octets that wait for a peer.
@@ -51,5 +41,6 @@ impl Chord {
 }
 
 fn text(kind: TextKind, octets: &[u8]) -> Text {
-    Text::new(kind, bytes::Bytes::copy_from_slice(octets)).expect("names of tables and numbers are short, and ASCII")
+    Text::new(kind, bytes::Bytes::copy_from_slice(octets))
+        .expect("names of tables and numbers are short, and ASCII")
 }

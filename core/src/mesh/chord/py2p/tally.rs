@@ -160,7 +160,13 @@ mod tests {
 
     fn record(n: Option<u8>) -> Record {
         let version = Version { millis: 1, count: 0, node: NodeId([0; NodeId::LEN]) };
-        Record { place: Place::of(Table::Sha384, b"k"), name: None, version, value: n.map(value), expires: None }
+        Record {
+            place: Place::of(Table::Sha384, b"k"),
+            name: None,
+            version,
+            value: n.map(value),
+            expires: None,
+        }
     }
 
     /// Zero is nil that is final.

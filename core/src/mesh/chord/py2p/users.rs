@@ -44,7 +44,13 @@ impl Chord {
         }
     }
 
-    fn read_first(&mut self, key: &Bytes, wants: Wants, aim: Aim, timeout: Duration) -> Result<Reply, Refusal> {
+    fn read_first(
+        &mut self,
+        key: &Bytes,
+        wants: Wants,
+        aim: Aim,
+        timeout: Duration,
+    ) -> Result<Reply, Refusal> {
         let key = checked(key)?;
         let op = self.begun(wants, timeout);
         if self.has_ring() || self.sides.storing(Kind::Compatible).next().is_some() {

@@ -56,7 +56,7 @@ impl Chord {
 
     /// Asks for it in all tables and under its name.
     fn ask_all_tables(&mut self, id: ViewId) {
-        self.py2p.pending.forget(id);
+        self.forget_view(id);
         let Some(view) = self.py2p.views.get(&id) else { return };
         let key = view.key.clone();
         self.deadlines.after(Due::View(id), self.config.absent_after);
@@ -150,7 +150,7 @@ impl Chord {
     }
 
     pub(super) fn end_view(&mut self, id: ViewId) -> Option<View> {
-        self.py2p.pending.forget(id);
+        self.forget_view(id);
         self.deadlines.cancel(Due::View(id));
         self.py2p.views.remove(&id)
     }
@@ -159,6 +159,7 @@ impl Chord {
     pub(in crate::mesh::chord) fn user_waited(&mut self, op: u64) -> Option<Outcome> {
         let view = self.end_view(ViewId::User(op));
         self.py2p.changes.remove(&op);
+        self.forget_view(ViewId::User(op));
         view.filter(|view| matches!(view.aim, Aim::Get)).map(|view| view.outcome())
     }
 }
@@ -169,13 +170,20 @@ impl View {
         match self.tally.verdict(self.has_waited) {
             Verdict::Value(value) => self.value(value, true),
             Verdict::Absent => Outcome::Absent,
-            Verdict::Open => self.tally.guess().map_or(Outcome::Failed(Failure::TimedOut), |value| self.value(value, false)),
+            Verdict::Open => self
+                .tally
+                .guess()
+                .map_or(Outcome::Failed(Failure::TimedOut), |value| self.value(value, false)),
         }
     }
 
     fn value(&self, value: Bytes, is_certain: bool) -> Outcome {
         let own = self.tally.own().filter(|record| record.value.as_ref() == Some(&value));
         let version = own.map(|record| record.version);
-        Value::read(value).map_or(Outcome::Failed(Failure::TimedOut), |value| Outcome::Value { value, is_certain, version })
+        Value::read(value).map_or(Outcome::Failed(Failure::TimedOut), |value| Outcome::Value {
+            value,
+            is_certain,
+            version,
+        })
     }
 }

@@ -1,9 +1,16 @@
 //! What is kept: records with versions.
 
+mod digest;
+mod form;
+mod merge;
 mod record;
 mod shelf;
+#[cfg(test)]
+mod tests;
 mod version;
 
-pub use record::Record;
-pub use shelf::{Shelf, Taken};
-pub use version::{Policy, Version};
+pub use digest::Digest;
+pub use merge::merged;
+pub use record::{Record, RecordError};
+pub use shelf::{RecordPage, Shelf, Taken};
+pub use version::{HybridClock, Policy, TooFarAhead, Version};
