@@ -139,7 +139,7 @@ impl Chord {
     fn told(&mut self, asker: Asker, answer: Answer) {
         match asker {
             Asker::User(op) => self.user_told(op, answer),
-            Asker::Py2p(_) => {}
+            Asker::Py2p(number) => self.py2p_told(number, answer),
             Asker::Finger(at) => self.finger_found(at, &answer),
             Asker::Unifying => self.unify_told(answer),
             Asker::Stray(place) => self.stray_told(place, &answer),

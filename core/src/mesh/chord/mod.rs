@@ -12,6 +12,7 @@ mod machine;
 mod ops;
 mod pending;
 mod place;
+mod py2p;
 mod question;
 mod repair;
 pub mod ring;
