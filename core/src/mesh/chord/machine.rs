@@ -1,11 +1,12 @@
 //! The node: what happens to it, and in which part.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::BytesMut;
 
 use super::config::Config;
-use super::interface::{Command, Counters, Event, Refusal, Reply};
+use super::interface::{Command, Counters, Event, Refusal, Reply, RingView};
 use super::ops::Ops;
 use super::side::Sides;
 use super::store::Shelf;
@@ -77,6 +78,22 @@ impl Chord {
     /// What it has met.
     pub const fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// Its part in the ring.
+    pub fn ring(&self) -> RingView {
+        RingView {
+            role: self.role,
+            behind: Vec::new(),
+            ahead: None,
+            fingers: Vec::new(),
+            py2p: self.sides.storing(Kind::Compatible).collect(),
+            is_in_step: true,
+            records: self.shelf.len(),
+            octets: self.shelf.octets(),
+            py2p_keys: 0,
+            is_read_only: false,
+        }
     }
 
     /// What it was made of.

@@ -8,6 +8,8 @@ mod machine;
 mod ops;
 mod place;
 mod question;
+#[cfg(feature = "record")]
+mod recording;
 pub mod ring;
 mod side;
 pub mod store;

@@ -1,0 +1,16 @@
+//! A node of Chord as it is recorded: its configuration, with its seed, and its commands.
+
+use super::config::Config;
+use super::machine::Chord;
+use crate::mesh::ConfigError;
+use crate::record::Recordable;
+
+impl Recordable for Chord {
+    const KIND: &'static str = "chord node 1";
+    type Setup = Config;
+    type Unfit = ConfigError;
+
+    fn build(setup: Config) -> Result<Self, ConfigError> {
+        Chord::new(setup)
+    }
+}
