@@ -51,6 +51,7 @@ pub(crate) struct Node {
 /// What can be configured, as flags and as keys of the table `[chord]`: what can be of a mesh, in a network called otherwise, and
 /// of the store.
 #[derive(Args, Clone, Debug)]
+#[group(skip)]
 #[command(next_help_heading = "Node", mut_arg("subnet", |arg| arg.default_value(NAME)))]
 pub(crate) struct Settings {
     #[command(flatten)]

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::super::control::ask::{Ask, Ended};
 use super::super::control::{Client, Target};
-use super::super::failure::Outcome;
+use super::super::failure::{Failure, Outcome};
 use super::super::mesh::form;
 use super::{NAME, key, op};
 
@@ -98,8 +98,13 @@ impl Walk {
                     return Ok(());
                 }
             }
+            if next.is_some() && next == request.from {
+                return Err(Failure::new("the walk does not get on")
+                    .at("the ring")
+                    .try_this("try again in a moment"));
+            }
             match next {
-                Some(next) => request.from = Some(next),
+                Some(_) => request.from = next,
                 None => return Ok(()),
             }
         }
