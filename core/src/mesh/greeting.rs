@@ -198,10 +198,10 @@ impl Mesh {
         }
     }
 
-    /// Connections with nodes of this project that this node dialled.
+    /// Connections with nodes of this project that this node dialled, and that it may give up.
     pub(super) fn dialed_natives(&self) -> impl Iterator<Item = ConnId> {
-        let natives =
-            self.conns.iter().filter(|(_, open)| open.state.peer.as_ref().is_some_and(Peer::is_native));
+        let is_one = |peer: &Peer| peer.is_native() && !self.kept.contains(&peer.id);
+        let natives = self.conns.iter().filter(move |(_, open)| open.state.peer.as_ref().is_some_and(is_one));
         natives.filter(|(_, open)| open.origin().dialed().is_some()).map(|(conn, _)| conn)
     }
 

@@ -17,20 +17,20 @@ use crate::sim::laws::Lawful;
 const IN_FLIGHT: usize = 300;
 const SUBNET: &str = "laws";
 
-fn addr(rng: &mut Rng) -> SocketAddr {
+pub(super) fn addr(rng: &mut Rng) -> SocketAddr {
     let port = [0, 1, 5999, 6000, 6001, 6002, 6003][rng.index(7)];
     let ip = if rng.percent(90) { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
     SocketAddr::new(ip.into(), port)
 }
 
 /// One of few; 5 is the specimen's.
-fn id(rng: &mut Rng) -> NodeId {
+pub(super) fn id(rng: &mut Rng) -> NodeId {
     let mut octets = [0; NodeId::LEN];
     octets[NodeId::LEN - 1] = rng.u64().to_le_bytes()[0] % 6;
     NodeId(octets)
 }
 
-fn kind(rng: &mut Rng) -> TextKind {
+pub(super) fn kind(rng: &mut Rng) -> TextKind {
     if rng.percent(80) { TextKind::Bin } else { TextKind::Str }
 }
 
@@ -78,7 +78,7 @@ fn message(rng: &mut Rng) -> (Message, Way) {
     }
 }
 
-fn framed(message: &Message, way: Way, rng: &mut Rng) -> Bytes {
+pub(super) fn framed(message: &Message, way: Way, rng: &mut Rng) -> Bytes {
     let stamp = Stamp { sender: text(rng), time: 1_600_000_000 - 100 + rng.below(200) };
     message.frame(way, stamp).expect("it is short").whole().clone()
 }

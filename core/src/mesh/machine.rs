@@ -1,5 +1,6 @@
 //! The node: connections, dials and time.
 
+use alloc::collections::BTreeSet;
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -40,6 +41,8 @@ pub struct Mesh {
     pub(super) rng: Rng,
     /// Somebody was told that the peers take less than he says.
     pub(super) owes_room: bool,
+    /// Nodes of this project that are not given up for others.
+    pub(super) kept: BTreeSet<NodeId>,
 }
 
 impl Mesh {
@@ -63,6 +66,7 @@ impl Mesh {
             lookups: Lookups::default(),
             rng: streams.named("mesh"),
             owes_room: false,
+            kept: BTreeSet::new(),
             config,
         };
         node.explore_later();

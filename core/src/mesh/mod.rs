@@ -93,6 +93,8 @@ mod heard;
 mod interface;
 #[cfg(feature = "sim")]
 mod lawful;
+#[cfg(feature = "chord")]
+mod link;
 mod lookups;
 mod machine;
 mod native;

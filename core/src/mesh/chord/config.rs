@@ -10,7 +10,8 @@ use crate::mesh;
 /// What a [`Chord`](super::Chord) node is made of.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Config {
-    /// That of the mesh below. Its subnet is `chord` by default.
+    /// That of the mesh below. Its subnet is `chord` by default, and `retry_max` 30 s: a ring that was cut in two is one
+    /// again soon after its nodes have found each other.
     pub mesh: mesh::Config,
     /// Whether it stores from the beginning.
     pub stores: bool,
@@ -20,8 +21,16 @@ pub struct Config {
     pub replicas: usize,
     /// How often the next node in the ring is asked whether it still is; 1 s.
     pub stabilise_period: Duration,
-    /// How long it may take to answer that; 2 s.
+    /// How long it may take to answer that; 2 s. What changes something may take five times as long.
     pub answer_timeout: Duration,
+    /// How long it may take until a node that is dialled shows that it lives; 5 s.
+    pub reach_timeout: Duration,
+    /// How long a node that starts waits for somebody to join before it is a ring of its own, unless it knows nobody; 3 s.
+    pub settle: Duration,
+    /// How often copies are tried again that could not be given; 50 ms.
+    pub recopy_period: Duration,
+    /// How long copies may take; 30 s.
+    pub keeping_timeout: Duration,
     /// How often another node is asked for one's own place, so that two rings become one; 10 s.
     pub unify_period: Duration,
     /// How often what the nodes behind keep of this node's is compared with it; 60 s.
@@ -46,12 +55,20 @@ impl Config {
     /// A node of the network that py2p calls `chord`, at [`Time::ZERO`](crate::kernel::Time::ZERO).
     pub fn new(seed: Seed, address: core::net::SocketAddr) -> Self {
         Config {
-            mesh: mesh::Config { subnet: "chord".into(), ..mesh::Config::new(seed, address) },
+            mesh: mesh::Config {
+                subnet: "chord".into(),
+                retry_max: Duration::from_secs(30),
+                ..mesh::Config::new(seed, address)
+            },
             stores: true,
             durable: false,
             replicas: 3,
             stabilise_period: Duration::from_secs(1),
             answer_timeout: Duration::from_secs(2),
+            reach_timeout: Duration::from_secs(5),
+            settle: Duration::from_secs(3),
+            recopy_period: Duration::from_millis(50),
+            keeping_timeout: Duration::from_secs(30),
             unify_period: Duration::from_secs(10),
             compare_period: Duration::from_secs(60),
             absent_after: Duration::from_secs(2),

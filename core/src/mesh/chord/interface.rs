@@ -7,7 +7,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::store::{Policy, Version};
+use super::store::{Loaded, Policy, Version};
 use crate::kernel::address;
 use crate::mesh;
 use crate::mesh::wire::{Map, NodeId, Role, Value};
@@ -210,6 +210,9 @@ pub enum Failure {
     /// The node leaves.
     #[error("the node is leaving")]
     Leaving,
+    /// A node that was to keep it has more to write than it can.
+    #[error("a node that was to keep it has more to write than it can: try again later")]
+    Busy,
 }
 
 /// A node and where it listens.
@@ -255,11 +258,8 @@ pub enum Event {
     },
     /// It can be written again.
     Writable,
-    /// What was kept from an earlier run is read.
-    Loaded {
-        /// So many records.
-        records: usize,
-    },
+    /// What was kept from an earlier run is read back. The node says nothing to anybody before.
+    Loaded(Loaded),
 }
 
 /// What a node has met.

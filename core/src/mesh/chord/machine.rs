@@ -1,15 +1,25 @@
 //! The node: what happens to it, and in which part.
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::BytesMut;
 
+use super::asking::Asks;
+use super::circle::Circle;
 use super::config::Config;
-use super::interface::{Command, Counters, Event, Refusal, Reply, RingView};
+use super::interface::{Command, Contact, Counters, Event, Refusal, Reply};
+use super::keeping::Keepings;
+use super::leaving::Life;
 use super::ops::Ops;
+use super::pending::Pending;
+use super::repair::Repair;
+use super::ring::Position;
 use super::side::Sides;
-use super::store::Shelf;
+use super::store::{HybridClock, Shelf};
+use super::strays::Strays;
+use super::unify::Unifying;
+use super::word::Word;
+use super::writing::Writing;
 use crate::kernel::{
     Awaits, ConnId, Deadline, Deadlines, Input, Machine, Output, Outputs, Part, Slack, Time, Wake,
 };
@@ -21,18 +31,59 @@ use crate::mesh::{self, ConfigError, Kind, Mesh};
 pub(super) enum Due {
     /// What a user has begun has had its time.
     User(u64),
+    /// Another node has not answered.
+    Answer(u64),
+    /// A node that is dialled does not show that it lives.
+    Reach(Position),
+    /// A question did not get there.
+    Retry(u64),
+    /// The next node in the ring is asked whether it still is.
+    Stabilise,
+    /// A peer is asked for one's own place.
+    Unify,
+    /// Nodes that are to have copies could not be given them.
+    Recopy,
+    /// What others keep is compared.
+    Compare,
+    /// What is kept and should not be is looked for.
+    Strays,
+    /// What is kept was to be handed over by now.
+    HandedOver,
+    /// What could not be written is tried again.
+    Rewrite,
+    /// What is gone of itself is dropped.
+    Sweep,
 }
 
 impl Deadline for Due {
     fn awaits(&self) -> Awaits {
         match self {
-            Due::User(_) => Awaits::Others,
+            Due::User(_) | Due::Answer(_) | Due::Reach(_) | Due::HandedOver => Awaits::Others,
+            Due::Retry(_)
+            | Due::Stabilise
+            | Due::Unify
+            | Due::Recopy
+            | Due::Compare
+            | Due::Strays
+            | Due::Rewrite
+            | Due::Sweep => Awaits::Nobody,
         }
     }
 
     fn name(&self) -> &'static str {
         match self {
             Due::User(_) => "answer to user",
+            Due::Answer(_) => "answer missing",
+            Due::Reach(_) => "node missing",
+            Due::Retry(_) => "retry",
+            Due::Stabilise => "stabilise",
+            Due::Unify => "unify",
+            Due::Recopy => "copies missing",
+            Due::Compare => "compare",
+            Due::Strays => "strays",
+            Due::HandedOver => "handed over",
+            Due::Rewrite => "rewrite",
+            Due::Sweep => "sweep",
         }
     }
 }
@@ -45,9 +96,21 @@ pub struct Chord {
     pub(super) deadlines: Deadlines<Due>,
     pub(super) out: Outputs<Event>,
     pub(super) role: Role,
+    pub(super) life: Life,
     pub(super) sides: Sides,
     pub(super) ops: Ops,
     pub(super) shelf: Shelf,
+    pub(super) hybrid: HybridClock,
+    pub(super) circle: Circle,
+    pub(super) unifying: Unifying,
+    pub(super) pending: Pending,
+    pub(super) asks: Asks,
+    pub(super) keepings: Keepings,
+    pub(super) repair: Repair,
+    pub(super) strays: Strays,
+    pub(super) writing: Writing,
+    /// The next node in the ring, as users were told.
+    pub(super) next: Option<NodeId>,
     pub(super) counters: Counters,
 }
 
@@ -57,17 +120,37 @@ impl Chord {
     /// # Errors
     /// The configuration is one that no node can run with.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        Ok(Chord {
-            mesh: Mesh::new(config.mesh.clone())?,
+        let mesh = Mesh::new(config.mesh.clone())?;
+        let me = Contact { id: mesh.id(), addr: config.mesh.address };
+        let mut node = Chord {
+            mesh,
             deadlines: Deadlines::new(Slack::new(config.mesh.oversleep), config.mesh.start),
             out: Outputs::new(),
             role: if config.stores { Role::Storing } else { Role::Leech },
+            life: Life::On,
             sides: Sides::default(),
             ops: Ops::default(),
             shelf: Shelf::new(config.max_records, config.max_octets),
+            hybrid: HybridClock::new(me.id),
+            circle: Circle::new(me),
+            unifying: Unifying::default(),
+            pending: Pending::default(),
+            asks: Asks::default(),
+            keepings: Keepings::default(),
+            repair: Repair::default(),
+            strays: Strays::default(),
+            writing: Writing::default(),
+            next: None,
             counters: Counters::default(),
             config,
-        })
+        };
+        node.load();
+        node.stabilise();
+        node.look_for_strays();
+        node.compare_all();
+        node.sweep();
+        node.settle();
+        Ok(node)
     }
 
     /// The node of the mesh below, for questions.
@@ -78,22 +161,6 @@ impl Chord {
     /// What it has met.
     pub const fn counters(&self) -> Counters {
         self.counters
-    }
-
-    /// Its part in the ring.
-    pub fn ring(&self) -> RingView {
-        RingView {
-            role: self.role,
-            behind: Vec::new(),
-            ahead: None,
-            fingers: Vec::new(),
-            py2p: self.sides.storing(Kind::Compatible).collect(),
-            is_in_step: true,
-            records: self.shelf.len(),
-            octets: self.shelf.octets(),
-            py2p_keys: 0,
-            is_read_only: false,
-        }
     }
 
     /// What it was made of.
@@ -115,10 +182,15 @@ impl Machine for Chord {
     type Event = Event;
 
     fn handle(&mut self, now: Time, input: Input<'_>) {
+        if self.out.is_done() {
+            return;
+        }
         self.advance(now);
         match input {
             Input::Tick => self.tick(),
             Input::Received { conn, bytes } => self.received(conn, bytes),
+            Input::Stored { ticket, result } => self.stored(ticket, result),
+            Input::Scanned { page, .. } => self.scanned(page),
             input => self.mesh.handle(now, input),
         }
         self.settle();
@@ -129,7 +201,8 @@ impl Machine for Chord {
         let reply = match command {
             Command::Mesh(mesh::Command::Leave) | Command::Leave => self.leave(),
             Command::Mesh(command) => self.mesh.command(now, command).map(Reply::Mesh).map_err(Refusal::Mesh),
-            Command::Join | Command::Unjoin => Ok(Reply::Done),
+            Command::Join => self.join_ring(),
+            Command::Unjoin => self.unjoin(),
             command => self.begin(command),
         };
         self.settle();
@@ -141,7 +214,8 @@ impl Machine for Chord {
     }
 
     fn poll_timeout(&self) -> Option<Wake> {
-        self.deadlines.wake(&self.out, [self.mesh.poll_timeout()])
+        let mesh = if self.is_loading() { None } else { self.mesh.poll_timeout() };
+        self.deadlines.wake(&self.out, [mesh])
     }
 }
 
@@ -157,6 +231,17 @@ impl Chord {
         for due in self.deadlines.fire() {
             match due {
                 Due::User(op) => self.user_timed_out(op),
+                Due::Answer(n) => self.unanswered(n),
+                Due::Reach(node) => self.has_failed(node),
+                Due::Retry(number) => self.attempt(number),
+                Due::Stabilise => self.stabilise(),
+                Due::Unify => self.unify(),
+                Due::Recopy => self.recopy(),
+                Due::Compare => self.compare_all(),
+                Due::Strays => self.look_for_strays(),
+                Due::HandedOver => self.handed_over(),
+                Due::Rewrite => self.rewrite(),
+                Due::Sweep => self.sweep(),
             }
             self.settle();
         }
@@ -176,11 +261,6 @@ impl Chord {
             }
         }
     }
-
-    fn leave(&mut self) -> Result<Reply, Refusal> {
-        let reply = self.mesh.command(self.deadlines.now(), mesh::Command::Leave)?;
-        Ok(Reply::Mesh(reply))
-    }
 }
 
 /// How many octets the first frame has, as far as it is there.
@@ -191,11 +271,18 @@ fn first_frame(bytes: &[u8]) -> usize {
 
 /// What the mesh wants and tells.
 impl Chord {
+    /// Takes what the mesh has to say, once everything is read back.
     fn settle(&mut self) {
+        if self.is_loading() {
+            return;
+        }
         while let Some(output) = self.mesh.poll() {
             match output {
                 Output::Event(event) => self.mesh_told(event),
-                Output::Done => self.out.done(),
+                Output::Done => {
+                    self.deadlines.clear();
+                    self.out.done();
+                }
                 output => self.out.push(output.map_event(Event::Mesh)),
             }
         }
@@ -203,24 +290,81 @@ impl Chord {
 
     fn mesh_told(&mut self, event: mesh::Event) {
         match event {
-            mesh::Event::PeerUp { id, .. } => self.sides.up(id),
-            mesh::Event::PeerIsNative { id } => {
-                if let Some(side) = self.sides.get_mut(&id) {
-                    side.kind = Kind::Native;
-                }
-            }
-            mesh::Event::PeerDown { id, .. } => _ = self.sides.down(&id),
+            mesh::Event::PeerUp { id, conn, .. } => self.peer_up(id, conn),
+            mesh::Event::PeerIsNative { id } => self.peer_is_native(id),
+            mesh::Event::PeerDown { id, .. } => self.peer_down(&id),
+            mesh::Event::DialFailed { addr, .. } => self.dial_failed(addr),
             mesh::Event::Other { conn, by, frame } => return self.heard(conn, by, frame),
             _ => {}
         }
         self.out.event(Event::Mesh(event));
     }
 
+    fn peer_up(&mut self, id: NodeId, conn: ConnId) {
+        self.sides.up(id);
+        self.mesh.say(conn, &Message::Meta(self.role));
+    }
+
+    fn peer_is_native(&mut self, id: NodeId) {
+        let Some(side) = self.sides.get_mut(&id) else { return };
+        side.kind = Kind::Native;
+        if side.role == Role::Storing {
+            self.unify_soon();
+        }
+        self.is_reached(&id);
+        self.recopy();
+    }
+
+    fn peer_down(&mut self, id: &NodeId) {
+        self.sides.down(id);
+        self.answers_nothing(id);
+        self.is_unlinked(id);
+    }
+
     /// A peer has said what is nothing to a mesh.
     fn heard(&mut self, conn: ConnId, by: NodeId, frame: Frame) {
         match Message::read(&frame) {
-            Ok(Message::Native(_)) | Err(_) => self.counters.ignored += 1,
+            Ok(Message::Native(fields)) => match Word::read(&fields) {
+                Some(word) => self.heard_word(&by, word),
+                None => self.counters.ignored += 1,
+            },
+            Ok(Message::Meta(role)) => self.heard_meta(&by, role),
             Ok(_) => self.out.event(Event::Mesh(mesh::Event::Other { conn, by, frame })),
+            Err(_) => self.counters.ignored += 1,
+        }
+    }
+
+    fn heard_meta(&mut self, by: &NodeId, role: Role) {
+        let Some(side) = self.sides.get_mut(by) else { return };
+        let was = core::mem::replace(&mut side.role, role);
+        if side.kind == Kind::Native && role == Role::Storing && was != role {
+            self.unify_soon();
+        }
+    }
+
+    /// A node of this project says something of the ring, or of what is kept there.
+    fn heard_word(&mut self, by: &NodeId, word: Word) {
+        if !self.is_linked(by) {
+            return self.counters.ignored += 1;
+        }
+        match word {
+            Word::Look { n } => self.heard_look(by, n),
+            Word::Seen { n, told } => self.heard_seen(by, n, &told),
+            Word::Notify => self.heard_notify(by),
+            Word::Goodbye { before } => self.heard_goodbye(by, before),
+            Word::Elsewhere { node } => self.heard_elsewhere(node),
+            Word::Request { n, hops, is_last, at, question } => {
+                self.heard_request(by, n, hops, is_last, at, question);
+            }
+            Word::Response { n, answer } => self.heard_response(by, n, answer),
+            Word::Copy { n, policy, records } => self.heard_copy(by, n, policy, records),
+            Word::Copied { n, result } => self.heard_copied(by, n, result),
+            Word::Read { n, place } => self.heard_read(by, n, &place),
+            Word::ReadBack { n, record } => self.heard_read_back(by, n, record),
+            Word::Compare { n, range, ask } => self.heard_compare(by, n, range, &ask),
+            Word::Compared { n, reply } => self.heard_compared(by, n, &reply),
+            Word::Want { n, places } => self.heard_want(by, n, places),
+            Word::Wanted { n, records } => self.heard_wanted(by, n, records),
         }
     }
 }

@@ -1,18 +1,31 @@
 //! Chord over the mesh: a store that is spread over the nodes.
 
 mod asking;
+mod circle;
 mod config;
 mod interface;
 mod keeping;
+#[cfg(feature = "sim")]
+mod lawful;
+mod leaving;
 mod machine;
 mod ops;
+mod pending;
 mod place;
 mod question;
 #[cfg(feature = "record")]
 mod recording;
+mod repair;
 pub mod ring;
 mod side;
 pub mod store;
+mod strays;
+#[cfg(test)]
+mod tests;
+mod told;
+mod unify;
+mod word;
+mod writing;
 
 pub use config::Config;
 pub use interface::{

@@ -7,10 +7,11 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::interface::{Command, Cursor, Event, Failure, MAX_KEY, MAX_VALUE, Outcome, Refusal, Reply};
+use super::leaving::Life;
 use super::machine::{Chord, Due};
 use super::place::{Place, Table};
-use super::question::{Answer, Asker, Question, Setting};
-use super::ring::{Position, Space as _};
+use super::question::{Answer, Asker, Merging, Question, Setting};
+use super::ring::{Position, Range, Space as _};
 use super::side::position;
 use super::store::{Policy, Record};
 use crate::mesh::wire::{NodeId, Value};
@@ -27,7 +28,7 @@ pub(super) enum Wants {
     /// What there was.
     Popped,
     /// [`Outcome::Page`], with values or without.
-    Page { until: Position, values: bool },
+    Page { after: Position, until: Position, values: bool },
     /// [`Outcome::Found`].
     Node,
 }
@@ -42,6 +43,9 @@ pub(super) struct Ops {
 impl Chord {
     /// Begins what takes a while.
     pub(super) fn begin(&mut self, command: Command) -> Result<Reply, Refusal> {
+        if matches!(self.life, Life::Leaving | Life::Left) {
+            return Err(Refusal::Leaving);
+        }
         if self.ops.all.len() >= self.config.max_begun {
             return Err(Refusal::Busy);
         }
@@ -71,7 +75,7 @@ impl Chord {
                 self.ask(
                     Wants::Kept,
                     place.position(),
-                    Question::Merge { place, name, delta, policy },
+                    Question::Merge(Merging { place, name, delta, policy }),
                     timeout,
                 )
             }
@@ -101,9 +105,9 @@ impl Chord {
     fn walk(&mut self, from: Option<Cursor>, values: bool, timeout: Duration) -> Result<Reply, Refusal> {
         let own = self.mesh.id();
         let Cursor { after, until } = from.unwrap_or(Cursor { after: own, until: own });
-        let wants = Wants::Page { until: position(&until), values };
-        // The first behind it.
-        self.ask(wants, position(&after).ahead(0), Question::Walk { values }, timeout)
+        let (after, until) = (position(&after), position(&until));
+        let wants = Wants::Page { after, until, values };
+        self.ask(wants, after.ahead(0), Question::Walk { after, values }, timeout)
     }
 
     fn ask(
@@ -133,8 +137,16 @@ impl Chord {
         self.end(op, outcome);
     }
 
+    /// Nothing that was begun will come to its end.
+    pub(super) fn end_all(&mut self, failure: Failure) {
+        for op in self.ops.all.keys().copied().collect::<Vec<_>>() {
+            self.end(op, Outcome::Failed(failure));
+        }
+    }
+
     fn end(&mut self, op: u64, outcome: Outcome) {
         if self.ops.all.remove(&op).is_some() {
+            self.forget(Asker::User(op));
             self.deadlines.cancel(Due::User(op));
             self.out.event(Event::Ended { op, outcome });
         }
@@ -153,7 +165,9 @@ fn outcome(wants: Wants, answer: Answer) -> Outcome {
         (Wants::Gone, Answer::Kept { .. }) => Outcome::Absent,
         (Wants::Popped, Answer::Kept { before, .. }) => before.map_or(Outcome::Absent, found),
         (Wants::Node, Answer::Found { node, hops }) => Outcome::Found { node, hops },
-        (Wants::Page { until, values }, Answer::Page { records, to }) => page(records, to, until, values),
+        (Wants::Page { after, until, values }, Answer::Page { records, to }) => {
+            page(records, Range { after, to }, until, values)
+        }
         _ => Outcome::Failed(Failure::TimedOut),
     }
 }
@@ -167,13 +181,16 @@ fn found(record: Record) -> Outcome {
     })
 }
 
-fn page(records: Vec<Record>, to: Position, until: Position, values: bool) -> Outcome {
+/// What is kept in a range. The walk ends in it if `until` is there: nodes may have come and gone since it began.
+fn page(records: Vec<Record>, range: Range<Position>, until: Position, values: bool) -> Outcome {
+    let is_last = range.contains(until);
+    let part = if is_last { Range { to: until, ..range } } else { range };
     let entries = records.into_iter().filter_map(|record| {
-        let value = Value::read(record.value?).ok()?;
+        let value = Value::read(record.value.filter(|_| part.contains(record.place.position()))?).ok()?;
         Some((record.name?, if values { value } else { Value::Nil }))
     });
-    let cursor = Cursor { after: NodeId(to.integer()), until: NodeId(until.integer()) };
-    Outcome::Page { entries: entries.collect(), next: (to != until).then_some(cursor) }
+    let cursor = Cursor { after: NodeId(range.to.integer()), until: NodeId(until.integer()) };
+    Outcome::Page { entries: entries.collect(), next: (!is_last).then_some(cursor) }
 }
 
 fn place(key: &Bytes) -> Result<Place, Refusal> {

@@ -3,6 +3,7 @@
 use alloc::string::String;
 use core::fmt::{self, Debug, Display, Formatter};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
@@ -38,6 +39,14 @@ impl Table {
             Table::Sha256 => "sha256",
             Table::Sha384 => "sha384",
             Table::Sha512 => "sha512",
+        }
+    }
+
+    /// Octets of a number that are zero in this table.
+    const fn unused(self) -> usize {
+        match self {
+            Table::Sha512 => 0,
+            Table::Sha1 | Table::Sha224 | Table::Sha256 | Table::Sha384 => Place::OCTETS - Position::OCTETS,
         }
     }
 
@@ -87,9 +96,11 @@ impl Place {
     /// The place that a message's table and key name.
     ///
     /// # Errors
-    /// The key is no number in base 58, or one of 2^512 and above.
+    /// The key is no number in base 58, or one that the table has not: of 2^384 and above, in SHA-512's of 2^512.
     pub fn read(table: Table, key: &[u8]) -> Result<Place, Base58Error> {
-        decode(key).map(|number| Place { table, number })
+        let number: [u8; Place::OCTETS] = decode(key)?;
+        let fits = number[..table.unused()].iter().all(|octet| *octet == 0);
+        if fits { Ok(Place { table, number }) } else { Err(Base58Error::TooLarge) }
     }
 
     /// The number in base 58, as messages say it.
@@ -105,6 +116,25 @@ impl Place {
     /// The place with this number.
     pub const fn at(table: Table, number: [u8; Place::OCTETS]) -> Place {
         Place { table, number }
+    }
+
+    /// In octets: which table, and the number.
+    pub(super) fn octets(&self) -> Bytes {
+        let number = &self.number[self.table.unused()..];
+        [&[self.table as u8], number].concat().into()
+    }
+
+    /// The place that octets are.
+    pub(super) fn from_octets(octets: &[u8]) -> Option<Place> {
+        let (table, octets) = octets.split_first()?;
+        let table = *Table::ALL.get(usize::from(*table))?;
+        let mut number = [0; Place::OCTETS];
+        let used = &mut number[table.unused()..];
+        if octets.len() != used.len() {
+            return None;
+        }
+        used.copy_from_slice(octets);
+        Some(Place { table, number })
     }
 
     /// Where it is on the ring.

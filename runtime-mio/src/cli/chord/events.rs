@@ -1,6 +1,7 @@
 //! What a node of Chord tells: in its log, in a line for people, and for programs.
 
 use egoist_core::kernel::Time;
+use egoist_core::mesh::chord::store::Loaded;
 use egoist_core::mesh::chord::{Event, Outcome};
 use egoist_core::mesh::wire::Role;
 use serde::Serialize;
@@ -23,7 +24,13 @@ pub(crate) fn log(event: &Event) {
             tracing::warn!("the disk cannot be written: nothing new is taken")
         }
         Event::Writable => tracing::info!("the disk can be written again"),
-        Event::Loaded { records } => tracing::info!(records, "what was kept is read"),
+        Event::Loaded(Loaded { is_failed: true, .. }) => tracing::error!("what was kept cannot be read"),
+        Event::Loaded(Loaded { records, damaged: 0, left_out: 0, .. }) => {
+            tracing::info!(records, "what was kept is read");
+        }
+        Event::Loaded(Loaded { records, damaged, left_out, .. }) => {
+            tracing::warn!(records, damaged, left_out, "what was kept is read, and some of it is of no use");
+        }
         _ => {}
     }
 }
@@ -40,7 +47,10 @@ pub(crate) fn line(event: &Event) -> String {
         Event::ReadOnly { is_full: true } => "the disk is full: nothing new is taken".to_owned(),
         Event::ReadOnly { is_full: false } => "the disk cannot be written: nothing new is taken".to_owned(),
         Event::Writable => "the disk can be written again".to_owned(),
-        Event::Loaded { records } => format!("what was kept is read: {records} records"),
+        Event::Loaded(Loaded { is_failed: true, .. }) => "what was kept cannot be read".to_owned(),
+        Event::Loaded(Loaded { records, damaged, left_out, .. }) => {
+            format!("what was kept is read: {records} records, {damaged} damaged, {left_out} left out")
+        }
         other => format!("{other:?}"),
     }
 }
@@ -157,10 +167,16 @@ mod tests {
             ),
             (Event::Writable, "writable", json!({}), "the disk can be written again"),
             (
-                Event::Loaded { records: 7 },
+                Event::Loaded(Loaded { records: 7, ..Loaded::default() }),
                 "loaded",
-                json!({"records": 7}),
-                "what was kept is read: 7 records",
+                json!({"records": 7, "damaged": 0, "left_out": 0, "is_failed": false}),
+                "what was kept is read: 7 records, 0 damaged, 0 left out",
+            ),
+            (
+                Event::Loaded(Loaded { is_failed: true, ..Loaded::default() }),
+                "loaded",
+                json!({"records": 0, "damaged": 0, "left_out": 0, "is_failed": true}),
+                "what was kept cannot be read",
             ),
         ] {
             is_told(&event, "chord", (name, fields), text);

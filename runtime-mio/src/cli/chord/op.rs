@@ -117,6 +117,7 @@ pub(crate) fn failed(failure: NodeFailure) -> Refusal {
         NodeFailure::ReadOnly => codes::READ_ONLY,
         NodeFailure::NotAMap => codes::BAD_REQUEST,
         NodeFailure::Leaving => codes::NOT_RUNNING,
+        NodeFailure::Busy => codes::BUSY,
         _ => codes::INTERNAL,
     };
     Refusal::new(code, failure.to_string())

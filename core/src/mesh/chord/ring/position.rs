@@ -26,6 +26,11 @@ impl Position {
         Position(limbs).mirrored()
     }
 
+    /// The position of zero, which is its own mirror image.
+    pub const fn zero() -> Self {
+        Position([0; LIMBS])
+    }
+
     /// The id or key at this position, big-endian.
     pub fn integer(self) -> [u8; Position::OCTETS] {
         let mut octets = [0; Self::OCTETS];

@@ -1,0 +1,97 @@
+//! What is kept here and belongs elsewhere.
+//!
+//! A record is at home on the node that is responsible for it and on those that this one compares with. What is neither
+//! goes to whoever is responsible, and once he says that it is kept it goes from here.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::leaving::Life;
+use super::machine::{Chord, Due};
+use super::place::Place;
+use super::question::{Answer, Asker, Question};
+use super::ring::{Position, Range};
+use super::store::{Record, Version};
+use crate::kernel::Time;
+use crate::mesh::wire::NodeId;
+
+/// So many are on their way at once.
+const AT_ONCE: usize = 64;
+/// Octets of records that are looked at in one go.
+const LOOKED_AT: usize = 256 << 10;
+/// How soon it is looked on where not all was seen.
+const GO_ON: Duration = Duration::from_millis(20);
+/// So many nodes compare their ranges with this one, and more than there are replicas are soon forgotten.
+const MAX_HOMES: usize = 16;
+
+/// Ranges that others are responsible for, and on their way back to them what is not in one of those.
+#[derive(Debug, Default)]
+pub(super) struct Strays {
+    /// Whose copies are kept here, and when that was last said.
+    homes: BTreeMap<NodeId, (Range<Position>, Time)>,
+    /// What is on its way.
+    sent: BTreeMap<Place, Version>,
+    /// Up to where was looked.
+    seen: Option<Position>,
+}
+
+impl Strays {
+    /// A node compares what it is responsible for with what is here.
+    pub(super) fn is_home_of(&mut self, owner: &NodeId, range: Range<Position>, now: Time) {
+        if self.homes.len() >= MAX_HOMES && !self.homes.contains_key(owner) {
+            let oldest = self.homes.iter().min_by_key(|(_, (_, said))| *said).map(|(id, _)| *id);
+            oldest.map(|id| self.homes.remove(&id));
+        }
+        self.homes.insert(*owner, (range, now));
+    }
+
+    /// Nothing is at home here any more.
+    pub(super) fn homeless(&mut self) {
+        self.homes.clear();
+        self.seen = None;
+    }
+}
+
+impl Chord {
+    /// Sends on what is not at home here.
+    pub(super) fn look_for_strays(&mut self) {
+        let now = self.deadlines.now();
+        let last = self.config.compare_period * 3;
+        self.strays.homes.retain(|_, (_, said)| now.since(*said) <= last);
+        let me = self.circle.member.me();
+        let after = self.strays.seen.take().unwrap_or(me);
+        let page = self.shelf.page(Range { after, to: me }, LOOKED_AT);
+        let room = AT_ONCE.saturating_sub(self.strays.sent.len());
+        let strays = page.records.iter().filter(|record| self.is_stray(record));
+        let strays: Vec<Record> = strays.take(room).map(|record| (*record).clone()).collect();
+        let is_all = page.to == me;
+        // What there was no room for is looked at again.
+        self.strays.seen = (!is_all).then(|| if strays.len() < room { page.to } else { after });
+        let next = if is_all && strays.len() < room { self.config.compare_period / 4 } else { GO_ON };
+        self.deadlines.after(Due::Strays, next);
+        for record in strays {
+            let (place, at) = (record.place, record.place.position());
+            self.strays.sent.insert(place, record.version);
+            self.ask_ring(Asker::Stray(place), at, Question::Deliver(record));
+        }
+    }
+
+    fn is_stray(&self, record: &Record) -> bool {
+        let at = record.place.position();
+        let is_home = self.stores() && self.circle.member.range().contains(at)
+            || self.strays.homes.values().any(|(range, _)| range.contains(at));
+        !is_home && !self.strays.sent.contains_key(&record.place)
+    }
+
+    pub(super) fn stray_told(&mut self, place: Place, answer: &Answer) {
+        let Some(version) = self.strays.sent.remove(&place) else { return };
+        let is_same = self.shelf.get(&place).is_some_and(|record| record.version == version);
+        if is_same && matches!(answer, Answer::Kept { .. }) {
+            self.forget_record(&place);
+        }
+        if self.life != Life::On {
+            self.look_for_end();
+        }
+    }
+}

@@ -1,0 +1,148 @@
+use super::*;
+use crate::mesh::chord::side::position;
+
+#[test]
+fn nodes_become_a_ring_and_keep_what_they_are_given() {
+    for nodes in [1, 2, 3, 5, 16] {
+        let mut town = Town::new(nodes, 5_000, |_| ());
+        town.pass(Duration::from_secs(20));
+        assert_eq!(town.is_ideal(), Ok(()), "{nodes} nodes");
+        for key in 0..20_u64 {
+            let kept = town.put(key as usize % nodes, &alloc::format!("key {key}"), key);
+            assert_eq!(kept, Outcome::Kept { copies: nodes.min(3), unconfirmed: 0 }, "{nodes} nodes, {key}");
+        }
+        for key in 0..20_u64 {
+            let got = town.get((key as usize + 3) % nodes, &alloc::format!("key {key}"));
+            assert_eq!(found(&got), Some(key), "{nodes} nodes, {key}: {got:?}");
+        }
+        assert_eq!(town.get(0, "none"), Outcome::Absent);
+        let kept: usize = town.living().iter().map(|(_, node)| node.shelf.len()).sum();
+        assert_eq!(kept, 20 * nodes.min(3));
+    }
+}
+
+#[test]
+fn two_rings_become_one() {
+    let mut town = Town::new(12, 5_000, |_| ());
+    town.pass(Duration::from_secs(20));
+    town.world.partition(|node| node < 5);
+    town.pass(Duration::from_secs(120));
+    town.world.heal_all();
+    town.pass(Duration::from_secs(60));
+    assert_eq!(town.is_ideal(), Ok(()));
+}
+
+/// All keys from 0 are what they were set to.
+fn all_are_found(town: &mut Town, node: usize, keys: u64) {
+    for key in 0..keys {
+        let got = town.get(node, &alloc::format!("key {key}"));
+        assert_eq!(found(&got), Some(key), "key {key} at node {node}: {got:?}");
+    }
+}
+
+fn fill(town: &mut Town, nodes: usize, keys: u64) {
+    for key in 0..keys {
+        let kept = town.put(key as usize % nodes, &alloc::format!("key {key}"), key);
+        assert!(matches!(kept, Outcome::Kept { copies: 3, .. }), "{kept:?}");
+    }
+}
+
+#[test]
+fn two_neighbours_die_at_once_and_nothing_is_lost() {
+    for round in 0..12 {
+        let mut town = Town::new(12, 5_000, |_| ());
+        town.pass(Duration::from_secs(20));
+        fill(&mut town, 12, 40);
+        let mut order: Vec<usize> = (0..12).collect();
+        order.sort_by_key(|node| position(&id(*node)));
+        let dead = [order[round % 12], order[(round + 1) % 12]];
+        for node in dead {
+            if round % 2 == 0 { town.world.kill(node) } else { town.world.halt(node) }
+        }
+        let asker = (0..12).find(|node| !dead.contains(node)).unwrap();
+        all_are_found(&mut town, asker, 40);
+        town.pass(Duration::from_secs(30));
+        assert_eq!(town.is_ideal(), Ok(()), "round {round}");
+        for (node, chord) in town.living() {
+            assert!(chord.ring().is_in_step, "node {node}");
+        }
+        // Each key has three copies again, and no other.
+        town.pass(Duration::from_secs(300));
+        let kept: usize = town.living().iter().map(|(_, node)| node.shelf.len()).sum();
+        assert_eq!(kept, 40 * 3, "round {round}");
+    }
+}
+
+#[test]
+fn who_joins_takes_over_and_who_leaves_hands_over() {
+    let mut town = Town::new(8, 5_000, |_| ());
+    town.pass(Duration::from_secs(20));
+    fill(&mut town, 8, 60);
+    for node in [5, 3, 6, 7, 2, 1] {
+        town.world.command(node, Command::Unjoin).unwrap().unwrap();
+        town.pass(Duration::from_millis(1_500));
+        all_are_found(&mut town, node, 60);
+    }
+    assert!(town.living()[5].1.shelf.is_empty());
+    town.world.command(4, Command::Leave).unwrap().unwrap();
+    town.pass(Duration::from_secs(3));
+    all_are_found(&mut town, 0, 60);
+    for node in [1, 2, 3] {
+        town.world.command(node, Command::Join).unwrap().unwrap();
+        town.pass(Duration::from_secs(2));
+        all_are_found(&mut town, node, 60);
+    }
+}
+
+#[test]
+fn what_is_set_on_both_sides_of_a_cut_has_one_winner() {
+    let mut town = Town::new(10, 5_000, |_| ());
+    town.pass(Duration::from_secs(20));
+    fill(&mut town, 10, 20);
+    town.world.partition(|node| node < 4);
+    town.pass(Duration::from_secs(60));
+    for key in 0..20 {
+        let name = alloc::format!("key {key}");
+        let left = town.put(1, &name, 1_000 + key);
+        assert!(matches!(left, Outcome::Kept { .. }), "{left:?}");
+        if key < 10 {
+            town.put(7, &name, 2_000 + key);
+        } else {
+            let (key, policy) = (Bytes::from(name), store::Policy::Memory);
+            let gone = town.ask(7, Command::Delete { key, policy, timeout: TIMEOUT });
+            assert!(matches!(gone, Outcome::Kept { .. }), "{gone:?}");
+        }
+    }
+    town.world.heal_all();
+    town.pass(Duration::from_secs(300));
+    assert_eq!(town.is_ideal(), Ok(()));
+    for node in 0..10 {
+        for key in 0..20 {
+            let got = town.get(node, &alloc::format!("key {key}"));
+            assert_eq!(found(&got), (key < 10).then_some(2_000 + key), "key {key} at node {node}: {got:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_written_outlives_all_processes_at_once() {
+    let mut town = Town::new(6, 5_000, |config| config.durable = true);
+    town.pass(Duration::from_secs(20));
+    for key in 0..40_u64 {
+        let name = alloc::format!("key {key}");
+        let command = Command::Put {
+            key: Bytes::from(name),
+            value: Value::from(key),
+            lives: None,
+            policy: store::Policy::Written,
+            timeout: TIMEOUT,
+        };
+        let kept = town.ask(key as usize % 6, command);
+        assert!(matches!(kept, Outcome::Kept { copies: 3, .. }), "{kept:?}");
+    }
+    for node in 0..6 {
+        town.world.restart(node, crate::sim::Restart::Keeping);
+    }
+    town.pass(Duration::from_secs(20));
+    all_are_found(&mut town, 3, 40);
+}

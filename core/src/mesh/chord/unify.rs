@@ -1,0 +1,188 @@
+//! Finding a place in a ring, and making one ring of two.
+//!
+//! A node that is in no ring asks a peer that is in one for its place there. A node that is in one asks the same now and
+//! then: if it has a place there that it does not hold, the peer may be in another ring. Which ring yields is decided by
+//! what both sides see alike: one of up to [`LIST`] nodes knows how many they are, and the smaller yields; of equals, the one
+//! whose owner of position zero is further from it. The members of the ring that yields leave it one by one, as soon as they
+//! notice, and join the other as new nodes do: so each ring stays what it is proven to be. What they keep stays with them,
+//! and is compared and delivered by the new order.
+
+use super::interface::Contact;
+use super::machine::{Chord, Due};
+use super::question::{Answer, Asker, Question};
+use super::ring::{Member, Position, Space as _};
+use super::side::position;
+use super::told::{LIST, Told};
+use super::word::Word;
+use crate::mesh::Kind;
+use crate::mesh::wire::{NodeId, Role};
+
+/// What is known of whether a peer is in another ring.
+#[derive(Debug, Default)]
+pub(super) struct Unifying {
+    /// The peer that is asked, until that has come to an end.
+    with: Option<NodeId>,
+    /// This node's place in that peer's ring.
+    place: Option<Told>,
+    /// Who owns position zero in this node's ring.
+    leader: Option<Position>,
+    /// How many times peers were asked; so that each has its turn.
+    rounds: usize,
+}
+
+/// How strong a ring is against another, as one of its members sees it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Weight {
+    /// Its nodes, or more than a list has.
+    nodes: usize,
+    /// Of two leaders the one that is nearer to zero stays one in a ring of both.
+    nearness: Position,
+}
+
+impl Weight {
+    fn new(nodes: usize, leader: Position) -> Self {
+        let nearness = leader.distance(Position::zero());
+        Weight { nodes, nearness }
+    }
+}
+
+impl Chord {
+    /// It is time to ask a peer for one's place.
+    pub(super) fn unify(&mut self) {
+        self.deadlines.after(Due::Unify, self.config.unify_period);
+        if self.role == Role::Leech || self.is_loading() {
+            return;
+        }
+        match self.whom_to_ask() {
+            Some(peer) => self.unify_with(peer),
+            None if !self.circle.is_placed && self.is_settled() => self.is_placed(),
+            None => {}
+        }
+    }
+
+    /// The same, soon.
+    pub(super) fn unify_soon(&mut self) {
+        self.deadlines.set_earlier(Due::Unify, self.deadlines.now());
+    }
+
+    /// One of the peers that are in a ring, each in its turn; those that this ring does not name go first.
+    fn whom_to_ask(&mut self) -> Option<NodeId> {
+        let known = self.circle.ids();
+        let storing = || self.sides.storing(Kind::Native);
+        let strange = storing().filter(|id| !known.contains(id)).count();
+        let (count, all) = if strange > 0 { (strange, false) } else { (storing().count(), true) };
+        if count == 0 {
+            return None;
+        }
+        self.unifying.rounds += 1;
+        storing().filter(|id| all || !known.contains(id)).nth(self.unifying.rounds % count)
+    }
+
+    /// Whether nobody who stores is to be expected any more.
+    fn is_settled(&self) -> bool {
+        let alone = self.config.mesh.bootstrap.is_empty() && self.mesh.known().next().is_none();
+        alone || self.deadlines.now().since(self.config.mesh.start) >= self.config.settle
+    }
+
+    pub(super) fn unify_with(&mut self, peer: NodeId) {
+        self.forget(Asker::Unifying);
+        let rounds = self.unifying.rounds;
+        self.unifying = Unifying { with: Some(peer), rounds, ..Unifying::default() };
+        self.ask_via(Asker::Unifying, self.circle.member.me(), Question::Admit, peer);
+    }
+
+    pub(super) fn unify_told(&mut self, answer: Answer) {
+        let Some(peer) = self.unifying.with else { return };
+        match answer {
+            Answer::Behind(told) if !self.circle.is_placed => self.join(&told),
+            Answer::Behind(told) if self.is_elsewhere(&told) => {
+                self.unifying.place = Some(told);
+                self.ask_ring(Asker::Unifying, Position::zero(), Question::Find);
+            }
+            Answer::Found { node, .. } if self.unifying.leader.is_none() => {
+                self.unifying.leader = Some(position(&node.id));
+                self.ask_via(Asker::Unifying, Position::zero(), Question::Find, peer);
+            }
+            Answer::Found { node, .. } => self.compare_rings(peer, position(&node.id)),
+            // The place is held, be it by this node, or nothing was learned: there will be another time.
+            _ => self.unifying.with = None,
+        }
+    }
+
+    /// Whether a place behind this node is in another ring, as far as can be told without asking who leads.
+    fn is_elsewhere(&self, told: &Told) -> bool {
+        let (before, member) = (position(&told.of.id), &self.circle.member);
+        told.snapshot().is_some() && before != member.me() && member.predecessor() != Some(before)
+    }
+
+    fn compare_rings(&mut self, peer: NodeId, theirs: Position) {
+        let Some((told, ours)) = self.unifying.place.take().zip(self.unifying.leader.take()) else { return };
+        self.unifying.with = None;
+        let Some(snapshot) = told.snapshot().filter(|_| ours != theirs) else { return };
+        let laps = |laps: bool, others: usize| if laps { others + 1 } else { LIST + 1 };
+        let own = self.circle.member.successors();
+        let own = Weight::new(laps(own.laps(), own.others().count()), ours);
+        let list = &snapshot.successors;
+        let other = Weight::new(laps(list.laps(), list.others().count()), theirs);
+        if own < other {
+            self.move_to(&told, peer);
+        } else {
+            let node = self.contact();
+            self.mesh_tell(&peer, &Word::Elsewhere { node });
+        }
+    }
+
+    /// Leaves the ring for another. The neighbours here are told, and will follow.
+    fn move_to(&mut self, told: &Told, peer: NodeId) {
+        if let Some(addr) = self.mesh.listens(&peer) {
+            let word = Word::Elsewhere { node: Contact { id: peer, addr } };
+            for id in self.circle.ids().into_iter().filter(|id| *id != peer) {
+                self.mesh_tell(&id, &word);
+            }
+        }
+        self.leave_ring();
+        self.join(told);
+    }
+
+    /// Says goodbye to the neighbours, and is alone.
+    pub(super) fn leave_ring(&mut self) {
+        let me = self.circle.member.me();
+        let old = core::mem::replace(&mut self.circle.member, Member::alone(me));
+        self.circle.is_placed = false;
+        let actions = old.leave();
+        self.act(actions);
+    }
+
+    fn join(&mut self, told: &Told) {
+        self.unifying.with = None;
+        let Some(snapshot) = told.snapshot() else { return };
+        told.contacts().for_each(|contact| self.circle.learn(contact));
+        let actions = self.circle.member.join(&snapshot);
+        if self.circle.member.successors().is_alone() {
+            return;
+        }
+        self.is_placed();
+        self.act(actions);
+        let actions = self.circle.member.stabilise();
+        self.act(actions);
+    }
+
+    fn is_placed(&mut self) {
+        self.circle.is_placed = true;
+        self.deadlines.after(Due::Stabilise, self.config.stabilise_period);
+        self.range_changed();
+        self.replicas_changed();
+    }
+
+    /// A node of this ring has moved to another, in which this one is.
+    pub(super) fn heard_elsewhere(&mut self, node: Contact) {
+        if self.role == Role::Leech || node.id == self.mesh.id() {
+            return;
+        }
+        if self.is_linked(&node.id) {
+            self.unify_with(node.id);
+        } else {
+            let _ = self.mesh.reach(node.addr);
+        }
+    }
+}
