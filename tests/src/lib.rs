@@ -4,6 +4,7 @@ pub mod cuts;
 pub mod module;
 pub mod namespaces;
 mod originals;
+pub mod own_chord;
 pub mod own_gossip;
 pub mod own_mesh;
 pub mod probing;

@@ -75,6 +75,12 @@ impl RealPy2p {
         self.nodes.len() - 1
     }
 
+    /// How many nodes were started.
+    #[expect(clippy::len_without_is_empty, reason = "there is one at least")]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// Where a node listens.
     pub fn addr(&self, node: usize) -> SocketAddr {
         self.nodes[node].addr

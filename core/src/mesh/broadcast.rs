@@ -34,6 +34,21 @@ impl Mesh {
         Ok(Reply::Sent { peers: ids(&self.conns).count() })
     }
 
+    /// Tells everybody what is not a user's. What was said within this second is not said again.
+    #[cfg(feature = "chord")]
+    pub(super) fn say_to_all(&mut self, message: &Message) {
+        let (now, Some(seconds)) = (self.deadlines.now(), self.clock.seconds(self.deadlines.now())) else {
+            return;
+        };
+        let Ok(frame) = self.frame(message, wire::Way::Flood) else { return };
+        if self.flood.take(now, Some(seconds), seconds, frame.id()) != Verdict::News {
+            return;
+        }
+        for conn in links(&self.conns) {
+            self.send(conn, Class::Bulk, frame.whole().clone());
+        }
+    }
+
     pub(super) fn is_news(&mut self, conn: ConnId, frame: &Frame) -> bool {
         let now = self.deadlines.now();
         let verdict = self.flood.take(now, self.clock.seconds(now), frame.stamp().time, frame.id());

@@ -139,7 +139,7 @@ impl Chord {
     fn told(&mut self, asker: Asker, answer: Answer) {
         match asker {
             Asker::User(op) => self.user_told(op, answer),
-            Asker::Py2p(_) => {}
+            Asker::Py2p(number) => self.py2p_told(number, answer),
             Asker::Finger(at) => self.finger_found(at, &answer),
             Asker::Unifying => self.unify_told(answer),
             Asker::Stray(place) => self.stray_told(place, &answer),
@@ -183,7 +183,7 @@ impl Chord {
     }
 
     fn is_open(&self, node: Position) -> bool {
-        self.is_linked(&NodeId(node.integer()))
+        !self.circle.is_suspect(node) && self.is_linked(&NodeId(node.integer()))
     }
 
     /// Who is in no ring asks the nearest of those that are.
@@ -256,6 +256,14 @@ impl Chord {
         let what = self.pending.answered(by, n)?;
         self.deadlines.cancel(Due::Answer(n));
         Some(what)
+    }
+
+    /// No answer has come in time.
+    pub(super) fn timed_out(&mut self, n: u64) {
+        if let Some(with) = self.pending.holder(n) {
+            self.suspect(&with);
+        }
+        self.unanswered(n);
     }
 
     /// No answer has come, and none will.

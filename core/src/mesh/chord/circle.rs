@@ -23,6 +23,8 @@ pub(super) struct Circle {
     contacts: BTreeMap<Position, Contact>,
     /// Whether this node is one of a ring's, be it the only one.
     pub(super) is_placed: bool,
+    /// Peers that did not answer in time: others are asked, until something is heard of them.
+    suspects: BTreeSet<Position>,
     /// Nodes that are being dialled, to see whether they live; and whether they are to be asked for their neighbours then.
     reached: BTreeMap<Position, bool>,
 }
@@ -34,6 +36,7 @@ impl Circle {
             member: Member::alone(at),
             contacts: BTreeMap::from([(at, me)]),
             is_placed: false,
+            suspects: BTreeSet::new(),
             reached: BTreeMap::new(),
         }
     }
@@ -45,6 +48,15 @@ impl Circle {
     /// Where a node listens that the ring names.
     pub(super) fn contact(&self, at: Position) -> Option<Contact> {
         self.contacts.get(&at).copied()
+    }
+
+    pub(super) fn is_suspect(&self, at: Position) -> bool {
+        self.suspects.contains(&at)
+    }
+
+    /// Something was heard of a node.
+    pub(super) fn is_alive(&mut self, at: Position) {
+        self.suspects.remove(&at);
     }
 
     pub(super) fn learn(&mut self, contact: Contact) {
@@ -106,6 +118,9 @@ impl Chord {
     /// Asks a node for its neighbours, or dials it first.
     fn look(&mut self, node: Position) {
         let Some(contact) = self.circle.contact(node) else { return self.has_failed(node) };
+        if self.pending.has_for_ring(node) {
+            return;
+        }
         if self.is_linked(&contact.id) {
             let n = self.pending.begin(contact.id, For::Ring(node));
             self.deadlines.after(Due::Answer(n), self.config.answer_timeout);
@@ -130,12 +145,25 @@ impl Chord {
         }
     }
 
-    /// A node is dead, as far as can be told from here.
+    /// A peer has not answered in time. It is asked whether it is there, which is soon answered if it is.
+    pub(super) fn suspect(&mut self, id: &NodeId) {
+        let at = position(id);
+        if self.circle.neighbors().any(|node| node == at) && self.circle.suspects.insert(at) {
+            self.look(at);
+        }
+    }
+
+    /// A node is dead, as far as can be told from here. Others may have died with it.
     pub(super) fn has_failed(&mut self, node: Position) {
         self.circle.reached.remove(&node);
         self.deadlines.cancel(Due::Reach(node));
+        let was_next = self.circle.member.successors().first() == node;
         let actions = self.circle.member.failed(node);
         self.act(actions);
+        if was_next && self.circle.is_placed {
+            let actions = self.circle.member.stabilise();
+            self.act(actions);
+        }
     }
 
     fn say_to(&mut self, node: Position, word: &Word) -> bool {
@@ -187,6 +215,7 @@ impl Chord {
     /// A peer is one no more. If the ring names it, it is dialled to see whether it lives.
     pub(super) fn is_unlinked(&mut self, id: &NodeId) {
         let at = position(id);
+        self.circle.suspects.remove(&at);
         if !self.circle.neighbors().any(|node| node == at) {
             return;
         }
@@ -213,7 +242,15 @@ impl Chord {
         }
         let actions = self.circle.member.stabilise();
         self.act(actions);
+        self.look_around();
         self.look_for_finger();
+    }
+
+    /// Asks neighbours on both sides whether they are there: of two that died at once both are missed at once.
+    fn look_around(&mut self) {
+        let member = &self.circle.member;
+        let others = member.successors().others().skip(1).take(1).chain(member.predecessor());
+        others.collect::<Vec<_>>().into_iter().for_each(|node| self.look(node));
     }
 
     fn look_for_finger(&mut self) {

@@ -292,9 +292,7 @@ impl Chord {
     }
 
     fn copied(&mut self, number: u64, copies: usize) {
-        let Some(Keeping { to, stage: Stage::Copying { before, .. }, .. }) =
-            self.keepings.end(number)
-        else {
+        let Some(Keeping { to, stage: Stage::Copying { before, .. }, .. }) = self.keepings.end(number) else {
             return;
         };
         let before = before.filter(|record| self.is_live(record));

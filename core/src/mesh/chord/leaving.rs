@@ -78,6 +78,7 @@ impl Chord {
         for conn in self.mesh.peers().map(|peer| peer.conn).collect::<Vec<_>>() {
             self.mesh.say(conn, &Message::Meta(role));
         }
+        self.sweep_soon();
         if role == Role::Storing {
             self.out.event(Event::RoleChanged { role });
         }

@@ -12,12 +12,14 @@ use super::keeping::Keepings;
 use super::leaving::Life;
 use super::ops::Ops;
 use super::pending::Pending;
+use super::py2p::{Py2p, ViewId};
 use super::repair::Repair;
 use super::ring::Position;
-use super::side::Sides;
+use super::side::{Sides, position};
 use super::store::{HybridClock, Shelf};
 use super::strays::Strays;
 use super::unify::Unifying;
+use super::waiting::Waiting;
 use super::word::Word;
 use super::writing::Writing;
 use crate::kernel::{
@@ -53,13 +55,24 @@ pub(super) enum Due {
     Rewrite,
     /// What is gone of itself is dropped.
     Sweep,
+    /// What was asked for a node of py2p has had its time.
+    Py2p(u64),
+    /// Nodes of py2p had time to say more than nil.
+    View(ViewId),
+    /// A node of py2p can be told of more keys.
+    Keys(NodeId),
+    /// The next key can be looked at.
+    Mend,
 }
 
 impl Deadline for Due {
     fn awaits(&self) -> Awaits {
         match self {
             Due::User(_) | Due::Answer(_) | Due::Reach(_) | Due::HandedOver => Awaits::Others,
-            Due::Retry(_)
+            Due::Py2p(_) | Due::View(_) => Awaits::Others,
+            Due::Keys(_)
+            | Due::Mend
+            | Due::Retry(_)
             | Due::Stabilise
             | Due::Unify
             | Due::Recopy
@@ -84,6 +97,10 @@ impl Deadline for Due {
             Due::HandedOver => "handed over",
             Due::Rewrite => "rewrite",
             Due::Sweep => "sweep",
+            Due::Py2p(_) => "answer to py2p",
+            Due::View(_) => "answer of py2p",
+            Due::Keys(_) => "keys for py2p",
+            Due::Mend => "mend",
         }
     }
 }
@@ -99,6 +116,7 @@ pub struct Chord {
     pub(super) life: Life,
     pub(super) sides: Sides,
     pub(super) ops: Ops,
+    pub(super) py2p: Py2p,
     pub(super) shelf: Shelf,
     pub(super) hybrid: HybridClock,
     pub(super) circle: Circle,
@@ -109,6 +127,7 @@ pub struct Chord {
     pub(super) repair: Repair,
     pub(super) strays: Strays,
     pub(super) writing: Writing,
+    pub(super) waiting: Waiting,
     /// The next node in the ring, as users were told.
     pub(super) next: Option<NodeId>,
     pub(super) counters: Counters,
@@ -130,6 +149,7 @@ impl Chord {
             life: Life::On,
             sides: Sides::default(),
             ops: Ops::default(),
+            py2p: Py2p::new(&config),
             shelf: Shelf::new(config.max_records, config.max_octets),
             hybrid: HybridClock::new(me.id),
             circle: Circle::new(me),
@@ -140,6 +160,7 @@ impl Chord {
             repair: Repair::default(),
             strays: Strays::default(),
             writing: Writing::default(),
+            waiting: Waiting::default(),
             next: None,
             counters: Counters::default(),
             config,
@@ -188,9 +209,11 @@ impl Machine for Chord {
         self.advance(now);
         match input {
             Input::Tick => self.tick(),
+            Input::Scanned { page, .. } => self.scanned(page),
+            input if self.is_loading() => self.wait(input),
+            Input::Closed { conn, .. } if self.was_refused(conn) => {}
             Input::Received { conn, bytes } => self.received(conn, bytes),
             Input::Stored { ticket, result } => self.stored(ticket, result),
-            Input::Scanned { page, .. } => self.scanned(page),
             input => self.mesh.handle(now, input),
         }
         self.settle();
@@ -226,12 +249,17 @@ impl Chord {
     }
 
     fn tick(&mut self) {
-        self.mesh.handle(self.deadlines.now(), Input::Tick);
-        self.settle();
+        if !self.is_loading() {
+            self.mesh.handle(self.deadlines.now(), Input::Tick);
+            self.settle();
+        }
         for due in self.deadlines.fire() {
+            if self.out.is_done() {
+                return;
+            }
             match due {
                 Due::User(op) => self.user_timed_out(op),
-                Due::Answer(n) => self.unanswered(n),
+                Due::Answer(n) => self.timed_out(n),
                 Due::Reach(node) => self.has_failed(node),
                 Due::Retry(number) => self.attempt(number),
                 Due::Stabilise => self.stabilise(),
@@ -242,6 +270,10 @@ impl Chord {
                 Due::HandedOver => self.handed_over(),
                 Due::Rewrite => self.rewrite(),
                 Due::Sweep => self.sweep(),
+                Due::Py2p(number) => self.py2p_forget(number),
+                Due::View(id) => self.view_waited(id),
+                Due::Keys(id) => self.list_more_keys(id),
+                Due::Mend => self.mend_next(),
             }
             self.settle();
         }
@@ -272,7 +304,7 @@ fn first_frame(bytes: &[u8]) -> usize {
 /// What the mesh wants and tells.
 impl Chord {
     /// Takes what the mesh has to say, once everything is read back.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         if self.is_loading() {
             return;
         }
@@ -302,6 +334,7 @@ impl Chord {
 
     fn peer_up(&mut self, id: NodeId, conn: ConnId) {
         self.sides.up(id);
+        self.py2p_met(id);
         self.mesh.say(conn, &Message::Meta(self.role));
     }
 
@@ -311,12 +344,14 @@ impl Chord {
         if side.role == Role::Storing {
             self.unify_soon();
         }
+        self.py2p_is_native(&id);
         self.is_reached(&id);
         self.recopy();
     }
 
     fn peer_down(&mut self, id: &NodeId) {
         self.sides.down(id);
+        self.py2p_lost(id);
         self.answers_nothing(id);
         self.is_unlinked(id);
     }
@@ -329,6 +364,11 @@ impl Chord {
                 None => self.counters.ignored += 1,
             },
             Ok(Message::Meta(role)) => self.heard_meta(&by, role),
+            Ok(Message::Notify { key, notice }) => self.heard_notice(by, &key, notice),
+            Ok(Message::Retrieve { table, key }) => self.heard_retrieve(by, table, key),
+            Ok(Message::Retrieved { table, key, value }) => self.heard_retrieved(by, &table, &key, &value),
+            Ok(Message::Store { table, key, value }) => self.heard_store(by, &table, &key, &value),
+            Ok(Message::Delta { table, key, delta }) => self.heard_delta(by, &table, &key, delta),
             Ok(_) => self.out.event(Event::Mesh(mesh::Event::Other { conn, by, frame })),
             Err(_) => self.counters.ignored += 1,
         }
@@ -340,6 +380,7 @@ impl Chord {
         if side.kind == Kind::Native && role == Role::Storing && was != role {
             self.unify_soon();
         }
+        self.py2p_has_role(*by, role);
     }
 
     /// A node of this project says something of the ring, or of what is kept there.
@@ -347,6 +388,7 @@ impl Chord {
         if !self.is_linked(by) {
             return self.counters.ignored += 1;
         }
+        self.circle.is_alive(position(by));
         match word {
             Word::Look { n } => self.heard_look(by, n),
             Word::Seen { n, told } => self.heard_seen(by, n, &told),

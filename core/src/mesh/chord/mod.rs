@@ -12,6 +12,7 @@ mod machine;
 mod ops;
 mod pending;
 mod place;
+mod py2p;
 mod question;
 #[cfg(feature = "record")]
 mod recording;
@@ -24,6 +25,7 @@ mod strays;
 mod tests;
 mod told;
 mod unify;
+mod waiting;
 mod word;
 mod writing;
 

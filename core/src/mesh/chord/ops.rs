@@ -52,6 +52,14 @@ impl Chord {
         if self.unix_millis().is_none() {
             return Err(Refusal::NoClock);
         }
+        if self.has_py2p() {
+            return self.begin_among_py2p(command);
+        }
+        self.begin_in_ring(command)
+    }
+
+    /// Begins it where nodes of this project have to do with it alone.
+    pub(super) fn begin_in_ring(&mut self, command: Command) -> Result<Reply, Refusal> {
         match command {
             Command::Get { key, timeout } => {
                 let place = place(&key)?;
@@ -117,18 +125,24 @@ impl Chord {
         question: Question,
         timeout: Duration,
     ) -> Result<Reply, Refusal> {
-        self.counters.begun += 1;
-        self.ops.begun += 1;
-        let op = self.ops.begun;
-        self.ops.all.insert(op, wants);
-        self.deadlines.after(Due::User(op), timeout);
+        let op = self.begun(wants, timeout);
         self.ask_ring(Asker::User(op), at, question);
         Ok(Reply::Begun { op })
     }
 
+    /// The number of something that takes so long at most.
+    pub(super) fn begun(&mut self, wants: Wants, timeout: Duration) -> u64 {
+        self.counters.begun += 1;
+        self.ops.begun += 1;
+        self.ops.all.insert(self.ops.begun, wants);
+        self.deadlines.after(Due::User(self.ops.begun), timeout);
+        self.ops.begun
+    }
+
     /// The time of what a user began is over.
     pub(super) fn user_timed_out(&mut self, op: u64) {
-        self.end(op, Outcome::Failed(Failure::TimedOut));
+        let seen = self.user_waited(op);
+        self.end(op, seen.unwrap_or(Outcome::Failed(Failure::TimedOut)));
     }
 
     pub(super) fn user_told(&mut self, op: u64, answer: Answer) {
@@ -144,7 +158,7 @@ impl Chord {
         }
     }
 
-    fn end(&mut self, op: u64, outcome: Outcome) {
+    pub(super) fn end(&mut self, op: u64, outcome: Outcome) {
         if self.ops.all.remove(&op).is_some() {
             self.forget(Asker::User(op));
             self.deadlines.cancel(Due::User(op));
@@ -193,11 +207,11 @@ fn page(records: Vec<Record>, range: Range<Position>, until: Position, values: b
     Outcome::Page { entries: entries.collect(), next: (!is_last).then_some(cursor) }
 }
 
-fn place(key: &Bytes) -> Result<Place, Refusal> {
+pub(super) fn place(key: &Bytes) -> Result<Place, Refusal> {
     if key.len() > MAX_KEY { Err(Refusal::KeyTooLong) } else { Ok(Place::of(Table::Sha384, key)) }
 }
 
-fn encoded(value: &Value) -> Result<Bytes, Refusal> {
+pub(super) fn encoded(value: &Value) -> Result<Bytes, Refusal> {
     if *value == Value::Nil {
         return Err(Refusal::Nil);
     }
@@ -205,6 +219,6 @@ fn encoded(value: &Value) -> Result<Bytes, Refusal> {
     if octets.len() > MAX_VALUE { Err(Refusal::ValueTooLong) } else { Ok(octets.into()) }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     duration.as_millis().try_into().unwrap_or(u64::MAX / 2)
 }

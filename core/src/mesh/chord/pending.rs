@@ -103,9 +103,15 @@ impl Pending {
         self.all.get(&n).map(|waiting| waiting.what)
     }
 
+    /// Whether a node is asked for its neighbours.
+    pub(super) fn has_for_ring(&self, at: Position) -> bool {
+        self.all.values().any(|waiting| waiting.what == For::Ring(at))
+    }
+
     /// Those that are comparisons with a node: one, unless it has ended.
     pub(super) fn comparisons(&self, node: &NodeId) -> Vec<u64> {
-        let all = self.all.iter().filter(|(_, waiting)| waiting.with == *node && waiting.what == For::Comparison);
+        let all =
+            self.all.iter().filter(|(_, waiting)| waiting.with == *node && waiting.what == For::Comparison);
         all.map(|(n, _)| *n).collect()
     }
 

@@ -85,7 +85,8 @@ impl Chord {
         }
         let range = self.circle.member.range();
         let (comparison, ask) = Comparison::begin(&self.shelf, range);
-        let partner = Partner { comparison, range, ask: Some(ask), send: VecDeque::new(), want: VecDeque::new() };
+        let partner =
+            Partner { comparison, range, ask: Some(ask), send: VecDeque::new(), want: VecDeque::new() };
         self.repair.partners.insert(node, Some(partner));
         self.compare_on(node);
     }

@@ -78,7 +78,7 @@ impl Chord {
         storing().filter(|id| all || !known.contains(id)).nth(self.unifying.rounds % count)
     }
 
-    /// Whether nobody who stores is to be expected any more.
+    /// Whether no ring is to be expected any more that could be joined.
     fn is_settled(&self) -> bool {
         let alone = self.config.mesh.bootstrap.is_empty() && self.mesh.known().next().is_none();
         alone || self.deadlines.now().since(self.config.mesh.start) >= self.config.settle
@@ -105,7 +105,12 @@ impl Chord {
             }
             Answer::Found { node, .. } => self.compare_rings(peer, position(&node.id)),
             // The place is held, be it by this node, or nothing was learned: there will be another time.
-            _ => self.unifying.with = None,
+            _ => {
+                self.unifying.with = None;
+                if !self.circle.is_placed && self.is_settled() {
+                    self.is_placed();
+                }
+            }
         }
     }
 

@@ -98,7 +98,9 @@ impl Word {
                 out.number(number::COPIED).number(*n).number(result.err().map_or(0, |why| why as u64 + 1))
             }
             Word::Read { n, place } => out.number(number::READ).number(*n).place(place),
-            Word::ReadBack { n, record } => out.number(number::READ_BACK).number(*n).records(record.as_slice()),
+            Word::ReadBack { n, record } => {
+                out.number(number::READ_BACK).number(*n).records(record.as_slice())
+            }
             Word::Compare { n, range, ask } => {
                 let out = out.number(number::COMPARE).number(*n).octets(&range.after.integer());
                 out.octets(&range.to.integer()).push(ask.to_value())
@@ -138,9 +140,7 @@ impl Word {
                 let range = Range { after: from.position()?, to: from.position()? };
                 Word::Compare { n, range, ask: Ask::read(from.next()?).ok()? }
             }
-            number::COMPARED => {
-                Word::Compared { n: from.number()?, reply: Reply::read(from.next()?).ok()? }
-            }
+            number::COMPARED => Word::Compared { n: from.number()?, reply: Reply::read(from.next()?).ok()? },
             number::WANT => Word::Want { n: from.number()?, places: from.places()? },
             number::WANTED => Word::Wanted { n: from.number()?, records: from.records(MAX_RECORDS)? },
             _ => return None,

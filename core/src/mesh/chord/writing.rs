@@ -66,6 +66,8 @@ impl Chord {
             Some(loaded) => {
                 self.writing.loader = None;
                 self.out.event(Event::Loaded(loaded));
+                self.settle();
+                self.let_in();
             }
         }
     }
@@ -85,7 +87,8 @@ impl Chord {
         }
         let until = if policy == Policy::Synced { Until::Synced } else { Until::Written };
         let waits = policy > Policy::Memory;
-        let taken = self.writing.keeper.keep(record.keeping(), until, if waits { waiter } else { Waiter::Nobody });
+        let taken =
+            self.writing.keeper.keep(record.keeping(), until, if waits { waiter } else { Waiter::Nobody });
         match taken {
             Err(refused) => self.written(waiter, Err(failure(refused))),
             Ok(()) if !waits => self.written(waiter, Ok(())),

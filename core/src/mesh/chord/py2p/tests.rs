@@ -1,0 +1,1 @@
+//! One node, and peers of py2p written by hand.
