@@ -401,7 +401,7 @@ mod tests {
         let set = defaults.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
         assert_eq!(
             set.collect::<Vec<_>>(),
-            ["[wiring]", "[periods]", "[bounds]", "[hello]", "[gossip]", "[mesh]"]
+            ["[wiring]", "[periods]", "[bounds]", "[hello]", "[gossip]", "[mesh]", "[chord]"]
         );
         let flagged = matches_of(config(), &["-l", "127.0.0.1:0"]);
         assert!(in_force(&flagged, None).as_toml().contains("\nlisten = [\"127.0.0.1:0\"]\n"));

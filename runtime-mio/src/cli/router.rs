@@ -8,6 +8,7 @@ use egoist_mio::net::MioNet;
 use egoist_mio::{Host, Key};
 use serde_json::Value;
 
+use super::chord;
 use super::config::Section;
 use super::control::ask::answer;
 use super::control::{ANY, Ask as _, Listeners};
@@ -28,11 +29,12 @@ use super::status::{NodeReport, StatusReport, StatusRequest};
 use super::verb::Entry;
 
 /// Every protocol that the program knows; the first is that of the configuration file's top.
-pub(crate) const PROTOCOLS: [Known; 5] = [
+pub(crate) const PROTOCOLS: [Known; 6] = [
     known::<overlay::Desk>(),
     known::<hello::Desk>(),
     known::<gossip::Desk>(),
     known::<mesh::Desk>(),
+    known::<chord::Desk>(),
     known::<riding::Desk>(),
 ];
 

@@ -108,6 +108,17 @@ impl Ground {
         self.home.folder.as_deref()
     }
 
+    /// The same, with a log in the node's folder for what is stored: for many keys.
+    ///
+    /// # Errors
+    /// There is one that cannot be read.
+    pub(crate) fn with_log(self) -> Outcome<Self> {
+        let Some(folder) = self.folder() else { return Ok(self) };
+        let state = State::Log(folder.to_owned());
+        state.check().map_err(|error| unusable(&error))?;
+        Ok(Ground { bound: self.bound.with_state(state), ..self })
+    }
+
     /// Binds all of `listen` as [`take`](Self::take) does, and last an address for streams alone, beside its flag.
     ///
     /// # Errors

@@ -38,6 +38,13 @@ impl Session<'_> {
         self.text(&line)
     }
 
+    /// Writes octets as they are.
+    pub(crate) fn octets(&mut self, octets: &[u8]) -> Outcome {
+        self.out.write_all(octets)?;
+        self.out.flush()?;
+        Ok(())
+    }
+
     /// Writes text, with the line end that it may lack.
     pub(crate) fn text(&mut self, text: &str) -> Outcome {
         let end = if text.ends_with('\n') { "" } else { "\n" };

@@ -28,3 +28,7 @@ pub const EXPIRED: &str = "expired";
 pub const TOO_LONG: &str = "too-long";
 /// Who is asked or meant only watches, as a bootstrap of the overlay does.
 pub const WATCHING: &str = "watching";
+/// There is no room for it where it would be kept.
+pub const FULL: &str = "full";
+/// It cannot be written where it would be kept.
+pub const READ_ONLY: &str = "read-only";

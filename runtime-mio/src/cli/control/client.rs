@@ -1,5 +1,6 @@
 //! The asking side of the control socket.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -86,6 +87,59 @@ impl Client {
         }
     }
 
+    /// Asks for what comes in pieces and hands each to `take`. Each may take as long as an answer, which may be a refusal.
+    ///
+    /// # Errors
+    /// The node did not go on in time, or answered something else; what `take` fails with.
+    pub(crate) fn try_collect<A: Ask>(
+        &mut self,
+        request: &A,
+        mut take: impl FnMut(A::Answer) -> Outcome,
+    ) -> Outcome<Result<(), Refusal>> {
+        let id = self.send(request)?;
+        self.wait_at_most(Some(self.patience))?;
+        loop {
+            match self.answer(id)? {
+                Body::Event(value) => take(self.read_as(value)?)?,
+                Body::Error(refusal) => return Ok(Err(refusal)),
+                Body::Ok(_) => return Ok(Ok(())),
+            }
+        }
+    }
+
+    /// Asks all of these, so many at a time, and hands each answer to `take`, with what its request was called.
+    ///
+    /// # Errors
+    /// The node did not answer in time, or answered something else; what a request or `take` fails with.
+    pub(crate) fn ask_all<T, A: Ask>(
+        &mut self,
+        requests: impl IntoIterator<Item = Outcome<(T, A)>>,
+        at_once: usize,
+        mut take: impl FnMut(T, Result<A::Answer, Refusal>) -> Outcome,
+    ) -> Outcome {
+        self.wait_at_most(Some(self.patience))?;
+        let (mut requests, mut asked) = (requests.into_iter().fuse(), BTreeMap::new());
+        loop {
+            while asked.len() < at_once
+                && let Some(request) = requests.next()
+            {
+                let (called, request) = request?;
+                asked.insert(self.send(&request)?, called);
+            }
+            if asked.is_empty() {
+                return Ok(());
+            }
+            let Answer { id, body } = self.line()?;
+            let called = id.as_u64().and_then(|id| asked.remove(&id));
+            let called = called.ok_or_else(|| self.strange("an answer to something else"))?;
+            match body {
+                Body::Ok(value) => take(called, Ok(self.read_as(value)?))?,
+                Body::Error(refusal) => take(called, Err(refusal))?,
+                Body::Event(_) => return Err(self.strange("an event before the answer")),
+            }
+        }
+    }
+
     /// Waits until the node closes the connection, at most as long as an answer may take; whether it did.
     ///
     /// # Errors
@@ -111,6 +165,15 @@ impl Client {
     }
 
     fn answer(&mut self, id: u64) -> Outcome<Body> {
+        let answer = self.line()?;
+        match (answer.id, answer.body) {
+            (Value::Null, body @ Body::Error(_)) => Ok(body),
+            (named, body) if named == id => Ok(body),
+            _ => Err(self.strange("an answer to something else")),
+        }
+    }
+
+    fn line(&mut self) -> Outcome<Answer> {
         let mut line = Vec::new();
         let mut bounded = (&mut self.stream).take(LONGEST_LINE);
         bounded.read_until(b'\n', &mut line).map_err(|e| self.gone(&e))?;
@@ -122,12 +185,7 @@ impl Client {
             };
             return Err(self.gone(&what.into()));
         }
-        let answer: Answer = serde_json::from_slice(&line).map_err(|e| self.strange(&e.to_string()))?;
-        match (answer.id, answer.body) {
-            (Value::Null, body @ Body::Error(_)) => Ok(body),
-            (named, body) if named == id => Ok(body),
-            _ => Err(self.strange("an answer to something else")),
-        }
+        serde_json::from_slice(&line).map_err(|e| self.strange(&e.to_string()))
     }
 
     fn read_as<T: DeserializeOwned>(&self, value: Value) -> Outcome<T> {
@@ -280,6 +338,65 @@ mod tests {
         };
         client.follow(&Anything {}, take).unwrap();
         assert_eq!(seen, [1, 2]);
+    }
+
+    #[test]
+    fn pieces_are_collected_until_the_answer() {
+        let collect = |lines, closes| {
+            let (_dir, path) = node(lines, closes);
+            let mut pieces = Vec::new();
+            let mut client = Client::connect(&path, Duration::from_millis(100)).unwrap();
+            let take = |piece| {
+                pieces.push(piece);
+                Ok(())
+            };
+            client.try_collect(&Anything {}, take).map(|ended| ended.map(|()| pieces))
+        };
+        let all = collect("{\"id\":1,\"event\":1}\n{\"id\":1,\"event\":2}\n{\"id\":1,\"ok\":{}}\n", false);
+        assert_eq!(all.unwrap().unwrap(), [1, 2]);
+        let refused = collect(
+            "{\"id\":1,\"event\":1}\n{\"id\":1,\"error\":{\"code\":\"busy\",\"message\":\"no\"}}\n",
+            false,
+        );
+        assert_eq!(refused.unwrap().unwrap_err().code, "busy");
+        let silent = collect("{\"id\":1,\"event\":1}\n", false).unwrap_err().to_string();
+        assert!(silent.contains("no answer within 100ms"), "{silent}");
+    }
+
+    #[test]
+    fn many_are_asked_at_once_and_each_answer_finds_its_request() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c");
+        let listener = UnixListener::bind(&path).unwrap();
+        // Answers each two requests in the other order, and refuses every third.
+        let node = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut ids = BufReader::new(stream.try_clone().unwrap()).lines().map(|line| {
+                let request: Value = serde_json::from_str(&line.unwrap()).unwrap();
+                request["id"].as_u64().unwrap()
+            });
+            while let (Some(first), second) = (ids.next(), ids.next()) {
+                for id in second.into_iter().chain([first]) {
+                    let answer = if id % 3 == 0 {
+                        format!("{{\"id\":{id},\"error\":{{\"code\":\"busy\",\"message\":\"no\"}}}}\n")
+                    } else {
+                        format!("{{\"id\":{id},\"ok\":{id}}}\n")
+                    };
+                    stream.write_all(answer.as_bytes()).unwrap();
+                }
+            }
+        });
+        let mut client = Client::connect(&path, Duration::from_secs(5)).unwrap();
+        let mut told = BTreeMap::new();
+        let take = |id: u64, answer: Result<Value, Refusal>| {
+            told.insert(id, answer.ok());
+            Ok(())
+        };
+        client.ask_all((1..=10).map(|id| Ok((id, Anything {}))), 2, take).unwrap();
+        let expected = (1..=10_u64).map(|id| (id, (id % 3 != 0).then(|| json!(id))));
+        assert_eq!(told, expected.collect());
+        drop(client);
+        node.join().unwrap();
     }
 
     #[test]

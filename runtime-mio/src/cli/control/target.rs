@@ -42,6 +42,11 @@ impl Target {
         Client::connect(&self.socket()?, self.timeout)
     }
 
+    /// How long the node's answer may take.
+    pub(crate) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Connects to the node for requests that take up to `longest` to be done.
     ///
     /// # Errors

@@ -203,7 +203,8 @@ fn strange(reply: Reply) -> Refusal {
     Refusal::new(codes::INTERNAL, format!("the node's machine answered {reply:?}"))
 }
 
-fn refused(refusal: mesh::Refusal) -> Refusal {
+/// What a client is told that a node of the mesh refuses something.
+pub(crate) fn refused(refusal: mesh::Refusal) -> Refusal {
     use NotDialled::NoRoom;
     use mesh::Refusal::{
         Busy, HasLeft, NoClock, NoPeer, NotDialled as Undialled, OwnId, SaidAlready, TooLong, TooManyLookups,

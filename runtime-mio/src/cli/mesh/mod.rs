@@ -1,18 +1,18 @@
 //! `egoist mesh`: the sibling protocol of py2p's mesh, a flood over a few connections and messages for one node.
 
-mod connect;
-mod desk;
-mod disconnect;
+pub(crate) mod connect;
+pub(crate) mod desk;
+pub(crate) mod disconnect;
 mod events;
-mod form;
+pub(crate) mod form;
 mod identity;
 mod listen;
-mod node;
-mod peers;
-mod said;
+pub(crate) mod node;
+pub(crate) mod peers;
+pub(crate) mod said;
 mod send;
-mod status;
-mod whom;
+pub(crate) mod status;
+pub(crate) mod whom;
 
 use clap::{ArgMatches, Parser, Subcommand};
 

@@ -102,65 +102,93 @@ impl Node {
     /// Runs it until it has left.
     ///
     /// # Errors
-    /// As [`Ground::live`] and what binds its address; its id cannot be kept; the settings are none that a node can live by.
+    /// As [`Ground::live`], [`Settings::take`] and [`Settings::settle`].
     pub(crate) fn run(self, matches: &ArgMatches, session: &mut Session<'_>) -> Outcome {
         let Node { settings, state, record, .. } = &self;
-        settings.check_place(matches)?;
-        let ground = Ground::take_streams(&[("--listen", settings.listen)], state)?;
+        let ground = settings.take(NAME, state, matches)?;
         let address = ground.addresses[0];
-        let seed = settings.seed.map_or_else(draw_seed, |number| Ok(Seed::from_u64(number)))?;
-        let plan = settings.plan(seed, address);
-        plan.check().map_err(|error| settings.unfit(&error, matches))?;
-        let id = ground.folder().map(|folder| identity::kept(folder, seed)).transpose()?;
-        let wall_time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok();
-        let config = Config { id, wall_time, ..plan };
-        let join = &settings.join;
+        let plan = settings.plan(Config::new(settings.seed()?, address));
+        let config = settings.settle((NAME, plan), &ground, matches)?;
         let beside = |host: &mut Host<MioNet>, key| {
             let is_alone = |node: &Mesh| node.peers().next().is_none();
             let dial = |addr| Some(Command::Connect { addr });
-            names::follow(host, join, &Dialler { key, is_alone, dial });
+            names::follow(host, settings.join(), &Dialler { key, is_alone, dial });
         };
         ground.live((Desk::new(address, &config), config), record, beside, session)
     }
 }
 
 impl Settings {
-    /// Whether others can be told where it listens.
-    fn check_place(&self, matches: &ArgMatches) -> Outcome {
+    /// Binds where it listens, and takes the node's folder.
+    ///
+    /// # Errors
+    /// As [`Ground::take_streams`]; others cannot be told where it listens.
+    pub(crate) fn take(&self, protocol: &str, state: &StateArgs, matches: &ArgMatches) -> Outcome<Ground> {
         if self.listen.ip().is_unspecified() && self.advertise.is_none() {
             return Err(Failure::usage("others cannot dial an unspecified address")
-                .at(origin::place(NAME, "listen", matches))
+                .at(origin::place(protocol, "listen", matches))
                 .try_this("give --advertise IP:PORT, the address that others reach this node at"));
         }
-        Ok(())
+        Ground::take_streams(&[("--listen", self.listen)], state)
     }
 
-    /// The machine's configuration; nodes given by name are for [`names::follow`].
-    fn plan(&self, seed: Seed, bound: SocketAddr) -> Config {
+    /// Where everything random comes from.
+    ///
+    /// # Errors
+    /// The operating system gives no random bits.
+    pub(crate) fn seed(&self) -> Outcome<Seed> {
+        self.seed.map_or_else(draw_seed, |number| Ok(Seed::from_u64(number)))
+    }
+
+    /// The nodes to connect to.
+    pub(crate) fn join(&self) -> &[HostPort] {
+        &self.join
+    }
+
+    /// `default` with what is told here; nodes given by name are for [`names::follow`].
+    pub(crate) fn plan(&self, default: Config) -> Config {
         Config {
+            address: self.advertise.unwrap_or(default.address),
             subnet: self.subnet.clone(),
             bootstrap: self.join.iter().filter_map(HostPort::address).collect(),
             want_peers: count(self.want_peers),
             max_peers: count(self.max_peers),
             ping_period: self.ping_period,
             lookup_timeout: self.lookup_timeout,
-            ..Config::new(seed, self.advertise.unwrap_or(bound))
+            ..default
         }
     }
 
+    /// The plan of a node of this protocol, with the id that is kept there, and the time.
+    ///
+    /// # Errors
+    /// It is none that a node can live by; the id cannot be kept.
+    pub(crate) fn settle(
+        &self,
+        (protocol, plan): (&str, Config),
+        ground: &Ground,
+        matches: &ArgMatches,
+    ) -> Outcome<Config> {
+        plan.check().map_err(|error| self.unfit(protocol, &error, matches))?;
+        let id = ground.folder().map(|folder| identity::kept(folder, plan.seed)).transpose()?;
+        let wall_time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok();
+        Ok(Config { id, wall_time, ..plan })
+    }
+
     /// What is told of a configuration that no node can live by.
-    fn unfit(&self, error: &ConfigError, matches: &ArgMatches) -> Failure {
+    fn unfit(&self, protocol: &str, error: &ConfigError, matches: &ArgMatches) -> Failure {
         let key = match error.field() {
             "address" if self.advertise.is_some() => "advertise",
             "address" => "listen",
             "bootstrap" => "join",
             field => field,
         };
-        origin::unfit((NAME, key), (&error.fault(), error.remedy()), matches)
+        origin::unfit((protocol, key), (&error.fault(), error.remedy()), matches)
     }
 }
 
-fn count(number: u32) -> usize {
+/// A number on the command line, as the core counts.
+pub(crate) fn count(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
@@ -172,7 +200,7 @@ mod tests {
     fn plan(args: &[&str]) -> Config {
         let matches = Node::command().no_binary_name(true).try_get_matches_from(args).unwrap();
         let settings = Settings::from_arg_matches(&matches).unwrap();
-        settings.plan(Seed::from_u64(1), "127.0.0.1:5".parse().unwrap())
+        settings.plan(Config::new(Seed::from_u64(1), "127.0.0.1:5".parse().unwrap()))
     }
 
     #[test]

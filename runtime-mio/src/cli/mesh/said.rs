@@ -23,13 +23,14 @@ pub(crate) struct Said {
     value: Vec<Json>,
 }
 
-fn octets(text: &str) -> Result<Json, String> {
+/// Octets in hexadecimal digits, as JSON has them.
+pub(crate) fn octets(text: &str) -> Result<Json, String> {
     let octets = hex::octets(text).ok_or("write pairs of hexadecimal digits, as in 00ff")?;
     Ok(json!({ "bin": hex::digits(&octets) }))
 }
 
 /// Read as a value of MessagePack, so that what is none is told before a node is asked.
-fn value(text: &str) -> Result<Json, String> {
+pub(crate) fn value(text: &str) -> Result<Json, String> {
     let json: Json =
         serde_json::from_str(text).map_err(|error| format!("write JSON, as in 7 or [1, \"a\"] ({error})"))?;
     form::from_json(json.clone())?;
