@@ -57,6 +57,9 @@ impl Chord {
     ) {
         let Some(place) = self.place(table, key) else { return };
         let octets = (*value != Value::Nil).then(|| Bytes::from(value.to_octets()));
+        if octets.is_none() {
+            self.py2p.nils.forget(by, place);
+        }
         for number in self.py2p.pending.asked(by, place) {
             match self.py2p.pending.get(number).cloned() {
                 Some(Purpose::Relay { to, table, key }) => {
@@ -64,7 +67,7 @@ impl Chord {
                     self.relayed(number, octets.is_some());
                 }
                 Some(Purpose::Delete { .. }) if octets.is_some() => {
-                    self.say_store(by, &place, Value::Nil);
+                    self.say_nil(by, &place);
                     self.relayed(number, true);
                 }
                 Some(Purpose::Vote { view, table }) => self.vote(view, table, octets.clone(), false),
@@ -117,9 +120,7 @@ impl Chord {
     pub(in crate::mesh::chord) fn heard_delta(&mut self, by: NodeId, table: &Text, key: &Text, delta: Map) {
         let Some((place, holder)) = self.taken(by, table, key) else { return };
         if let Holder::Py2p(peer) = holder {
-            let (table, key) = self.fields(&peer, &place);
-            self.say_py2p(&peer, &Message::Delta { table, key, delta });
-            return;
+            return self.say_delta(peer, &place, delta);
         }
         let delta = Bytes::from(Value::Map(delta).to_octets());
         let name = self.py2p.keys.at(&place).cloned();

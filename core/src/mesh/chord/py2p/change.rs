@@ -11,7 +11,7 @@ use crate::mesh::chord::machine::Chord;
 use crate::mesh::chord::question::{Answer, Asker, Merging, Question, Setting};
 use crate::mesh::chord::store::{Policy, Version, merged};
 use crate::mesh::chord::{Place, Table};
-use crate::mesh::wire::{Map, Message, NodeId, Value};
+use crate::mesh::wire::{Map, NodeId, Value};
 
 /// A user's change whose answers are waited for.
 #[derive(Debug, Default)]
@@ -136,15 +136,11 @@ impl Chord {
     }
 
     fn tell_change(&mut self, peer: NodeId, place: &Place, to: To) {
-        let (table, key) = self.fields(&peer, place);
-        let message = match to {
-            To::Value(value, _) => {
-                Message::Store { table, key, value: Value::read(value).unwrap_or_default() }
-            }
-            To::Nothing => Message::Store { table, key, value: Value::Nil },
-            To::Merged(delta) => Message::Delta { table, key, delta },
-        };
-        self.say_py2p(&peer, &message);
+        match to {
+            To::Value(value, _) => self.say_store(peer, place, Value::read(value).unwrap_or_default()),
+            To::Nothing => self.say_nil(peer, place),
+            To::Merged(delta) => self.say_delta(peer, place, delta),
+        }
     }
 
     pub(super) fn change_told(&mut self, op: u64, answer: Answer) {

@@ -49,6 +49,7 @@ mod greeting;
 mod holder;
 mod keys;
 mod mending;
+mod nils;
 mod notices;
 mod pending;
 mod saying;
@@ -63,6 +64,7 @@ use alloc::collections::BTreeMap;
 use change::Change;
 use keys::Keys;
 use mending::Mending;
+use nils::Nils;
 use pending::{Pending, Purpose};
 use view::View;
 pub(super) use view::ViewId;
@@ -86,6 +88,7 @@ pub(super) struct Py2p {
     changes: BTreeMap<u64, Change>,
     neighbours: BTreeMap<NodeId, Neighbour>,
     mending: Mending,
+    nils: Nils,
 }
 
 /// A peer that is not of this project.
@@ -107,6 +110,7 @@ impl Py2p {
             changes: BTreeMap::new(),
             neighbours: BTreeMap::new(),
             mending: Mending::default(),
+            nils: Nils::default(),
         }
     }
 }

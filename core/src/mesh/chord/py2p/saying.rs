@@ -4,7 +4,7 @@ use crate::kernel::Outbox;
 use crate::mesh::chord::Place;
 use crate::mesh::chord::machine::Chord;
 use crate::mesh::peer::liveliest;
-use crate::mesh::wire::{Message, NodeId, Text, TextKind, Value};
+use crate::mesh::wire::{Map, Message, NodeId, Text, TextKind, Value};
 
 impl Chord {
     /// Says something to a peer, unless so much waits for it that the connection would end.
@@ -30,8 +30,23 @@ impl Chord {
     }
 
     pub(super) fn say_store(&mut self, peer: NodeId, place: &Place, value: Value) {
+        self.py2p.nils.forget(peer, *place);
         let (table, key) = self.fields(&peer, place);
         self.say_py2p(&peer, &Message::Store { table, key, value });
+    }
+
+    /// Deletes what a peer is known to have. At nil for what it does not have it closes the connection.
+    pub(super) fn say_nil(&mut self, peer: NodeId, place: &Place) {
+        if self.py2p.nils.may_say(peer, *place, self.deadlines.now(), self.config.absent_after) {
+            let (table, key) = self.fields(&peer, place);
+            self.say_py2p(&peer, &Message::Store { table, key, value: Value::Nil });
+        }
+    }
+
+    pub(super) fn say_delta(&mut self, peer: NodeId, place: &Place, delta: Map) {
+        self.py2p.nils.forget(peer, *place);
+        let (table, key) = self.fields(&peer, place);
+        self.say_py2p(&peer, &Message::Delta { table, key, delta });
     }
 
     pub(super) fn say_retrieve(&mut self, peer: NodeId, place: &Place) {
