@@ -57,8 +57,12 @@ impl Chord {
     ) {
         let Some(place) = self.place(table, key) else { return };
         let octets = (*value != Value::Nil).then(|| Bytes::from(value.to_octets()));
-        let is_old = self.py2p.orders.answered(by, place);
+        let (is_old, nils) = (self.py2p.orders.answered(by, place), self.py2p.orders.nils());
         for number in self.py2p.pending.asked(by, place) {
+            if self.py2p.orders.nils() != nils {
+                // For one of those it was deleted: the others ask again.
+                return;
+            }
             match self.py2p.pending.get(number).cloned() {
                 Some(Purpose::Relay { to, table, key }) => {
                     self.say_py2p(&to, &Message::Retrieved { table, key, value: value.clone() });

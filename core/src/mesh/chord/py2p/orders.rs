@@ -14,6 +14,8 @@ const MANY: usize = 65_536;
 #[derive(Debug, Default)]
 pub(super) struct Orders {
     open: BTreeMap<(NodeId, Place), Open>,
+    /// How often nil was said.
+    nils: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,9 +34,15 @@ impl Orders {
 
     /// Nil was said.
     pub(super) fn deleted(&mut self, peer: NodeId, place: Place) {
+        self.nils += 1;
         if let Some(open) = self.open.get_mut(&(peer, place)) {
             open.before_nil = open.asked;
         }
+    }
+
+    /// How often nil was said anywhere: whether it was since.
+    pub(super) const fn nils(&self) -> u64 {
+        self.nils
     }
 
     /// An answer has come; whether it is about what was there before nil was said.
