@@ -232,7 +232,7 @@ mod tests {
         let short = |first| id(first).to_string()[..8].to_owned();
         let text = format!(
             "{}  stores, responsible for 25.0 %, 12 records (2.0 KiB), copies in step\n
-PLACE   ID        LISTENS        ABOVE
+PLACE   ID        LISTENS         ABOVE
 next    {}  127.0.0.1:192  25.0 %
 prev    {}  127.0.0.1:64   75.0 %
 before  {}  127.0.0.1:32   62.5 %
