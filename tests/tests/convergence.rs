@@ -1,11 +1,12 @@
 //! Whatever goes wrong among a few nodes, a stated time after everything is right again the oracles hold: those of overlays,
-//! of hello nodes, of gossip nodes and of mesh nodes.
+//! of hello nodes, of gossip nodes, of mesh nodes and of Chord nodes.
 //!
 //! Each case has a seed of its own, counted from `EGOIST_FIRST` (0); `EGOIST_CASES=n` runs so many, and prints how often
 //! which kind of fault took effect and how long the oracles took to hold. A failing case is made smaller
 //! (`EGOIST_SHRINKS=n` runs) and printed with its seed, as a script: `EGOIST_SCRIPT=FILE` runs one again, and so does
 //! `EGOIST_FIRST=<seed> EGOIST_CASES=1`.
 
+use egoist_core::mesh::chord;
 use egoist_core::kernel::{Seed, Streams};
 use egoist_core::overlay::scenario::{Scenario, strategies};
 use egoist_core::sim::Kind;
@@ -19,6 +20,7 @@ const OVERLAYS: u64 = 1_000;
 const HELLOS: u64 = 200;
 const GOSSIPS: u64 = 300;
 const MESHES: u64 = 200;
+const CHORDS: u64 = 100;
 /// The most steps of a hello scenario, less one, and of one of gossip or a mesh, where a third are orders.
 const STEPS: usize = 20;
 const TALKING_STEPS: usize = 30;
@@ -76,6 +78,13 @@ fn mesh(seed: u64) -> mesh::scenario::Scenario {
     mesh::scenario::Scenario::drawn(&mut rng, steps)
 }
 
+/// The Chord nodes of a seed.
+fn chord(seed: u64) -> chord::scenario::Scenario {
+    let mut rng = Streams::new(Seed::from_u64(seed)).named("chord scenario");
+    let steps = rng.index(TALKING_STEPS);
+    chord::scenario::Scenario::drawn(&mut rng, steps)
+}
+
 /// Overlays that broke a law once.
 #[test]
 fn what_failed_once_holds() {
@@ -109,4 +118,9 @@ fn gossip_nodes_have_what_any_has_a_stated_time_after_recovery() {
 #[test]
 fn mesh_nodes_are_connected_a_stated_time_after_recovery() {
     hold(MESHES, mesh, &OF_STREAMS);
+}
+
+#[test]
+fn chord_nodes_are_one_ring_that_keeps_what_it_acknowledged() {
+    hold(CHORDS, chord, &OF_STREAMS);
 }

@@ -206,6 +206,24 @@ fn mesh_actions() {
     replay("mesh_actions", mesh::scenario::check);
 }
 
+#[test]
+fn chord_words() {
+    bless("chord_words", mesh::chord::checks::words(64).into_iter());
+    replay("chord_words", mesh::chord::checks::word);
+}
+
+#[test]
+fn chord_node() {
+    bless("chord_node", drawn("chord node", 16, 600).into_iter());
+    replay("chord_node", mesh::chord::checks::node);
+}
+
+#[test]
+fn chord_actions() {
+    bless("chord_actions", drawn("chord actions", 16, 200).into_iter());
+    replay("chord_actions", mesh::chord::scenario::check);
+}
+
 /// A message of each kind.
 fn mesh_messages() -> Vec<Message> {
     let text = |text: &[u8]| Text::bin(text).unwrap();

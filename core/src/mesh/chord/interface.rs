@@ -168,6 +168,8 @@ pub enum Outcome {
         copies: usize,
         /// Stores that went to nodes of py2p, which confirm nothing.
         unconfirmed: usize,
+        /// As this version, if nodes of this project keep it.
+        version: Option<Version>,
     },
     /// What one node keeps of what users stored.
     Page {

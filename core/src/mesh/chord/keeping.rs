@@ -199,7 +199,7 @@ impl Chord {
         match task {
             Task::Get(_) => self.reply(to, Answer::Record(latest)),
             Task::Set(setting) if setting.if_present && live.is_none() => {
-                self.reply(to, Answer::Kept { copies: 0, before: None });
+                self.reply(to, Answer::Kept { copies: 0, version: None, before: None });
             }
             Task::Set(setting) => self.set_here(to, at, setting, latest),
             Task::Merge(merging) => self.merge(to, at, merging, live, latest),
@@ -244,7 +244,8 @@ impl Chord {
         }
         let before = self.shelf.get(&record.place).cloned();
         if before.as_ref().is_some_and(|before| before.version >= record.version) {
-            return self.reply(to, Answer::Kept { copies: 1, before });
+            let version = before.as_ref().map(|before| before.version);
+            return self.reply(to, Answer::Kept { copies: 1, version, before });
         }
         let policy = if self.config.durable { Policy::Written } else { Policy::Memory };
         self.spread(to, at, record, before, policy);
@@ -292,11 +293,13 @@ impl Chord {
     }
 
     fn copied(&mut self, number: u64, copies: usize) {
-        let Some(Keeping { to, stage: Stage::Copying { before, .. }, .. }) = self.keepings.end(number) else {
+        let Some(Keeping { to, stage: Stage::Copying { record, before, .. }, .. }) =
+            self.keepings.end(number)
+        else {
             return;
         };
         let before = before.filter(|record| self.is_live(record));
-        self.reply(to, Answer::Kept { copies, before });
+        self.reply(to, Answer::Kept { copies, version: Some(record.version), before });
     }
 
     fn end_keeping(&mut self, number: u64, answer: Answer) {

@@ -124,7 +124,10 @@ fn answer(rng: &mut Rng) -> Answer {
         1 => Answer::Behind(told(rng)),
         2 => Answer::Taken,
         3 => Answer::Record(records(rng, 1).pop()),
-        4 => Answer::Kept { copies: 2, before: records(rng, 1).pop() },
+        4 => {
+            let version = rng.percent(80).then(|| version(rng));
+            Answer::Kept { copies: 2, version, before: records(rng, 1).pop() }
+        }
         5 => Answer::Page { records: records(rng, 3), to: at(rng) },
         6 => Answer::Failed(Failure::Full),
         _ => Answer::Lost,

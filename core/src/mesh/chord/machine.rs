@@ -1,7 +1,5 @@
 //! The node: what happens to it, and in which part.
 
-use core::time::Duration;
-
 use bytes::BytesMut;
 
 use super::asking::Asks;
@@ -23,7 +21,7 @@ use super::waiting::Waiting;
 use super::word::Word;
 use super::writing::Writing;
 use crate::kernel::{
-    Awaits, ConnId, Deadline, Deadlines, Input, Machine, Output, Outputs, Part, Slack, Time, Wake,
+    Awaits, ConnId, Deadline, Deadlines, Input, Machine, Output, Outputs, Slack, Time, Wake,
 };
 use crate::mesh::wire::{Frame, Message, NodeId, Role};
 use crate::mesh::{self, ConfigError, Kind, Mesh};
@@ -408,16 +406,5 @@ impl Chord {
             Word::Want { n, places } => self.heard_want(by, n, places),
             Word::Wanted { n, records } => self.heard_wanted(by, n, records),
         }
-    }
-}
-
-impl Part for Chord {
-    fn due(&self) -> Option<Time> {
-        self.deadlines.due().into_iter().chain(self.mesh.due()).min()
-    }
-
-    fn woken(&mut self, now: Time, late: Duration) {
-        self.deadlines.woken(now, late);
-        self.mesh.woken(now, late);
     }
 }

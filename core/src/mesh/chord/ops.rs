@@ -172,9 +172,9 @@ fn outcome(wants: Wants, answer: Answer) -> Outcome {
     match (wants, answer) {
         (_, Answer::Failed(failure)) => Outcome::Failed(failure),
         (Wants::Value, Answer::Record(record)) => record.map_or(Outcome::Absent, found),
-        (Wants::Kept, Answer::Kept { copies, .. }) => Outcome::Kept { copies, unconfirmed: 0 },
-        (Wants::Gone, Answer::Kept { before: Some(Record { value: Some(_), .. }), copies }) => {
-            Outcome::Kept { copies, unconfirmed: 0 }
+        (Wants::Kept, Answer::Kept { copies, version, .. })
+        | (Wants::Gone, Answer::Kept { copies, version, before: Some(Record { value: Some(_), .. }) }) => {
+            Outcome::Kept { copies, unconfirmed: 0, version }
         }
         (Wants::Gone, Answer::Kept { .. }) => Outcome::Absent,
         (Wants::Popped, Answer::Kept { before, .. }) => before.map_or(Outcome::Absent, found),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::interface::{Contact, Failure};
 use super::place::Place;
 use super::ring::Position;
-use super::store::{Policy, Record};
+use super::store::{Policy, Record, Version};
 use super::told::Told;
 
 /// What is asked of whoever is responsible for a position. It is passed on from node to node until it is there.
@@ -73,8 +73,8 @@ pub(super) enum Answer {
     Taken,
     /// What is kept: `None` for nothing, a record without a value for what was deleted.
     Record(Option<Record>),
-    /// So many have it, and this was there before.
-    Kept { copies: usize, before: Option<Record> },
+    /// So many have it as this version, and this was there before. Without a version there was nothing to do.
+    Kept { copies: usize, version: Option<Version>, before: Option<Record> },
     /// What is kept, and up to which position that is all.
     Page { records: Vec<Record>, to: Position },
     /// It came to nothing.

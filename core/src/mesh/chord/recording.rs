@@ -1,7 +1,6 @@
-//! A node of Chord as it is recorded: its configuration, with its seed, and its commands.
+//! A Chord node as it is recorded: its configuration, with its seed, and its commands.
 
-use super::config::Config;
-use super::machine::Chord;
+use super::{Chord, Config};
 use crate::mesh::ConfigError;
 use crate::record::Recordable;
 

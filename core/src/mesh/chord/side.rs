@@ -43,10 +43,6 @@ impl Sides {
             self.all.iter().filter(move |(_, side)| side.kind == kind && side.role == Role::Storing);
         storing.map(|(id, _)| *id)
     }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&NodeId, &Side)> {
-        self.all.iter()
-    }
 }
 
 /// Where a node is on the ring.

@@ -11,7 +11,7 @@ use super::place::Place;
 use super::question::{Answer, Merging, Question, Setting};
 use super::repair::WANTED;
 use super::ring::{Position, Range};
-use super::store::{Ask, Policy, Record, Reply};
+use super::store::{Ask, Policy, Record, Reply, Version, form};
 use super::told::{LIST, Told};
 use crate::kernel::{canonical, dialable};
 use crate::mesh::wire::{NodeId, Value};
@@ -187,6 +187,11 @@ impl Fields {
         self.push(Value::Array(records.iter().map(Record::to_value).collect()))
     }
 
+    fn version(&mut self, version: Option<&Version>) -> &mut Self {
+        let fields = version.map(|version| form::version(version).into()).unwrap_or_default();
+        self.push(Value::Array(fields))
+    }
+
     fn told(&mut self, told: &Told) -> &mut Self {
         self.contacts(&[told.of]).contacts(told.predecessor.as_slice()).contacts(&told.list)
     }
@@ -217,8 +222,8 @@ impl Fields {
             Answer::Behind(told) => self.number(1).told(told),
             Answer::Taken => self.number(2),
             Answer::Record(record) => self.number(3).records(record.as_slice()),
-            Answer::Kept { copies, before } => {
-                self.number(4).number(*copies as u64).records(before.as_slice())
+            Answer::Kept { copies, version, before } => {
+                self.number(4).number(*copies as u64).version(version.as_ref()).records(before.as_slice())
             }
             Answer::Page { records, to } => self.number(5).records(records).octets(&to.integer()),
             Answer::Failed(failure) => self.number(6).number(*failure as u64 + 1),
@@ -299,6 +304,14 @@ impl<'a> Reader<'a> {
         Some(Told { of, predecessor: self.contacts(1)?.pop(), list: self.contacts(LIST)? })
     }
 
+    fn version(&mut self) -> Option<Option<Version>> {
+        let fields = self.next()?;
+        if *fields == Value::Array(Vec::new()) {
+            return Some(None);
+        }
+        form::Fields::of(fields)?.version().map(Some)
+    }
+
     fn result(&mut self) -> Option<Result<(), Failure>> {
         Some(match self.number()? {
             0 => Ok(()),
@@ -357,7 +370,11 @@ impl<'a> Reader<'a> {
             1 => Answer::Behind(self.told()?),
             2 => Answer::Taken,
             3 => Answer::Record(self.records(1)?.pop()),
-            4 => Answer::Kept { copies: self.number()?.try_into().ok()?, before: self.records(1)?.pop() },
+            4 => Answer::Kept {
+                copies: self.number()?.try_into().ok()?,
+                version: self.version()?,
+                before: self.records(1)?.pop(),
+            },
             5 => Answer::Page { records: self.records(MAX_RECORDS)?, to: self.position()? },
             6 => Answer::Failed(failure(self.number()?)),
             7 => Answer::Lost,

@@ -123,7 +123,7 @@ mod tests {
                 "operation 3 ended: not found",
             ),
             (
-                ended(Outcome::Kept { copies: 3, unconfirmed: 0 }),
+                ended(Outcome::Kept { copies: 3, unconfirmed: 0, version: None }),
                 "ended",
                 json!({"op": 3, "outcome": "kept"}),
                 "operation 3 ended: copies 3",

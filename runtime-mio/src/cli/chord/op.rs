@@ -99,7 +99,7 @@ pub(crate) fn report(outcome: NodeOutcome) -> Result<OpReport, Refusal> {
             Ok(OpReport::Value { value: form::to_json(&value), certain: is_certain, version })
         }
         NodeOutcome::Absent => Ok(OpReport::Absent),
-        NodeOutcome::Kept { copies, unconfirmed } => Ok(OpReport::Kept { copies, unconfirmed }),
+        NodeOutcome::Kept { copies, unconfirmed, .. } => Ok(OpReport::Kept { copies, unconfirmed }),
         NodeOutcome::Found { node, hops } => {
             Ok(OpReport::Found { id: node.id.to_string(), address: node.addr.to_string(), hops })
         }

@@ -9,9 +9,9 @@ use super::view::View;
 use crate::mesh::chord::interface::{Failure, Outcome};
 use crate::mesh::chord::machine::Chord;
 use crate::mesh::chord::question::{Answer, Asker, Merging, Question, Setting};
-use crate::mesh::chord::store::{Policy, merged};
+use crate::mesh::chord::store::{Policy, Version, merged};
 use crate::mesh::chord::{Place, Table};
-use crate::mesh::wire::{Map, Message, NodeId, Value};
+use crate::mesh::wire::{Map, NodeId, Value};
 
 /// A user's change whose answers are waited for.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub(super) struct Change {
     /// By the fewest nodes of this project, of what they keep.
     copies: Option<usize>,
     unconfirmed: usize,
+    /// That of the latest record.
+    version: Option<Version>,
     failure: Option<Failure>,
     /// What the user is told in place of [`Outcome::Kept`].
     popped: Option<Outcome>,
@@ -134,20 +136,17 @@ impl Chord {
     }
 
     fn tell_change(&mut self, peer: NodeId, place: &Place, to: To) {
-        let (table, key) = self.fields(&peer, place);
-        let message = match to {
-            To::Value(value, _) => {
-                Message::Store { table, key, value: Value::read(value).unwrap_or_default() }
-            }
-            To::Nothing => Message::Store { table, key, value: Value::Nil },
-            To::Merged(delta) => Message::Delta { table, key, delta },
-        };
-        self.say_py2p(&peer, &message);
+        match to {
+            To::Value(value, _) => self.say_store(peer, place, Value::read(value).unwrap_or_default()),
+            To::Nothing => self.say_nil(peer, place),
+            To::Merged(delta) => self.say_delta(peer, place, delta),
+        }
     }
 
     pub(super) fn change_told(&mut self, op: u64, answer: Answer) {
         self.less_left(op, |change| match answer {
-            Answer::Kept { copies, .. } => {
+            Answer::Kept { copies, version, .. } => {
+                change.version = change.version.max(version);
                 change.copies = Some(change.copies.map_or(copies, |fewest| fewest.min(copies)));
             }
             Answer::Failed(failure) => change.failure = Some(failure),
@@ -178,7 +177,9 @@ impl Change {
             (None, Some(popped)) => popped,
             (None, None) => match (self.copies, self.unconfirmed) {
                 (None, 0) => Outcome::Failed(Failure::NobodyStores),
-                (copies, unconfirmed) => Outcome::Kept { copies: copies.unwrap_or(0), unconfirmed },
+                (copies, unconfirmed) => {
+                    Outcome::Kept { copies: copies.unwrap_or(0), unconfirmed, version: self.version }
+                }
             },
         }
     }

@@ -31,6 +31,7 @@ impl Chord {
         for number in self.py2p.pending.about(id) {
             self.py2p_forget(number);
         }
+        self.py2p.orders.forget(id);
         self.py2p.neighbours.remove(id).and_then(|neighbour| neighbour.role)
     }
 

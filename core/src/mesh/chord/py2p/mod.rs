@@ -50,6 +50,7 @@ mod holder;
 mod keys;
 mod mending;
 mod notices;
+mod orders;
 mod pending;
 mod saying;
 mod tally;
@@ -63,6 +64,7 @@ use alloc::collections::BTreeMap;
 use change::Change;
 use keys::Keys;
 use mending::Mending;
+use orders::Orders;
 use pending::{Pending, Purpose};
 use view::View;
 pub(super) use view::ViewId;
@@ -86,6 +88,7 @@ pub(super) struct Py2p {
     changes: BTreeMap<u64, Change>,
     neighbours: BTreeMap<NodeId, Neighbour>,
     mending: Mending,
+    orders: Orders,
 }
 
 /// A peer that is not of this project.
@@ -107,6 +110,7 @@ impl Py2p {
             changes: BTreeMap::new(),
             neighbours: BTreeMap::new(),
             mending: Mending::default(),
+            orders: Orders::default(),
         }
     }
 }

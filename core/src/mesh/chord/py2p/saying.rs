@@ -4,7 +4,7 @@ use crate::kernel::Outbox;
 use crate::mesh::chord::Place;
 use crate::mesh::chord::machine::Chord;
 use crate::mesh::peer::liveliest;
-use crate::mesh::wire::{Message, NodeId, Text, TextKind, Value};
+use crate::mesh::wire::{Map, Message, NodeId, Text, TextKind, Value};
 
 impl Chord {
     /// Says something to a peer, unless so much waits for it that the connection would end.
@@ -34,7 +34,23 @@ impl Chord {
         self.say_py2p(&peer, &Message::Store { table, key, value });
     }
 
+    /// Deletes what a peer is known to have. At nil for what it does not have it closes the connection.
+    pub(super) fn say_nil(&mut self, peer: NodeId, place: &Place) {
+        self.say_store(peer, place, Value::Nil);
+        self.py2p.orders.deleted(peer, *place);
+        // Whoever saw the same has seen what is there no more.
+        for view in self.py2p.views.values_mut() {
+            view.unsee(place);
+        }
+    }
+
+    pub(super) fn say_delta(&mut self, peer: NodeId, place: &Place, delta: Map) {
+        let (table, key) = self.fields(&peer, place);
+        self.say_py2p(&peer, &Message::Delta { table, key, delta });
+    }
+
     pub(super) fn say_retrieve(&mut self, peer: NodeId, place: &Place) {
+        self.py2p.orders.asked(peer, *place);
         let (table, key) = self.fields(&peer, place);
         self.say_py2p(&peer, &Message::Retrieve { table, key });
     }

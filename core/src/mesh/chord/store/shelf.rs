@@ -91,9 +91,7 @@ impl Shelf {
         }
         let octets = self.octets - old.map_or(0, Record::weight) + record.weight();
         let is_new = old.is_none();
-        if is_new && self.records.len() >= self.max_records
-            || octets > self.max_octets && octets > self.octets
-        {
+        if is_new && self.records.len() >= self.max_records || octets > self.max_octets {
             return Taken::Full;
         }
         let old = self.remove(&record.place);

@@ -7,9 +7,8 @@
 //!
 //! With n records, d of which differ, that is about d · log16 n parts, and 16 parts are asked of at once.
 //!
-//! What the other says is believed about itself alone: a lie costs the owner a bounded number of messages and lists,
-//! and what it lacks it is given or not, as it says. More than [`Part::SMALL`] records at one position, which only who aims
-//! at it brings about, may stay different.
+//! A lie costs the owner a bounded number of messages, and decides about nothing but which records are exchanged. More than
+//! [`Part::SMALL`] records at one position, which only who aims at it brings about, may stay different.
 
 mod words;
 
@@ -18,7 +17,7 @@ use alloc::vec::Vec;
 
 use super::{Digest, Shelf, Version};
 use crate::mesh::chord::Place;
-use crate::mesh::chord::ring::{Position, Range};
+use crate::mesh::chord::ring::{Position, Range, Space as _};
 
 /// A part of the circle, and what the one who asks has there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -212,14 +211,20 @@ fn judge(
     Ok(())
 }
 
-/// Parts are asked of, or, at a single position, all that is there is sent.
+/// Parts are asked of. Where most are at the last position all that is there is sent, and only what is before it is asked of.
 fn divide(shelf: &Shelf, range: Range<Position>, step: &mut Step, rest: &mut Vec<Range<Position>>) {
     let parts = divided(shelf, range);
-    if parts.len() < 2 {
-        transfer(shelf, range, &[], step);
-    } else {
-        rest.extend(parts);
+    if parts.len() > 1 {
+        return rest.extend(parts);
     }
+    let before = before(range.to);
+    transfer(shelf, Range { after: before, ..range }, &[], step);
+    rest.extend((before != range.after).then_some(Range { to: before, ..range }));
+}
+
+fn before(position: Position) -> Position {
+    let one = position.distance(position).ahead(0);
+    one.distance(position)
 }
 
 fn transfer(shelf: &Shelf, range: Range<Position>, theirs: &[(Place, Version)], step: &mut Step) {

@@ -127,6 +127,24 @@ fn one_with_nothing_gets_everything_in_few_questions() {
     }
 }
 
+/// Records at one position: their numbers differ above 384 bits.
+fn crowd(numbers: core::ops::Range<u64>) -> impl Iterator<Item = Record> {
+    numbers.map(|above| {
+        let mut number = [7; Place::OCTETS];
+        number[..8].copy_from_slice(&above.to_be_bytes());
+        Record { place: Place::at(Table::Sha512, number), name: None, ..deleted(above) }
+    })
+}
+
+#[test]
+fn a_crowd_at_one_position_is_sent_and_what_is_elsewhere_is_found() {
+    let mut own = shelf(crowd(0..300).chain((0..300).map(deleted)));
+    let mut other = shelf(crowd(200..500).chain((200..500).map(deleted)));
+    compare(&mut own, &mut other, all());
+    assert_eq!(other.len(), 500 + 500);
+    assert!((0..500).all(|number| own.get(&deleted(number).place).is_some()));
+}
+
 /// How somebody answers who has never looked.
 #[derive(Clone, Copy, Debug)]
 enum Lie {

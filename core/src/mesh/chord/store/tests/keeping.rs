@@ -120,6 +120,11 @@ impl Desk {
                 assert!(number(&self.disk[&key]) >= waiter && batch.until >= until);
             }
         }
+        let is_stored = |key: &Bytes| self.asked.iter().flat_map(|batch| &batch.ops).any(|op| op.key == *key);
+        assert!(
+            result.is_ok() || self.waiting.values().all(|(key, _)| is_stored(key)),
+            "the others are told"
+        );
         let failed =
             if self.retries.contains(&batch.ticket) { result.err() } else { result.err().or(failed) };
         assert_eq!(self.keeper.read_only(), failed);

@@ -1,0 +1,115 @@
+//! What users were told is kept, held against what is.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::oracle::Difference;
+use super::{KEYS, Plan, Scenario, place};
+use crate::kernel::Time;
+use crate::mesh::chord::store::Version;
+use crate::mesh::chord::{Chord, Event, Outcome};
+use crate::sim::World;
+use crate::sim::faults::Agenda;
+use crate::sim::scenario::Watch;
+
+/// How often it is looked who keeps what.
+const VIEWED: Duration = Duration::from_millis(20);
+
+/// Who had what was acknowledged for a key, and how many of those have died since it was in as many places as it is to be.
+#[derive(Default)]
+struct Kept {
+    /// The latest version that was acknowledged; `None` if nothing was, or it was lost by what nobody promises.
+    acknowledged: Option<Version>,
+    /// In so many places it is: as many as were acknowledged, and all once it was in as many.
+    copies: usize,
+    holders: BTreeSet<(usize, Time)>,
+    deaths: usize,
+}
+
+/// Versions that users were told of, and where they are.
+#[derive(Default)]
+pub struct Ledger {
+    told: Vec<(Version, usize)>,
+    keys: BTreeMap<u16, Kept>,
+}
+
+impl Watch<Plan> for Ledger {
+    fn hear(&mut self, _: Time, _: usize, event: &Event) {
+        if let Event::Ended { outcome: Outcome::Kept { version: Some(version), copies, .. }, .. } = event {
+            self.told.push((*version, *copies));
+        }
+    }
+
+    fn pass(
+        &mut self,
+        script: &Scenario,
+        world: &mut World<Chord>,
+        agenda: &mut Agenda<Chord>,
+        time: Duration,
+    ) -> Result<(), Difference> {
+        let end = world.now() + time;
+        while world.now() < end {
+            let slice = VIEWED.min(end.since(world.now()));
+            agenda.pass(world, slice, |at, node, event| self.hear(at, node, &event));
+            self.look(script, world)?;
+        }
+        Ok(())
+    }
+
+    fn afterwards(&mut self, script: &Scenario, world: &mut World<Chord>) -> Result<(), Difference> {
+        let members = script.members(world);
+        for (key, kept) in &self.keys {
+            let latest = members.iter().filter_map(|(_, chord)| chord.version_of(&place(*key))).max();
+            if kept.acknowledged > latest {
+                return Err(Difference::Older { key: *key });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Ledger {
+    fn look(&mut self, script: &Scenario, world: &World<Chord>) -> Result<(), Difference> {
+        let living: Vec<(usize, &Chord)> =
+            (0..script.nodes()).filter_map(|node| Some((node, world.machine(node)?))).collect();
+        if let Some((node, _)) = living.iter().find(|(_, chord)| chord.mesh().counters().misbehaved > 0) {
+            return Err(Difference::Misbehaved { node: *node });
+        }
+        let told = core::mem::take(&mut self.told);
+        (0..KEYS).try_for_each(|key| {
+            let kept = self.keys.entry(key).or_default();
+            kept.look(key, &living, &told)
+        })
+    }
+}
+
+impl Kept {
+    fn look(&mut self, key: u16, living: &[(usize, &Chord)], told: &[(Version, usize)]) -> Result<(), Difference> {
+        let place = place(key);
+        let has = |chord: &Chord| chord.version_of(&place);
+        // A version is of this key if somebody has it here.
+        let new = told.iter().filter(|(version, _)| living.iter().any(|(_, chord)| has(chord) == Some(*version)));
+        if let Some((version, copies)) = new.max().filter(|(version, _)| self.acknowledged < Some(*version)) {
+            (self.acknowledged, self.copies, self.deaths) = (Some(*version), *copies, 0);
+            self.holders.clear();
+        }
+        let Some(acknowledged) = self.acknowledged else { return Ok(()) };
+        let lives: BTreeSet<(usize, Time)> =
+            living.iter().map(|(node, chord)| (*node, chord.config().mesh.start)).collect();
+        let holders = living.iter().filter(|(_, chord)| has(chord) >= Some(acknowledged));
+        let holders: BTreeSet<(usize, Time)> =
+            holders.map(|(node, chord)| (*node, chord.config().mesh.start)).collect();
+        self.deaths += self.holders.iter().filter(|life| !lives.contains(life)).count();
+        self.holders = holders;
+        let all = living.first().map_or(1, |(_, chord)| chord.config().replicas);
+        if self.holders.len() >= all {
+            (self.copies, self.deaths) = (all, 0);
+        }
+        if !self.holders.is_empty() {
+            return Ok(());
+        }
+        self.acknowledged = None;
+        if self.deaths >= self.copies { Ok(()) } else { Err(Difference::Lost { key, deaths: self.deaths }) }
+    }
+}
