@@ -240,7 +240,8 @@ impl Chord {
 /// What happens in time.
 impl Chord {
     pub(super) fn stabilise(&mut self) {
-        self.deadlines.after(Due::Stabilise, self.until_next());
+        let pause = self.until_next();
+        self.deadlines.after(Due::Stabilise, pause);
         if !self.circle.is_placed {
             return self.unify();
         }
