@@ -55,7 +55,28 @@ impl Ring {
             ring.ours.push(Own::chord(Config { mesh, ..config }));
         }
         (0..real).for_each(|node| ring.link(node));
+        ring.acquaint();
         Some(ring)
+    }
+
+    /// Real ones are linked with each other too, and each knows that the others store: of who has dialled it a py2p node
+    /// hears that only when that joins once more.
+    fn acquaint(&mut self) {
+        let real = self.real.len();
+        for node in 1..real {
+            let earlier: Vec<_> = (0..node).map(|other| self.real.id(other)).collect();
+            for other in 0..node {
+                if !self.real.peers(node).contains(&earlier[other]) {
+                    self.real.connect(node, self.real.addr(other));
+                }
+            }
+            self.real.until_linked(node, &earlier);
+        }
+        (0..real).for_each(|node| self.join(node));
+        for node in 0..real {
+            self.real.ask(node, json!({"do": "wait", "storing": real - 1, "timeout": 10}));
+        }
+        sleep(PEACE);
     }
 
     fn join(&mut self, node: usize) {

@@ -23,6 +23,7 @@ enum Vote {
 }
 
 /// What the nodes of this project keep of the key itself.
+#[expect(clippy::large_enum_variant, reason = "each is part of one tally, and most come to be the large one")]
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Own {
     /// There are none.
@@ -87,6 +88,11 @@ impl Tally {
             Vote::Value(value) => Some(value),
             Vote::Missing | Vote::NotYet | Vote::Nothing => None,
         }
+    }
+
+    /// Whether no table has anything.
+    pub(super) fn has_nothing(&self) -> bool {
+        self.most().is_none()
     }
 
     /// What is kept under the name.
