@@ -36,7 +36,9 @@ fn main() {
         ("kills", Some([times])) => processes::kills(folder().path(), *times),
         ("schedules", Some([first, count])) => simulated::schedules(*first as u64, *count as u64),
         _ => {
-            eprintln!("usage: chord hops NODES… | chord neighbours TIMES | chord schedules FIRST COUNT | chord cuts TIMES | chord speed | chord kills TIMES");
+            eprintln!(
+                "usage: chord hops NODES… | chord neighbours TIMES | chord schedules FIRST COUNT | chord cuts TIMES | chord speed | chord kills TIMES"
+            );
             exit(2);
         }
     }

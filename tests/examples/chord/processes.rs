@@ -87,14 +87,23 @@ pub fn speed(folder: &Path) {
         }
     }
     for window in [1, WINDOW] {
-        let question = |number: u64| json!({"key": format!("memory 16 {}", number % 1_000), "timeout_ms": 30_000});
+        let question =
+            |number: u64| json!({"key": format!("memory 16 {}", number % 1_000), "timeout_ms": 30_000});
         let found = |_, answer: Result<Value, Value>| answer.is_ok_and(|ok| ok["outcome"] == "value");
-        tell(&format!("gets, {window} at once"), client.ask_many("get", window, question, for_a_while(), found));
+        tell(
+            &format!("gets, {window} at once"),
+            client.ask_many("get", window, question, for_a_while(), found),
+        );
     }
 }
 
 fn tell(what: &str, went: Went) {
-    println!("{what}: {:.0} a second, {} failed, the slowest {:.1?}", went.per_second(), went.failed, went.slowest);
+    println!(
+        "{what}: {:.0} a second, {} failed, the slowest {:.1?}",
+        went.per_second(),
+        went.failed,
+        went.slowest
+    );
 }
 
 fn syncs(folder: &Path) -> f64 {
@@ -128,14 +137,26 @@ pub fn kills(folder: &Path, times: usize) {
             let is_kept = answer.is_ok_and(|ok| ok["outcome"] == "kept");
             is_kept && kept.insert(number)
         });
-        println!("round {round}: {} of {PUTS} acknowledged in {:.1?}, the slowest {:.1?}", kept.len(), began.elapsed(), went.slowest);
+        println!(
+            "round {round}: {} of {PUTS} acknowledged in {:.1?}, the slowest {:.1?}",
+            kept.len(),
+            began.elapsed(),
+            went.slowest
+        );
         until_whole(&nodes);
         let numbers: Vec<u64> = kept.into_iter().collect();
-        let question = |place: u64| json!({"key": format!("{round} {}", numbers[place as usize]), "timeout_ms": 30_000});
+        let question =
+            |place: u64| json!({"key": format!("{round} {}", numbers[place as usize]), "timeout_ms": 30_000});
         let count = numbers.len() as u64;
-        let went = client.ask_many("get", WINDOW, question, |place| place < count, |place, answer| {
-            answer.is_ok_and(|ok| ok["value"] == numbers[place as usize].to_string().as_str())
-        });
+        let went = client.ask_many(
+            "get",
+            WINDOW,
+            question,
+            |place| place < count,
+            |place, answer| {
+                answer.is_ok_and(|ok| ok["value"] == numbers[place as usize].to_string().as_str())
+            },
+        );
         println!("round {round}: {} of {count} lost", went.failed);
     }
 }

@@ -33,7 +33,8 @@ impl Town {
         for node in 0..nodes {
             world.add(move |boot: Boot| {
                 let mut config = Config { durable, ..Config::new(boot.seed, boot.address) };
-                config.mesh.id = Some(NodeId::drawn(&mut Streams::new(Seed::from_u64(node as u64)).named("id")));
+                config.mesh.id =
+                    Some(NodeId::drawn(&mut Streams::new(Seed::from_u64(node as u64)).named("id")));
                 config.mesh.start = boot.now;
                 config.mesh.wall_time = Some(boot.wall_time);
                 config.mesh.bootstrap = (0..4).filter(|other| *other < node).map(address).collect();
@@ -69,7 +70,8 @@ impl Town {
 
     /// The living nodes in the order of the ring.
     fn ring(&self) -> Vec<(NodeId, usize)> {
-        let living = (0..self.world.len()).filter_map(|node| Some((self.world.machine(node)?.mesh().id(), node)));
+        let living =
+            (0..self.world.len()).filter_map(|node| Some((self.world.machine(node)?.mesh().id(), node)));
         let mut ring: Vec<_> = living.collect();
         ring.sort();
         ring
@@ -80,8 +82,10 @@ impl Town {
         let ring = self.ring();
         ring.iter().enumerate().all(|(place, (_, node))| {
             let Some(view) = self.world.machine(*node).map(Chord::ring) else { return false };
-            let (before, after) = (ring[(place + ring.len() - 1) % ring.len()].0, ring[(place + 1) % ring.len()].0);
-            view.behind.first().map(|node| node.id) == Some(before) && view.ahead.map(|node| node.id) == Some(after)
+            let (before, after) =
+                (ring[(place + ring.len() - 1) % ring.len()].0, ring[(place + 1) % ring.len()].0);
+            view.behind.first().map(|node| node.id) == Some(before)
+                && view.ahead.map(|node| node.id) == Some(after)
         })
     }
 }
@@ -154,7 +158,8 @@ pub fn neighbours(times: usize) {
         town.pass(Duration::from_secs(20));
         for number in 0..KEYS {
             let (value, timeout) = (Value::from(number as u64), TIMEOUT);
-            let put = Command::Put { key: key(number).into(), value, lives: None, policy: Policy::Memory, timeout };
+            let put =
+                Command::Put { key: key(number).into(), value, lives: None, policy: Policy::Memory, timeout };
             let (kept, _) = town.ask(number % 12, put);
             assert!(matches!(kept, Outcome::Kept { copies: 3, .. }), "{kept:?}");
         }
@@ -175,7 +180,10 @@ pub fn neighbours(times: usize) {
             }
         }
     }
-    println!("{times} times two neighbours: {lost} of {asked} keys lost, the slowest get {slowest:.1?}; {:.0?}", begun.elapsed());
+    println!(
+        "{times} times two neighbours: {lost} of {asked} keys lost, the slowest get {slowest:.1?}; {:.0?}",
+        begun.elapsed()
+    );
 }
 
 /// Scenarios of at least 60 steps.
@@ -195,7 +203,10 @@ pub fn schedules(first: u64, count: u64) {
             }
         }
     }
-    println!("{count} schedules of {steps} steps hold, the last after {longest:.0?}; {:.0?}", begun.elapsed());
+    println!(
+        "{count} schedules of {steps} steps hold, the last after {longest:.0?}; {:.0?}",
+        begun.elapsed()
+    );
 }
 
 /// The hosts of all nodes lose their power at once while keys are put that are to be synced, so many times.
@@ -214,7 +225,8 @@ pub fn cuts(times: usize) {
         acknowledged += kept.len();
         for number in kept {
             let (got, _) = town.ask(number % 12, Command::Get { key: key(number).into(), timeout: TIMEOUT });
-            let is_there = matches!(&got, Outcome::Value { value, .. } if value.as_u64() == Some(number as u64));
+            let is_there =
+                matches!(&got, Outcome::Value { value, .. } if value.as_u64() == Some(number as u64));
             lost += usize::from(!is_there);
         }
     }

@@ -29,18 +29,28 @@ fn nodes_that_start_at_once_are_a_ring_soon() {
 fn debug_34() {
     let scenario = Scenario::drawn(&mut Streams::new(Seed::from_u64(34)).named("chord"), 12);
     let mut world = scenario.world();
-    let mut agenda = crate::sim::faults::Agenda::new(|_: &crate::sim::World<crate::mesh::chord::Chord>| Default::default());
+    let mut agenda = crate::sim::faults::Agenda::new(|_: &crate::sim::World<crate::mesh::chord::Chord>| {
+        Default::default()
+    });
     let show = |at: crate::kernel::Time, node: usize, event: crate::mesh::chord::Event| {
         let text = std::format!("{event:?}");
-        if !text.contains("DialFailed") { std::println!("{at:?} {node} {}", &text[..text.len().min(150)]) }
+        if !text.contains("DialFailed") {
+            std::println!("{at:?} {node} {}", &text[..text.len().min(150)])
+        }
     };
     let joined = scenario.joins.iter().max().copied().unwrap();
     agenda.pass(&mut world, joined, show);
     for step in &scenario.steps {
         std::println!("{step:?} at {:?}", world.now());
         match step {
-            crate::sim::scenario::Step::Fault(action) => if let Some(time) = agenda.act(&mut world, action) { agenda.pass(&mut world, time, show); },
-            crate::sim::scenario::Step::Order { node, order } => <super::Plan as crate::sim::scenario::Protocol>::order(&scenario, &mut world, *node, order),
+            crate::sim::scenario::Step::Fault(action) => {
+                if let Some(time) = agenda.act(&mut world, action) {
+                    agenda.pass(&mut world, time, show);
+                }
+            }
+            crate::sim::scenario::Step::Order { node, order } => {
+                <super::Plan as crate::sim::scenario::Protocol>::order(&scenario, &mut world, *node, order)
+            }
         }
     }
     crate::sim::faults::recover(&mut world);
@@ -50,7 +60,13 @@ fn debug_34() {
     world.run_until(t + Duration::from_secs(600), show);
     for node in 0..scenario.nodes() {
         if let Some(chord) = world.machine(node) {
-            std::println!("{node} {} {:?} placed {} peers {:?}", chord.mesh().id(), chord.ring(), chord.circle.is_placed, chord.mesh().peers().map(|p| (p.id, p.kind)).collect::<alloc::vec::Vec<_>>());
+            std::println!(
+                "{node} {} {:?} placed {} peers {:?}",
+                chord.mesh().id(),
+                chord.ring(),
+                chord.circle.is_placed,
+                chord.mesh().peers().map(|p| (p.id, p.kind)).collect::<alloc::vec::Vec<_>>()
+            );
         }
     }
     std::println!("{:?}", scenario.judge(&world));
