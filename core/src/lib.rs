@@ -238,7 +238,7 @@
 //! | `hello` | `hello`: the small hello / ping / addr network |
 //! | `gossip` | `gossip`: publish and subscribe, where modules say what is valid before it is passed on; with `overlay` also `riding`: gossip over the overlay's links |
 //! | `mesh` | `mesh`: a flood over a few connections, among py2p's nodes or this project's |
-//! | `chord` (brings `mesh`) | `mesh::chord`: Chord's ring as a value |
+//! | `chord` (brings `mesh`) | `mesh::chord`: a store that is spread over nodes, py2p's or this project's |
 //! | `record` | `record`: a machine's run written down and repeated; it brings `serde` |
 //! | `serde` | what goes into a machine and what it says is serialised, and what goes in is read back |
 //! | `std` | the standard library: nothing but what `sim` needs |

@@ -25,13 +25,15 @@ pub struct Config {
     pub answer_timeout: Duration,
     /// How long it may take until a node that is dialled shows that it lives; 5 s.
     pub reach_timeout: Duration,
-    /// How long a node that starts waits for somebody to join before it is a ring of its own, unless it knows nobody; 3 s.
+    /// How long a node that starts waits for a ring to join before it is one of its own, unless it knows nobody; 3 s. Of
+    /// nodes that start together the one with the smallest id waits a third of that.
     pub settle: Duration,
     /// How often copies are tried again that could not be given; 50 ms.
     pub recopy_period: Duration,
     /// How long copies may take; 30 s.
     pub keeping_timeout: Duration,
-    /// How often another node is asked for one's own place, so that two rings become one; 10 s.
+    /// How often another node is asked for one's own place, so that two rings become one; 10 s, and a tenth of that for a
+    /// node that is alone.
     pub unify_period: Duration,
     /// How often what the nodes behind keep of this node's is compared with it; 60 s.
     pub compare_period: Duration,

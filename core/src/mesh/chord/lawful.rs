@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_chord_node_keeps_every_law() {
-        crate::sim::laws::laws::<Chord>(2_000);
+        crate::sim::laws::laws::<Chord>(1_000);
     }
 
     #[test]

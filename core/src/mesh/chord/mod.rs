@@ -122,7 +122,7 @@ pub mod scenario;
 mod side;
 pub mod store;
 mod strays;
-#[cfg(test)]
+#[cfg(all(test, feature = "sim"))]
 mod tests;
 mod told;
 mod unify;

@@ -49,7 +49,10 @@ impl Weight {
 impl Chord {
     /// It is time to ask a peer for one's place.
     pub(super) fn unify(&mut self) {
-        self.deadlines.after(Due::Unify, self.config.unify_period);
+        let is_alone = self.circle.member.successors().is_alone();
+        let period = self.config.unify_period;
+        // Who is alone with others in sight has most to gain.
+        self.deadlines.after(Due::Unify, if is_alone { period / 10 } else { period });
         if self.role == Role::Leech || self.is_loading() {
             return;
         }
@@ -84,6 +87,12 @@ impl Chord {
         alone || self.deadlines.now().since(self.config.mesh.start) >= self.config.settle
     }
 
+    /// Of nodes that start together the one with the smallest id begins the ring, and the others join.
+    fn is_founder(&self) -> bool {
+        let has_waited = self.deadlines.now().since(self.config.mesh.start) >= self.config.settle / 3;
+        has_waited && self.sides.storing(Kind::Native).all(|id| self.mesh.id() < id)
+    }
+
     pub(super) fn unify_with(&mut self, peer: NodeId) {
         self.forget(Asker::Unifying);
         let rounds = self.unifying.rounds;
@@ -92,7 +101,7 @@ impl Chord {
     }
 
     pub(super) fn unify_told(&mut self, answer: Answer) {
-        let Some(peer) = self.unifying.with else { return };
+        let Some(peer) = self.unifying.with.filter(|_| self.role == Role::Storing) else { return };
         match answer {
             Answer::Behind(told) if !self.circle.is_placed => self.join(&told),
             Answer::Behind(told) if self.is_elsewhere(&told) => {
@@ -107,7 +116,7 @@ impl Chord {
             // The place is held, be it by this node, or nothing was learned: there will be another time.
             _ => {
                 self.unifying.with = None;
-                if !self.circle.is_placed && self.is_settled() {
+                if !self.circle.is_placed && (self.is_settled() || self.is_founder()) {
                     self.is_placed();
                 }
             }

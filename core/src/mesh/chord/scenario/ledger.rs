@@ -8,17 +8,17 @@ use super::oracle::Difference;
 use super::{KEYS, Plan, Scenario, place};
 use crate::kernel::Time;
 use crate::mesh::chord::store::Version;
-use crate::mesh::chord::{Chord, Event, Outcome};
+use crate::mesh::chord::{Chord, Event, Outcome, Place};
 use crate::sim::World;
 use crate::sim::faults::Agenda;
 use crate::sim::scenario::Watch;
 
 /// How often it is looked who keeps what.
-const VIEWED: Duration = Duration::from_millis(20);
+const VIEWED: Duration = Duration::from_millis(100);
 
 /// Who had what was acknowledged for a key, and how many of those have died since it was in as many places as it is to be.
-#[derive(Default)]
 struct Kept {
+    place: Place,
     /// The latest version that was acknowledged; `None` if nothing was, or it was lost by what nobody promises.
     acknowledged: Option<Version>,
     /// In so many places it is: as many as were acknowledged, and all once it was in as many.
@@ -60,7 +60,7 @@ impl Watch<Plan> for Ledger {
     fn afterwards(&mut self, script: &Scenario, world: &mut World<Chord>) -> Result<(), Difference> {
         let members = script.members(world);
         for (key, kept) in &self.keys {
-            let latest = members.iter().filter_map(|(_, chord)| chord.version_of(&place(*key))).max();
+            let latest = members.iter().filter_map(|(_, chord)| chord.version_of(&kept.place)).max();
             if kept.acknowledged > latest {
                 return Err(Difference::Older { key: *key });
             }
@@ -78,21 +78,25 @@ impl Ledger {
         }
         let told = core::mem::take(&mut self.told);
         (0..KEYS).try_for_each(|key| {
-            let kept = self.keys.entry(key).or_default();
+            let kept = self.keys.entry(key).or_insert_with(|| Kept::of(key));
             kept.look(key, &living, &told)
         })
     }
 }
 
 impl Kept {
+    fn of(key: u16) -> Self {
+        let holders = BTreeSet::new();
+        Kept { place: place(key), acknowledged: None, copies: 0, holders, deaths: 0 }
+    }
+
     fn look(
         &mut self,
         key: u16,
         living: &[(usize, &Chord)],
         told: &[(Version, usize)],
     ) -> Result<(), Difference> {
-        let place = place(key);
-        let has = |chord: &Chord| chord.version_of(&place);
+        let has = |chord: &Chord| chord.version_of(&self.place);
         // A version is of this key if somebody has it here.
         let new =
             told.iter().filter(|(version, _)| living.iter().any(|(_, chord)| has(chord) == Some(*version)));
