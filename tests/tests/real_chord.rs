@@ -228,7 +228,12 @@ fn what_is_kept_by_ours_alone_is_found_by_a_real_one_that_comes() {
     ring.real_set(0, "theirs", &value(99));
     ring.all_get("theirs", &value(99));
     ring.is_well();
-    // What it had is not gone with it.
+    // What it had is not gone with it, once ours have it under its name.
+    let begin = Instant::now();
+    while !ring.ours[0].has_name("theirs") {
+        assert!(begin.elapsed() < PATIENCE, "it is not kept under its name");
+        sleep(STEP);
+    }
     ring.real.kill(0);
     let id = ring.real.id(0);
     ring.ours[0].until("it is no peer", move |node| node.mesh().peers().all(|peer| peer.id != id));
