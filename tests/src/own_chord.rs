@@ -61,6 +61,12 @@ impl Own<Chord> {
         self.outcome(Command::Pop { key: octets(key), policy: Policy::Memory, timeout: TIMEOUT })
     }
 
+    /// Whether this node, alone in its ring, keeps something under a key's name.
+    pub fn has_name(&self, key: &str) -> bool {
+        let page = self.outcome(Command::Walk { from: None, values: false, timeout: TIMEOUT });
+        matches!(page, Outcome::Page { entries, .. } if entries.iter().any(|(name, _)| name == key))
+    }
+
     /// Merges into what a key has.
     pub fn merge(&self, key: &str, delta: Map) -> Outcome {
         let policy = Policy::Memory;
