@@ -6,8 +6,8 @@
 //! (`EGOIST_SHRINKS=n` runs) and printed with its seed, as a script: `EGOIST_SCRIPT=FILE` runs one again, and so does
 //! `EGOIST_FIRST=<seed> EGOIST_CASES=1`.
 
-use egoist_core::mesh::chord;
 use egoist_core::kernel::{Seed, Streams};
+use egoist_core::mesh::chord;
 use egoist_core::overlay::scenario::{Scenario, strategies};
 use egoist_core::sim::Kind;
 use egoist_core::{gossip, hello, mesh};

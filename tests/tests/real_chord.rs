@@ -4,9 +4,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use egoist_core::mesh::chord::{Chord, Config, Failure, Outcome};
-use egoist_core::mesh::wire::{Map, Role, Value};
+use egoist_core::mesh::wire::{Map, Value};
 use egoist_core::mesh::{self, Event};
-use egoist_tests::module::say;
 use egoist_tests::own_mesh::{Own, config};
 use egoist_tests::real_py2p::{RealPy2p, stated};
 use serde_json::{Value as Json, json};
@@ -30,6 +29,11 @@ fn value(n: u64) -> Value {
     Value::Array(vec!["value".into(), n.into()])
 }
 
+fn map(pairs: &[(&str, u64)]) -> Map {
+    let pairs = pairs.iter().map(|(key, n)| (Value::from(*key), Value::from(*n)));
+    Map::new(pairs.collect()).expect("keys are texts, each once")
+}
+
 fn has(outcome: &Outcome, wanted: &Value) -> bool {
     matches!(outcome, Outcome::Value { value, is_certain: true, .. } if value == wanted)
 }
@@ -51,7 +55,28 @@ impl Ring {
             ring.ours.push(Own::chord(Config { mesh, ..config }));
         }
         (0..real).for_each(|node| ring.link(node));
+        ring.acquaint();
         Some(ring)
+    }
+
+    /// Real ones are linked with each other too, and each knows that the others store: of who has dialled it a py2p node
+    /// hears that only when that joins once more.
+    fn acquaint(&mut self) {
+        let real = self.real.len();
+        for node in 1..real {
+            let earlier: Vec<_> = (0..node).map(|other| self.real.id(other)).collect();
+            for other in 0..node {
+                if !self.real.peers(node).contains(&earlier[other]) {
+                    self.real.connect(node, self.real.addr(other));
+                }
+            }
+            self.real.until_linked(node, &earlier);
+        }
+        (0..real).for_each(|node| self.join(node));
+        for node in 0..real {
+            self.real.ask(node, json!({"do": "wait", "storing": real - 1, "timeout": 10}));
+        }
+        sleep(PEACE);
     }
 
     fn join(&mut self, node: usize) {
@@ -103,17 +128,24 @@ impl Ring {
         }
     }
 
-    /// Nobody has it any more.
-    fn nobody_gets(&mut self, key: &str) {
-        for own in &self.ours {
-            let begin = Instant::now();
-            while own.get(key) != Outcome::Absent {
-                assert!(begin.elapsed() < PATIENCE, "{key} is {:?}", own.get(key));
+    /// A real one merges into a map.
+    fn real_merges(&mut self, key: &str, delta: &[(&str, u64)]) {
+        let delta = stated_one(&Value::Map(map(delta)));
+        self.real.ask(0, json!({"do": "delta", "key": key, "delta": delta, "timeout": 15}));
+    }
+
+    /// Nobody has these any more.
+    fn nobody_gets(&mut self, keys: &[&str]) {
+        for key in keys {
+            for own in &self.ours {
+                let (begin, mut got) = (Instant::now(), own.get(key));
+                while got != Outcome::Absent {
+                    assert!(begin.elapsed() < PATIENCE, "{key} is {got:?}");
+                    got = own.get(key);
+                }
             }
-        }
-        for node in 0..self.real.len() {
-            let got = self.real.ask(node, json!({"do": "get", "key": key, "timeout": 2}));
-            assert_eq!(got["found"], false, "{key} to real node {node}");
+            let got = self.real.ask(0, json!({"do": "get", "key": key, "timeout": 2}));
+            assert_eq!(got["found"], false, "{key}");
         }
     }
 
@@ -140,29 +172,24 @@ fn stated_one(value: &Value) -> Json {
 
 /// Set anywhere, overwritten elsewhere, merged into, deleted.
 fn all_do_all(ring: &mut Ring) {
-    for own in 0..ring.ours.len() {
-        let key = format!("ours {own}");
-        let kept = ring.ours[own].put(&key, value(1));
-        assert!(matches!(kept, Outcome::Kept { .. }), "{kept:?}");
-        ring.all_get(&key, &value(1));
-        let real = own % ring.real.len();
-        ring.real_set(real, &key, &value(2));
-        ring.all_get(&key, &value(2));
-        ring.ours[own].put(&key, value(3));
-        ring.all_get(&key, &value(3));
-        assert!(matches!(ring.ours[own].delete(&key), Outcome::Kept { .. }));
-        ring.nobody_gets(&key);
-    }
-    for real in 0..ring.real.len() {
-        let key = format!("real {real}");
-        ring.real_set(real, &key, &value(1));
-        ring.all_get(&key, &value(1));
-        let own = real % ring.ours.len();
-        ring.ours[own].put(&key, value(2));
-        ring.all_get(&key, &value(2));
-        ring.real.ask(real, json!({"do": "delete", "key": key}));
-        ring.nobody_gets(&key);
-    }
+    let (last_own, last_real) = (ring.ours.len() - 1, ring.real.len() - 1);
+    let kept = ring.ours[0].put("ours", value(1));
+    assert!(matches!(kept, Outcome::Kept { .. }), "{kept:?}");
+    ring.all_get("ours", &value(1));
+    ring.real_set(last_real, "ours", &value(2));
+    ring.all_get("ours", &value(2));
+    ring.ours[last_own].put("ours", value(3));
+    ring.all_get("ours", &value(3));
+    ring.real_set(0, "real", &value(1));
+    ring.all_get("real", &value(1));
+    ring.ours[0].put("real", value(2));
+    ring.all_get("real", &value(2));
+    ring.real_merges("map", &[("a", 1)]);
+    ring.ours[0].merge("map", map(&[("b", 2)]));
+    ring.all_get("map", &Value::Map(map(&[("a", 1), ("b", 2)])));
+    assert!(matches!(ring.ours[0].delete("ours"), Outcome::Kept { .. }));
+    ring.real.ask(0, json!({"do": "delete", "key": "real"}));
+    ring.nobody_gets(&["ours", "real"]);
     ring.is_well();
 }
 
@@ -170,4 +197,65 @@ fn all_do_all(ring: &mut Ring) {
 fn one_of_ours_and_two_real_ones_have_the_same_keys() {
     let Some(mut ring) = Ring::start(2, &[], vec![storing(1)]) else { return };
     all_do_all(&mut ring);
+}
+
+#[test]
+fn two_of_ours_and_three_real_ones_have_the_same_keys() {
+    let Some(mut ring) = Ring::start(3, &[], vec![storing(1), storing(2)]) else { return };
+    all_do_all(&mut ring);
+    (0..5).for_each(|n| _ = ring.ours[0].put(&format!("key {n}"), value(n)));
+    (5..10).for_each(|n| ring.real_set(1, &format!("key {n}"), &value(n)));
+    ring.real.ask(2, json!({"do": "unjoin"}));
+    sleep(PEACE);
+    (0..10).for_each(|n| ring.all_get(&format!("key {n}"), &value(n)));
+    ring.is_well();
+}
+
+#[test]
+fn what_is_kept_by_ours_alone_is_found_by_a_real_one_that_comes() {
+    let Some(mut real) = RealPy2p::start("chord", 1, &[]) else { return };
+    let own = Own::chord(storing(1));
+    (0..20).for_each(|n| {
+        assert!(matches!(own.put(&format!("key {n}"), value(n)), Outcome::Kept { copies: 1, .. }))
+    });
+    real.ask(0, json!({"do": "join"}));
+    real.connect(0, own.addr);
+    real.until_linked(0, &[own.id]);
+    let mut ring = Ring { ours: vec![own], real };
+    ring.real.ask(0, json!({"do": "wait", "keys": 20, "timeout": 10}));
+    (0..20).for_each(|n| ring.all_get(&format!("key {n}"), &value(n)));
+    ring.real_set(0, "theirs", &value(99));
+    ring.all_get("theirs", &value(99));
+    ring.is_well();
+    // What it had is not gone with it.
+    ring.real.kill(0);
+    let id = ring.real.id(0);
+    ring.ours[0].until("it is no peer", move |node| node.mesh().peers().all(|peer| peer.id != id));
+    assert!(has(&ring.ours[0].get("theirs"), &value(99)));
+}
+
+#[test]
+fn leeches_get_what_others_store() {
+    let Some(mut ring) = Ring::start(1, &[], vec![storing(1), leech(2)]) else { return };
+    let reader = ring.real.begin();
+    ring.link(reader);
+    ring.ours[1].put("leech", value(1));
+    ring.all_get("leech", &value(1));
+    ring.real_set(reader, "reader", &value(2));
+    ring.all_get("reader", &value(2));
+    ring.is_well();
+    let lone = Own::chord(leech(3));
+    assert_eq!(lone.get("anything"), Outcome::Failed(Failure::NobodyStores));
+}
+
+#[test]
+fn among_real_ones_as_shipped_keys_are_found() {
+    let Some(mut ring) = Ring::start(2, &["--as-shipped"], vec![storing(1)]) else { return };
+    for n in 0..5 {
+        let (ours, real) = (format!("ours {n}"), format!("real {n}"));
+        ring.ours[0].put(&ours, value(n));
+        ring.real_set(0, &real, &value(n));
+        ring.all_get(&ours, &value(n));
+        ring.all_get(&real, &value(n));
+    }
 }

@@ -9,7 +9,7 @@ use egoist_core::mesh::chord::scenario::Scenario;
 use egoist_core::mesh::chord::store::Policy;
 use egoist_core::mesh::chord::{Chord, Command, Config, Event, Outcome, Reply};
 use egoist_core::mesh::wire::{NodeId, Value};
-use egoist_core::sim::{self, Boot, World, address};
+use egoist_core::sim::{self, Boot, Restart, World, address};
 
 /// One way between two nodes, in microseconds.
 const DELAY: u64 = 10_000;
@@ -24,11 +24,17 @@ struct Town {
 
 impl Town {
     fn new(nodes: usize, seed: u64) -> Self {
+        Town::of(nodes, seed, false)
+    }
+
+    fn of(nodes: usize, seed: u64, durable: bool) -> Self {
         let delays = |_: usize, _: usize| DELAY;
         let mut world = World::new(sim::Config::default(), delays, Seed::from_u64(seed));
         for node in 0..nodes {
             world.add(move |boot: Boot| {
-                let mut config = Config::new(boot.seed, boot.address);
+                let mut config = Config { durable, ..Config::new(boot.seed, boot.address) };
+                config.mesh.id =
+                    Some(NodeId::drawn(&mut Streams::new(Seed::from_u64(node as u64)).named("id")));
                 config.mesh.start = boot.now;
                 config.mesh.wall_time = Some(boot.wall_time);
                 config.mesh.bootstrap = (0..4).filter(|other| *other < node).map(address).collect();
@@ -64,7 +70,8 @@ impl Town {
 
     /// The living nodes in the order of the ring.
     fn ring(&self) -> Vec<(NodeId, usize)> {
-        let living = (0..self.world.len()).filter_map(|node| Some((self.world.machine(node)?.mesh().id(), node)));
+        let living =
+            (0..self.world.len()).filter_map(|node| Some((self.world.machine(node)?.mesh().id(), node)));
         let mut ring: Vec<_> = living.collect();
         ring.sort();
         ring
@@ -75,8 +82,10 @@ impl Town {
         let ring = self.ring();
         ring.iter().enumerate().all(|(place, (_, node))| {
             let Some(view) = self.world.machine(*node).map(Chord::ring) else { return false };
-            let (before, after) = (ring[(place + ring.len() - 1) % ring.len()].0, ring[(place + 1) % ring.len()].0);
-            view.behind.first().map(|node| node.id) == Some(before) && view.ahead.map(|node| node.id) == Some(after)
+            let (before, after) =
+                (ring[(place + ring.len() - 1) % ring.len()].0, ring[(place + 1) % ring.len()].0);
+            view.behind.first().map(|node| node.id) == Some(before)
+                && view.ahead.map(|node| node.id) == Some(after)
         })
     }
 }
@@ -149,7 +158,8 @@ pub fn neighbours(times: usize) {
         town.pass(Duration::from_secs(20));
         for number in 0..KEYS {
             let (value, timeout) = (Value::from(number as u64), TIMEOUT);
-            let put = Command::Put { key: key(number).into(), value, lives: None, policy: Policy::Memory, timeout };
+            let put =
+                Command::Put { key: key(number).into(), value, lives: None, policy: Policy::Memory, timeout };
             let (kept, _) = town.ask(number % 12, put);
             assert!(matches!(kept, Outcome::Kept { copies: 3, .. }), "{kept:?}");
         }
@@ -170,7 +180,10 @@ pub fn neighbours(times: usize) {
             }
         }
     }
-    println!("{times} times two neighbours: {lost} of {asked} keys lost, the slowest get {slowest:.1?}; {:.0?}", begun.elapsed());
+    println!(
+        "{times} times two neighbours: {lost} of {asked} keys lost, the slowest get {slowest:.1?}; {:.0?}",
+        begun.elapsed()
+    );
 }
 
 /// Scenarios of at least 60 steps.
@@ -190,5 +203,52 @@ pub fn schedules(first: u64, count: u64) {
             }
         }
     }
-    println!("{count} schedules of {steps} steps hold, the last after {longest:.0?}; {:.0?}", begun.elapsed());
+    println!(
+        "{count} schedules of {steps} steps hold, the last after {longest:.0?}; {:.0?}",
+        begun.elapsed()
+    );
+}
+
+/// The hosts of all nodes lose their power at once while keys are put that are to be synced, so many times.
+pub fn cuts(times: usize) {
+    let begun = Instant::now();
+    let (mut acknowledged, mut lost) = (0, 0);
+    for time in 0..times {
+        let mut town = Town::of(12, time as u64, true);
+        town.pass(Duration::from_secs(20));
+        let ops = town.put_many(400, Policy::Synced);
+        town.pass(Duration::from_millis(15 + 3 * time as u64));
+        let kept: Vec<usize> = (0..ops.len()).filter(|number| town.is_kept(ops[*number])).collect();
+        (0..12).for_each(|node| town.world.halt(node));
+        (0..12).for_each(|node| town.world.restart(node, Restart::Keeping));
+        town.pass(Duration::from_secs(30));
+        acknowledged += kept.len();
+        for number in kept {
+            let (got, _) = town.ask(number % 12, Command::Get { key: key(number).into(), timeout: TIMEOUT });
+            let is_there =
+                matches!(&got, Outcome::Value { value, .. } if value.as_u64() == Some(number as u64));
+            lost += usize::from(!is_there);
+        }
+    }
+    println!("{times} cuts: {lost} of {acknowledged} acknowledged keys lost; {:.0?}", begun.elapsed());
+}
+
+impl Town {
+    /// Begins so many puts at once, from all nodes in turn.
+    fn put_many(&mut self, count: usize, policy: Policy) -> Vec<(usize, u64)> {
+        let nodes = self.world.len();
+        let begin = |number: usize| {
+            let (value, node) = (Value::from(number as u64), number % nodes);
+            let put = Command::Put { key: key(number).into(), value, lives: None, policy, timeout: TIMEOUT };
+            match self.world.command(node, put) {
+                Some(Ok(Reply::Begun { op })) => (node, op),
+                other => panic!("{other:?}"),
+            }
+        };
+        (0..count).map(begin).collect()
+    }
+
+    fn is_kept(&self, op: (usize, u64)) -> bool {
+        matches!(self.ended.get(&op), Some(Outcome::Kept { .. }))
+    }
 }

@@ -61,6 +61,8 @@ fn command(with: u8) -> Command {
         180..200 => Command::Merge { key, delta: Map::default(), policy, timeout },
         200..220 => Command::Walk { from: None, values: with % 2 == 0, timeout },
         220..240 => Command::Find { number: NodeId([with; NodeId::LEN]), timeout },
-        _ => Command::Mesh(crate::mesh::Command::Connect { addr: ([127, 0, 0, 1], 6_000 + u16::from(with % 8)).into() }),
+        _ => Command::Mesh(crate::mesh::Command::Connect {
+            addr: ([127, 0, 0, 1], 6_000 + u16::from(with % 8)).into(),
+        }),
     }
 }

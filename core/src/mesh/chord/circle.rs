@@ -3,12 +3,13 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use super::interface::{Contact, Event, RingView};
 use super::machine::{Chord, Due};
 use super::pending::For;
 use super::question::{Answer, Asker, Question};
-use super::ring::{Action, Actions, Member, Position};
+use super::ring::{Action, Actions, Member, Position, Snapshot};
 use super::side::position;
 use super::told::{LIST, Told};
 use super::word::Word;
@@ -23,6 +24,8 @@ pub(super) struct Circle {
     contacts: BTreeMap<Position, Contact>,
     /// Whether this node is one of a ring's, be it the only one.
     pub(super) is_placed: bool,
+    /// What it told others when it last stabilised.
+    last: Option<Snapshot<Position, LIST>>,
     /// Peers that did not answer in time: others are asked, until something is heard of them.
     suspects: BTreeSet<Position>,
     /// Nodes that are being dialled, to see whether they live; and whether they are to be asked for their neighbours then.
@@ -36,6 +39,7 @@ impl Circle {
             member: Member::alone(at),
             contacts: BTreeMap::from([(at, me)]),
             is_placed: false,
+            last: None,
             suspects: BTreeSet::new(),
             reached: BTreeMap::new(),
         }
@@ -236,7 +240,8 @@ impl Chord {
 /// What happens in time.
 impl Chord {
     pub(super) fn stabilise(&mut self) {
-        self.deadlines.after(Due::Stabilise, self.config.stabilise_period);
+        let pause = self.until_next();
+        self.deadlines.after(Due::Stabilise, pause);
         if !self.circle.is_placed {
             return self.unify();
         }
@@ -244,6 +249,13 @@ impl Chord {
         self.act(actions);
         self.look_around();
         self.look_for_finger();
+    }
+
+    /// What has changed here is soon news for others: lists go back from node to node, one at each stabilisation.
+    fn until_next(&mut self) -> Duration {
+        let now = self.circle.member.snapshot();
+        let has_changed = self.circle.last.replace(now.clone()) != Some(now);
+        if has_changed { self.config.stabilise_period / 8 } else { self.config.stabilise_period }
     }
 
     /// Asks neighbours on both sides whether they are there: of two that died at once both are missed at once.

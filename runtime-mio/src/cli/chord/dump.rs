@@ -23,8 +23,8 @@ use super::walk::{Item, Walk};
   egoist chord dump --json | jq -r .number
 
 A key's number is its SHA-384, and where it is on the ring: it is printed by its first digits, in JSON as a whole. START and END are \
-in base 58 as ids are; those of both are printed, and where START is the greater one those above it and below END. The greatest number \
-comes first.")]
+in base 58 as ids are; those of both are printed, and where START is the greater one those above it and below END. They are printed \
+downwards.")]
 pub(crate) struct Dump {
     /// The smallest number [default: the smallest there is]
     #[arg(value_name = "START", value_parser = number)]

@@ -21,7 +21,7 @@ pub(crate) fn log(event: &Event) {
         Event::Alone => tracing::info!("alone in its ring"),
         Event::ReadOnly { is_full: true } => tracing::warn!("the disk is full: nothing new is taken"),
         Event::ReadOnly { is_full: false } => {
-            tracing::warn!("the disk cannot be written: nothing new is taken")
+            tracing::warn!("the disk cannot be written: nothing new is taken");
         }
         Event::Writable => tracing::info!("the disk can be written again"),
         Event::Loaded(Loaded { is_failed: true, .. }) => tracing::error!("what was kept cannot be read"),
@@ -123,7 +123,7 @@ mod tests {
                 "operation 3 ended: not found",
             ),
             (
-                ended(Outcome::Kept { copies: 3, unconfirmed: 0 }),
+                ended(Outcome::Kept { copies: 3, unconfirmed: 0, version: None }),
                 "ended",
                 json!({"op": 3, "outcome": "kept"}),
                 "operation 3 ended: copies 3",

@@ -83,9 +83,9 @@ impl Items {
 /// Prints one, for programs or for people; there may be more.
 fn line(json: &impl Serialize, text: &[Json], session: &mut Session<'_>) -> Outcome<bool> {
     if session.json {
-        session.json_line(json)?
+        session.json_line(json)?;
     } else {
-        session.text(&form::shown(text))?
+        session.text(&form::shown(text))?;
     }
     Ok(true)
 }

@@ -1,6 +1,6 @@
 //! `egoist chord node`: a node, from its flags to its end.
 
-use clap::{ArgMatches, Args, Parser};
+use clap::{ArgAction, ArgMatches, Args, Parser};
 use egoist_core::mesh;
 use egoist_core::mesh::chord::{Chord, Command, Config};
 use egoist_mio::Host;
@@ -58,11 +58,13 @@ pub(crate) struct Settings {
     mesh: MeshSettings,
 
     /// Store nothing: ask others for all
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
+          default_value_t = false, default_missing_value = "true", hide_possible_values = true)]
     leech: bool,
 
     /// Keep what is stored in memory alone
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
+          default_value_t = false, default_missing_value = "true", hide_possible_values = true)]
     memory: bool,
 
     /// How many nodes keep each key, this one included, of those that it is responsible for

@@ -99,7 +99,7 @@ pub(crate) fn report(outcome: NodeOutcome) -> Result<OpReport, Refusal> {
             Ok(OpReport::Value { value: form::to_json(&value), certain: is_certain, version })
         }
         NodeOutcome::Absent => Ok(OpReport::Absent),
-        NodeOutcome::Kept { copies, unconfirmed } => Ok(OpReport::Kept { copies, unconfirmed }),
+        NodeOutcome::Kept { copies, unconfirmed, .. } => Ok(OpReport::Kept { copies, unconfirmed }),
         NodeOutcome::Found { node, hops } => {
             Ok(OpReport::Found { id: node.id.to_string(), address: node.addr.to_string(), hops })
         }
@@ -140,8 +140,7 @@ pub(crate) fn refused(refusal: NodeRefusal) -> Refusal {
 pub(crate) fn failure(refusal: &Refusal, place: impl fmt::Display) -> Failure {
     let failure = Failure::new(refusal.message.as_str()).at(place);
     match refusal.code.as_ref() {
-        codes::TIMEOUT => failure
-            .try_this("wait longer with --timeout; what was to be stored may be stored, 'egoist chord get' tells"),
+        codes::TIMEOUT => failure.try_this("wait longer with --timeout"),
         codes::UNREACHABLE => failure.try_this(
             "connect the node to one that stores with 'egoist chord connect', or make it store with 'egoist chord join'",
         ),

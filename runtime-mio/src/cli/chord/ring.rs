@@ -57,7 +57,7 @@ pub(crate) struct RingReport {
     id: String,
     /// Whether it stores.
     role: Role,
-    /// The part of all numbers that it is responsible for; none as long as it is not known.
+    /// The part of all numbers that it is responsible for; none of one that stores nothing, and as long as it is not known.
     share: Option<f64>,
     /// Records that it keeps.
     records: usize,
@@ -139,10 +139,10 @@ impl Node {
     }
 }
 
-/// The part that a node is responsible for: up to the next greater id. One that knows of no other has all.
+/// The part that a node is responsible for, if it stores: up to the next greater id. One that knows of no other has all.
 fn share(own: &NodeId, view: &RingView) -> Option<f64> {
     match (view.role, &view.ahead) {
-        (Role::Leech, _) => Some(0.0),
+        (Role::Leech, _) => None,
         (Role::Storing, Some(next)) => Some(above(own, &next.id)),
         (Role::Storing, None) => view.behind.is_empty().then_some(1.0),
     }
@@ -160,9 +160,7 @@ impl fmt::Display for RingReport {
         let RingReport { id, role, share, records, octets, in_step, nodes } = self;
         write!(f, "{}  {}", units::short_id(id), does(*role))?;
         share.map_or(Ok(()), |share| write!(f, ", responsible for {}", units::percent(share)))?;
-        write!(f, ", {records} records ({})", units::octets(*octets as u64))?;
-        let step = if *in_step { "copies in step" } else { "copies are being brought in step" };
-        writeln!(f, ", {step}")?;
+        writeln!(f, ", {records} records ({}){}", units::octets(*octets as u64), step(*role, *in_step))?;
         if nodes.is_empty() { Ok(()) } else { write!(f, "\n{}", table(nodes)) }
     }
 }
@@ -180,6 +178,15 @@ fn table(nodes: &[Node]) -> Table {
         ]);
     }
     table
+}
+
+/// Whether those who keep copies of what a node is responsible for have all of it, behind what else is said.
+pub(crate) const fn step(role: Role, is_in_step: bool) -> &'static str {
+    match (role, is_in_step) {
+        (Role::Leech, _) => "",
+        (Role::Storing, true) => ", copies in step",
+        (Role::Storing, false) => ", copies are being brought in step",
+    }
 }
 
 /// What a node does, in a word.
@@ -225,7 +232,7 @@ mod tests {
         let short = |first| id(first).to_string()[..8].to_owned();
         let text = format!(
             "{}  stores, responsible for 25.0 %, 12 records (2.0 KiB), copies in step\n
-PLACE   ID        LISTENS        ABOVE
+PLACE   ID        LISTENS         ABOVE
 next    {}  127.0.0.1:192  25.0 %
 prev    {}  127.0.0.1:64   75.0 %
 before  {}  127.0.0.1:32   62.5 %
@@ -256,7 +263,7 @@ py2p    {}  -              49.6 %
             "{all}"
         );
         let leech = RingReport::of(&id(1), &RingView { role: Role::Leech, ..alone });
-        assert!(leech.to_string().contains("stores nothing, responsible for 0.0 %"), "{leech}");
+        assert!(leech.to_string().ends_with("stores nothing, 12 records (2.0 KiB)\n"), "{leech}");
         let unknown = RingReport::of(&id(1), &RingView { ahead: None, ..view() });
         assert!(!unknown.to_string().contains("responsible"), "{unknown}");
     }

@@ -28,7 +28,7 @@ use super::value::ValueArg;
   egoist chord set order 4711 --policy synced         outlives a loss of power
 
 The answer comes when all nodes that are to keep it have it, as --policy says, and is how many these are. Nodes of py2p keep \
-what they are sent, and confirm nothing. A value is at most 65,536 octets in MessagePack. {}", form::HELP))]
+what they are sent, and confirm nothing. Where no answer comes in time, it may be stored all the same. A value is at most 65,536 octets in MessagePack. {}", form::HELP))]
 pub(crate) struct Set {
     #[command(flatten)]
     key: KeyArg,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::mesh::status::{MeshStatus, Replayed as MeshReplayed};
 use super::super::units;
-use super::ring::does;
+use super::ring::{does, step};
 
 /// What a running node says: what one of a mesh does, and of the store.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -78,7 +78,7 @@ impl fmt::Display for StoreStatus {
             (_, true) => "on its disk",
             (_, false) => "in memory",
         };
-        let step = if *in_step { "" } else { "; copies are being brought in step" };
+        let step = step(*role, *in_step);
         writeln!(
             f,
             "ring      {}, {records} records ({}) {place}{step}",
@@ -154,16 +154,14 @@ mod tests {
             counters,
         };
         let text = "\
-ring      stores, 12 records (2.0 KiB) on its disk
+ring      stores, 12 records (2.0 KiB) on its disk, copies in step
 asked     1 begun here, 2 answered, 3 passed on, 4 too many; 5 records brought
 py2p      6 stores taken, 7 questions answered, 8 keys known of
 ";
         assert_eq!(status.to_string(), text);
         let other = StoreStatus { role: Role::Leech, in_step: false, durable: false, ..status.clone() };
         assert!(
-            other
-                .to_string()
-                .starts_with("ring      stores nothing, 12 records (2.0 KiB) in memory; copies are being"),
+            other.to_string().starts_with("ring      stores nothing, 12 records (2.0 KiB) in memory\n"),
             "{other}"
         );
         let full = StoreStatus { read_only: true, ..status };

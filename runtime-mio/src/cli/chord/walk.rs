@@ -55,24 +55,29 @@ pub(crate) struct Item {
 
 /// Answers with a part, in pieces that fit in lines, and where the next begins.
 pub(crate) fn answer(responder: Responder, entries: &[(Bytes, Value)], next: Option<Cursor>) {
-    let (mut items, mut octets) = (Vec::new(), 0);
+    let pieces = pieces(entries, PIECE).into_iter().map(Piece::Items).chain(next.map(Piece::Next));
+    for piece in pieces {
+        responder.event(piece);
+    }
+    responder.ok(Ended {});
+}
+
+/// Keys with their values in JSON, in pieces of so many octets, or of one key that has more.
+fn pieces(entries: &[(Bytes, Value)], longest: usize) -> Vec<Vec<Item>> {
+    let (mut pieces, mut octets) = (Vec::new(), longest);
     for (key, value) in entries {
         let item = Item { key: key::told(key), value: form::to_json(value) };
         let more = serde_json::to_string(&item).map_or(0, |json| json.len());
-        if octets + more > PIECE {
-            responder.event(Piece::Items(std::mem::take(&mut items)));
-            octets = 0;
-        }
-        items.push(item);
         octets += more;
+        match pieces.last_mut() {
+            Some(piece) if octets <= longest => Vec::push(piece, item),
+            _ => {
+                pieces.push(vec![item]);
+                octets = more;
+            }
+        }
     }
-    if !items.is_empty() {
-        responder.event(Piece::Items(items));
-    }
-    if let Some(next) = next {
-        responder.event(Piece::Next(next));
-    }
-    responder.ok(Ended {});
+    pieces
 }
 
 /// Where a walk goes, and what it asks for.
@@ -123,4 +128,26 @@ fn part(client: &mut Client, request: &WalkRequest) -> Outcome<(Vec<Item>, Optio
     let ended = client.try_collect(request, take)?;
     ended.map_err(|refusal| op::failure(&refusal, "the ring"))?;
     Ok((all, next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn pieces_are_all_of_it_and_none_is_long(lengths in prop::collection::vec(0..60_usize, 0..20)) {
+            let entry = |length: &usize| (Bytes::from(vec![0xff; *length]), Value::from(*length as u64));
+            let entries: Vec<_> = lengths.iter().map(entry).collect();
+            let pieces = pieces(&entries, 100);
+            for piece in &pieces {
+                let octets: usize = piece.iter().map(|item| serde_json::to_string(item).unwrap().len()).sum();
+                prop_assert!(piece.len() == 1 || (octets <= 100 && !piece.is_empty()), "{octets} {piece:?}");
+            }
+            let all: Vec<_> = pieces.concat().into_iter().map(|item| key::read(item.key).unwrap()).collect();
+            let expected: Vec<_> = entries.into_iter().map(|(key, _)| key).collect();
+            prop_assert_eq!(all, expected);
+        }
+    }
 }

@@ -107,7 +107,8 @@ impl Client {
         }
     }
 
-    /// Asks all of these, so many at a time, and hands each answer to `take`, with what its request was called.
+    /// Asks all of these, so many at a time, and hands each answer to `take`, with what its request was called. Behind a
+    /// request that fails there are no more.
     ///
     /// # Errors
     /// The node did not answer in time, or answered something else; what a request or `take` fails with.
@@ -118,16 +119,19 @@ impl Client {
         mut take: impl FnMut(T, Result<A::Answer, Refusal>) -> Outcome,
     ) -> Outcome {
         self.wait_at_most(Some(self.patience))?;
-        let (mut requests, mut asked) = (requests.into_iter().fuse(), BTreeMap::new());
+        let (mut requests, mut asked, mut failed) = (requests.into_iter().fuse(), BTreeMap::new(), None);
         loop {
-            while asked.len() < at_once
+            while failed.is_none()
+                && asked.len() < at_once
                 && let Some(request) = requests.next()
             {
-                let (called, request) = request?;
-                asked.insert(self.send(&request)?, called);
+                match request {
+                    Ok((called, request)) => _ = asked.insert(self.send(&request)?, called),
+                    Err(failure) => failed = Some(failure),
+                }
             }
             if asked.is_empty() {
-                return Ok(());
+                return failed.map_or(Ok(()), Err);
             }
             let Answer { id, body } = self.line()?;
             let called = id.as_u64().and_then(|id| asked.remove(&id));
@@ -395,6 +399,17 @@ mod tests {
         client.ask_all((1..=10).map(|id| Ok((id, Anything {}))), 2, take).unwrap();
         let expected = (1..=10_u64).map(|id| (id, (id % 3 != 0).then(|| json!(id))));
         assert_eq!(told, expected.collect());
+
+        let wrong =
+            [1, 2, 0, 3].map(|id| if id > 0 { Ok((id, Anything {})) } else { Err(Failure::new("wrong")) });
+        let mut told = Vec::new();
+        let take = |id, _| {
+            told.push(id);
+            Ok(())
+        };
+        let said = client.ask_all(wrong, 4, take).unwrap_err().to_string();
+        told.sort_unstable();
+        assert_eq!((said.as_str(), told), ("egoist: wrong", vec![1, 2]), "what was asked before is answered");
         drop(client);
         node.join().unwrap();
     }

@@ -57,22 +57,31 @@ impl Chord {
     ) {
         let Some(place) = self.place(table, key) else { return };
         let octets = (*value != Value::Nil).then(|| Bytes::from(value.to_octets()));
-        if octets.is_none() {
-            self.py2p.nils.forget(by, place);
-        }
+        let (is_old, nils) = (self.py2p.orders.answered(by, place), self.py2p.orders.nils());
         for number in self.py2p.pending.asked(by, place) {
+            if self.py2p.orders.nils() != nils {
+                // For one of those it was deleted: the others ask again.
+                return;
+            }
             match self.py2p.pending.get(number).cloned() {
                 Some(Purpose::Relay { to, table, key }) => {
                     self.say_py2p(&to, &Message::Retrieved { table, key, value: value.clone() });
                     self.relayed(number, octets.is_some());
                 }
-                Some(Purpose::Delete { .. }) if octets.is_some() => {
-                    self.say_nil(by, &place);
-                    self.relayed(number, true);
-                }
+                _ if is_old => {}
+                Some(Purpose::Delete { .. }) if octets.is_some() => self.delete_found(by, place),
                 Some(Purpose::Vote { view, table }) => self.vote(view, table, octets.clone(), false),
                 _ => {}
             }
+        }
+    }
+
+    /// Something is where peers have deleted it.
+    fn delete_found(&mut self, at: NodeId, place: Place) {
+        self.say_nil(at, &place);
+        for number in self.py2p.pending.asked(at, place) {
+            let is_done = matches!(self.py2p.pending.get(number), Some(Purpose::Delete { .. }));
+            self.relayed(number, is_done);
         }
     }
 

@@ -1,7 +1,5 @@
 //! Who stores, and who is told.
 
-use core::mem;
-
 use super::{Neighbour, RATE};
 use crate::kernel::Bucket;
 use crate::mesh::chord::machine::{Chord, Due};
@@ -31,13 +29,14 @@ impl Chord {
         for number in self.py2p.pending.about(id) {
             self.py2p_forget(number);
         }
+        self.py2p.orders.forget(id);
         self.py2p.neighbours.remove(id).and_then(|neighbour| neighbour.role)
     }
 
     /// A peer says whether it stores.
     pub(in crate::mesh::chord) fn py2p_has_role(&mut self, by: NodeId, role: Role) {
         let Some(neighbour) = self.py2p.neighbours.get_mut(&by) else { return };
-        if mem::replace(&mut neighbour.role, Some(role)) != Some(role) {
+        if neighbour.role.replace(role) != Some(role) {
             self.list_keys(by);
             self.sweep_soon();
         }

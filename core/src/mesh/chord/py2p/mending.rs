@@ -94,10 +94,8 @@ impl Chord {
     pub(super) fn mend_seen(&mut self, view: &View) {
         self.py2p.mending.under_way -= 1;
         match view.aim {
-            Aim::Bury if Table::ALL.iter().all(|table| view.tally.value(*table).is_none()) => {
-                if view.tally.own_value().is_some() {
-                    self.set_own(&view.key, None);
-                }
+            Aim::Bury if view.tally.own_value().is_some() && view.tally.has_nothing() => {
+                self.set_own(&view.key, None);
             }
             Aim::Mend => self.fill(view),
             _ => {}

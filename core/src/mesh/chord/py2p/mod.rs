@@ -49,8 +49,8 @@ mod greeting;
 mod holder;
 mod keys;
 mod mending;
-mod nils;
 mod notices;
+mod orders;
 mod pending;
 mod saying;
 mod tally;
@@ -64,7 +64,7 @@ use alloc::collections::BTreeMap;
 use change::Change;
 use keys::Keys;
 use mending::Mending;
-use nils::Nils;
+use orders::Orders;
 use pending::{Pending, Purpose};
 use view::View;
 pub(super) use view::ViewId;
@@ -88,7 +88,7 @@ pub(super) struct Py2p {
     changes: BTreeMap<u64, Change>,
     neighbours: BTreeMap<NodeId, Neighbour>,
     mending: Mending,
-    nils: Nils,
+    orders: Orders,
 }
 
 /// A peer that is not of this project.
@@ -110,7 +110,7 @@ impl Py2p {
             changes: BTreeMap::new(),
             neighbours: BTreeMap::new(),
             mending: Mending::default(),
-            nils: Nils::default(),
+            orders: Orders::default(),
         }
     }
 }

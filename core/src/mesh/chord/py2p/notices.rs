@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use crate::kernel::Outbox;
 use crate::mesh::chord::interface::MAX_KEY;
 use crate::mesh::chord::machine::{Chord, Due};
 use crate::mesh::peer::liveliest;
@@ -63,7 +64,7 @@ impl Chord {
     /// Tells a neighbour of a few more, unless it has not taken those before.
     pub(in crate::mesh::chord) fn list_more_keys(&mut self, id: NodeId) {
         let Some(conn) = liveliest(&self.mesh.conns, &id) else { return };
-        let is_taken = self.mesh.conns.outbox(conn).is_none_or(|outbox| outbox.is_empty());
+        let is_taken = self.mesh.conns.outbox(conn).is_none_or(Outbox::is_empty);
         for _ in 0..if is_taken { PORTION } else { 0 } {
             let Some(neighbour) = self.py2p.neighbours.get_mut(&id) else { return };
             let Some(key) = self.py2p.keys.behind(neighbour.told.as_ref()).cloned() else { return };

@@ -30,26 +30,27 @@ impl Chord {
     }
 
     pub(super) fn say_store(&mut self, peer: NodeId, place: &Place, value: Value) {
-        self.py2p.nils.forget(peer, *place);
         let (table, key) = self.fields(&peer, place);
         self.say_py2p(&peer, &Message::Store { table, key, value });
     }
 
     /// Deletes what a peer is known to have. At nil for what it does not have it closes the connection.
     pub(super) fn say_nil(&mut self, peer: NodeId, place: &Place) {
-        if self.py2p.nils.may_say(peer, *place, self.deadlines.now(), self.config.absent_after) {
-            let (table, key) = self.fields(&peer, place);
-            self.say_py2p(&peer, &Message::Store { table, key, value: Value::Nil });
+        self.say_store(peer, place, Value::Nil);
+        self.py2p.orders.deleted(peer, *place);
+        // Whoever saw the same has seen what is there no more.
+        for view in self.py2p.views.values_mut() {
+            view.unsee(place);
         }
     }
 
     pub(super) fn say_delta(&mut self, peer: NodeId, place: &Place, delta: Map) {
-        self.py2p.nils.forget(peer, *place);
         let (table, key) = self.fields(&peer, place);
         self.say_py2p(&peer, &Message::Delta { table, key, delta });
     }
 
     pub(super) fn say_retrieve(&mut self, peer: NodeId, place: &Place) {
+        self.py2p.orders.asked(peer, *place);
         let (table, key) = self.fields(&peer, place);
         self.say_py2p(&peer, &Message::Retrieve { table, key });
     }

@@ -23,6 +23,7 @@ enum Vote {
 }
 
 /// What the nodes of this project keep of the key itself.
+#[expect(clippy::large_enum_variant, reason = "each is part of one tally, and most come to be the large one")]
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Own {
     /// There are none.
@@ -72,6 +73,11 @@ impl Tally {
         }
     }
 
+    /// What a table said is so no more.
+    pub(super) fn unsay(&mut self, table: Table) {
+        self.votes[table as usize] = Vote::Missing;
+    }
+
     pub(super) fn say_own(&mut self, record: Option<Record>) {
         self.own = Own::Known(record);
     }
@@ -82,6 +88,11 @@ impl Tally {
             Vote::Value(value) => Some(value),
             Vote::Missing | Vote::NotYet | Vote::Nothing => None,
         }
+    }
+
+    /// Whether no table has anything.
+    pub(super) fn has_nothing(&self) -> bool {
+        self.most().is_none()
     }
 
     /// What is kept under the name.
@@ -183,7 +194,9 @@ mod tests {
     fn three_tables_decide_whatever_is_kept_under_the_name() {
         assert_eq!(tally([1, 0, 1, 2, 1], Some(2)).verdict(false), Verdict::Value(value(1)));
         let mut late = Tally::new(true);
-        [Table::Sha1, Table::Sha224, Table::Sha512].map(|table| late.say(table, Some(value(1)), false));
+        for table in [Table::Sha1, Table::Sha224, Table::Sha512] {
+            late.say(table, Some(value(1)), false);
+        }
         assert_eq!(late.verdict(false), Verdict::Value(value(1)));
     }
 
@@ -203,7 +216,7 @@ mod tests {
     #[test]
     fn nil_of_py2p_is_waited_for() {
         let mut tally = Tally::new(false);
-        Table::ALL.map(|table| tally.say(table, None, false));
+        Table::ALL.iter().for_each(|table| tally.say(*table, None, false));
         assert_eq!((tally.verdict(false), tally.verdict(true)), (Verdict::Open, Verdict::Absent));
         tally.say(Table::Sha1, Some(value(1)), false);
         tally.say(Table::Sha1, None, false);

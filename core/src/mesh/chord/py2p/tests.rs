@@ -204,7 +204,9 @@ impl Bench {
     fn said(&mut self, conn: ConnId) -> Vec<Message> {
         let said = self.said.entry(conn).or_default();
         let next = || next_body(said).unwrap().map(|body| body.open(Accepts::Plain).unwrap());
-        core::iter::from_fn(next).map(|frame| Message::read(&frame).unwrap()).collect()
+        let said = core::iter::from_fn(next).map(|frame| Message::read(&frame).unwrap());
+        // The mesh asks so whether somebody is there.
+        said.filter(|said| !matches!(said, Message::PeersRequest(_))).collect()
     }
 
     fn pass(&mut self, time: Duration) {

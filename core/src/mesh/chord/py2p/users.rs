@@ -26,9 +26,8 @@ impl Chord {
             Command::Put { key, value, lives, policy, timeout } => {
                 let (key, value) = (checked(&key)?, encoded(&value)?);
                 let expires = lives.map(|lives| self.unix_millis().unwrap_or(0) + millis(lives));
-                let op = self.begun(Wants::Kept, timeout);
-                self.put_all(op, &key, &value, expires, policy);
-                Ok(Reply::Begun { op })
+                let begin = |node: &mut Chord, op| node.put_all(op, &key, &value, expires, policy);
+                Ok(self.begin_if_stored(Wants::Kept, timeout, begin))
             }
             Command::Delete { key, policy, timeout } => {
                 self.read_first(&key, Wants::Gone, Aim::Delete { policy, pops: false }, timeout)
@@ -52,13 +51,23 @@ impl Chord {
         timeout: Duration,
     ) -> Result<Reply, Refusal> {
         let key = checked(key)?;
+        let begin = |node: &mut Chord, op| node.read_tables(ViewId::User(op), key, aim);
+        Ok(self.begin_if_stored(wants, timeout, begin))
+    }
+
+    fn begin_if_stored(
+        &mut self,
+        wants: Wants,
+        timeout: Duration,
+        begin: impl FnOnce(&mut Self, u64),
+    ) -> Reply {
         let op = self.begun(wants, timeout);
         if self.has_ring() || self.sides.storing(Kind::Compatible).next().is_some() {
-            self.read_tables(ViewId::User(op), key, aim);
+            begin(self, op);
         } else {
             self.end(op, Outcome::Failed(Failure::NobodyStores));
         }
-        Ok(Reply::Begun { op })
+        Reply::Begun { op }
     }
 }
 

@@ -25,6 +25,7 @@ pub(in crate::mesh::chord) enum ViewId {
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) key: Bytes,
+    places: [Place; 5],
     pub(super) tally: Tally,
     pub(super) aim: Aim,
     /// Nodes of py2p had time to ask on.
@@ -49,7 +50,8 @@ pub(super) enum Aim {
 impl Chord {
     /// Begins to read a key.
     pub(super) fn read_tables(&mut self, id: ViewId, key: Bytes, aim: Aim) {
-        let view = View { key, tally: Tally::new(self.has_ring()), aim, has_waited: false };
+        let places = Table::ALL.map(|table| Place::of(table, &key));
+        let view = View { key, places, tally: Tally::new(self.has_ring()), aim, has_waited: false };
         self.py2p.views.insert(id, view);
         self.ask_all_tables(id);
     }
@@ -58,15 +60,15 @@ impl Chord {
     fn ask_all_tables(&mut self, id: ViewId) {
         self.forget_view(id);
         let Some(view) = self.py2p.views.get(&id) else { return };
-        let key = view.key.clone();
+        let places = view.places;
         self.deadlines.after(Due::View(id), self.config.absent_after);
         if self.has_ring() {
-            let place = Place::of(Table::Sha384, &key);
+            let place = places[Table::Sha384 as usize];
             let number = self.py2p.pending.begin(Purpose::Own { view: id }, None);
             self.ask_ring(Asker::Py2p(number), place.position(), Question::Get(place));
         }
-        for table in Table::ALL {
-            self.ask_table(id, Place::of(table, &key));
+        for place in places {
+            self.ask_table(id, place);
         }
         self.weigh(id);
     }
@@ -109,7 +111,7 @@ impl Chord {
     pub(super) fn own_told(&mut self, id: ViewId, answer: Answer) {
         let Answer::Record(record) = answer else { return };
         let Some(view) = self.py2p.views.get(&id) else { return };
-        let at = Place::of(Table::Sha384, &view.key).position();
+        let at = view.places[Table::Sha384 as usize].position();
         let is_table = self.holder(at, None) == Holder::Ring;
         let Some(view) = self.py2p.views.get_mut(&id) else { return };
         if is_table {
@@ -165,6 +167,13 @@ impl Chord {
 }
 
 impl View {
+    /// What was seen at a place is there no more.
+    pub(super) fn unsee(&mut self, place: &Place) {
+        if self.places[place.table as usize] == *place {
+            self.tally.unsay(place.table);
+        }
+    }
+
     /// What a user is told of it, now or never.
     pub(super) fn outcome(&self) -> Outcome {
         match self.tally.verdict(self.has_waited) {

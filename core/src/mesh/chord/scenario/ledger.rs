@@ -85,11 +85,17 @@ impl Ledger {
 }
 
 impl Kept {
-    fn look(&mut self, key: u16, living: &[(usize, &Chord)], told: &[(Version, usize)]) -> Result<(), Difference> {
+    fn look(
+        &mut self,
+        key: u16,
+        living: &[(usize, &Chord)],
+        told: &[(Version, usize)],
+    ) -> Result<(), Difference> {
         let place = place(key);
         let has = |chord: &Chord| chord.version_of(&place);
         // A version is of this key if somebody has it here.
-        let new = told.iter().filter(|(version, _)| living.iter().any(|(_, chord)| has(chord) == Some(*version)));
+        let new =
+            told.iter().filter(|(version, _)| living.iter().any(|(_, chord)| has(chord) == Some(*version)));
         if let Some((version, copies)) = new.max().filter(|(version, _)| self.acknowledged < Some(*version)) {
             (self.acknowledged, self.copies, self.deaths) = (Some(*version), *copies, 0);
             self.holders.clear();

@@ -1,6 +1,7 @@
 //! What nodes of py2p are answered.
 
 use super::*;
+use crate::mesh::chord::MAX_VALUE;
 
 const ABSENT: &str = "absent";
 
@@ -103,7 +104,7 @@ fn what_a_peer_may_have_under_way_is_bounded_and_ends() {
     let mut bench = Bench::new(Config { max_passed_on: 2, ..config() });
     let (asks, nearer) = (bench.peer(10, Role::Storing), bench.peer(90, Role::Storing));
     let ask = |bench: &mut Bench| {
-        ["a", "b", "c"].map(|key| bench.say(asks, 10, &retrieve(Table::Sha1, key)));
+        ["a", "b", "c"].iter().for_each(|key| bench.say(asks, 10, &retrieve(Table::Sha1, key)));
         bench.said(nearer).len()
     };
     assert_eq!((ask(&mut bench), bench.node.counters().excess), (2, 1));
@@ -139,7 +140,7 @@ fn a_leech_passes_on_and_keeps_nothing() {
 fn a_value_is_not_longer_than_may_be() {
     let mut bench = Bench::new(config());
     let conn = bench.peer(10, Role::Storing);
-    let long = Value::Bin(alloc::vec![0; crate::mesh::chord::MAX_VALUE].into());
+    let long = Value::Bin(alloc::vec![0; MAX_VALUE].into());
     bench.say(conn, 10, &store(Table::Sha1, "key", long));
     assert!(bench.node.shelf.is_empty());
 }

@@ -4,7 +4,7 @@ use super::*;
 
 /// What a leech stores, all tables of it being here.
 fn set(bench: &mut Bench, conn: ConnId, key: &str, value: &Value) {
-    Table::ALL.map(|table| bench.say(conn, 90, &store(table, key, value.clone())));
+    Table::ALL.iter().for_each(|table| bench.say(conn, 90, &store(*table, key, value.clone())));
 }
 
 #[test]

@@ -69,11 +69,11 @@ impl Model {
     }
 
     fn sets(&mut self, key: &str, value: &Value) {
-        Table::ALL.map(|table| self.has.insert(fields(table, key), value.clone()));
+        self.has.extend(Table::ALL.map(|table| (fields(table, key), value.clone())));
     }
 
     fn deletes(&mut self, key: &str) {
-        Table::ALL.map(|table| self.has.remove(&fields(table, key)));
+        Table::ALL.iter().for_each(|table| _ = self.has.remove(&fields(*table, key)));
     }
 }
 
