@@ -2,7 +2,8 @@
 //!
 //! A [`Chord`] node has a [`Mesh`](super::Mesh) and is a machine of its own around it. In a network of py2p 0.7.878 nodes it
 //! stores and answers as one of them; nodes of this project among each other are a better store: they find a key in
-//! O(log n) hops, keep it in three places, and keep what they acknowledged.
+//! O(log n) hops, keep it in three places, and keep what they acknowledged. `core/PY2P.md` lists every name of py2p's document, and
+//! what became of it.
 //!
 //! # Among nodes of this project
 //!

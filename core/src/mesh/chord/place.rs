@@ -154,3 +154,21 @@ impl Debug for Place {
         write!(f, "{}:{:?}", self.table.name(), self.position())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_have_the_places_that_py2p_gives_them() {
+        let golden: serde_json::Value = serde_json::from_str(include_str!("../golden.json")).unwrap();
+        for (key, tables) in golden["keys"].as_object().unwrap() {
+            for table in Table::ALL {
+                let place = Place::of(table, key.as_bytes());
+                assert_eq!(tables[table.name()][1], place.text(), "{table:?} of {key}");
+                assert_eq!(Place::read(table, place.text().as_bytes()), Ok(place));
+                assert_eq!(Place::from_octets(&place.octets()), Some(place));
+            }
+        }
+    }
+}
