@@ -61,7 +61,6 @@ impl Mesh {
 
     fn told_other(&mut self, conn: ConnId, frame: &Frame) {
         let Some(by) = peer_mut(&mut self.conns, conn).map(|peer| peer.id) else { return };
-        self.counters.ignored += 1;
         self.out.event(Event::Other { conn, by, frame: frame.clone() });
     }
 

@@ -262,7 +262,7 @@ pub struct Counters {
     pub ahead: u64,
     /// Messages for this node alone.
     pub whispers: u64,
-    /// Frames that mean nothing to a mesh, or nothing at all.
+    /// Frames that mean nothing. What is nothing to a mesh alone is told as [`Event::Other`].
     pub ignored: u64,
     /// Frames before a handshake.
     pub early: u64,

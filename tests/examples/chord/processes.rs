@@ -125,7 +125,7 @@ pub fn kills(folder: &Path, times: usize) {
         let mut client = Client::of(&nodes[0].folder);
         let at = PUTS / 4 + rng.below(PUTS / 2);
         let mut kept = BTreeSet::new();
-        let question = |number| put(&format!("{round} {number}"), &number.to_string(), "written");
+        let question = |number: u64| put(&format!("{round} {number}"), &number.to_string(), "written");
         let began = Instant::now();
         let goes_on = |number| {
             if number == at {
