@@ -337,8 +337,8 @@ impl Chord {
             is_in_step: self.is_in_step(),
             records: self.shelf.len(),
             octets: self.shelf.octets(),
-            py2p_keys: 0,
-            is_read_only: false,
+            py2p_keys: self.py2p_key_count(),
+            is_read_only: self.cannot_write().is_some(),
         }
     }
 

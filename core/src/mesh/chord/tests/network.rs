@@ -142,7 +142,7 @@ fn what_was_written_outlives_all_processes_at_once() {
         assert!(matches!(kept, Outcome::Kept { copies: 3, .. }), "{kept:?}");
     }
     for node in 0..6 {
-        town.world.restart(node, crate::sim::Restart::Keeping);
+        town.world.restart(node, sim::Restart::Keeping);
     }
     town.pass(Duration::from_secs(20));
     all_are_found(&mut town, 3, 40);
