@@ -5,7 +5,6 @@ use proptest::prelude::*;
 
 use super::Scenario;
 use crate::kernel::{Seed, Streams};
-use crate::sim::scenario::Drawn as _;
 
 proptest! {
     #[test]
