@@ -65,8 +65,8 @@ impl Ring {
         let real = self.real.len();
         for node in 1..real {
             let earlier: Vec<_> = (0..node).map(|other| self.real.id(other)).collect();
-            for other in 0..node {
-                if !self.real.peers(node).contains(&earlier[other]) {
+            for (other, id) in earlier.iter().enumerate() {
+                if !self.real.peers(node).contains(id) {
                     self.real.connect(node, self.real.addr(other));
                 }
             }
@@ -217,7 +217,7 @@ fn what_is_kept_by_ours_alone_is_found_by_a_real_one_that_comes() {
     let Some(mut real) = RealPy2p::start("chord", 1, &[]) else { return };
     let own = Own::chord(storing(1));
     (0..20).for_each(|n| {
-        assert!(matches!(own.put(&format!("key {n}"), value(n)), Outcome::Kept { copies: 1, .. }))
+        assert!(matches!(own.put(&format!("key {n}"), value(n)), Outcome::Kept { copies: 1, .. }));
     });
     real.ask(0, json!({"do": "join"}));
     real.connect(0, own.addr);

@@ -13,29 +13,29 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a node may take to be there.
 const STARTING: Duration = Duration::from_secs(30);
 
-pub struct Client {
+pub(crate) struct Client {
     stream: BufReader<UnixStream>,
     begun: u64,
 }
 
 /// How it went to ask many things.
 #[derive(Clone, Copy, Default)]
-pub struct Went {
-    pub asked: u64,
-    pub failed: u64,
-    pub took: Duration,
-    pub slowest: Duration,
+pub(crate) struct Went {
+    pub(crate) asked: u64,
+    pub(crate) failed: u64,
+    pub(crate) took: Duration,
+    pub(crate) slowest: Duration,
 }
 
 impl Went {
-    pub fn per_second(&self) -> f64 {
+    pub(crate) fn per_second(&self) -> f64 {
         (self.asked - self.failed) as f64 / self.took.as_secs_f64()
     }
 }
 
 impl Client {
     /// Connects to the node whose state is there, once it answers.
-    pub fn of(folder: &Path) -> Client {
+    pub(crate) fn of(folder: &Path) -> Client {
         let begun = Instant::now();
         loop {
             match UnixStream::connect(folder.join("control.sock")) {
@@ -66,7 +66,7 @@ impl Client {
     }
 
     /// Asks one thing.
-    pub fn ask(&mut self, verb: &str, with: &Value) -> Result<Value, Value> {
+    pub(crate) fn ask(&mut self, verb: &str, with: &Value) -> Result<Value, Value> {
         let number = self.begin(verb, with);
         loop {
             let (named, answer) = self.answer();
@@ -77,7 +77,7 @@ impl Client {
     }
 
     /// Asks the questions from 0 on, `window` at a time, while `goes_on`; `judge` says whether an answer is right.
-    pub fn ask_many(
+    pub(crate) fn ask_many(
         &mut self,
         verb: &str,
         window: u64,

@@ -72,7 +72,7 @@ fn for_a_while() -> impl FnMut(u64) -> bool {
 }
 
 /// Puts and gets, one at a time and 16 at once.
-pub fn speed(folder: &Path) {
+pub(crate) fn speed(folder: &Path) {
     println!("the disk: {:.0} syncs a second of 4 KiB behind each other", syncs(folder));
     let nodes: Vec<Node> = (0..NODES).map(|number| start(number, folder)).collect();
     until_whole(&nodes);
@@ -117,7 +117,7 @@ fn syncs(folder: &Path) -> f64 {
 }
 
 /// Five nodes are killed at once during 10,000 puts, so many times, and started again: what was acknowledged is there.
-pub fn kills(folder: &Path, times: usize) {
+pub(crate) fn kills(folder: &Path, times: usize) {
     let mut rng = Streams::new(Seed::from_u64(1)).named("kills");
     let mut nodes: Vec<Node> = (0..NODES).map(|number| start(number, folder)).collect();
     until_whole(&nodes);

@@ -95,7 +95,7 @@ fn key(number: usize) -> String {
 }
 
 /// Over how many nodes questions go in a ring of so many at rest.
-pub fn hops(nodes: usize) {
+pub(crate) fn hops(nodes: usize) {
     let begun = Instant::now();
     let mut town = Town::new(nodes, nodes as u64);
     let mut formed = 0;
@@ -150,7 +150,7 @@ fn frames_in(town: &mut Town, time: Duration) -> f64 {
 }
 
 /// Two neighbours die at once, so many times: half of them as kill -9 does, half without a word.
-pub fn neighbours(times: usize) {
+pub(crate) fn neighbours(times: usize) {
     let begun = Instant::now();
     let (mut asked, mut lost, mut slowest) = (0, 0, Duration::ZERO);
     for time in 0..times {
@@ -187,7 +187,7 @@ pub fn neighbours(times: usize) {
 }
 
 /// Scenarios of at least 60 steps.
-pub fn schedules(first: u64, count: u64) {
+pub(crate) fn schedules(first: u64, count: u64) {
     let begun = Instant::now();
     let (mut steps, mut longest) = (0, Duration::ZERO);
     for seed in first..first + count {
@@ -210,7 +210,7 @@ pub fn schedules(first: u64, count: u64) {
 }
 
 /// The hosts of all nodes lose their power at once while keys are put that are to be synced, so many times.
-pub fn cuts(times: usize) {
+pub(crate) fn cuts(times: usize) {
     let begun = Instant::now();
     let (mut acknowledged, mut lost) = (0, 0);
     for time in 0..times {

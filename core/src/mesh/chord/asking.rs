@@ -98,7 +98,7 @@ impl Chord {
         match step {
             Step::Here => self.answer_here(ReplyTo::Own(number), 0, ask.at, ask.question),
             Step::To(node, is_last) => {
-                self.pass(node, For::Question(number), 1, is_last, ask.at, ask.question)
+                self.pass(node, For::Question(number), 1, is_last, ask.at, ask.question);
             }
             Step::Nowhere if self.nobody_stores() && now.since(ask.begun) >= NOBODY_AFTER => {
                 self.ask_ended(number, Answer::Failed(Failure::NobodyStores));

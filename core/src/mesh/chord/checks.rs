@@ -59,7 +59,7 @@ fn command(with: u8) -> Command {
         150..170 => Command::Delete { key, policy, timeout },
         170..180 => Command::Pop { key, policy, timeout },
         180..200 => Command::Merge { key, delta: Map::default(), policy, timeout },
-        200..220 => Command::Walk { from: None, values: with % 2 == 0, timeout },
+        200..220 => Command::Walk { from: None, values: with.is_multiple_of(2), timeout },
         220..240 => Command::Find { number: NodeId([with; NodeId::LEN]), timeout },
         _ => Command::Mesh(crate::mesh::Command::Connect {
             addr: ([127, 0, 0, 1], 6_000 + u16::from(with % 8)).into(),

@@ -1,5 +1,6 @@
 //! What a node does with what it is responsible for.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
@@ -42,8 +43,8 @@ enum Stage {
     Reading { task: Task, latest: Option<Record> },
     /// The record goes to the others.
     Copying {
-        record: Record,
-        before: Option<Record>,
+        record: Box<Record>,
+        before: Option<Box<Record>>,
         policy: Policy,
         /// Who has it, this node included.
         kept: Nodes,
@@ -260,7 +261,8 @@ impl Chord {
             return self.reply(to, Answer::Failed(Failure::Full));
         }
         let begun = self.deadlines.now();
-        let stage = Stage::Copying { record: record.clone(), before, policy, kept: Nodes::new() };
+        let (kept, before) = (Nodes::new(), before.map(Box::new));
+        let stage = Stage::Copying { record: Box::new(record.clone()), before, policy, kept };
         let number = self.keepings.begin(Keeping { to, at, begun, asked: Nodes::new(), stage });
         self.write(&record, policy, Waiter::Keeping(number));
         self.copy_on(number);
@@ -277,7 +279,7 @@ impl Chord {
         if all.iter().all(|node| kept.contains(node)) {
             return self.copied(number, all.len());
         }
-        let (record, policy, me) = (record.clone(), *policy, self.mesh.id());
+        let (record, policy, me) = ((**record).clone(), *policy, self.mesh.id());
         let missing: Nodes = all
             .into_iter()
             .filter(|node| *node != me && !kept.contains(node) && !keeping.asked.contains(node))
@@ -298,7 +300,7 @@ impl Chord {
         else {
             return;
         };
-        let before = before.filter(|record| self.is_live(record));
+        let before = before.map(|record| *record).filter(|record| self.is_live(record));
         self.reply(to, Answer::Kept { copies, version: Some(record.version), before });
     }
 

@@ -148,7 +148,7 @@ pub(super) fn word(rng: &mut Rng) -> Word {
         5 => Word::Goodbye { before: rng.percent(50).then(|| contact(rng)) },
         6 => Word::Elsewhere { node: contact(rng) },
         7..10 => {
-            let (hops, is_last) = (rng.index(3) as u32, rng.percent(50));
+            let (hops, is_last) = ([0, 1, 64][rng.index(3)], rng.percent(50));
             Word::Request { n, hops, is_last, at: at(rng), question: question(rng) }
         }
         10..12 => Word::Response { n, answer: answer(rng) },

@@ -67,7 +67,7 @@ impl Chord {
         let strays: Vec<Record> = strays.take(room).map(|record| (*record).clone()).collect();
         let is_all = page.to == me;
         // What there was no room for is looked at again.
-        self.strays.seen = (!is_all).then(|| if strays.len() < room { page.to } else { after });
+        self.strays.seen = (!is_all).then_some(if strays.len() < room { page.to } else { after });
         let next = if is_all && strays.len() < room { self.config.compare_period / 4 } else { GO_ON };
         self.deadlines.after(Due::Strays, next);
         for record in strays {

@@ -1,3 +1,5 @@
+//! Rings of a few nodes, and what becomes of what they keep.
+
 use super::*;
 use crate::mesh::chord::side::position;
 
@@ -7,14 +9,14 @@ fn nodes_become_a_ring_and_keep_what_they_are_given() {
         let mut town = Town::new(nodes, 5_000, |_| ());
         town.pass(Duration::from_secs(20));
         assert_eq!(town.is_ideal(), Ok(()), "{nodes} nodes");
-        for key in 0..20_u64 {
-            let kept = town.put(key as usize % nodes, &alloc::format!("key {key}"), key);
+        for key in 0..20 {
+            let kept = town.put(key % nodes, &alloc::format!("key {key}"), key as u64);
             let Outcome::Kept { copies, .. } = kept else { panic!("{nodes} nodes, {key}: {kept:?}") };
             assert_eq!(copies, nodes.min(3), "{nodes} nodes, {key}");
         }
-        for key in 0..20_u64 {
-            let got = town.get((key as usize + 3) % nodes, &alloc::format!("key {key}"));
-            assert_eq!(found(&got), Some(key), "{nodes} nodes, {key}: {got:?}");
+        for key in 0..20 {
+            let got = town.get((key + 3) % nodes, &alloc::format!("key {key}"));
+            assert_eq!(found(&got), Some(key as u64), "{nodes} nodes, {key}: {got:?}");
         }
         assert_eq!(town.get(0, "none"), Outcome::Absent);
         let kept: usize = town.living().iter().map(|(_, node)| node.shelf.len()).sum();
@@ -41,9 +43,9 @@ fn all_are_found(town: &mut Town, node: usize, keys: u64) {
     }
 }
 
-fn fill(town: &mut Town, nodes: usize, keys: u64) {
+fn fill(town: &mut Town, nodes: usize, keys: usize) {
     for key in 0..keys {
-        let kept = town.put(key as usize % nodes, &alloc::format!("key {key}"), key);
+        let kept = town.put(key % nodes, &alloc::format!("key {key}"), key as u64);
         assert!(matches!(kept, Outcome::Kept { copies: 3, .. }), "{kept:?}");
     }
 }
@@ -129,16 +131,16 @@ fn what_is_set_on_both_sides_of_a_cut_has_one_winner() {
 fn what_was_written_outlives_all_processes_at_once() {
     let mut town = Town::new(6, 5_000, |config| config.durable = true);
     town.pass(Duration::from_secs(20));
-    for key in 0..40_u64 {
+    for key in 0..40 {
         let name = alloc::format!("key {key}");
         let command = Command::Put {
             key: Bytes::from(name),
-            value: Value::from(key),
+            value: Value::from(key as u64),
             lives: None,
             policy: store::Policy::Written,
             timeout: TIMEOUT,
         };
-        let kept = town.ask(key as usize % 6, command);
+        let kept = town.ask(key % 6, command);
         assert!(matches!(kept, Outcome::Kept { copies: 3, .. }), "{kept:?}");
     }
     for node in 0..6 {
