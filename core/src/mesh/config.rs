@@ -149,6 +149,15 @@ pub enum ConfigError {
     Zero(&'static str),
     /// The pauses are in the wrong order.
     RetryOrder,
+    /// More than there can be.
+    TooMany {
+        /// Which field has it.
+        field: &'static str,
+        /// How many there can be.
+        most: usize,
+    },
+    /// A period above a year is as good as none.
+    TooLong(&'static str),
 }
 
 impl ConfigError {
@@ -158,6 +167,7 @@ impl ConfigError {
             ConfigError::Address { field, .. } | ConfigError::TooShort(field) | ConfigError::Zero(field) => {
                 field
             }
+            ConfigError::TooLong(field) | ConfigError::TooMany { field, .. } => field,
             ConfigError::Subnet => "subnet",
             ConfigError::RetryOrder => "retry_min",
         }
@@ -171,6 +181,8 @@ impl ConfigError {
             ConfigError::TooShort(_) => "is below one millisecond".into(),
             ConfigError::Zero(_) => "is zero".into(),
             ConfigError::RetryOrder => "is greater than retry_max".into(),
+            ConfigError::TooMany { most, .. } => format!("is more than {most}"),
+            ConfigError::TooLong(_) => "is above a year".into(),
         }
     }
 
@@ -182,6 +194,8 @@ impl ConfigError {
             ConfigError::TooShort(_) => "give a millisecond or more",
             ConfigError::Zero(_) => "give one or more",
             ConfigError::RetryOrder => "give at most retry_max",
+            ConfigError::TooMany { .. } => "give no more than that",
+            ConfigError::TooLong(_) => "give a year or less",
         }
     }
 }

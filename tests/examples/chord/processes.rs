@@ -146,16 +146,14 @@ pub(crate) fn kills(folder: &Path, times: usize) {
         until_whole(&nodes);
         let numbers: Vec<u64> = kept.into_iter().collect();
         let question =
-            |place: u64| json!({"key": format!("{round} {}", numbers[place as usize]), "timeout_ms": 30_000});
+            |place: u64| json!({"key": format!("{round} {}", numbers[at(place)]), "timeout_ms": 30_000});
         let count = numbers.len() as u64;
         let went = client.ask_many(
             "get",
             WINDOW,
             question,
             |place| place < count,
-            |place, answer| {
-                answer.is_ok_and(|ok| ok["value"] == numbers[place as usize].to_string().as_str())
-            },
+            |place, answer| answer.is_ok_and(|ok| ok["value"] == numbers[at(place)].to_string().as_str()),
         );
         println!("round {round}: {} of {count} lost", went.failed);
     }
@@ -167,4 +165,8 @@ fn kill_some(nodes: &mut [Node], folder: &Path, rng: &mut Rng) {
     let killed: Vec<usize> = (0..KILLED).map(|_| others.swap_remove(rng.index(others.len()))).collect();
     killed.iter().for_each(|number| nodes[*number].kill());
     killed.iter().for_each(|number| nodes[*number] = start(*number, folder));
+}
+
+fn at(place: u64) -> usize {
+    usize::try_from(place).expect("there are few")
 }

@@ -121,14 +121,21 @@ impl Chord {
 
     /// Asks a node for its neighbours, or dials it first.
     fn look(&mut self, node: Position) {
-        let Some(contact) = self.circle.contact(node) else { return self.has_failed(node) };
+        let id = NodeId(node.integer());
+        let known = self.circle.contact(node);
+        let known = known.or_else(|| self.mesh.listens(&id).map(|addr| Contact { id, addr }));
+        let Some(contact) = known else { return self.has_failed(node) };
         if self.pending.has_for_ring(node) {
             return;
         }
         if self.is_linked(&contact.id) {
             let n = self.pending.begin(contact.id, For::Ring(node));
-            self.deadlines.after(Due::Answer(n), self.config.answer_timeout);
-            self.mesh_tell(&contact.id, &Word::Look { n });
+            if self.mesh_tell(&contact.id, &Word::Look { n }) {
+                self.deadlines.after(Due::Answer(n), self.config.answer_timeout);
+            } else {
+                // It takes little at present. What was not asked is not missing.
+                self.pending.end(n);
+            }
         } else {
             self.reach(contact, true);
         }
@@ -297,6 +304,9 @@ impl Chord {
         match told.snapshot().filter(|snapshot| snapshot.of() == at) {
             Some(snapshot) => {
                 told.contacts().for_each(|contact| self.circle.learn(contact));
+                if at == self.circle.member.successors().first() {
+                    self.is_before_next(snapshot.predecessor == Some(self.circle.member.me()));
+                }
                 let actions = self.circle.member.answered(&snapshot);
                 self.act(actions);
             }

@@ -6,6 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::Seed;
 use crate::mesh;
+use crate::mesh::ConfigError;
+
+/// The most nodes that keep a record.
+const MAX_REPLICAS: usize = 4;
+const SHORTEST: Duration = Duration::from_millis(1);
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 /// What a [`Chord`](super::Chord) node is made of.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -80,6 +86,82 @@ impl Config {
             max_begun: 1_024,
             max_passed_on: 1_024,
             max_py2p_keys: 65_536,
+        }
+    }
+}
+
+impl Config {
+    /// Whether a node can run with this.
+    ///
+    /// # Errors
+    /// The first field found that it cannot run with.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.mesh.check()?;
+        self.check_periods()?;
+        self.check_bounds()
+    }
+
+    fn check_periods(&self) -> Result<(), ConfigError> {
+        let periods = [
+            ("stabilise_period", self.stabilise_period),
+            ("answer_timeout", self.answer_timeout),
+            ("reach_timeout", self.reach_timeout),
+            ("settle", self.settle),
+            ("recopy_period", self.recopy_period),
+            ("keeping_timeout", self.keeping_timeout),
+            ("unify_period", self.unify_period),
+            ("compare_period", self.compare_period),
+            ("absent_after", self.absent_after),
+            ("tombstones_last", self.tombstones_last),
+        ];
+        for (name, period) in periods {
+            if period < SHORTEST {
+                return Err(ConfigError::TooShort(name));
+            }
+            if period > YEAR {
+                return Err(ConfigError::TooLong(name));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_bounds(&self) -> Result<(), ConfigError> {
+        let bounds = [
+            ("replicas", self.replicas),
+            ("max_records", self.max_records),
+            ("max_octets", self.max_octets),
+            ("max_begun", self.max_begun),
+            ("max_passed_on", self.max_passed_on),
+        ];
+        match bounds.iter().find(|(_, bound)| *bound == 0) {
+            Some((name, _)) => Err(ConfigError::Zero(name)),
+            None if self.replicas > MAX_REPLICAS => {
+                Err(ConfigError::TooMany { field: "replicas", most: MAX_REPLICAS })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_node_can_run_with_is_refused() {
+        let config = || Config::new(Seed::from_u64(1), ([127, 0, 0, 1], 7).into());
+        assert_eq!(config().check(), Ok(()));
+        for (config, error) in [
+            (Config { replicas: 0, ..config() }, ConfigError::Zero("replicas")),
+            (Config { replicas: 5, ..config() }, ConfigError::TooMany { field: "replicas", most: 4 }),
+            (Config { compare_period: Duration::ZERO, ..config() }, ConfigError::TooShort("compare_period")),
+            (Config { compare_period: Duration::MAX, ..config() }, ConfigError::TooLong("compare_period")),
+            (
+                Config { mesh: mesh::Config { seen: 0, ..config().mesh }, ..config() },
+                ConfigError::Zero("seen"),
+            ),
+        ] {
+            assert_eq!(config.check(), Err(error));
         }
     }
 }

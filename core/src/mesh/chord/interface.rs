@@ -215,6 +215,9 @@ pub enum Failure {
     /// A node that was to keep it has more to write than it can.
     #[error("a node that was to keep it has more to write than it can: try again later")]
     Busy,
+    /// The clocks of nodes that are to keep it are too far apart.
+    #[error("the clocks of nodes that are to keep it are more than a minute apart: set them right")]
+    Clocks,
 }
 
 /// A node and where it listens.

@@ -67,14 +67,6 @@ impl Task {
             Task::Merge(merging) => &merging.place,
         }
     }
-
-    /// Whether what there was makes a difference.
-    const fn reads(&self) -> bool {
-        match self {
-            Task::Get(_) | Task::Merge(_) => true,
-            Task::Set(setting) => setting.if_present,
-        }
-    }
 }
 
 /// All of them, by number.
@@ -121,7 +113,7 @@ impl Chord {
                 self.reply(to, answer);
             }
             Question::Walk { after, values } => {
-                let page = self.page(after, values);
+                let page = if self.is_in_step() { self.page(after, values) } else { Answer::Lost };
                 self.reply(to, page);
             }
             Question::Get(place) => self.begin_task(to, at, Task::Get(place)),
@@ -156,7 +148,7 @@ impl Chord {
 
     fn begin_task(&mut self, to: ReplyTo, at: Position, task: Task) {
         let latest = self.shelf.get(task.place()).cloned();
-        if !task.reads() || self.is_in_step() {
+        if self.is_in_step() {
             return self.perform(to, at, task, latest);
         }
         let keeping = Keeping {
@@ -176,9 +168,10 @@ impl Chord {
         };
         let place = *task.place();
         for node in self.others_that_keep() {
-            if self.give(number, node, |n| Word::Read { n, place }) {
-                self.was_asked(number, node);
+            if !self.give(number, node, 1, |n| Word::Read { n, place }) {
+                return self.end_keeping(number, Answer::Lost);
             }
+            self.was_asked(number, node);
         }
         self.read(number);
     }
@@ -191,6 +184,9 @@ impl Chord {
         let Keeping { to, at, stage, .. } = keeping.clone();
         if let Stage::Reading { task, latest } = stage {
             self.keepings.end(number);
+            // Something later may have come here meanwhile.
+            let here = self.shelf.get(task.place()).cloned();
+            let latest = latest.into_iter().chain(here).max_by_key(|record| record.version);
             self.perform(to, at, task, latest);
         }
     }
@@ -198,7 +194,10 @@ impl Chord {
     fn perform(&mut self, to: ReplyTo, at: Position, task: Task, latest: Option<Record>) {
         let live = latest.clone().filter(|record| self.is_live(record));
         match task {
-            Task::Get(_) => self.reply(to, Answer::Record(latest)),
+            Task::Get(_) => {
+                let gone = latest.map(|record| Record { value: None, expires: None, ..record });
+                self.reply(to, Answer::Record(live.or(gone)));
+            }
             Task::Set(setting) if setting.if_present && live.is_none() => {
                 self.reply(to, Answer::Kept { copies: 0, version: None, before: None });
             }
@@ -243,13 +242,11 @@ impl Chord {
         if self.is_too_far_ahead(&record.version) {
             return self.reply(to, Answer::Failed(Failure::TimedOut));
         }
+        // Also what is known here is given to the others: who brings it drops it then.
         let before = self.shelf.get(&record.place).cloned();
-        if before.as_ref().is_some_and(|before| before.version >= record.version) {
-            let version = before.as_ref().map(|before| before.version);
-            return self.reply(to, Answer::Kept { copies: 1, version, before });
-        }
+        let later = before.clone().filter(|before| before.version >= record.version).unwrap_or(record);
         let policy = if self.config.durable { Policy::Written } else { Policy::Memory };
-        self.spread(to, at, record, before, policy);
+        self.spread(to, at, later, before, policy);
     }
 
     /// Keeps a record, and sees that the others do.
@@ -272,6 +269,9 @@ impl Chord {
     fn copy_on(&mut self, number: u64) {
         let Some(keeping) = self.keepings.all.get(&number) else { return };
         let Stage::Copying { record, policy, kept, .. } = &keeping.stage else { return };
+        if !self.stores() {
+            return self.end_keeping(number, Answer::Lost);
+        }
         let Some(all) = self.circle.member.replicas_of(keeping.at, self.config.replicas) else {
             return self.end_keeping(number, Answer::Lost);
         };
@@ -286,7 +286,7 @@ impl Chord {
             .collect();
         for node in missing {
             let records = Vec::from([record.clone()]);
-            if self.give(number, node, |n| Word::Copy { n, policy, records }) {
+            if self.give(number, node, 5, |n| Word::Copy { n, policy, records }) {
                 self.was_asked(number, node);
             } else {
                 self.deadlines.set_earlier(Due::Recopy, self.deadlines.now() + self.config.recopy_period);
@@ -310,15 +310,15 @@ impl Chord {
         }
     }
 
-    /// Says a word to a node about this: whether it was said.
-    fn give(&mut self, number: u64, node: NodeId, word: impl FnOnce(u64) -> Word) -> bool {
+    /// Says a word to a node about this, which may take so many times as long as any: whether it was said.
+    fn give(&mut self, number: u64, node: NodeId, times: u32, word: impl FnOnce(u64) -> Word) -> bool {
         if !self.is_linked(&node) {
             return false;
         }
         let n = self.pending.begin(node, For::Keeping(number));
         let is_said = self.mesh_tell(&node, &word(n));
         if is_said {
-            self.deadlines.after(Due::Answer(n), self.config.answer_timeout * 5);
+            self.deadlines.after(Due::Answer(n), self.config.answer_timeout * times);
         } else {
             self.pending.end(n);
         }
@@ -363,12 +363,15 @@ impl Chord {
                 kept.push(node);
                 self.copy_on(number);
             }
+            // It is none of the ring's any more, which will show.
+            Err(Failure::Leaving) => self.copy_lost(number, &node),
             Err(failure) => self.end_keeping(number, Answer::Failed(failure)),
         }
     }
 
     pub(super) fn heard_read_back(&mut self, by: &NodeId, n: u64, record: Option<Record>) {
         let Some(For::Keeping(number)) = self.answered(by, n) else { return };
+        let record = record.filter(|record| !self.is_too_far_ahead(&record.version));
         let Some(keeping) = self.keepings.all.get_mut(&number) else { return };
         keeping.asked.retain(|asked| asked != by);
         if let Stage::Reading { latest, task } = &mut keeping.stage
@@ -385,7 +388,8 @@ impl Chord {
         let Some(keeping) = self.keepings.all.get_mut(&number) else { return };
         keeping.asked.retain(|asked| asked != node);
         match keeping.stage {
-            Stage::Reading { .. } => self.read(number),
+            // What it has is not known.
+            Stage::Reading { .. } => self.end_keeping(number, Answer::Lost),
             // It may be dead, or come back.
             Stage::Copying { .. } => {
                 self.deadlines.set_earlier(Due::Recopy, self.deadlines.now() + self.config.recopy_period);
@@ -415,7 +419,11 @@ impl Chord {
     }
 
     pub(super) fn heard_copy(&mut self, by: &NodeId, n: u64, policy: Policy, records: Vec<Record>) {
-        self.take_copies(records, policy, Waiter::Copies { node: *by, n });
+        if self.stores() {
+            self.take_copies(records, policy, Waiter::Copies { node: *by, n });
+        } else {
+            self.mesh_tell(by, &Word::Copied { n, result: Err(Failure::Leaving) });
+        }
     }
 
     pub(super) fn is_too_far_ahead(&mut self, version: &Version) -> bool {

@@ -45,6 +45,10 @@ pub(super) enum Due {
     Recopy,
     /// What others keep is compared.
     Compare,
+    /// ... with those with whom that did not come to its end.
+    CompareAgain,
+    /// A node has not compared its range with what is here for long.
+    Home(NodeId),
     /// What is kept and should not be is looked for.
     Strays,
     /// What is kept was to be handed over by now.
@@ -66,7 +70,7 @@ pub(super) enum Due {
 impl Deadline for Due {
     fn awaits(&self) -> Awaits {
         match self {
-            Due::User(_) | Due::Answer(_) | Due::Reach(_) | Due::HandedOver => Awaits::Others,
+            Due::User(_) | Due::Answer(_) | Due::Reach(_) | Due::Home(_) | Due::HandedOver => Awaits::Others,
             Due::Py2p(_) | Due::View(_) => Awaits::Others,
             Due::Keys(_)
             | Due::Mend
@@ -75,6 +79,7 @@ impl Deadline for Due {
             | Due::Unify
             | Due::Recopy
             | Due::Compare
+            | Due::CompareAgain
             | Due::Strays
             | Due::Rewrite
             | Due::Sweep => Awaits::Nobody,
@@ -91,6 +96,8 @@ impl Deadline for Due {
             Due::Unify => "unify",
             Due::Recopy => "copies missing",
             Due::Compare => "compare",
+            Due::CompareAgain => "compare again",
+            Due::Home(_) => "comparison missing",
             Due::Strays => "strays",
             Due::HandedOver => "handed over",
             Due::Rewrite => "rewrite",
@@ -137,6 +144,7 @@ impl Chord {
     /// # Errors
     /// The configuration is one that no node can run with.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
+        config.check()?;
         let mesh = Mesh::new(config.mesh.clone())?;
         let me = Contact { id: mesh.id(), addr: config.mesh.address };
         let mut node = Chord {
@@ -264,6 +272,8 @@ impl Chord {
                 Due::Unify => self.unify(),
                 Due::Recopy => self.recopy(),
                 Due::Compare => self.compare_all(),
+                Due::CompareAgain => self.compare_again(),
+                Due::Home(owner) => self.is_home_no_more(&owner),
                 Due::Strays => self.look_for_strays(),
                 Due::HandedOver => self.handed_over(),
                 Due::Rewrite => self.rewrite(),

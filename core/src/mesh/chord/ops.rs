@@ -67,7 +67,8 @@ impl Chord {
             }
             Command::Put { key, value, lives, policy, timeout } => {
                 let value = encoded(&value)?;
-                let expires = lives.map(|lives| self.unix_millis().unwrap_or(0) + millis(lives));
+                let expires =
+                    lives.map(|lives| self.unix_millis().unwrap_or(0).saturating_add(millis(lives)));
                 self.set(Wants::Kept, &key, Some(value), expires, policy, timeout)
             }
             Command::Delete { key, policy, timeout } => {

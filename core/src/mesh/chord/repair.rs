@@ -45,6 +45,8 @@ struct Partner {
 pub(super) struct Repair {
     /// Nodes that are to have what this node is responsible for; `None` for those that have it.
     partners: BTreeMap<NodeId, Option<Partner>>,
+    /// Whether the one behind says that this node is the one before it: until then it answers for this node's range.
+    is_known: bool,
 }
 
 /// When this node compares.
@@ -57,6 +59,10 @@ impl Chord {
     /// Others may be to have what is kept here.
     pub(super) fn replicas_changed(&mut self) {
         let others = if self.stores() { self.others_that_keep() } else { Default::default() };
+        let is_same = |node: &NodeId| self.repair.partners.contains_key(node);
+        if others.len() == self.repair.partners.len() && others.iter().all(is_same) {
+            return;
+        }
         self.repair.partners.retain(|node, _| others.contains(node));
         for node in others {
             if !self.repair.partners.contains_key(&node) {
@@ -66,16 +72,37 @@ impl Chord {
         self.recopy();
     }
 
+    /// The one behind has said who is before it.
+    pub(super) fn is_before_next(&mut self, is_known: bool) {
+        if core::mem::replace(&mut self.repair.is_known, is_known) != is_known && is_known {
+            self.range_changed();
+        }
+    }
+
     /// Whether what is here is the latest, as far as the others have it.
     pub(super) fn is_in_step(&self) -> bool {
-        self.stores() && self.repair.partners.values().all(Option::is_none)
+        let is_known = self.repair.is_known || self.circle.member.successors().is_alone();
+        self.stores() && is_known && self.repair.partners.values().all(Option::is_none)
     }
 
     /// Begins anew with all but those with whom a comparison is under way.
     pub(super) fn compare_all(&mut self) {
         self.deadlines.after(Due::Compare, self.config.compare_period);
-        let idle = self.repair.partners.keys().filter(|node| self.pending.comparisons(node).is_empty());
-        idle.copied().collect::<Vec<_>>().into_iter().for_each(|node| self.compare_with(node));
+        let all: Vec<NodeId> = self.repair.partners.keys().copied().collect();
+        all.into_iter().for_each(|node| self.compare_anew(node));
+    }
+
+    /// Begins anew with those with whom it did not come to its end.
+    pub(super) fn compare_again(&mut self) {
+        let open = self.repair.partners.iter().filter(|(_, partner)| partner.is_some());
+        let open: Vec<NodeId> = open.map(|(node, _)| *node).collect();
+        open.into_iter().for_each(|node| self.compare_anew(node));
+    }
+
+    fn compare_anew(&mut self, node: NodeId) {
+        if self.pending.comparisons(&node).is_empty() {
+            self.compare_with(node);
+        }
     }
 
     fn compare_with(&mut self, node: NodeId) {
@@ -96,7 +123,7 @@ impl Chord {
         let is_linked = self.is_linked(&node);
         let Some(Some(partner)) = self.repair.partners.get_mut(&node) else { return };
         if !is_linked {
-            return self.deadlines.set_earlier(Due::Compare, self.deadlines.now() + AGAIN);
+            return self.deadlines.set_earlier(Due::CompareAgain, self.deadlines.now() + AGAIN);
         }
         let n = self.pending.begin(node, For::Comparison);
         let word = if !partner.send.is_empty() {
@@ -121,7 +148,7 @@ impl Chord {
     /// A node will not answer.
     pub(super) fn comparison_lost(&mut self, node: &NodeId) {
         if self.repair.partners.contains_key(node) {
-            self.deadlines.set_earlier(Due::Compare, self.deadlines.now() + AGAIN);
+            self.deadlines.set_earlier(Due::CompareAgain, self.deadlines.now() + AGAIN);
         }
     }
 }
@@ -158,16 +185,21 @@ impl Chord {
     }
 
     /// What was given is kept, or there is no room for it.
-    pub(super) fn pushed(&mut self, by: &NodeId, _: Result<(), Failure>) {
-        self.compare_on(*by);
+    pub(super) fn pushed(&mut self, by: &NodeId, result: Result<(), Failure>) {
+        match result {
+            Ok(()) => self.compare_on(*by),
+            Err(_) => self.comparison_lost(by),
+        }
     }
 
     pub(super) fn heard_wanted(&mut self, by: &NodeId, n: u64, records: Vec<Record>) {
         let Some(For::Comparison) = self.answered(by, n) else { return self.counters.ignored += 1 };
         let Some(Some(partner)) = self.repair.partners.get_mut(by) else { return };
-        // What it did not give of these it has no more, or it found no room in one word: the next comparison shows.
-        let count = partner.want.len().min(WANTED);
-        partner.want.drain(..count);
+        // It gives them in order, as many as one word has room for. What it left out before the last of them it has no more.
+        let asked = partner.want.len().min(WANTED);
+        let is_last = |last: &Record| partner.want.iter().take(asked).position(|place| *place == last.place);
+        let given = records.last().and_then(is_last).map_or(asked, |at| at + 1);
+        partner.want.drain(..given);
         let policy = if self.config.durable { Policy::Written } else { Policy::Memory };
         self.take_copies(records, policy, Waiter::Nobody);
         self.compare_on(*by);
@@ -180,7 +212,7 @@ impl Chord {
         if range.to != position(by) {
             return self.counters.ignored += 1;
         }
-        self.strays.is_home_of(by, range, self.deadlines.now());
+        self.is_home_of(by, range);
         let reply = reply(&self.shelf, ask);
         self.mesh_tell(by, &Word::Compared { n, reply });
     }

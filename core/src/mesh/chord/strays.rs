@@ -13,7 +13,6 @@ use super::place::Place;
 use super::question::{Answer, Asker, Question};
 use super::ring::{Position, Range};
 use super::store::{Record, Version};
-use crate::kernel::Time;
 use crate::mesh::wire::NodeId;
 
 /// So many are on their way at once.
@@ -22,14 +21,16 @@ const AT_ONCE: usize = 64;
 const LOOKED_AT: usize = 256 << 10;
 /// How soon it is looked on where not all was seen.
 const GO_ON: Duration = Duration::from_millis(20);
+/// ... and where as much is on its way as may.
+const CROWDED: Duration = Duration::from_secs(1);
 /// So many nodes compare their ranges with this one, and more than there are replicas are soon forgotten.
 const MAX_HOMES: usize = 16;
 
 /// Ranges that others are responsible for, and on their way back to them what is not in one of those.
 #[derive(Debug, Default)]
 pub(super) struct Strays {
-    /// Whose copies are kept here, and when that was last said.
-    homes: BTreeMap<NodeId, (Range<Position>, Time)>,
+    /// Whose copies are kept here.
+    homes: BTreeMap<NodeId, Range<Position>>,
     /// What is on its way.
     sent: BTreeMap<Place, Version>,
     /// Up to where was looked.
@@ -37,13 +38,9 @@ pub(super) struct Strays {
 }
 
 impl Strays {
-    /// A node compares what it is responsible for with what is here.
-    pub(super) fn is_home_of(&mut self, owner: &NodeId, range: Range<Position>, now: Time) {
-        if self.homes.len() >= MAX_HOMES && !self.homes.contains_key(owner) {
-            let oldest = self.homes.iter().min_by_key(|(_, (_, said))| *said).map(|(id, _)| *id);
-            oldest.map(|id| self.homes.remove(&id));
-        }
-        self.homes.insert(*owner, (range, now));
+    /// What was on its way is to be here after all.
+    pub(super) fn is_home(&mut self, place: &Place) {
+        self.sent.remove(place);
     }
 
     /// Nothing is at home here any more.
@@ -54,11 +51,24 @@ impl Strays {
 }
 
 impl Chord {
+    /// A node compares what it is responsible for with what is here.
+    pub(super) fn is_home_of(&mut self, owner: &NodeId, range: Range<Position>) {
+        if self.strays.homes.len() < MAX_HOMES || self.strays.homes.contains_key(owner) {
+            self.strays.homes.insert(*owner, range);
+            self.deadlines.after(Due::Home(*owner), self.config.compare_period * 3);
+        }
+    }
+
+    /// It has not done so for long.
+    pub(super) fn is_home_no_more(&mut self, owner: &NodeId) {
+        self.strays.homes.remove(owner);
+    }
+
     /// Sends on what is not at home here.
     pub(super) fn look_for_strays(&mut self) {
-        let now = self.deadlines.now();
-        let last = self.config.compare_period * 3;
-        self.strays.homes.retain(|_, (_, said)| now.since(*said) <= last);
+        if self.is_loading() {
+            return self.deadlines.after(Due::Strays, self.config.compare_period / 4);
+        }
         let me = self.circle.member.me();
         let after = self.strays.seen.take().unwrap_or(me);
         let page = self.shelf.page(Range { after, to: me }, LOOKED_AT);
@@ -68,7 +78,11 @@ impl Chord {
         let is_all = page.to == me;
         // What there was no room for is looked at again.
         self.strays.seen = (!is_all).then_some(if strays.len() < room { page.to } else { after });
-        let next = if is_all && strays.len() < room { self.config.compare_period / 4 } else { GO_ON };
+        let next = match room {
+            0 => CROWDED,
+            _ if is_all && strays.len() < room => self.config.compare_period / 4,
+            _ => GO_ON,
+        };
         self.deadlines.after(Due::Strays, next);
         for record in strays {
             let (place, at) = (record.place, record.place.position());
@@ -80,14 +94,15 @@ impl Chord {
     fn is_stray(&self, record: &Record) -> bool {
         let at = record.place.position();
         let is_home = self.stores() && self.circle.member.range().contains(at)
-            || self.strays.homes.values().any(|(range, _)| range.contains(at));
+            || self.strays.homes.values().any(|range| range.contains(at));
         !is_home && !self.strays.sent.contains_key(&record.place)
     }
 
     pub(super) fn stray_told(&mut self, place: Place, answer: &Answer) {
         let Some(version) = self.strays.sent.remove(&place) else { return };
-        let is_same = self.shelf.get(&place).is_some_and(|record| record.version == version);
-        if is_same && matches!(answer, Answer::Kept { .. }) {
+        // It may have come home meanwhile.
+        let is_same = |record: &Record| record.version == version && self.is_stray(record);
+        if self.shelf.get(&place).is_some_and(is_same) && matches!(answer, Answer::Kept { .. }) {
             self.forget_record(&place);
         }
         if self.life != Life::On {

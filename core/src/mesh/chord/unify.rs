@@ -14,6 +14,7 @@ use super::ring::{Member, Position, Space as _};
 use super::side::position;
 use super::told::{LIST, Told};
 use super::word::Word;
+use crate::kernel::Time;
 use crate::mesh::Kind;
 use crate::mesh::wire::{NodeId, Role};
 
@@ -22,6 +23,7 @@ use crate::mesh::wire::{NodeId, Role};
 pub(super) struct Unifying {
     /// The peer that is asked, until that has come to an end.
     with: Option<NodeId>,
+    begun: Time,
     /// This node's place in that peer's ring.
     place: Option<Told>,
     /// Who owns position zero in this node's ring.
@@ -53,7 +55,9 @@ impl Chord {
         let period = self.config.unify_period;
         // Who is alone with others in sight has most to gain.
         self.deadlines.after(Due::Unify, if is_alone { period / 10 } else { period });
-        if self.role == Role::Leech || self.is_loading() {
+        let is_asking = self.unifying.with.is_some()
+            && self.deadlines.now().since(self.unifying.begun) < self.config.unify_period;
+        if self.role == Role::Leech || self.is_loading() || is_asking {
             return;
         }
         match self.whom_to_ask() {
@@ -95,8 +99,8 @@ impl Chord {
 
     pub(super) fn unify_with(&mut self, peer: NodeId) {
         self.forget(Asker::Unifying);
-        let rounds = self.unifying.rounds;
-        self.unifying = Unifying { with: Some(peer), rounds, ..Unifying::default() };
+        let (rounds, begun) = (self.unifying.rounds, self.deadlines.now());
+        self.unifying = Unifying { with: Some(peer), begun, rounds, ..Unifying::default() };
         self.ask_via(Asker::Unifying, self.circle.member.me(), Question::Admit, peer);
     }
 
@@ -113,6 +117,8 @@ impl Chord {
                 self.ask_via(Asker::Unifying, Position::zero(), Question::Find, peer);
             }
             Answer::Found { node, .. } => self.compare_rings(peer, position(&node.id)),
+            // This node was there before, and that is not forgotten yet.
+            Answer::Taken if !self.circle.is_placed => self.unifying.with = None,
             // The place is held, be it by this node, or nothing was learned: there will be another time.
             _ => {
                 self.unifying.with = None;
@@ -190,7 +196,7 @@ impl Chord {
 
     /// A node of this ring has moved to another, in which this one is.
     pub(super) fn heard_elsewhere(&mut self, node: Contact) {
-        if self.role == Role::Leech || node.id == self.mesh.id() {
+        if self.role == Role::Leech || node.id == self.mesh.id() || self.unifying.with.is_some() {
             return;
         }
         if self.is_linked(&node.id) {

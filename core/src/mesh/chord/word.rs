@@ -393,6 +393,7 @@ fn failure(code: u64) -> Failure {
         Failure::NotAMap,
         Failure::Leaving,
         Failure::Busy,
+        Failure::Clocks,
     ];
     known.into_iter().find(|failure| *failure as u64 + 1 == code).unwrap_or(Failure::TimedOut)
 }

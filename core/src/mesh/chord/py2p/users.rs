@@ -25,7 +25,8 @@ impl Chord {
             Command::Get { key, timeout } => self.read_first(&key, Wants::Value, Aim::Get, timeout),
             Command::Put { key, value, lives, policy, timeout } => {
                 let (key, value) = (checked(&key)?, encoded(&value)?);
-                let expires = lives.map(|lives| self.unix_millis().unwrap_or(0) + millis(lives));
+                let expires =
+                    lives.map(|lives| self.unix_millis().unwrap_or(0).saturating_add(millis(lives)));
                 let begin = |node: &mut Chord, op| node.put_all(op, &key, &value, expires, policy);
                 Ok(self.begin_if_stored(Wants::Kept, timeout, begin))
             }
