@@ -146,14 +146,14 @@ pub(crate) fn kills(folder: &Path, times: usize) {
         until_whole(&nodes);
         let numbers: Vec<u64> = kept.into_iter().collect();
         let question =
-            |place: u64| json!({"key": format!("{round} {}", numbers[at(place)]), "timeout_ms": 30_000});
+            |place: u64| json!({"key": format!("{round} {}", numbers[index(place)]), "timeout_ms": 30_000});
         let count = numbers.len() as u64;
         let went = client.ask_many(
             "get",
             WINDOW,
             question,
             |place| place < count,
-            |place, answer| answer.is_ok_and(|ok| ok["value"] == numbers[at(place)].to_string().as_str()),
+            |place, answer| answer.is_ok_and(|ok| ok["value"] == numbers[index(place)].to_string().as_str()),
         );
         println!("round {round}: {} of {count} lost", went.failed);
     }
@@ -167,6 +167,6 @@ fn kill_some(nodes: &mut [Node], folder: &Path, rng: &mut Rng) {
     killed.iter().for_each(|number| nodes[*number] = start(*number, folder));
 }
 
-fn at(place: u64) -> usize {
+fn index(place: u64) -> usize {
     usize::try_from(place).expect("there are few")
 }
