@@ -59,9 +59,11 @@ impl Broadcasts {
 
     /// Counts those that are old enough.
     pub(crate) fn judge(&mut self, network: &Network) {
-        while let Some(said) = self.open.pop_front_if(|said| said.at.elapsed() > JUDGED) {
-            self.count(&said, &network.sessions);
-            self.first += 1;
+        while self.open.front().is_some_and(|said| said.at.elapsed() > JUDGED) {
+            if let Some(said) = self.open.pop_front() {
+                self.count(&said, &network.sessions);
+                self.first += 1;
+            }
         }
     }
 

@@ -54,8 +54,8 @@ struct Counts {
     setter_left: u64,
     wrong: u64,
     reader_left: u64,
-    /// Of what was found in the first try, in milliseconds.
-    took: Vec<u64>,
+    /// Of what was found in the first try, how long it took.
+    took: Vec<Duration>,
 }
 
 /// A key that somebody has not found, and how many others were asked for it and have found it.
@@ -193,7 +193,7 @@ impl Keys {
             Ended::Found(number) if number == read.key.number => {
                 counts.found[read.tried - 1] += 1;
                 if read.tried == 1 {
-                    counts.took.push(read.at.elapsed().as_millis() as u64);
+                    counts.took.push(read.at.elapsed());
                 }
             }
             Ended::Found(_) => counts.wrong += 1,
@@ -272,7 +272,7 @@ impl Counts {
     fn print(&mut self, from_ours: bool, to_ours: bool, when: &str) {
         self.took.sort_unstable();
         let Counts { found: [first, second, third], lost, setter_left, wrong, reader_left, took } = self;
-        let median = took.get(took.len() / 2).copied().unwrap_or(0);
+        let median = took.get(took.len() / 2).map_or(0, Duration::as_millis);
         println!(
             "| {} | {}{when} | {first} | {second} | {third} | {lost} | {setter_left} | {wrong} | {reader_left} | {median} ms |",
             name(from_ours),

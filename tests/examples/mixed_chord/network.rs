@@ -300,7 +300,7 @@ impl Network {
             match &mut self.sessions[by].kind {
                 Kind::Real { node, hears } => take_real(&mut self.real, by, *node, hears, &mut told),
                 Kind::Ours(own) => {
-                    told.extend(own.take().into_iter().filter_map(|event| event_of(by, event)))
+                    told.extend(own.take().into_iter().filter_map(|event| event_of(by, event)));
                 }
                 Kind::Gone => {}
             }
