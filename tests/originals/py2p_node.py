@@ -90,7 +90,7 @@ def position(value):
 
 
 class Node:
-    WAITING = {"burst", "connect", "get", "pop", "popitem", "items", "values", "delta", "recv", "wait", "unjoin"}
+    WAITING = {"burst", "connect", "get", "ping", "pop", "popitem", "items", "values", "delta", "recv", "wait", "unjoin"}
 
     def __init__(self, options, channel):
         import py2p
@@ -109,6 +109,7 @@ class Node:
         extra = {"leasing": not options["no_leasing"]} if self.kind == "sync" else {}
         self.messages, self.arrival = collections.deque(maxlen=QUEUE_LIMIT), threading.Condition()
         self.recent, self.count, self.watching = collections.OrderedDict(), 0, False
+        self.echoing = False
         self.slots = threading.BoundedSemaphore(WORKERS)
         self.started = time.time()
         try:
@@ -127,6 +128,8 @@ class Node:
             message = self.sock.recv()
             if message is None:
                 return
+            if self.echoing and message.packets[0] == WHISPER:
+                message.reply(*message.packets[1:])
             with self.arrival:
                 self.count += 1
                 told = {"n": self.count, "sender": text_id(message.sender), "time": message.time,
@@ -289,6 +292,23 @@ class Node:
         if self.peer(request).send(WHISPER, WHISPER, *args) is None:
             raise Trouble("network", "py2p could not send it and closed the link")
         return True
+
+    def do_echo(self, request):
+        """From now on every whisper is answered with what it says; not in two nodes that whisper to each other."""
+        self.echoing = bool(request.get("on", True))
+        return True
+
+    def do_ping(self, request):
+        """So many whispers (`times`) to a peer that echoes, one after the other; how long each took to come back."""
+        peer, seconds = self.peer(request), []
+        for serial in range(int(self.number(request, "times", 1, QUEUE_LIMIT))):
+            before, begin = self.count, time.perf_counter()
+            peer.send(WHISPER, WHISPER, serial)
+            with self.arrival:
+                if not self.arrival.wait_for(lambda: self.count > before, 5):
+                    raise Trouble("timeout", f"whisper {serial} does not come back")
+            seconds.append(time.perf_counter() - begin)
+        return {"seconds": seconds}
 
     def do_frame(self, request):
         """A frame of any type, its whole payload given: `{"do":"frame","to":ID,"type":2,"args":[8,"*"]}`."""

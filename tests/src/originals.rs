@@ -23,6 +23,8 @@ pub(crate) struct Supervisor {
     process: Child,
     said: Receiver<Value>,
     asked: u64,
+    /// What was begun and nobody has taken, by number, with the answer once it is there.
+    begun: BTreeMap<u64, Option<Value>>,
 }
 
 impl Supervisor {
@@ -46,7 +48,7 @@ impl Supervisor {
         process.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = process.spawn().expect("python3 was there before");
         let said = lines(process.stdout.take().expect("it is piped"));
-        let mut supervisor = Supervisor { process, said, asked: 0 };
+        let mut supervisor = Supervisor { process, said, asked: 0, begun: BTreeMap::new() };
         let ready = supervisor.hear(|said| said["event"] == "ready");
         Some((supervisor, ready))
     }
@@ -55,15 +57,44 @@ impl Supervisor {
     ///
     /// # Panics
     /// If that is an error, or does not come.
-    pub(crate) fn ask(&mut self, mut request: Value) -> Value {
+    pub(crate) fn ask(&mut self, request: Value) -> Value {
+        let asked = request.to_string();
+        let id = self.say(request);
+        let mut answer = self.hear(|said| said["id"] == id);
+        assert!(answer["error"].is_null(), "{asked}: {}", answer["error"]);
+        answer["ok"].take()
+    }
+
+    /// Asks, and leaves the answer to [`ended`](Self::ended), which has it under this number.
+    pub(crate) fn begin(&mut self, request: Value) -> u64 {
+        let id = self.say(request);
+        self.begun.insert(id, None);
+        id
+    }
+
+    /// What was answered to something that was begun, or the error; once, when it is there.
+    pub(crate) fn ended(&mut self, id: u64) -> Option<Result<Value, Value>> {
+        while let Ok(said) = self.said.try_recv() {
+            self.keep(said);
+        }
+        let mut answer = self.begun.get_mut(&id)?.take()?;
+        self.begun.remove(&id);
+        let error = answer["error"].take();
+        Some(if error.is_null() { Ok(answer["ok"].take()) } else { Err(error) })
+    }
+
+    fn say(&mut self, mut request: Value) -> u64 {
         self.asked += 1;
-        let id = self.asked;
-        request["id"] = id.into();
+        request["id"] = self.asked.into();
         let stdin = self.process.stdin.as_mut().expect("it is piped");
         writeln!(stdin, "{request}").expect("the supervisor reads");
-        let mut answer = self.hear(|said| said["id"] == id);
-        assert!(answer["error"].is_null(), "{request}: {}", answer["error"]);
-        answer["ok"].take()
+        self.asked
+    }
+
+    fn keep(&mut self, said: Value) {
+        if let Some(answer) = said["id"].as_u64().and_then(|id| self.begun.get_mut(&id)) {
+            *answer = Some(said);
+        }
     }
 
     /// The first of what it says that is wanted.
@@ -75,6 +106,7 @@ impl Supervisor {
             if wanted(&said) {
                 return said;
             }
+            self.keep(said);
         }
     }
 }

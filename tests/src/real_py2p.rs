@@ -19,6 +19,10 @@ pub struct RealPy2p {
     nodes: Vec<Node>,
 }
 
+/// A question that is answered later.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Asked(u64);
+
 #[derive(Clone, Copy, Debug)]
 struct Node {
     id: NodeId,
@@ -75,6 +79,21 @@ impl RealPy2p {
         self.nodes.len() - 1
     }
 
+    /// Begins to start one more node; [`started`](Self::started) has its number.
+    pub fn begin_start(&mut self) -> Asked {
+        Asked(self.supervisor.begin(json!({"do": "start"})))
+    }
+
+    /// The number of a node that was begun, once it listens.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn started(&mut self, start: Asked) -> Option<usize> {
+        let node = self.answer(start)?.expect("it listens");
+        self.nodes.push(Node::read(&node));
+        Some(self.nodes.len() - 1)
+    }
+
     /// How many nodes were started.
     #[expect(clippy::len_without_is_empty, reason = "there is one at least")]
     pub fn len(&self) -> usize {
@@ -98,6 +117,17 @@ impl RealPy2p {
     pub fn ask(&mut self, node: usize, mut request: Json) -> Json {
         request["node"] = node.into();
         self.supervisor.ask(request)
+    }
+
+    /// Asks a node a verb with its fields, and leaves the answer to [`answer`](Self::answer).
+    pub fn begin_ask(&mut self, node: usize, mut request: Json) -> Asked {
+        request["node"] = node.into();
+        Asked(self.supervisor.begin(request))
+    }
+
+    /// What was answered, or the error; once, when it is there.
+    pub fn answer(&mut self, asked: Asked) -> Option<Result<Json, Json>> {
+        self.supervisor.ended(asked.0)
     }
 
     /// Ends a node at once.
@@ -199,7 +229,7 @@ impl RealPy2p {
 
     fn receive(&mut self, node: usize, timeout: Duration) -> Vec<Heard> {
         let heard = self.ask(node, json!({"do": "recv", "timeout": timeout.as_secs_f64()}));
-        heard.as_array().expect("a list").iter().map(Heard::read).collect()
+        Heard::all(&heard)
     }
 
     /// For who asks why a test failed.
@@ -225,6 +255,14 @@ impl Node {
 }
 
 impl Heard {
+    /// All that `recv` answered.
+    ///
+    /// # Panics
+    /// If it is no list of messages.
+    pub fn all(heard: &Json) -> Vec<Heard> {
+        heard.as_array().expect("a list").iter().map(Heard::read).collect()
+    }
+
     fn read(told: &Json) -> Self {
         Heard {
             sender: told["sender"].as_str().expect("a text").to_owned(),
