@@ -446,11 +446,12 @@ class Node:
                 **{name: None if node is None else text_id(node.id) for name, node in neighbour.items()}}
 
     def do_status(self, _):
-        """py2p's list of unexpected errors (the last line of each), and what the process uses."""
+        """py2p's list of unexpected errors (how many of each kind, the last line of the last), and what the process uses."""
         errors = [] if self.sock.status == "Nominal" else list(self.sock.status)
         with open("/proc/self/statm") as statm:
             resident = int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        return {"errors": len(errors), "last": [text.strip().splitlines()[-1][:200] for text in errors[-5:]],
+        kinds = collections.Counter(text.strip().splitlines()[-1].split(":")[0] for text in errors)
+        return {"errors": len(errors), "kinds": kinds, "last": [text.strip().splitlines()[-1][:200] for text in errors[-5:]],
                 "resident": resident, "cpu": round(time.process_time(), 3),
                 "seconds": round(time.time() - self.started, 3), "seen": len(self.sock.waterfalls),
                 "received": self.count, "queued": len(self.messages)}

@@ -35,6 +35,8 @@ pub(crate) struct Broadcasts {
     refused: u64,
     /// From ours or not, to ours or not.
     counts: [[Counts; 2]; 2],
+    /// How many each session has lost.
+    lost_at: BTreeMap<usize, u64>,
 }
 
 impl Broadcasts {
@@ -80,7 +82,7 @@ impl Broadcasts {
             counts.twice += u64::from(told.is_some_and(|told| told.values().any(|times| *times > 1)));
             counts.anew += u64::from(told.is_some_and(|told| told.len() > 1));
             if told.is_none() {
-                eprintln!("{} said what {} was not told", from.label(said.by), to.label(at));
+                *self.lost_at.entry(at).or_default() += 1;
             }
         }
     }
@@ -93,6 +95,7 @@ impl Broadcasts {
             let Counts { due, lost, twice, anew } = self.counts[from][to];
             println!("| {} to {} | {due} | {lost} | {twice} | {anew} |", name(from == 1), name(to == 1));
         }
+        println!("lost at each node that lost any: {:?}", self.lost_at);
     }
 
     pub(crate) fn summary(&self) -> String {

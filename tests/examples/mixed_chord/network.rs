@@ -223,6 +223,8 @@ impl Network {
             // It leaves when it is dropped, and that takes a while.
             Kind::Ours(own) => drop(spawn(move || drop(own))),
             Kind::Real { node, .. } if self.unjoins => {
+                let status = self.real.ask(node, json!({"do": "status"}));
+                eprintln!("real node {node} leaves: {}", status["kinds"]);
                 let unjoin = self.real.begin_ask(node, json!({"do": "unjoin"}));
                 self.leaving = Some((node, unjoin, Instant::now() + UNJOINS));
             }
@@ -310,11 +312,11 @@ impl Network {
         told
     }
 
-    /// What the real ones say of themselves.
+    /// What the real ones say of their errors.
     pub(crate) fn print(&mut self) {
         for node in self.real_nodes() {
             let status = self.real.ask(node, json!({"do": "status"}));
-            println!("real node {node}: {status}");
+            println!("real node {node}: errors {}, the last {}", status["kinds"], status["last"]);
         }
     }
 }

@@ -352,14 +352,16 @@ impl Chord {
         if side.role == Role::Storing {
             self.unify_soon();
         }
-        self.py2p_is_native(&id);
+        self.forget_py2p(&id);
         self.is_reached(&id);
         self.recopy();
     }
 
     fn peer_down(&mut self, id: &NodeId) {
-        self.sides.down(id);
-        self.py2p_lost(id);
+        if self.sides.down(id).is_some_and(|side| side.role == Role::Storing) {
+            self.places_moved();
+        }
+        self.forget_py2p(id);
         self.answers_nothing(id);
         self.is_unlinked(id);
     }
@@ -385,8 +387,11 @@ impl Chord {
     fn heard_meta(&mut self, by: &NodeId, role: Role) {
         let Some(side) = self.sides.get_mut(by) else { return };
         let was = core::mem::replace(&mut side.role, role);
-        if side.kind == Kind::Native && role == Role::Storing && was != role {
-            self.unify_soon();
+        if side.kind == Kind::Native && was != role {
+            if role == Role::Storing {
+                self.unify_soon();
+            }
+            self.places_moved();
         }
         self.py2p_has_role(*by, role);
     }

@@ -12,25 +12,14 @@ impl Chord {
         self.py2p.neighbours.insert(id, Neighbour { rate, role: None, told: None });
     }
 
-    /// A peer is of this project.
-    pub(in crate::mesh::chord) fn py2p_is_native(&mut self, id: &NodeId) {
-        self.forget_py2p(id);
-    }
-
-    /// A peer is no more.
-    pub(in crate::mesh::chord) fn py2p_lost(&mut self, id: &NodeId) {
-        if self.forget_py2p(id) == Some(Role::Storing) {
-            self.sweep_soon();
-        }
-    }
-
-    fn forget_py2p(&mut self, id: &NodeId) -> Option<Role> {
+    /// A peer is no more, or is of this project.
+    pub(in crate::mesh::chord) fn forget_py2p(&mut self, id: &NodeId) {
         self.deadlines.cancel(Due::Keys(*id));
         for number in self.py2p.pending.about(id) {
             self.py2p_forget(number);
         }
         self.py2p.orders.forget(id);
-        self.py2p.neighbours.remove(id).and_then(|neighbour| neighbour.role)
+        self.py2p.neighbours.remove(id);
     }
 
     /// A peer says whether it stores.

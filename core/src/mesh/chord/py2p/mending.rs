@@ -40,6 +40,13 @@ impl Chord {
         self.deadlines.after(Due::Mend, SETTLED);
     }
 
+    /// A peer stores no more, or from now on: to py2p other nodes have its places than before.
+    pub(in crate::mesh::chord) fn places_moved(&mut self) {
+        if self.has_py2p() {
+            self.sweep_soon();
+        }
+    }
+
     /// A notice told of a key.
     pub(super) fn mend_later(&mut self, key: &[u8], is_gone: bool) {
         let is_ours = self.is_responsible(Place::of(Table::Sha384, key).position());

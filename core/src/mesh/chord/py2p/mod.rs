@@ -38,7 +38,7 @@
 //!
 //! # Mending
 //!
-//! [`mending`]: whenever nodes of py2p come, go, begin or end to store, the node that is responsible for a name sees to it
+//! [`mending`]: whenever peers of either kind come, go, begin or end to store, the node that is responsible for a name sees to it
 //! that the tables have what is kept under it, and the other way round: py2p finds what was there before it came, and what
 //! it stored outlives it. It reads first, and writes only where nothing is. Nothing is taken away from nodes of this project
 //! when one of py2p begins to store what they have: it may be gone in a minute.

@@ -1,6 +1,7 @@
 //! Keys, and what becomes of them when nodes of py2p come and go.
 
 use super::*;
+use crate::mesh::native::Word;
 
 /// What a leech stores, all tables of it being here.
 fn set(bench: &mut Bench, conn: ConnId, key: &str, value: &Value) {
@@ -90,6 +91,26 @@ fn when_a_node_of_py2p_goes_the_tables_are_filled_here() {
     for table in Table::ALL {
         bench.say(asks, 10, &retrieve(table, "key"));
         assert_eq!(bench.said(asks), [retrieved(table, "key", value(1))]);
+    }
+}
+
+#[test]
+fn what_one_of_ours_had_goes_to_the_node_of_py2p_that_has_its_places_next() {
+    type Ends = fn(&mut Bench, ConnId);
+    let ends: [Ends; 2] = [Bench::lose, |bench, conn| bench.say(conn, 90, &Message::Meta(Role::Leech))];
+    for end in ends {
+        let mut bench = Bench::new(config());
+        let (next, ours) = (bench.peer(80, Role::Storing), bench.peer(90, Role::Storing));
+        bench.say(ours, 90, &Message::Native(Word::Hello.values()));
+        bench.outcome(put("key", value(1)));
+        bench.pass(Duration::from_secs(10));
+        assert!(!bench.said(next).contains(&store(Table::Sha1, "key", value(1))), "it has no place yet");
+        end(&mut bench, ours);
+        bench.pass(Duration::from_secs(5));
+        let said = bench.said(next);
+        for table in Table::ALL {
+            assert!(said.contains(&store(table, "key", value(1))), "{table:?}");
+        }
     }
 }
 
