@@ -57,5 +57,11 @@ def repair(py2p):
                 self.routing_table.pop(identity, None)
         return result
 
+    def forgotten(self):
+        # A user's thread may send meanwhile, which adds to the set: in py2p that ends the connection of whoever spoke.
+        old = [seen for seen in tuple(self.waterfalls) if seen[1] <= py2p.utils.getUTC() - 60]
+        self.waterfalls.difference_update(old)
+
     connection.__init__, connection.found_terminator = constructed, framed
     node.handle_msg, node.disconnect = handled, dropped
+    node._MeshSocket__clean_waterfalls = forgotten

@@ -4,10 +4,11 @@
 //! cargo run --release -p egoist-tests --example beside_py2p
 //! ```
 //!
-//! py2p is as shipped where it comes through a measurement, and otherwise repaired; the table says which. It counts broadcasts
-//! in bursts, short enough for py2p, from the first `send` until the last node has been told the last of them, and takes the
-//! median of the bursts. Keys are got at each of three nodes in turn; a third of them is kept where it is asked for. A whisper's way there and back is measured in the node of py2p itself. Real nodes are processes, ours
-//! are threads of this one, each with an event loop of its own; both are on loopback.
+//! py2p is as shipped where it comes through a measurement, and otherwise repaired; the table says which. Broadcasts are counted
+//! in bursts, short enough for py2p, from the first `send` until the last node has been told the last of them, and the
+//! median of the bursts counts. Keys are got at each of three nodes in turn; a third of them is kept where it is asked for. A
+//! whisper's way there and back is measured in the node of py2p itself. Real nodes are processes, ours are threads of this
+//! one, each with an event loop of its own; both are on loopback.
 
 mod ours;
 mod real;

@@ -124,14 +124,15 @@ pub(crate) fn get(flags: &[&str]) -> Option<f64> {
     times.collect::<Option<Vec<_>>>().map(median)
 }
 
-/// Milliseconds.
+/// Milliseconds. A key that is not found is asked for up to three times.
 pub(crate) fn set(flags: &[&str]) -> Option<f64> {
     let mut real = ring(flags)?;
     let times = (0..GETS).map(|n| {
         let (key, begin) = (format!("key {n}"), Instant::now());
         ask(&mut real, 0, json!({"do": "set", "key": key, "value": n}))?;
-        let got = ask(&mut real, 1, json!({"do": "get", "key": key, "timeout": 10}))?;
-        (got["found"] == true).then_some(begin.elapsed().as_secs_f64() * 1e3)
+        let get = json!({"do": "get", "key": key, "timeout": 10});
+        let is_there = |_| ask(&mut real, 1, get.clone()).is_some_and(|got| got["found"] == true);
+        (0..3).any(is_there).then_some(begin.elapsed().as_secs_f64() * 1e3)
     });
     times.collect::<Option<Vec<_>>>().map(median)
 }

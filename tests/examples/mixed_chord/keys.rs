@@ -243,7 +243,7 @@ impl Keys {
             println!("{set} keys set at {}, {failed} failed", name(at == 1));
         }
         println!(
-            "| keys set | read | in 1st try | 2nd | 3rd | not found | of these, setter has left | wrong | reader has left | median |"
+            "| keys set | read | in 1st try | 2nd | 3rd | not found | of these, setter left | wrong | reader left | median |"
         );
         println!("|---|---|---|---|---|---|---|---|---|---|");
         for (last, when) in [(0, ""), (1, ", in the end")] {
