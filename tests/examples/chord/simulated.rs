@@ -80,13 +80,15 @@ impl Town {
     /// Whether each knows its neighbours on both sides.
     fn is_ring(&self) -> bool {
         let ring = self.ring();
-        ring.iter().enumerate().all(|(place, (_, node))| {
-            let Some(view) = self.world.machine(*node).map(Chord::ring) else { return false };
-            let (before, after) =
-                (ring[(place + ring.len() - 1) % ring.len()].0, ring[(place + 1) % ring.len()].0);
-            view.behind.first().map(|node| node.id) == Some(before)
-                && view.ahead.map(|node| node.id) == Some(after)
-        })
+        let all_have_begun = ring.len() == self.world.len();
+        all_have_begun
+            && ring.iter().enumerate().all(|(place, (_, node))| {
+                let Some(view) = self.world.machine(*node).map(Chord::ring) else { return false };
+                let (before, after) =
+                    (ring[(place + ring.len() - 1) % ring.len()].0, ring[(place + 1) % ring.len()].0);
+                view.behind.first().map(|node| node.id) == Some(before)
+                    && view.ahead.map(|node| node.id) == Some(after)
+            })
     }
 }
 
