@@ -229,6 +229,12 @@ pub(crate) fn cuts(times: usize) {
             let (got, _) = town.ask(number % 12, Command::Get { key: key(number).into(), timeout: TIMEOUT });
             let is_there =
                 matches!(&got, Outcome::Value { value, .. } if value.as_u64() == Some(number as u64));
+            if !is_there {
+                println!(
+                    "cut {time}: key {number} is {got:?}, {}",
+                    if town.is_ring() { "in a whole ring" } else { "in no whole ring" }
+                );
+            }
             lost += usize::from(!is_there);
         }
     }
