@@ -9,6 +9,7 @@ use super::{KEYS, Plan, Scenario, place};
 use crate::kernel::Time;
 use crate::mesh::chord::store::Version;
 use crate::mesh::chord::{Chord, Event, Outcome, Place};
+use crate::mesh::wire::Role;
 use crate::sim::World;
 use crate::sim::faults::Agenda;
 use crate::sim::scenario::Watch;
@@ -112,9 +113,11 @@ impl Kept {
             holders.map(|(node, chord)| (*node, chord.config().mesh.start)).collect();
         self.deaths += self.holders.iter().filter(|life| !lives.contains(life)).count();
         self.holders = holders;
+        // Where fewer store than there are to be copies, all who do have one.
         let all = living.first().map_or(1, |(_, chord)| chord.config().replicas);
-        if self.holders.len() >= all {
-            (self.copies, self.deaths) = (all, 0);
+        let storing = living.iter().filter(|(_, chord)| chord.ring().role == Role::Storing).count();
+        if self.holders.len() >= all.min(storing.max(1)) {
+            (self.copies, self.deaths) = (self.holders.len().min(all), 0);
         }
         if !self.holders.is_empty() {
             return Ok(());
