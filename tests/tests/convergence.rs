@@ -20,7 +20,7 @@ const OVERLAYS: u64 = 1_000;
 const HELLOS: u64 = 200;
 const GOSSIPS: u64 = 300;
 const MESHES: u64 = 200;
-const CHORDS: u64 = 30;
+const CHORDS: u64 = 70;
 /// The most steps of a hello scenario, less one, and of one of gossip or a mesh, where a third are orders.
 const STEPS: usize = 20;
 const TALKING_STEPS: usize = 30;
