@@ -223,6 +223,8 @@ pub(crate) fn cuts(times: usize) {
         let kept: Vec<usize> = (0..ops.len()).filter(|number| town.is_kept(ops[*number])).collect();
         (0..12).for_each(|node| town.world.halt(node));
         (0..12).for_each(|node| town.world.restart(node, Restart::Keeping));
+        // Their numbers begin anew with their lives.
+        town.ended.clear();
         town.pass(Duration::from_secs(30));
         acknowledged += kept.len();
         for number in kept {

@@ -24,6 +24,8 @@ pub(super) struct Circle {
     contacts: BTreeMap<Position, Contact>,
     /// Whether this node is one of a ring's, be it the only one.
     pub(super) is_placed: bool,
+    /// Where the owner is looked for that is the next short cut.
+    sought: Option<Position>,
     /// What it told others when it last stabilised.
     last: Option<Snapshot<Position, LIST>>,
     /// Peers that did not answer in time: others are asked, until something is heard of them.
@@ -39,6 +41,7 @@ impl Circle {
             member: Member::alone(at),
             contacts: BTreeMap::from([(at, me)]),
             is_placed: false,
+            sought: None,
             last: None,
             suspects: BTreeSet::new(),
             reached: BTreeMap::new(),
@@ -203,6 +206,8 @@ impl Chord {
             return;
         }
         self.next = next;
+        // Another one behind has not said yet whom it has before it.
+        self.is_before_next(false);
         self.out.event(next.map_or(Event::Alone, |next| Event::Joined { next }));
     }
 }
@@ -277,6 +282,10 @@ impl Chord {
             return;
         }
         if let Some(at) = self.circle.member.next_finger() {
+            // One at a time: what was not found by now is looked for in its turn.
+            if let Some(last) = self.circle.sought.replace(at) {
+                self.forget(Asker::Finger(last));
+            }
             self.ask_ring(Asker::Finger(at), at, Question::Find);
         }
     }

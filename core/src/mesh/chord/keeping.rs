@@ -240,7 +240,7 @@ impl Chord {
     /// Keeps what another node has kept so far.
     fn deliver(&mut self, to: ReplyTo, at: Position, record: Record) {
         if self.is_too_far_ahead(&record.version) {
-            return self.reply(to, Answer::Failed(Failure::TimedOut));
+            return self.reply(to, Answer::Failed(Failure::Clocks));
         }
         // Also what is known here is given to the others: who brings it drops it then.
         let before = self.shelf.get(&record.place).cloned();

@@ -143,6 +143,7 @@ impl Chord {
     /// The time of what a user began is over.
     pub(super) fn user_timed_out(&mut self, op: u64) {
         let seen = self.user_waited(op);
+        self.forget(Asker::User(op));
         self.end(op, seen.unwrap_or(Outcome::Failed(Failure::TimedOut)));
     }
 
@@ -155,13 +156,13 @@ impl Chord {
     /// Nothing that was begun will come to its end.
     pub(super) fn end_all(&mut self, failure: Failure) {
         for op in self.ops.all.keys().copied().collect::<Vec<_>>() {
+            self.forget(Asker::User(op));
             self.end(op, Outcome::Failed(failure));
         }
     }
 
     pub(super) fn end(&mut self, op: u64, outcome: Outcome) {
         if self.ops.all.remove(&op).is_some() {
-            self.forget(Asker::User(op));
             self.deadlines.cancel(Due::User(op));
             self.out.event(Event::Ended { op, outcome });
         }

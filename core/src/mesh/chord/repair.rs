@@ -26,6 +26,8 @@ const AT_ONCE: usize = 128 << 10;
 pub(super) const WANTED: usize = 256;
 /// How soon a comparison is tried again that could not go on.
 const AGAIN: Duration = Duration::from_millis(200);
+/// ... and one in which copies were refused.
+const REFUSED: Duration = Duration::from_secs(10);
 
 /// A node that is to have what this one is responsible for.
 #[derive(Debug)]
@@ -54,6 +56,8 @@ impl Chord {
     pub(super) fn range_changed(&mut self) {
         self.repair.partners.clear();
         self.replicas_changed();
+        // This node may be responsible no more for what is under way.
+        self.recopy();
     }
 
     /// Others may be to have what is kept here.
@@ -188,7 +192,8 @@ impl Chord {
     pub(super) fn pushed(&mut self, by: &NodeId, result: Result<(), Failure>) {
         match result {
             Ok(()) => self.compare_on(*by),
-            Err(_) => self.comparison_lost(by),
+            // It has no room, or cannot write: that does not pass in a moment.
+            Err(_) => self.deadlines.set_earlier(Due::CompareAgain, self.deadlines.now() + REFUSED),
         }
     }
 

@@ -11,7 +11,8 @@ use super::leaving::Life;
 use super::machine::{Chord, Due};
 use super::place::Place;
 use super::question::{Answer, Asker, Question};
-use super::ring::{Position, Range};
+use super::ring::{Position, Range, Space as _};
+use super::side::position;
 use super::store::{Record, Version};
 use crate::mesh::wire::NodeId;
 
@@ -53,15 +54,20 @@ impl Strays {
 impl Chord {
     /// A node compares what it is responsible for with what is here.
     pub(super) fn is_home_of(&mut self, owner: &NodeId, range: Range<Position>) {
-        if self.strays.homes.len() < MAX_HOMES || self.strays.homes.contains_key(owner) {
-            self.strays.homes.insert(*owner, range);
-            self.deadlines.after(Due::Home(*owner), self.config.compare_period * 3);
+        self.strays.homes.insert(*owner, range);
+        self.deadlines.after(Due::Home(*owner), self.config.compare_period * 3);
+        // Those whose copies are here are the nearest before this node, whoever else says so.
+        let me = self.circle.member.me();
+        let furthest = self.strays.homes.keys().max_by_key(|id| position(id).distance(me)).copied();
+        if let Some(id) = furthest.filter(|_| self.strays.homes.len() > MAX_HOMES) {
+            self.is_home_no_more(&id);
         }
     }
 
     /// It has not done so for long.
     pub(super) fn is_home_no_more(&mut self, owner: &NodeId) {
         self.strays.homes.remove(owner);
+        self.deadlines.cancel(Due::Home(*owner));
     }
 
     /// Sends on what is not at home here.

@@ -168,7 +168,8 @@ impl Chord {
 impl Chord {
     /// Keeps copies, and tells the waiter.
     pub(super) fn take_copies(&mut self, records: Vec<Record>, policy: Policy, waiter: Waiter) {
-        let (mut newer, mut result) = (Vec::new(), Ok(()));
+        // What is to be written: it may be here and not be written yet.
+        let (mut writes, mut result) = (Vec::new(), Ok(()));
         for record in records {
             if self.is_too_far_ahead(&record.version) {
                 result = Err(Failure::Clocks);
@@ -176,29 +177,23 @@ impl Chord {
             }
             self.strays.is_home(&record.place);
             match self.shelf.take(record.clone()) {
-                Taken::Newer(_) => newer.push(record),
-                // It may be here and not be written yet.
-                Taken::Older if self.has_version(&record) => newer.push(record),
+                Taken::Newer(_) => {
+                    self.counters.copied += 1;
+                    writes.push(record);
+                }
+                Taken::Older if self.has_version(&record) => writes.push(record),
                 Taken::Older => {}
                 Taken::Full => result = Err(Failure::Full),
             }
         }
-        self.counters.copied += newer.len() as u64;
-        match newer.split_last() {
+        let last = if result.is_ok() { writes.pop() } else { None };
+        writes.iter().for_each(|record| self.write(record, policy, Waiter::Nobody));
+        match last {
+            Some(record) => self.write(&record, policy, waiter),
             None => self.written(waiter, result),
-            Some((_, _)) if result.is_err() => {
-                newer.iter().for_each(|record| self.write(record, policy, Waiter::Nobody));
-                self.written(waiter, result);
-            }
-            Some((last, others)) => {
-                others.iter().for_each(|record| self.write(record, policy, Waiter::Nobody));
-                self.write(last, policy, waiter);
-            }
         }
     }
-}
 
-impl Chord {
     fn has_version(&self, record: &Record) -> bool {
         self.shelf.get(&record.place).is_some_and(|here| here.version == record.version)
     }
