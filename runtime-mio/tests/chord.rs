@@ -4,65 +4,23 @@ mod program;
 
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use program::node::Node;
 use program::{Running, answer, command, egoist, failure, json, monitor, within};
 use serde_json::{Value, json};
 
 /// Somebody answers within this, on a busy machine.
 const SOON: Duration = Duration::from_secs(30);
 
-/// A node on a free port.
-struct Node<'a> {
-    base: &'a Path,
-    running: Running,
-    id: String,
-}
-
-impl<'a> Node<'a> {
-    fn start(base: &'a Path, more: &[&str]) -> Self {
-        let words = [&["chord", "node", "--listen", "127.0.0.1:0"], more].concat();
-        Node::begun(base, Running::start(base, &words))
-    }
-
-    /// One that begins with a connection to another.
-    fn beside(base: &'a Path, other: &Node<'_>, more: &[&str]) -> Self {
-        Node::start(base, &[&["--join", other.at()], more].concat())
-    }
-
-    fn begun(base: &'a Path, running: Running) -> Self {
-        let status = json(base, &["status", "--node", &running.address]);
-        Node { base, id: status["id"].as_str().unwrap().to_owned(), running }
-    }
-
-    fn at(&self) -> &str {
-        &self.running.address
-    }
-
-    fn words<'w>(&'w self, words: &[&'w str]) -> Vec<&'w str> {
-        [&["chord"], words, &["--node", self.at()]].concat()
-    }
-
-    fn asked(&self, words: &[&str]) -> Value {
-        json(self.base, &self.words(words))
-    }
-
-    fn told(&self, words: &[&str]) -> String {
-        answer(self.base, &self.words(words))
-    }
-
+impl Node<'_> {
     /// Lines of JSON, in any order.
     fn lines(&self, words: &[&str]) -> Vec<Value> {
         let text = self.told(&[words, &["--json"]].concat());
         let mut lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         lines.sort_by_key(Value::to_string);
         lines
-    }
-
-    fn refused(&self, words: &[&str]) -> (i32, String) {
-        failure(self.base, &self.words(words))
     }
 
     /// What a command answers that is told this on standard input.
@@ -74,10 +32,6 @@ impl<'a> Node<'a> {
         let output = child.wait_with_output().unwrap();
         let text = |octets| String::from_utf8(octets).unwrap();
         (output.status.code(), text(output.stdout), text(output.stderr))
-    }
-
-    fn status(&self) -> Value {
-        self.asked(&["status"])
     }
 
     /// Waits until it takes and answers what it is asked.
@@ -103,7 +57,7 @@ fn are_a_ring(nodes: &[&Node<'_>]) {
 #[test]
 fn what_was_set_is_got_until_it_is_taken_away() {
     let base = tempfile::tempdir().unwrap();
-    let node = Node::start(base.path(), &[]);
+    let node = Node::start("chord", base.path(), &[]);
     node.is_ready();
     assert_eq!(node.told(&["set", "greeting", "hello\tall"]), "kept by 1 node\n");
     assert_eq!(node.told(&["get", "greeting"]), "hello\\tall\n");
@@ -142,7 +96,7 @@ fn what_was_set_is_got_until_it_is_taken_away() {
 #[test]
 fn many_keys_are_set_and_listed() {
     let base = tempfile::tempdir().unwrap();
-    let node = Node::start(base.path(), &[]);
+    let node = Node::start("chord", base.path(), &[]);
     node.is_ready();
     assert_eq!(node.told(&["update", "one=1", "two=a=b"]), "2 keys are stored\n");
     let octets = "{\"key\": {\"bin\": \"ff\"}, \"value\": 3}\n{\"four\": [4], \"five\": {\"bin\": \"05\"}}";
@@ -158,7 +112,7 @@ fn many_keys_are_set_and_listed() {
 
     // What one prints another takes.
     let saved = node.told(&["items", "--json"]);
-    let other = Node::start(base.path(), &["--subnet", "other"]);
+    let other = Node::start("chord", base.path(), &["--subnet", "other"]);
     other.is_ready();
     assert_eq!(other.fed(&["update"], &saved).1, "5 keys are stored\n");
     assert_eq!(other.lines(&["items"]), items);
@@ -179,7 +133,7 @@ fn many_keys_are_set_and_listed() {
 #[test]
 fn a_thousand_long_values_are_listed() {
     let base = tempfile::tempdir().unwrap();
-    let node = Node::start(base.path(), &[]);
+    let node = Node::start("chord", base.path(), &[]);
     node.is_ready();
     // In JSON it is six times as long.
     let long = "\\u0000".repeat(4_000);
@@ -192,7 +146,7 @@ fn a_thousand_long_values_are_listed() {
 #[test]
 fn a_part_of_the_ring_is_dumped() {
     let base = tempfile::tempdir().unwrap();
-    let node = Node::start(base.path(), &[]);
+    let node = Node::start("chord", base.path(), &[]);
     node.is_ready();
     node.told(&["update", "a=1", "b=2", "c=3", "d=4"]);
     let mut all = node.lines(&["dump"]);
@@ -231,7 +185,7 @@ fn number(digits: &Value) -> (usize, Vec<usize>) {
 #[test]
 fn what_one_node_stores_all_others_find() {
     let base = tempfile::tempdir().unwrap();
-    let first = Node::start(base.path(), &[]);
+    let first = Node::start("chord", base.path(), &[]);
     let second = Node::beside(base.path(), &first, &[]);
     let leech = Node::beside(base.path(), &first, &["--leech"]);
     are_a_ring(&[&first, &second]);
@@ -276,7 +230,7 @@ fn a_node_that_starts_again_has_its_id_and_its_values() {
     let folder = base.path().join("egoist").join("n");
     let kept = ["--state", folder.to_str().unwrap()];
     let start = |more: &[&str]| {
-        let node = Node::start(base.path(), &[&kept[..], more].concat());
+        let node = Node::start("chord", base.path(), &[&kept[..], more].concat());
         node.is_ready();
         node
     };
@@ -308,7 +262,7 @@ fn a_node_that_starts_again_has_its_id_and_its_values() {
 #[test]
 fn a_node_is_one_of_a_mesh_too() {
     let base = tempfile::tempdir().unwrap();
-    let [first, second] = [(); 2].map(|()| Node::start(base.path(), &[]));
+    let [first, second] = [(); 2].map(|()| Node::start("chord", base.path(), &[]));
     assert_eq!(first.told(&["connect", second.at()]), format!("{} is being dialled\n", second.at()));
     within(SOON, "they are peers", || second.asked(&["peers"])[0]["kind"] == "native");
     let at = ["--node", first.at()];
@@ -324,7 +278,7 @@ fn a_node_is_one_of_a_mesh_too() {
 #[test]
 fn a_node_says_what_it_is_and_what_happens() {
     let base = tempfile::tempdir().unwrap();
-    let mut node = Node::start(base.path(), &[]);
+    let mut node = Node::start("chord", base.path(), &[]);
     node.is_ready();
     let at = ["--node", &node.running.address.clone()];
     let (mut people, watching) = monitor(base.path(), &at, &[]);
@@ -363,7 +317,7 @@ fn a_recording_replays() {
     let base = tempfile::tempdir().unwrap();
     let file = base.path().join("run.rec");
     let path = file.to_str().unwrap();
-    let mut node = Node::start(base.path(), &["--record", path]);
+    let mut node = Node::start("chord", base.path(), &["--record", path]);
     let other = Node::beside(base.path(), &node, &[]);
     are_a_ring(&[&node, &other]);
     node.told(&["set", "greeting", "--value", "{\"map\": [[1, {\"bin\": \"00\"}]]}"]);
@@ -386,7 +340,8 @@ fn a_node_has_its_table_in_the_configuration_file() {
     let path = file.to_str().unwrap();
     let text = "[chord]\nlisten = '127.0.0.1:0'\nleech = true\nmax_peers = 9\n[mesh]\nsubnet = 'other'\n";
     fs::write(&file, text).unwrap();
-    let node = Node::begun(base.path(), Running::start(base.path(), &["chord", "node", "--config", path]));
+    let node =
+        Node::begun("chord", base.path(), Running::start(base.path(), &["chord", "node", "--config", path]));
     let status = node.status();
     assert_eq!((&status["subnet"], &status["store"]["role"]), (&"chord".into(), &"leech".into()));
     let shown = &json(base.path(), &["config", "--config", path])["chord"];
@@ -411,11 +366,11 @@ fn a_node_has_its_table_in_the_configuration_file() {
 #[test]
 fn what_cannot_be_done_is_said_with_a_remedy() {
     let base = tempfile::tempdir().unwrap();
-    let leech = Node::start(base.path(), &["--leech"]);
+    let leech = Node::start("chord", base.path(), &["--leech"]);
     let (code, said) = leech.refused(&["set", "greeting", "hello", "--timeout", "500ms"]);
     let nobody = said.contains("no node that stores anything") && said.contains("'egoist chord join'");
     assert!(code == 1 && (nobody || said.contains("wait longer with --timeout")), "{said}");
-    let node = Node::start(base.path(), &[]);
+    let node = Node::start("chord", base.path(), &[]);
     node.is_ready();
     let long = "x".repeat(1_025);
     let (code, said) = node.refused(&["set", &long, "hello"]);

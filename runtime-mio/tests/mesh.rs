@@ -3,66 +3,18 @@
 mod program;
 
 use std::fs;
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use program::node::Node;
 use program::{Reading, Running, answer, command, egoist, failure, json, monitor, within};
 use serde_json::{Value, json};
 
 /// Somebody answers within this, on a busy machine.
 const SOON: Duration = Duration::from_secs(30);
 
-/// A node on a free port.
-struct Node<'a> {
-    base: &'a Path,
-    running: Running,
-    id: String,
-}
-
-impl<'a> Node<'a> {
-    fn start(base: &'a Path, more: &[&str]) -> Self {
-        Node::begun(
-            base,
-            Running::start(base, &[&["mesh", "node", "--listen", "127.0.0.1:0"], more].concat()),
-        )
-    }
-
-    /// One that begins with a connection to another.
-    fn beside(base: &'a Path, other: &Node<'_>, more: &[&str]) -> Self {
-        Node::start(base, &[&["--join", other.at()], more].concat())
-    }
-
-    fn begun(base: &'a Path, running: Running) -> Self {
-        let status = json(base, &["status", "--node", &running.address]);
-        Node { base, id: status["id"].as_str().unwrap().to_owned(), running }
-    }
-
-    fn at(&self) -> &str {
-        &self.running.address
-    }
-
-    fn words<'w>(&'w self, words: &[&'w str]) -> Vec<&'w str> {
-        [&["mesh"], words, &["--node", self.at()]].concat()
-    }
-
-    fn asked(&self, words: &[&str]) -> Value {
-        json(self.base, &self.words(words))
-    }
-
-    fn told(&self, words: &[&str]) -> String {
-        answer(self.base, &self.words(words))
-    }
-
-    fn refused(&self, words: &[&str]) -> (i32, String) {
-        failure(self.base, &self.words(words))
-    }
-
-    fn status(&self) -> Value {
-        self.asked(&["status"])
-    }
-
+impl Node<'_> {
     fn peers(&self) -> Vec<Value> {
         self.asked(&["peers"]).as_array().unwrap().clone()
     }
@@ -117,7 +69,7 @@ impl Listener {
 #[test]
 fn a_broadcast_is_heard_by_all_others_once() {
     let base = tempfile::tempdir().unwrap();
-    let first = Node::start(base.path(), &[]);
+    let first = Node::start("mesh", base.path(), &[]);
     let others = [(); 2].map(|()| Node::beside(base.path(), &first, &[]));
     let all = || others.iter().chain([&first]);
     all().for_each(|node| node.has_peers(2));
@@ -152,7 +104,7 @@ fn a_broadcast_is_heard_by_all_others_once() {
 #[test]
 fn a_whisper_reaches_who_is_no_peer() {
     let base = tempfile::tempdir().unwrap();
-    let middle = Node::start(base.path(), &["--lookup-timeout", "1s"]);
+    let middle = Node::start("mesh", base.path(), &["--lookup-timeout", "1s"]);
     // Who wants one peer and has it dials no other.
     let [left, right] = [(); 2].map(|()| Node::beside(base.path(), &middle, &["--want-peers", "1"]));
     middle.has_peers(2);
@@ -187,7 +139,7 @@ fn a_whisper_reaches_who_is_no_peer() {
 #[test]
 fn a_node_says_what_it_is_and_whom_it_knows() {
     let base = tempfile::tempdir().unwrap();
-    let mut first = Node::start(base.path(), &[]);
+    let mut first = Node::start("mesh", base.path(), &[]);
     let at = ["--node", &first.running.address.clone()];
     let (mut people, watching) = monitor(base.path(), &at, &[]);
     assert!(watching.contains(&format!("watching the mesh node {} {}", first.at(), first.id)), "{watching}");
@@ -242,7 +194,7 @@ fn a_node_says_what_it_is_and_whom_it_knows() {
 #[test]
 fn peers_are_connected_and_disconnected_on_demand() {
     let base = tempfile::tempdir().unwrap();
-    let [first, second] = [(); 2].map(|()| Node::start(base.path(), &[]));
+    let [first, second] = [(); 2].map(|()| Node::start("mesh", base.path(), &[]));
     assert_eq!(first.told(&["send", "is anybody there?"]), "sent to nobody: there is no peer\n");
     let by_name = second.at().replace("127.0.0.1", "localhost");
     let dialled = first.told(&["connect", &by_name]);
@@ -270,11 +222,11 @@ fn peers_are_connected_and_disconnected_on_demand() {
 #[test]
 fn a_node_of_another_subnet_is_refused_and_the_log_has_both_ids() {
     let base = tempfile::tempdir().unwrap();
-    let first = Node::start(base.path(), &[]);
+    let first = Node::start("mesh", base.path(), &[]);
     let log = base.path().join("log");
     let to = Stdio::from(fs::File::create(&log).unwrap());
     let words = ["mesh", "node", "--listen", "127.0.0.1:0", "--subnet", "other", "--join", first.at()];
-    let other = Node::begun(base.path(), Running::logging_to(base.path(), to, &words));
+    let other = Node::begun("mesh", base.path(), Running::logging_to(base.path(), to, &words));
     let [ours, theirs] =
         [&other, &first].map(|node| node.status()["protocol_id"].as_str().unwrap().to_owned());
     assert_ne!(ours, theirs);
@@ -333,13 +285,14 @@ fn a_node_has_its_table_in_the_configuration_file() {
     let base = tempfile::tempdir().unwrap();
     let file = base.path().join("e.toml");
     let path = file.to_str().unwrap();
-    let first = Node::start(base.path(), &["--subnet", "example"]);
+    let first = Node::start("mesh", base.path(), &["--subnet", "example"]);
     let text = format!(
         "[mesh]\nlisten = '127.0.0.1:0'\njoin = ['{}']\nsubnet = 'example'\nmax_peers = 9\n",
         first.at()
     );
     fs::write(&file, text).unwrap();
-    let second = Node::begun(base.path(), Running::start(base.path(), &["mesh", "node", "--config", path]));
+    let second =
+        Node::begun("mesh", base.path(), Running::start(base.path(), &["mesh", "node", "--config", path]));
     second.has_peers(1);
     assert_eq!(second.status()["subnet"], "example");
     let shown = &json(base.path(), &["config", "--config", path])["mesh"];
@@ -369,7 +322,7 @@ fn a_recording_replays() {
     let base = tempfile::tempdir().unwrap();
     let file = base.path().join("run.rec");
     let path = file.to_str().unwrap();
-    let mut node = Node::start(base.path(), &["--record", path, "--lookup-timeout", "100ms"]);
+    let mut node = Node::start("mesh", base.path(), &["--record", path, "--lookup-timeout", "100ms"]);
     let other = Node::beside(base.path(), &node, &[]);
     node.has_peers(1);
     let mut listener = node.listener(&other, &[]);
@@ -427,7 +380,7 @@ fn what_no_node_can_do_is_said_with_a_remedy() {
     let (code, said) = failure(base.path(), &[&["mesh", "send"][..], &[&*long; 9]].concat());
     let expected = "egoist: the message has more than 900000 octets in JSON: VALUE: send it in pieces\n";
     assert_eq!((code, said.as_str()), (1, expected));
-    let node = Node::start(base.path(), &[]);
+    let node = Node::start("mesh", base.path(), &[]);
     assert_eq!(node.told(&[&["send"][..], &[&*long; 8]].concat()), "sent to nobody: there is no peer\n");
     // One is refused that is said in the same second as the one before.
     let twice = (0..20).any(|_| {

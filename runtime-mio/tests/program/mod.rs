@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
 pub(crate) mod gossip;
+pub(crate) mod node;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
