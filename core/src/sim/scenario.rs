@@ -73,6 +73,9 @@ pub trait Protocol: Clone + PartialEq + fmt::Debug + Default + 'static {
     /// What a node is made from.
     fn machine(script: &Script<Self>, boot: Boot) -> Self::Machine;
 
+    /// What else is so from the start: a world has just been made.
+    fn begin(_: &mut World<Self::Machine>) {}
+
     /// Gives an order to a node, if it runs; while things go wrong a refusal is an answer as good as any.
     fn order(script: &Script<Self>, world: &mut World<Self::Machine>, node: usize, order: &Self::Order);
 
@@ -300,6 +303,7 @@ impl<P: Protocol> Script<P> {
             let node = world.add(move |boot| P::machine(&script, boot));
             world.start(node, Time::ZERO + join);
         }
+        P::begin(&mut world);
         world
     }
 

@@ -93,6 +93,16 @@ impl Keepings {
         self.last
     }
 
+    /// Those by which a record of this version or a later one goes to others.
+    fn copying(&self, at: &Place, since: Version) -> Vec<(u64, Version)> {
+        let version = |keeping: &Keeping| match &keeping.stage {
+            Stage::Copying { record, .. } if record.place == *at => Some(record.version),
+            _ => None,
+        };
+        let all = self.all.iter().filter_map(|(number, keeping)| Some((*number, version(keeping)?)));
+        all.filter(|(_, version)| *version >= since).collect()
+    }
+
     fn end(&mut self, number: u64) -> Option<Keeping> {
         let keeping = self.all.remove(&number)?;
         if let ReplyTo::Other { node, .. } = keeping.to {
@@ -365,7 +375,34 @@ impl Chord {
             }
             // It is none of the ring's any more, which will show.
             Err(Failure::Leaving) => self.copy_lost(number, &node),
+            Err(Failure::Clocks) => self.undo(number),
             Err(failure) => self.end_keeping(number, Answer::Failed(failure)),
+        }
+    }
+
+    /// A node takes no version of a time that has not come for it, nor a later one: what was here before is here again.
+    fn undo(&mut self, number: u64) {
+        let Some(Keeping { stage: Stage::Copying { record, before, .. }, .. }) =
+            self.keepings.all.get(&number)
+        else {
+            return;
+        };
+        let (place, before) = (record.place, before.as_deref().cloned());
+        let undone = self.keepings.copying(&place, record.version);
+        let here = self.shelf.get(&place).map(|record| record.version);
+        if undone.iter().any(|(_, version)| Some(*version) == here) {
+            self.put_back(&place, before);
+        }
+        for (number, _) in undone {
+            self.end_keeping(number, Answer::Failed(Failure::Clocks));
+        }
+    }
+
+    fn put_back(&mut self, place: &Place, before: Option<Record>) {
+        self.forget_record(place);
+        if let Some(before) = before {
+            self.shelf.take(before.clone());
+            self.write(&before, Policy::Written, Waiter::Nobody);
         }
     }
 
@@ -420,7 +457,7 @@ impl Chord {
 
     pub(super) fn heard_copy(&mut self, by: &NodeId, n: u64, policy: Policy, records: Vec<Record>) {
         if self.stores() {
-            self.take_copies(records, policy, Waiter::Copies { node: *by, n });
+            let _ = self.take_copies(records, policy, Waiter::Copies { node: *by, n });
         } else {
             self.mesh_tell(by, &Word::Copied { n, result: Err(Failure::Leaving) });
         }

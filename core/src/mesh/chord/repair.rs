@@ -15,7 +15,7 @@ use super::pending::For;
 use super::place::Place;
 use super::ring::{Position, Range};
 use super::side::position;
-use super::store::{Ask, Comparison, Policy, Record, Reply, reply};
+use super::store::{Ask, Comparison, Policy, Record, Reply, Shelf, reply};
 use super::word::Word;
 use super::writing::Waiter;
 use crate::mesh::wire::NodeId;
@@ -26,8 +26,8 @@ const AT_ONCE: usize = 128 << 10;
 pub(super) const WANTED: usize = 256;
 /// How soon a comparison is tried again that could not go on.
 const AGAIN: Duration = Duration::from_millis(200);
-/// ... and one in which copies were refused.
-const REFUSED: Duration = Duration::from_secs(10);
+/// ... and one for which there was no room here.
+const FULL: Duration = Duration::from_secs(10);
 
 /// A node that is to have what this one is responsible for.
 #[derive(Debug)]
@@ -40,6 +40,16 @@ struct Partner {
     send: VecDeque<Place>,
     /// What it is to give.
     want: VecDeque<Place>,
+    /// It has taken what it was given so far.
+    has_room: bool,
+}
+
+impl Partner {
+    fn begin(shelf: &Shelf, range: Range<Position>) -> Self {
+        let (comparison, ask) = Comparison::begin(shelf, range);
+        let (send, want) = (VecDeque::new(), VecDeque::new());
+        Partner { comparison, range, ask: Some(ask), send, want, has_room: true }
+    }
 }
 
 /// Comparisons, and what came of them.
@@ -114,10 +124,7 @@ impl Chord {
         for n in self.pending.comparisons(&node) {
             self.answered(&node, n);
         }
-        let range = self.circle.member.range();
-        let (comparison, ask) = Comparison::begin(&self.shelf, range);
-        let partner =
-            Partner { comparison, range, ask: Some(ask), send: VecDeque::new(), want: VecDeque::new() };
+        let partner = Partner::begin(&self.shelf, self.circle.member.range());
         self.repair.partners.insert(node, Some(partner));
         self.compare_on(node);
     }
@@ -130,7 +137,7 @@ impl Chord {
             return self.deadlines.set_earlier(Due::CompareAgain, self.deadlines.now() + AGAIN);
         }
         let n = self.pending.begin(node, For::Comparison);
-        let word = if !partner.send.is_empty() {
+        let word = if !partner.send.is_empty() && partner.has_room {
             let policy = if self.config.durable { Policy::Written } else { Policy::Memory };
             Word::Copy { n, policy, records: taken(&mut partner.send, |place| self.shelf.get(place)) }
         } else if !partner.want.is_empty() {
@@ -190,11 +197,14 @@ impl Chord {
 
     /// What was given is kept, or there is no room for it.
     pub(super) fn pushed(&mut self, by: &NodeId, result: Result<(), Failure>) {
+        let Some(Some(partner)) = self.repair.partners.get_mut(by) else { return };
         match result {
-            Ok(()) => self.compare_on(*by),
-            // It has no room, or cannot write: that does not pass in a moment.
-            Err(_) => self.deadlines.set_earlier(Due::CompareAgain, self.deadlines.now() + REFUSED),
+            // Others may be of a time that has come.
+            Ok(()) | Err(Failure::Clocks) => {}
+            // It has no room, or cannot write, which does not pass in a moment: it gets the rest at the next comparison.
+            Err(_) => partner.has_room = false,
         }
+        self.compare_on(*by);
     }
 
     pub(super) fn heard_wanted(&mut self, by: &NodeId, n: u64, records: Vec<Record>) {
@@ -206,8 +216,13 @@ impl Chord {
         let given = records.last().and_then(is_last).map_or(asked, |at| at + 1);
         partner.want.drain(..given);
         let policy = if self.config.durable { Policy::Written } else { Policy::Memory };
-        self.take_copies(records, policy, Waiter::Nobody);
-        self.compare_on(*by);
+        match self.take_copies(records, policy, Waiter::Nobody) {
+            // What the other has stays later than what is here.
+            Err(Failure::Full) => {
+                self.deadlines.set_earlier(Due::CompareAgain, self.deadlines.now() + FULL);
+            }
+            Ok(()) | Err(_) => self.compare_on(*by),
+        }
     }
 }
 

@@ -149,6 +149,13 @@ impl scenario::Protocol for Plan {
         Chord::new(Config { mesh, ..config }).unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// The clock that a host steps or that runs wrong is its monotonic one; what a clock on the wall shows is told each minute.
+    fn begin(world: &mut World<Chord>) {
+        for node in 0..world.len() {
+            world.set_wall_time(node, world.wall_time(node));
+        }
+    }
+
     fn order(_: &Scenario, world: &mut World<Chord>, node: usize, order: &Order) {
         let (policy, timeout) = (Policy::Memory, TIMEOUT);
         let command = match *order {

@@ -167,7 +167,15 @@ impl Chord {
 /// What others give.
 impl Chord {
     /// Keeps copies, and tells the waiter.
-    pub(super) fn take_copies(&mut self, records: Vec<Record>, policy: Policy, waiter: Waiter) {
+    ///
+    /// # Errors
+    /// Not all are kept. The waiter is told.
+    pub(super) fn take_copies(
+        &mut self,
+        records: Vec<Record>,
+        policy: Policy,
+        waiter: Waiter,
+    ) -> Result<(), Failure> {
         // What is to be written: it may be here and not be written yet.
         let (mut writes, mut result) = (Vec::new(), Ok(()));
         for record in records {
@@ -192,6 +200,7 @@ impl Chord {
             Some(record) => self.write(&record, policy, waiter),
             None => self.written(waiter, result),
         }
+        result
     }
 
     fn has_version(&self, record: &Record) -> bool {

@@ -32,10 +32,8 @@ pub enum Policy {
     Synced,
 }
 
-/// Gives versions: by the clock on the wall, and later than all that were given or heard.
-///
-/// A clock that was set ahead and back leaves what was given ahead of it: other nodes refuse that until their own have
-/// come near it.
+/// Gives versions: by the clock on the wall, and later than all that were given or heard. Where the greatest of those is of a
+/// time that has not come yet, the clock on the wall was wrong and has been set right: it counts no more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HybridClock {
     node: NodeId,
@@ -57,11 +55,13 @@ impl HybridClock {
         HybridClock { node, last: (0, 0) }
     }
 
-    /// A version that is later than all that were given or [heard](Self::heard), and than `floor`, the one that it
-    /// replaces. `unix_millis` is what the clock on the wall shows.
+    /// A version that is later than `floor`, the one that it replaces, and than the greatest that was given or
+    /// [heard](Self::heard), if that is at most [`MAX_AHEAD`](Self::MAX_AHEAD) ahead of the clock on the wall, which shows
+    /// `unix_millis`.
     pub fn next(&mut self, unix_millis: u64, floor: Option<Version>) -> Version {
+        let last = if is_near(self.last.0, unix_millis) { self.last } else { (0, 0) };
         let floor = floor.map_or((0, 0), |floor| (floor.millis, floor.count));
-        self.last = behind(self.last.max(floor)).max((unix_millis, 0));
+        self.last = behind(last.max(floor)).max((unix_millis, 0));
         Version { millis: self.last.0, count: self.last.1, node: self.node }
     }
 
@@ -70,12 +70,16 @@ impl HybridClock {
     /// # Errors
     /// It is more than [`MAX_AHEAD`](Self::MAX_AHEAD) ahead of the clock on the wall. Nothing has changed.
     pub fn heard(&mut self, version: Version, unix_millis: u64) -> Result<(), TooFarAhead> {
-        if version.millis > unix_millis.saturating_add(Self::MAX_AHEAD) {
+        if !is_near(version.millis, unix_millis) {
             return Err(TooFarAhead);
         }
         self.last = self.last.max((version.millis, version.count));
         Ok(())
     }
+}
+
+const fn is_near(millis: u64, unix_millis: u64) -> bool {
+    millis <= unix_millis.saturating_add(HybridClock::MAX_AHEAD)
 }
 
 fn behind((millis, count): (u64, u32)) -> (u64, u32) {
@@ -111,7 +115,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the clock on the wall shows, steps back included.
+        /// Whatever the clock on the wall shows, steps back included; but for what is further ahead of it than may be.
         #[test]
         fn what_is_given_is_later_than_all_before(acts in acts()) {
             let mut clock = HybridClock::new(NodeId([0; NodeId::LEN]));
@@ -120,6 +124,7 @@ mod tests {
                 match act {
                     Act::Next(floor) => {
                         let given = clock.next(wall, floor);
+                        known = known.filter(|known| known.millis <= wall + HybridClock::MAX_AHEAD);
                         prop_assert!(Some(given) > known.max(floor) && given.millis >= wall);
                         known = Some(given);
                     }
@@ -130,6 +135,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_right_gives_versions_of_its_time() {
+        let mut clock = HybridClock::new(NodeId([1; NodeId::LEN]));
+        let ahead = clock.next(3_600_000, None);
+        assert_eq!(clock.next(1_000, None).millis, 1_000);
+        assert!(clock.next(2_000, Some(ahead)) > ahead);
     }
 
     #[test]

@@ -149,3 +149,64 @@ fn what_was_written_outlives_all_processes_at_once() {
     town.pass(Duration::from_secs(20));
     all_are_found(&mut town, 3, 40);
 }
+
+/// Nodes take no version of a time that has not come. What one with a wrong clock gave is taken back, so that nobody finds
+/// what was not acknowledged; and nothing of it is left once the clock is right.
+#[test]
+fn a_clock_that_is_an_hour_ahead_and_is_set_right() {
+    let mut town = Town::new(8, 5_000, |_| ());
+    let is_right = |town: &mut Town, node: usize| {
+        let shown = town.world.wall_time(0);
+        town.world.set_wall_time(node, shown);
+    };
+    (0..8).for_each(|node| is_right(&mut town, node));
+    town.pass(Duration::from_secs(20));
+    fill(&mut town, 8, 20);
+    let ahead = town.world.wall_time(2) + Duration::from_secs(3_600);
+    town.world.set_wall_time(2, ahead);
+    let mut refused = Vec::new();
+    for key in 0..40 {
+        let outcome = town.put(0, &alloc::format!("key {key}"), 1_000 + key);
+        if outcome == Outcome::Failed(Failure::Clocks) {
+            refused.push(key);
+        } else {
+            assert!(matches!(outcome, Outcome::Kept { copies: 3, .. }), "key {key}: {outcome:?}");
+        }
+    }
+    assert!(!refused.is_empty() && refused.len() < 20, "{refused:?}");
+    town.pass(Duration::from_secs(150));
+    for (node, chord) in town.living() {
+        assert!(chord.is_in_step(), "node {node}");
+    }
+    for key in &refused {
+        let got = town.get(5, &alloc::format!("key {key}"));
+        assert_eq!(found(&got), (*key < 20).then_some(*key), "key {key}: {got:?}");
+    }
+    is_right(&mut town, 2);
+    for key in refused {
+        let kept = town.put(4, &alloc::format!("key {key}"), key);
+        assert!(matches!(kept, Outcome::Kept { copies: 3, .. }), "key {key}: {kept:?}");
+    }
+}
+
+/// It is asked for what is kept behind it, and asks those who have it.
+#[test]
+fn a_node_without_room_finds_what_others_keep() {
+    let mut town = Town::new(3, 5_000, |config| {
+        if config.mesh.id == Some(id(2)) {
+            config.max_records = 5;
+        }
+    });
+    town.pass(Duration::from_secs(5));
+    town.world.kill(2);
+    town.pass(Duration::from_secs(20));
+    for key in 0..30 {
+        let kept = town.put(0, &alloc::format!("key {key}"), key);
+        assert!(matches!(kept, Outcome::Kept { copies: 2, .. }), "{kept:?}");
+    }
+    town.world.start(2, town.world.now());
+    for seconds in [5, 30, 90] {
+        town.pass(Duration::from_secs(seconds));
+        (0..3).for_each(|node| all_are_found(&mut town, node, 30));
+    }
+}
