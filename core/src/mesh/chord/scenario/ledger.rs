@@ -72,8 +72,9 @@ impl Watch<Plan> for Ledger {
 
 impl Ledger {
     fn look(&mut self, script: &Scenario, world: &World<Chord>) -> Result<(), Difference> {
-        let living: Vec<(usize, &Chord)> =
-            (0..script.nodes()).filter_map(|node| Some((node, world.machine(node)?))).collect();
+        let running = (0..script.nodes()).filter_map(|node| Some((node, world.machine(node)?)));
+        // Who leaves while there is nobody takes along what he alone has.
+        let living: Vec<(usize, &Chord)> = running.filter(|(_, chord)| !chord.mesh().has_left()).collect();
         if let Some((node, _)) = living.iter().find(|(_, chord)| chord.mesh().counters().misbehaved > 0) {
             return Err(Difference::Misbehaved { node: *node });
         }

@@ -33,3 +33,14 @@ fn a_leech_takes_no_place() {
     let held = scenario.run();
     assert!(held.is_ok(), "{}", held.unwrap_err());
 }
+
+/// Whoever leaves while nobody is connected takes along what he alone has, and that is no loss.
+#[test]
+fn what_a_node_without_peers_has_leaves_with_it() {
+    let scenario = read(
+        "joins 0s 0s\ndo wait 10s\ndo partition 1 120s\ndo wait 60s\ntell 1 put 4 1\ndo wait 5s\ntell 1 leave\n\
+         depart 1 leave\n",
+    );
+    let held = scenario.run();
+    assert!(held.is_ok(), "{}", held.unwrap_err());
+}
