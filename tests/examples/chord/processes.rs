@@ -153,10 +153,18 @@ pub(crate) fn kills(folder: &Path, times: usize) {
             WINDOW,
             question,
             |place| place < count,
-            |place, answer| answer.is_ok_and(|ok| ok["value"] == numbers[index(place)].to_string().as_str()),
+            |place, answer| is_what_was_set(numbers[index(place)], &answer),
         );
         println!("round {round}: {} of {count} lost", went.failed);
     }
+}
+
+fn is_what_was_set(number: u64, answer: &Result<Value, Value>) -> bool {
+    let is_it = answer.as_ref().is_ok_and(|ok| ok["value"] == number.to_string().as_str());
+    if !is_it {
+        println!("{number} is {answer:?}");
+    }
+    is_it
 }
 
 /// kill -9 for five of them, none of which is asked; they start again at once.

@@ -171,8 +171,18 @@ impl Chord {
             Route::Owner(node) if node == member.me() => Step::Here,
             _ if is_last => self.hop(member.predecessor(), true),
             Route::Owner(node) => self.hop(Some(node), true),
-            Route::Ask(_) => self.hop(member.closest_preceding(at, |node| !self.is_open(node)), false),
+            Route::Ask(_) => match self.straight(at) {
+                Some(owner) => self.hop(Some(owner), true),
+                None => self.hop(member.closest_preceding(at, |node| !self.is_open(node)), false),
+            },
         }
+    }
+
+    /// Whoever is responsible, if that is known here.
+    fn straight(&self, at: Position) -> Option<Position> {
+        let owner = self.circle.owner(at).filter(|node| self.is_open(*node))?;
+        let side = self.sides.get(&NodeId(owner.integer()))?;
+        (side.role == Role::Storing).then_some(owner)
     }
 
     fn hop(&self, node: Option<Position>, is_last: bool) -> Step {

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::horizon::Horizon;
 use super::interface::{Contact, Event, RingView};
 use super::machine::{Chord, Due};
 use super::pending::For;
@@ -21,6 +22,8 @@ use crate::mesh::wire::{NodeId, Role};
 #[derive(Debug)]
 pub(super) struct Circle {
     pub(super) member: Member<Position, LIST>,
+    /// The nodes behind those of its list.
+    pub(super) horizon: Horizon,
     contacts: BTreeMap<Position, Contact>,
     /// Whether this node is one of a ring's, be it the only one.
     pub(super) is_placed: bool,
@@ -35,10 +38,12 @@ pub(super) struct Circle {
 }
 
 impl Circle {
-    pub(super) fn new(me: Contact) -> Self {
+    /// Of a node that is to have so many links at most.
+    pub(super) fn new(me: Contact, links: usize) -> Self {
         let at = position(&me.id);
         Circle {
             member: Member::alone(at),
+            horizon: Horizon::new((links / 2).saturating_sub(LIST + 1)),
             contacts: BTreeMap::from([(at, me)]),
             is_placed: false,
             sought: None,
@@ -76,7 +81,17 @@ impl Circle {
     /// All other nodes that the ring names.
     pub(super) fn neighbors(&self) -> impl Iterator<Item = Position> + '_ {
         let member = &self.member;
-        member.successors().others().chain(member.predecessor()).chain(member.fingers())
+        member
+            .successors()
+            .others()
+            .chain(member.predecessor())
+            .chain(member.fingers())
+            .chain(self.horizon.nodes())
+    }
+
+    /// Whoever is responsible for a position, as far as is known here.
+    pub(super) fn owner(&self, at: Position) -> Option<Position> {
+        self.horizon.owner(self.member.successors(), at)
     }
 
     /// The same by their ids.
@@ -89,6 +104,7 @@ impl Circle {
         let mut named: BTreeSet<Position> = self.neighbors().collect();
         named.insert(self.member.me());
         named.extend(self.reached.keys());
+        named.extend(self.horizon.coming());
         self.contacts.retain(|at, _| named.contains(at));
     }
 
@@ -170,6 +186,7 @@ impl Chord {
     /// A node is dead, as far as can be told from here. Others may have died with it.
     pub(super) fn has_failed(&mut self, node: Position) {
         self.circle.reached.remove(&node);
+        self.circle.horizon.remove(node);
         self.deadlines.cancel(Due::Reach(node));
         let was_next = self.circle.member.successors().first() == node;
         let actions = self.circle.member.failed(node);
@@ -260,6 +277,7 @@ impl Chord {
         let actions = self.circle.member.stabilise();
         self.act(actions);
         self.look_around();
+        self.look_further();
         self.look_for_finger();
     }
 
@@ -275,6 +293,14 @@ impl Chord {
         let member = &self.circle.member;
         let others = member.successors().others().skip(1).take(1).chain(member.predecessor());
         others.collect::<Vec<_>>().into_iter().for_each(|node| self.look(node));
+    }
+
+    /// Asks the last node that is known for those behind it.
+    fn look_further(&mut self) {
+        let Circle { member, horizon, .. } = &mut self.circle;
+        if let Some(node) = horizon.due(member.successors(), self.deadlines.now()) {
+            self.look(node);
+        }
     }
 
     fn look_for_finger(&mut self) {
@@ -317,6 +343,8 @@ impl Chord {
                     self.is_before_next(snapshot.predecessor == Some(self.circle.member.me()));
                 }
                 let actions = self.circle.member.answered(&snapshot);
+                let Circle { member, horizon, .. } = &mut self.circle;
+                horizon.told(member.successors(), &snapshot.successors, self.deadlines.now());
                 self.act(actions);
             }
             None => self.has_failed(at),
@@ -335,6 +363,7 @@ impl Chord {
         if let Some(before) = before {
             self.circle.learn(before);
         }
+        self.circle.horizon.remove(position(by));
         let actions = self.circle.member.departed(position(by), before.map(|before| position(&before.id)));
         self.act(actions);
     }

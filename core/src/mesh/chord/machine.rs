@@ -158,7 +158,7 @@ impl Chord {
             py2p: Py2p::new(&config),
             shelf: Shelf::new(config.max_records, config.max_octets),
             hybrid: HybridClock::new(me.id),
-            circle: Circle::new(me),
+            circle: Circle::new(me, config.mesh.max_peers),
             unifying: Unifying::default(),
             pending: Pending::default(),
             asks: Asks::default(),

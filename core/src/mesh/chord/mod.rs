@@ -103,6 +103,7 @@ mod asking;
 pub mod checks;
 mod circle;
 mod config;
+mod horizon;
 mod interface;
 mod keeping;
 #[cfg(feature = "sim")]

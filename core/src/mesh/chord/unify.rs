@@ -169,6 +169,7 @@ impl Chord {
         let me = self.circle.member.me();
         let old = core::mem::replace(&mut self.circle.member, Member::alone(me));
         self.circle.is_placed = false;
+        self.circle.horizon.clear();
         let actions = old.leave();
         self.act(actions);
     }
