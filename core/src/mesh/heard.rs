@@ -90,7 +90,8 @@ impl Mesh {
     /// Who says something, and when: a node that nobody has told the time says that it is 1970.
     pub(super) fn stamp(&self, kind: TextKind) -> Stamp {
         let time = self.clock.seconds(self.deadlines.now()).unwrap_or(0);
-        Stamp { sender: self.id.text(kind), time }
+        let sender = self.name.of_kind(kind).unwrap_or_else(|_| unreachable!("its digits are UTF-8"));
+        Stamp { sender, time }
     }
 
     pub(super) fn frame(&self, message: &Message, way: wire::Way) -> Result<Frame, Refusal> {

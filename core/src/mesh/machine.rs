@@ -12,7 +12,7 @@ use super::flood::Flood;
 use super::interface::{Command, Counters, Event, PeerInfo, Refusal, Reply};
 use super::lookups::Lookups;
 use super::peer::{Due, Side, ids, peer_mut};
-use super::wire::{Accepts, Frame, FrameError, NodeId, ProtocolId, Reaction, next_body};
+use super::wire::{Accepts, Frame, FrameError, NodeId, ProtocolId, Reaction, Text, TextKind, next_body};
 use crate::kernel::{
     AddressBook, Class, CloseHow, ConnId, Conns, Deadlines, Ended, Fault, Input, Known, Machine, News,
     Opening, Outbox, Output, Outputs, Part, Rng, Slack, Streams, Time, Wake, Why, canonical,
@@ -28,6 +28,8 @@ const NO_ANSWER: Why = Why { fault: Fault::Network, what: "did not answer" };
 pub struct Mesh {
     pub(super) config: Config,
     pub(super) id: NodeId,
+    /// As every frame says it.
+    pub(super) name: Text,
     pub(super) protocol: ProtocolId,
     pub(super) conns: Conns<Side>,
     pub(super) deadlines: Deadlines<Due>,
@@ -53,8 +55,10 @@ impl Mesh {
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         let streams = Streams::new(config.seed);
+        let id = config.id.unwrap_or_else(|| NodeId::drawn(&mut streams.named("id")));
         let mut node = Mesh {
-            id: config.id.unwrap_or_else(|| NodeId::drawn(&mut streams.named("id"))),
+            id,
+            name: id.text(TextKind::Bin),
             protocol: ProtocolId::new(&config.subnet, "Plaintext"),
             conns: Conns::new(config.backlog, config.start),
             deadlines: Deadlines::new(Slack::new(config.oversleep), config.start),

@@ -2,7 +2,7 @@
 //!
 //! A [`Chord`] node has a [`Mesh`](super::Mesh) and is a machine of its own around it. In a network of py2p 0.7.878 nodes it
 //! stores and answers as one of them; nodes of this project among each other are a better store: they find a key in
-//! O(log n) hops, keep it in three places, and keep what they acknowledged. `core/PY2P.md` lists every name of py2p's document, and
+//! O(log n) hops (one in a small ring), keep it in three places, and keep what they acknowledged. `core/PY2P.md` lists every name of py2p's document, and
 //! what became of it.
 //!
 //! # Among nodes of this project
@@ -13,7 +13,8 @@
 //!
 //! **Questions.** What a user asks goes from node to node over connections that are there, each strictly nearer to the key, to
 //! the one that is responsible; the answer comes back the same way. A node keeps connections with those that the ring
-//! names: eight behind it, the one before it, and short cuts. What did not get there, since a node died or has
+//! names: eight behind it, the one before it, and short cuts; in a ring of at most half as many nodes as it may have peers, with
+//! all. Whoever knows who is responsible asks that node at once. What did not get there, since a node died or has
 //! not heard of another yet, is asked again until the user's time is over.
 //!
 //! **Versions.** Whoever is responsible gives each value a [`Version`](store::Version) by a hybrid clock, and of two the later one

@@ -118,6 +118,14 @@ impl Text {
         Self::new(kind, Bytes::copy_from_slice(text.as_bytes())).expect("it is short, and UTF-8")
     }
 
+    /// The same text of another kind, if it can be one.
+    ///
+    /// # Errors
+    /// It is not UTF-8, and is to be `str`.
+    pub fn of_kind(&self, kind: TextKind) -> Result<Self, NotText> {
+        Self::new(kind, self.octets.clone())
+    }
+
     /// How it came, or is to go.
     pub const fn kind(&self) -> TextKind {
         self.kind

@@ -9,7 +9,6 @@ use super::{KEYS, Plan, Scenario, place};
 use crate::kernel::Time;
 use crate::mesh::chord::store::Version;
 use crate::mesh::chord::{Chord, Event, Outcome, Place};
-use crate::mesh::wire::Role;
 use crate::sim::World;
 use crate::sim::faults::Agenda;
 use crate::sim::scenario::Watch;
@@ -114,10 +113,13 @@ impl Kept {
             holders.map(|(node, chord)| (*node, chord.config().mesh.start)).collect();
         self.deaths += self.holders.iter().filter(|life| !lives.contains(life)).count();
         self.holders = holders;
-        // Where fewer store than there are to be copies, all who do have one.
         let all = living.first().map_or(1, |(_, chord)| chord.config().replicas);
-        let storing = living.iter().filter(|(_, chord)| chord.ring().role == Role::Storing).count();
-        if self.holders.len() >= all.min(storing.max(1)) {
+        // Where there are fewer in the ring of those who have it, all who are have one.
+        let in_ring = living.iter().filter(|(node, chord)| {
+            chord.stores() && self.holders.contains(&(*node, chord.config().mesh.start))
+        });
+        let known = in_ring.map(|(_, chord)| 1 + chord.circle.member.successors().others().count());
+        if self.holders.len() >= all.min(known.max().unwrap_or(all)) {
             (self.copies, self.deaths) = (self.holders.len().min(all), 0);
         }
         if !self.holders.is_empty() {

@@ -44,3 +44,14 @@ fn what_a_node_without_peers_has_leaves_with_it() {
     let held = scenario.run();
     assert!(held.is_ok(), "{}", held.unwrap_err());
 }
+
+/// Where others have no place in the ring yet, the copies of one are all that there are to be.
+#[test]
+fn what_is_handed_over_to_the_only_one_in_the_ring_dies_with_it() {
+    let scenario = read(
+        "seed 1131688499\njoins 1896ms 986ms 2058ms\nterrain asymmetric\ndo wait 20s\ntell 0 put 2 1\ndo wait 5s\n\
+         do restart 1 older 1\ntell 2 unjoin\ndo wait 6s\ndo hubs 3\n",
+    );
+    let held = scenario.run();
+    assert!(held.is_ok(), "{}", held.unwrap_err());
+}
