@@ -16,15 +16,25 @@ use crate::sim::scenario::Watch;
 /// How often it is looked who keeps what.
 const VIEWED: Duration = Duration::from_millis(100);
 
-/// Who had what was acknowledged for a key, and how many of those have died since it was in as many places as it is to be.
+/// One life of a node.
+type Life = (usize, Time);
+
+/// Who has a version or a later one, and how many of those have died since it was in as many places as it is to be.
+struct Copies {
+    /// In so many places it is: as many as were acknowledged, and all once it was in as many.
+    count: usize,
+    holders: BTreeSet<Life>,
+    deaths: usize,
+}
+
+/// What is known of a key.
 struct Kept {
     place: Place,
     /// The latest version that was acknowledged; `None` if nothing was, or it was lost by what nobody promises.
     acknowledged: Option<Version>,
-    /// In so many places it is: as many as were acknowledged, and all once it was in as many.
-    copies: usize,
-    holders: BTreeSet<(usize, Time)>,
-    deaths: usize,
+    copies: Copies,
+    /// Later ones that were seen somewhere: whoever was asked may be told of them when some have died that had them.
+    coming: BTreeMap<Version, Copies>,
 }
 
 /// Versions that users were told of, and where they are.
@@ -85,10 +95,35 @@ impl Ledger {
     }
 }
 
+impl Copies {
+    fn of(count: usize) -> Self {
+        Copies { count, holders: BTreeSet::new(), deaths: 0 }
+    }
+
+    fn look(&mut self, place: &Place, version: Version, living: &[(usize, &Chord)]) {
+        let life = |(node, chord): &(usize, &Chord)| (*node, chord.config().mesh.start);
+        let lives: BTreeSet<Life> = living.iter().map(life).collect();
+        self.deaths += self.holders.difference(&lives).count();
+        let have: Vec<(usize, &Chord)> =
+            living.iter().filter(|(_, chord)| chord.version_of(place) >= Some(version)).copied().collect();
+        self.holders = have.iter().map(life).collect();
+        // Where there are fewer in the ring of those who have it, all who are have one.
+        let in_ring = have.iter().filter(|(_, chord)| chord.stores());
+        let known = in_ring.map(|(_, chord)| 1 + chord.circle.member.successors().others().count());
+        let all = replicas(living);
+        if self.holders.len() >= all.min(known.max().unwrap_or(all)) {
+            (self.count, self.deaths) = (self.holders.len().min(all), 0);
+        }
+    }
+}
+
+fn replicas(living: &[(usize, &Chord)]) -> usize {
+    living.first().map_or(1, |(_, chord)| chord.config().replicas)
+}
+
 impl Kept {
     fn of(key: u16) -> Self {
-        let holders = BTreeSet::new();
-        Kept { place: place(key), acknowledged: None, copies: 0, holders, deaths: 0 }
+        Kept { place: place(key), acknowledged: None, copies: Copies::of(1), coming: BTreeMap::new() }
     }
 
     fn look(
@@ -97,35 +132,26 @@ impl Kept {
         living: &[(usize, &Chord)],
         told: &[(Version, usize)],
     ) -> Result<(), Difference> {
-        let has = |chord: &Chord| chord.version_of(&self.place);
-        // A version is of this key if somebody has it here.
-        let new =
-            told.iter().filter(|(version, _)| living.iter().any(|(_, chord)| has(chord) == Some(*version)));
-        if let Some((version, copies)) = new.max().filter(|(version, _)| self.acknowledged < Some(*version)) {
-            (self.acknowledged, self.copies, self.deaths) = (Some(*version), *copies, 0);
-            self.holders.clear();
+        let seen = living.iter().filter_map(|(_, chord)| chord.version_of(&self.place));
+        for version in seen.filter(|version| self.acknowledged < Some(*version)) {
+            self.coming.entry(version).or_insert_with(|| Copies::of(replicas(living)));
+        }
+        self.coming.iter_mut().for_each(|(version, copies)| copies.look(&self.place, *version, living));
+        // A version is of this key if somebody had it here.
+        let new = told.iter().filter(|(version, _)| self.coming.contains_key(version)).max();
+        if let Some((version, count)) = new
+            && let Some(copies) = self.coming.remove(version)
+        {
+            (self.acknowledged, self.copies) = (Some(*version), Copies { count: *count, ..copies });
+            self.coming.retain(|other, _| other > version);
         }
         let Some(acknowledged) = self.acknowledged else { return Ok(()) };
-        let lives: BTreeSet<(usize, Time)> =
-            living.iter().map(|(node, chord)| (*node, chord.config().mesh.start)).collect();
-        let holders = living.iter().filter(|(_, chord)| has(chord) >= Some(acknowledged));
-        let holders: BTreeSet<(usize, Time)> =
-            holders.map(|(node, chord)| (*node, chord.config().mesh.start)).collect();
-        self.deaths += self.holders.iter().filter(|life| !lives.contains(life)).count();
-        self.holders = holders;
-        let all = living.first().map_or(1, |(_, chord)| chord.config().replicas);
-        // Where there are fewer in the ring of those who have it, all who are have one.
-        let in_ring = living.iter().filter(|(node, chord)| {
-            chord.stores() && self.holders.contains(&(*node, chord.config().mesh.start))
-        });
-        let known = in_ring.map(|(_, chord)| 1 + chord.circle.member.successors().others().count());
-        if self.holders.len() >= all.min(known.max().unwrap_or(all)) {
-            (self.copies, self.deaths) = (self.holders.len().min(all), 0);
-        }
-        if !self.holders.is_empty() {
+        self.copies.look(&self.place, acknowledged, living);
+        if !self.copies.holders.is_empty() {
             return Ok(());
         }
         self.acknowledged = None;
-        if self.deaths >= self.copies { Ok(()) } else { Err(Difference::Lost { key, deaths: self.deaths }) }
+        let Copies { count, deaths, .. } = self.copies;
+        if deaths >= count { Ok(()) } else { Err(Difference::Lost { key, deaths }) }
     }
 }
