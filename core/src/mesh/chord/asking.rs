@@ -93,6 +93,8 @@ impl Chord {
         let step = match ask.via {
             Some(via) if self.is_linked(&via) => Step::To(via, false),
             Some(_) => return self.ask_ended(number, Answer::Lost),
+            // Whoever is taken for responsible may have no place any more, and others not have said so here.
+            None if ask.tries % 2 == 1 => self.step_around(ask.at, &ask.question),
             None => self.step(ask.at, &ask.question, false),
         };
         match step {
@@ -156,26 +158,37 @@ impl Chord {
 impl Chord {
     /// `is_last`: the one before thinks that this node is responsible.
     fn step(&self, at: Position, question: &Question, is_last: bool) -> Step {
+        let member = &self.circle.member;
         if !self.stores() {
             return self.entrance(at);
         }
-        let member = &self.circle.member;
-        let route = match question {
-            Question::Admit => match member.admit(at) {
-                Admission::Here(_) | Admission::Taken => return Step::Here,
-                Admission::Ask(node) => Route::Ask(node),
-            },
-            _ => member.route(at),
-        };
-        match route {
+        if *question == Question::Admit {
+            return match member.admit(at) {
+                Admission::Here(_) | Admission::Taken => Step::Here,
+                Admission::Ask(_) => self.hop(self.before(at), false),
+            };
+        }
+        match member.route(at) {
             Route::Owner(node) if node == member.me() => Step::Here,
             _ if is_last => self.hop(member.predecessor(), true),
             Route::Owner(node) => self.hop(Some(node), true),
             Route::Ask(_) => match self.straight(at) {
                 Some(owner) => self.hop(Some(owner), true),
-                None => self.hop(member.closest_preceding(at, |node| !self.is_open(node)), false),
+                None => self.hop(self.before(at), false),
             },
         }
+    }
+
+    /// The next step by way of the node before whoever is responsible, which knows best who that is.
+    fn step_around(&self, at: Position, question: &Question) -> Step {
+        match (self.step(at, question, false), self.hop(self.before(at), false)) {
+            (Step::To(_, true), Step::To(before, _)) => Step::To(before, false),
+            (step, _) => step,
+        }
+    }
+
+    fn before(&self, at: Position) -> Option<Position> {
+        self.circle.member.closest_preceding(at, |node| !self.is_open(node))
     }
 
     /// Whoever is responsible, if that is known here.

@@ -1,8 +1,8 @@
 //! The nodes behind those of the list, as far as they all have room to be linked: then a question goes straight to whoever is
 //! responsible.
 //!
-//! The last node that is known is asked for its list, and the last of that, until the list comes round to this node. A ring that
-//! has more nodes than a node has room for is not walked; there are fingers for it. What comes of this is not the ring's:
+//! The last node that is known is asked for its list, and the last of that, until the list comes round to this node. Of a ring that
+//! has more nodes than a node has room for nothing is kept; there are fingers for it. What comes of this is not the ring's:
 //! nothing is kept or handed over by it, and whoever is asked and is not responsible passes the question to the node before it.
 
 use alloc::vec::Vec;

@@ -123,7 +123,11 @@ impl Chord {
                 self.reply(to, answer);
             }
             Question::Walk { after, values } => {
-                let page = if self.is_in_step() { self.page(after, values) } else { Answer::Lost };
+                let page = match self.is_in_step() {
+                    true => self.page(after, values),
+                    false if self.lacks_room() => Answer::Failed(Failure::Full),
+                    false => Answer::Lost,
+                };
                 self.reply(to, page);
             }
             Question::Get(place) => self.begin_task(to, at, Task::Get(place)),
@@ -157,8 +161,8 @@ impl Chord {
     }
 
     fn begin_task(&mut self, to: ReplyTo, at: Position, task: Task) {
-        let latest = self.shelf.get(task.place()).cloned();
         if self.is_in_step() {
+            let latest = self.shelf.get(task.place()).cloned();
             return self.perform(to, at, task, latest);
         }
         let keeping = Keeping {
@@ -166,7 +170,7 @@ impl Chord {
             at,
             begun: self.deadlines.now(),
             asked: Nodes::new(),
-            stage: Stage::Reading { task, latest },
+            stage: Stage::Reading { task, latest: None },
         };
         let number = self.keepings.begin(keeping);
         self.read_others(number);
@@ -194,7 +198,7 @@ impl Chord {
         let Keeping { to, at, stage, .. } = keeping.clone();
         if let Stage::Reading { task, latest } = stage {
             self.keepings.end(number);
-            // Something later may have come here meanwhile.
+            // What was here at first may be undone, and something later may have come.
             let here = self.shelf.get(task.place()).cloned();
             let latest = latest.into_iter().chain(here).max_by_key(|record| record.version);
             self.perform(to, at, task, latest);
@@ -399,11 +403,11 @@ impl Chord {
     }
 
     fn put_back(&mut self, place: &Place, before: Option<Record>) {
-        self.forget_record(place);
-        if let Some(before) = before {
-            self.shelf.take(before.clone());
-            self.write(&before, Policy::Written, Waiter::Nobody);
-        }
+        let Some(before) = before else { return self.forget_record(place) };
+        self.shelf.remove(place);
+        self.shelf.take(before.clone());
+        // How safe it was before is not known any more.
+        self.write(&before, Policy::Synced, Waiter::Nobody);
     }
 
     pub(super) fn heard_read_back(&mut self, by: &NodeId, n: u64, record: Option<Record>) {

@@ -11,10 +11,11 @@
 //! that is responsible for it, the first at or behind it, and by those that follow: [`Config::replicas`] in all, or as
 //! many as there are.
 //!
-//! **Questions.** What a user asks goes from node to node over connections that are there, each strictly nearer to the key, to
+//! **Questions.** What a user asks goes from node to node over connections that are there, to
 //! the one that is responsible; the answer comes back the same way. A node keeps connections with those that the ring
 //! names: eight behind it, the one before it, and short cuts; in a ring of at most half as many nodes as it may have peers, with
-//! all. Whoever knows who is responsible asks that node at once. What did not get there, since a node died or has
+//! all. Whoever knows who is responsible asks that node at once; others ask one that is
+//! strictly nearer to the key. What did not get there, since a node died or has
 //! not heard of another yet, is asked again until the user's time is over.
 //!
 //! **Versions.** Whoever is responsible gives each value a [`Version`](store::Version) by a hybrid clock, and of two the later one

@@ -26,8 +26,8 @@ const AT_ONCE: usize = 128 << 10;
 pub(super) const WANTED: usize = 256;
 /// How soon a comparison is tried again that could not go on.
 const AGAIN: Duration = Duration::from_millis(200);
-/// ... and one for which there was no room here.
-const FULL: Duration = Duration::from_secs(10);
+/// ... and one in which something was refused.
+const REFUSED: Duration = Duration::from_secs(10);
 
 /// A node that is to have what this one is responsible for.
 #[derive(Debug)]
@@ -42,13 +42,15 @@ struct Partner {
     want: VecDeque<Place>,
     /// It has taken what it was given so far.
     has_room: bool,
+    /// It has something later for which there is no room here.
+    is_ahead: bool,
 }
 
 impl Partner {
     fn begin(shelf: &Shelf, range: Range<Position>) -> Self {
         let (comparison, ask) = Comparison::begin(shelf, range);
         let (send, want) = (VecDeque::new(), VecDeque::new());
-        Partner { comparison, range, ask: Some(ask), send, want, has_room: true }
+        Partner { comparison, range, ask: Some(ask), send, want, has_room: true, is_ahead: false }
     }
 }
 
@@ -99,6 +101,11 @@ impl Chord {
         self.stores() && is_known && self.repair.partners.values().all(Option::is_none)
     }
 
+    /// Whether others have something for which there was no room here.
+    pub(super) fn lacks_room(&self) -> bool {
+        self.repair.partners.values().flatten().any(|partner| partner.is_ahead)
+    }
+
     /// Begins anew with all but those with whom a comparison is under way.
     pub(super) fn compare_all(&mut self) {
         self.deadlines.after(Due::Compare, self.config.compare_period);
@@ -137,7 +144,10 @@ impl Chord {
             return self.deadlines.set_earlier(Due::CompareAgain, self.deadlines.now() + AGAIN);
         }
         let n = self.pending.begin(node, For::Comparison);
-        let word = if !partner.send.is_empty() && partner.has_room {
+        if !partner.has_room {
+            partner.send.clear();
+        }
+        let word = if !partner.send.is_empty() {
             let policy = if self.config.durable { Policy::Written } else { Policy::Memory };
             Word::Copy { n, policy, records: taken(&mut partner.send, |place| self.shelf.get(place)) }
         } else if !partner.want.is_empty() {
@@ -145,6 +155,9 @@ impl Chord {
             Word::Want { n, places: partner.want.iter().take(count).copied().collect() }
         } else if let Some(ask) = partner.ask.take() {
             Word::Compare { n, range: partner.range, ask }
+        } else if partner.is_ahead {
+            self.pending.end(n);
+            return self.deadlines.set_earlier(Due::CompareAgain, self.deadlines.now() + REFUSED);
         } else {
             self.pending.end(n);
             self.repair.partners.insert(node, None);
@@ -201,8 +214,12 @@ impl Chord {
         match result {
             // Others may be of a time that has come.
             Ok(()) | Err(Failure::Clocks) => {}
-            // It has no room, or cannot write, which does not pass in a moment: it gets the rest at the next comparison.
-            Err(_) => partner.has_room = false,
+            // That does not pass in a moment: it gets the rest at the next comparison.
+            Err(Failure::Full | Failure::ReadOnly) => partner.has_room = false,
+            // It is busy, or has no place at present.
+            Err(_) => {
+                return self.deadlines.set_earlier(Due::CompareAgain, self.deadlines.now() + REFUSED);
+            }
         }
         self.compare_on(*by);
     }
@@ -216,13 +233,11 @@ impl Chord {
         let given = records.last().and_then(is_last).map_or(asked, |at| at + 1);
         partner.want.drain(..given);
         let policy = if self.config.durable { Policy::Written } else { Policy::Memory };
-        match self.take_copies(records, policy, Waiter::Nobody) {
-            // What the other has stays later than what is here.
-            Err(Failure::Full) => {
-                self.deadlines.set_earlier(Due::CompareAgain, self.deadlines.now() + FULL);
-            }
-            Ok(()) | Err(_) => self.compare_on(*by),
+        let is_full = self.take_copies(records, policy, Waiter::Nobody) == Err(Failure::Full);
+        if let Some(Some(partner)) = self.repair.partners.get_mut(by) {
+            partner.is_ahead |= is_full;
         }
+        self.compare_on(*by);
     }
 }
 

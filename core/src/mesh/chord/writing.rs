@@ -180,7 +180,7 @@ impl Chord {
         let (mut writes, mut result) = (Vec::new(), Ok(()));
         for record in records {
             if self.is_too_far_ahead(&record.version) {
-                result = Err(Failure::Clocks);
+                result = result.and(Err(Failure::Clocks));
                 continue;
             }
             self.strays.is_home(&record.place);

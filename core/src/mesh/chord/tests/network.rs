@@ -208,5 +208,7 @@ fn a_node_without_room_finds_what_others_keep() {
     for seconds in [5, 30, 90] {
         town.pass(Duration::from_secs(seconds));
         (0..3).for_each(|node| all_are_found(&mut town, node, 30));
+        let all = town.ask(0, Command::Walk { from: None, values: false, timeout: TIMEOUT });
+        assert_eq!(all, Outcome::Failed(Failure::Full));
     }
 }
