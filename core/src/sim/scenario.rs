@@ -73,7 +73,7 @@ pub trait Protocol: Clone + PartialEq + fmt::Debug + Default + 'static {
     /// What a node is made from.
     fn machine(script: &Script<Self>, boot: Boot) -> Self::Machine;
 
-    /// What else is so from the start: a world has just been made.
+    /// Prepares a world before anything happens in it.
     fn begin(_: &mut World<Self::Machine>) {}
 
     /// Gives an order to a node, if it runs; while things go wrong a refusal is an answer as good as any.

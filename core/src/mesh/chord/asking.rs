@@ -93,7 +93,7 @@ impl Chord {
         let step = match ask.via {
             Some(via) if self.is_linked(&via) => Step::To(via, false),
             Some(_) => return self.ask_ended(number, Answer::Lost),
-            // Whoever is taken for responsible may have no place any more, and others not have said so here.
+            // The node taken for the owner may have left the ring without this one having heard.
             None if ask.tries % 2 == 1 => self.step_around(ask.at, &ask.question),
             None => self.step(ask.at, &ask.question, false),
         };
@@ -158,10 +158,10 @@ impl Chord {
 impl Chord {
     /// `is_last`: the one before thinks that this node is responsible.
     fn step(&self, at: Position, question: &Question, is_last: bool) -> Step {
-        let member = &self.circle.member;
         if !self.stores() {
             return self.entrance(at);
         }
+        let member = &self.circle.member;
         if *question == Question::Admit {
             return match member.admit(at) {
                 Admission::Here(_) | Admission::Taken => Step::Here,

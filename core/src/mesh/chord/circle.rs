@@ -89,14 +89,14 @@ impl Circle {
             .chain(self.horizon.nodes())
     }
 
-    /// Whoever is responsible for a position, as far as is known here.
-    pub(super) fn owner(&self, at: Position) -> Option<Position> {
-        self.horizon.owner(self.member.successors(), at)
-    }
-
     /// The same by their ids.
     pub(super) fn ids(&self) -> BTreeSet<NodeId> {
         self.neighbors().map(|at| NodeId(at.integer())).collect()
+    }
+
+    /// Whoever is responsible for a position, as far as is known here.
+    pub(super) fn owner(&self, at: Position) -> Option<Position> {
+        self.horizon.owner(self.member.successors(), at)
     }
 
     /// Forgets where those listen whom nobody names any more.

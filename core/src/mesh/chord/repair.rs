@@ -147,6 +147,10 @@ impl Chord {
         if !partner.has_room {
             partner.send.clear();
         }
+        if partner.is_ahead {
+            // There is no room for another record; a later version of one may have it.
+            partner.want.retain(|place| self.shelf.get(place).is_some());
+        }
         let word = if !partner.send.is_empty() {
             let policy = if self.config.durable { Policy::Written } else { Policy::Memory };
             Word::Copy { n, policy, records: taken(&mut partner.send, |place| self.shelf.get(place)) }
