@@ -126,7 +126,10 @@ impl ClientSource {
         loop {
             let line = self.client.borrow_mut().line();
             match line {
-                Ok(Some(line)) => self.request(host, &line),
+                Ok(Some(line)) => {
+                    self.clients.heard(&self.client);
+                    self.request(host, &line);
+                }
                 Ok(None) => return true,
                 Err(too_long) => {
                     let refusal = Refusal::new(codes::BAD_REQUEST, too_long.to_string());
@@ -167,7 +170,6 @@ impl Source<MioNet> for ClientSource {
         self.clients.make_room(READ);
         self.client.borrow_mut().flush();
         let filled = self.client.borrow_mut().fill();
-        self.clients.heard(&self.client);
         if !self.serve(host) || self.client.borrow().is_gone() {
             return false;
         }

@@ -176,6 +176,31 @@ fn clients_are_bounded_in_what_they_say_and_leave_unread() {
     assert_eq!(driver.sockets(), before, "nothing is left of clients that have gone");
 }
 
+/// Readiness tells of much besides: that it has read its answer is nothing that a client says.
+#[test]
+fn who_said_something_last_is_not_who_read_something_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control");
+    let mut driver = serve(&path);
+    let mut turns = || (0..3).for_each(|_| driver.turn(Some(Duration::from_millis(10))).unwrap());
+    let mut two: Vec<UnixStream> = (0..2).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    for one in &mut two {
+        one.write_all(b"{\"do\": \"add\", \"with\": [1]}\n").unwrap();
+        turns();
+    }
+    for one in two.iter().rev() {
+        BufReader::new(one).read_line(&mut String::new()).unwrap();
+        turns();
+    }
+    let _crowd: Vec<UnixStream> = (0..63).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    turns();
+    let end = |one: &UnixStream| {
+        one.set_nonblocking(true).unwrap();
+        BufReader::new(one).read_line(&mut String::new()).map_err(|error| error.kind())
+    };
+    assert_eq!([end(&two[0]), end(&two[1])], [Ok(0), Err(ErrorKind::WouldBlock)]);
+}
+
 #[test]
 fn a_stale_socket_file_is_replaced_and_a_live_one_is_not() {
     let folder = tempfile::tempdir().unwrap();
