@@ -205,8 +205,8 @@ impl Mesh {
         natives.filter(|(_, open)| open.origin().dialed().is_some()).map(|(conn, _)| conn)
     }
 
-    /// Of two connections with one node both ends close the same: that which the smaller id dialled. A py2p node closes
-    /// whichever it likes, so that it has to do so itself.
+    /// Of two connections with one node both ends close the same. A py2p node closes whichever it likes, so that it has to
+    /// do so itself.
     fn worse_of_two(&self, conn: ConnId, id: NodeId) -> Option<ConnId> {
         let natives = peers(&self.conns).filter(|(_, peer)| peer.id == id && peer.is_native());
         let old = natives.map(|(other, _)| other).find(|other| *other != conn)?;
@@ -215,7 +215,11 @@ impl Mesh {
             // It dialled twice: what is new is alive for certain.
             return Some(old);
         }
-        let keeps_dialed = self.id > id;
-        Some(if dialed(conn) == keeps_dialed { old } else { conn })
+        Some(if dialed(conn) == self.keeps_dialed(&id) { old } else { conn })
+    }
+
+    /// Of two connections with a node of this project that is kept which the greater id dialled. Whether that is this one.
+    pub(super) fn keeps_dialed(&self, id: &NodeId) -> bool {
+        self.id > *id
     }
 }

@@ -13,7 +13,7 @@ impl Mesh {
     fn link(&self, id: &NodeId) -> Option<ConnId> {
         let dialed =
             |conn: &ConnId| self.conns.get(*conn).is_some_and(|open| open.origin().dialed().is_some());
-        let kept = with(&self.conns, id).find(|conn| dialed(conn) == (self.id < *id));
+        let kept = with(&self.conns, id).find(|conn| dialed(conn) == self.keeps_dialed(id));
         kept.or_else(|| liveliest(&self.conns, id))
     }
 

@@ -253,6 +253,10 @@ impl Chord {
                 self.counters.passed_on += 1;
                 self.pass(node, For::Other { node: *by, n }, hops + 1, is_last, at, question);
             }
+            // Of those on the way to a place one that is in no ring says nothing of the first.
+            _ if question == Question::Admit && hops == 1 && !self.stores() => {
+                self.reply(asker, Answer::Unplaced);
+            }
             Step::To(..) | Step::Nowhere => self.reply(asker, Answer::Lost),
         }
     }

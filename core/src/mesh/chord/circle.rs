@@ -245,7 +245,7 @@ impl Chord {
         }
     }
 
-    /// A peer is one no more. If the ring names it, it is dialled to see whether it lives.
+    /// A peer is one no more. If the ring names it, it is dialled to see whether it lives, and asked whether it is still there.
     pub(super) fn is_unlinked(&mut self, id: &NodeId) {
         let at = position(id);
         self.circle.suspects.remove(&at);
@@ -253,7 +253,7 @@ impl Chord {
             return;
         }
         match self.circle.contact(at) {
-            Some(contact) => self.reach(contact, false),
+            Some(contact) => self.reach(contact, true),
             None => self.has_failed(at),
         }
     }
@@ -328,9 +328,18 @@ impl Chord {
 /// What nodes of this project say of the ring.
 impl Chord {
     pub(super) fn heard_look(&mut self, by: &NodeId, n: u64) {
-        if self.circle.is_placed {
-            let told = self.circle.as_told();
-            self.mesh_tell(by, &Word::Seen { n, told });
+        let word = if self.circle.is_placed {
+            Word::Seen { n, told: self.circle.as_told() }
+        } else {
+            Word::Unplaced { n }
+        };
+        self.mesh_tell(by, &word);
+    }
+
+    /// A node that the ring names is in none: it has started again, or its goodbye was not heard.
+    pub(super) fn heard_unplaced(&mut self, by: &NodeId, n: u64) {
+        if let Some(For::Ring(at)) = self.answered(by, n) {
+            self.has_failed(at);
         }
     }
 

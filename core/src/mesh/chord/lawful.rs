@@ -119,7 +119,7 @@ fn question(rng: &mut Rng) -> Question {
 }
 
 fn answer(rng: &mut Rng) -> Answer {
-    match rng.below(8) {
+    match rng.below(9) {
         0 => Answer::Found { node: contact(rng), hops: 1 },
         1 => Answer::Behind(told(rng)),
         2 => Answer::Taken,
@@ -130,6 +130,7 @@ fn answer(rng: &mut Rng) -> Answer {
         }
         5 => Answer::Page { records: records(rng, 3), to: at(rng) },
         6 => Answer::Failed(Failure::Full),
+        7 => Answer::Unplaced,
         _ => Answer::Lost,
     }
 }
@@ -141,7 +142,7 @@ fn number(rng: &mut Rng) -> u64 {
 
 pub(super) fn word(rng: &mut Rng) -> Word {
     let n = number(rng);
-    match rng.below(19) {
+    match rng.below(20) {
         0 => Word::Look { n },
         1..3 => Word::Seen { n, told: told(rng) },
         3..5 => Word::Notify,
@@ -166,6 +167,7 @@ pub(super) fn word(rng: &mut Rng) -> Word {
             Word::Compared { n, reply: reply(&shelf(rng), &ask) }
         }
         18 if rng.percent(50) => Word::Want { n, places: (0..rng.below(4)).map(|_| place(rng)).collect() },
+        19 => Word::Unplaced { n },
         _ => Word::Wanted { n, records: records(rng, 3) },
     }
 }

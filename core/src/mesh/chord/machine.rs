@@ -405,6 +405,7 @@ impl Chord {
         match word {
             Word::Look { n } => self.heard_look(by, n),
             Word::Seen { n, told } => self.heard_seen(by, n, &told),
+            Word::Unplaced { n } => self.heard_unplaced(by, n),
             Word::Notify => self.heard_notify(by),
             Word::Goodbye { before } => self.heard_goodbye(by, before),
             Word::Elsewhere { node } => self.heard_elsewhere(node),

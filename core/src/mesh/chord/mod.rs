@@ -42,7 +42,8 @@
 //! | no answer to a question | others are asked, and the node whether it is there |
 //! | all eight behind are dead at once | the node goes on with whom it knows, and looks for its place anew |
 //!
-//! A node that starts waits for a ring that it can join for [`Config::settle`], and then is one of its own, alone. One that is
+//! A node that starts joins the ring that a peer is in. Where all peers say that they are in none, one begins a ring: the one
+//! with the smallest id, or any after [`Config::settle`], which is also for how long a node without peers waits. One that is
 //! told to [`Unjoin`](Command::Unjoin) hands what it keeps to others; so does one without durable state that is told to
 //! [`Leave`](Command::Leave). [`Join`](Command::Join) begins to store again.
 //!

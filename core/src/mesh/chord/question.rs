@@ -81,6 +81,8 @@ pub(super) enum Answer {
     Failed(Failure),
     /// It did not get there: to be tried again.
     Lost,
+    /// Who was asked for a place is in no ring.
+    Unplaced,
 }
 
 /// Who waits for an answer.

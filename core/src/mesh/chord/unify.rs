@@ -7,6 +7,8 @@
 //! notice, and join the other as new nodes do: so each ring stays what it is proven to be. What they keep stays with them,
 //! and is compared and delivered by the new order.
 
+use alloc::collections::BTreeSet;
+
 use super::interface::Contact;
 use super::machine::{Chord, Due};
 use super::question::{Answer, Asker, Question};
@@ -30,6 +32,8 @@ pub(super) struct Unifying {
     leader: Option<Position>,
     /// How many times peers were asked; so that each has its turn.
     rounds: usize,
+    /// Peers that have said, since all were asked the last time, that they are in no ring either.
+    unplaced: BTreeSet<NodeId>,
 }
 
 /// How strong a ring is against another, as one of its members sees it.
@@ -72,17 +76,21 @@ impl Chord {
         self.deadlines.set_earlier(Due::Unify, self.deadlines.now());
     }
 
-    /// One of the peers that are in a ring, each in its turn; those that this ring does not name go first.
+    /// One of the peers that may be in a ring, each in its turn; those that this ring does not name, and that have not said
+    /// that they are in none, go first.
     fn whom_to_ask(&mut self) -> Option<NodeId> {
         let known = self.circle.ids();
+        let is_first = |id: &NodeId| !known.contains(id) && !self.unifying.unplaced.contains(id);
         let storing = || self.sides.storing(Kind::Native);
-        let strange = storing().filter(|id| !known.contains(id)).count();
-        let (count, all) = if strange > 0 { (strange, false) } else { (storing().count(), true) };
+        let first = storing().filter(is_first).count();
+        let (count, all) = if first > 0 { (first, false) } else { (storing().count(), true) };
         if count == 0 {
             return None;
         }
+        let turn = self.unifying.rounds % count;
+        let peer = storing().filter(|id| all || is_first(id)).nth(turn);
         self.unifying.rounds += 1;
-        storing().filter(|id| all || !known.contains(id)).nth(self.unifying.rounds % count)
+        peer
     }
 
     /// Whether no ring is to be expected any more that could be joined.
@@ -99,8 +107,9 @@ impl Chord {
 
     pub(super) fn unify_with(&mut self, peer: NodeId) {
         self.forget(Asker::Unifying);
-        let (rounds, begun) = (self.unifying.rounds, self.deadlines.now());
-        self.unifying = Unifying { with: Some(peer), begun, rounds, ..Unifying::default() };
+        let Unifying { rounds, unplaced, .. } = core::mem::take(&mut self.unifying);
+        let begun = self.deadlines.now();
+        self.unifying = Unifying { with: Some(peer), begun, rounds, unplaced, ..Unifying::default() };
         self.ask_via(Asker::Unifying, self.circle.member.me(), Question::Admit, peer);
     }
 
@@ -119,13 +128,24 @@ impl Chord {
             Answer::Found { node, .. } => self.compare_rings(peer, position(&node.id)),
             // This node was there before, and that is not forgotten yet.
             Answer::Taken if !self.circle.is_placed => self.unifying.with = None,
+            Answer::Unplaced if !self.circle.is_placed => self.told_of_no_ring(peer),
             // The place is held, be it by this node, or nothing was learned: there will be another time.
-            _ => {
-                self.unifying.with = None;
-                if !self.circle.is_placed && (self.is_settled() || self.is_founder()) {
-                    self.is_placed();
-                }
-            }
+            _ => self.unifying.with = None,
+        }
+    }
+
+    /// Once all peers have said so a ring can be begun. One that does not answer may be in a ring.
+    fn told_of_no_ring(&mut self, peer: NodeId) {
+        self.unifying.with = None;
+        self.unifying.unplaced.insert(peer);
+        let unplaced = &mut self.unifying.unplaced;
+        unplaced.retain(|id| self.sides.get(id).is_some());
+        if !self.sides.storing(Kind::Native).all(|id| unplaced.contains(&id)) {
+            return self.unify_soon();
+        }
+        unplaced.clear();
+        if self.is_settled() || self.is_founder() {
+            self.is_placed();
         }
     }
 

@@ -52,6 +52,8 @@ pub(super) enum Word {
     Want { n: u64, places: Vec<Place> },
     /// Here are those that there are, or as many as fit.
     Wanted { n: u64, records: Vec<Record> },
+    /// Who was looked for is in no ring.
+    Unplaced { n: u64 },
 }
 
 /// Nil in MessagePack, which is no value.
@@ -74,6 +76,7 @@ mod number {
     pub(super) const COMPARED: u64 = 15;
     pub(super) const WANT: u64 = 16;
     pub(super) const WANTED: u64 = 17;
+    pub(super) const UNPLACED: u64 = 18;
 }
 
 impl Word {
@@ -108,6 +111,7 @@ impl Word {
             Word::Compared { n, reply } => out.number(number::COMPARED).number(*n).push(reply.to_value()),
             Word::Want { n, places } => out.number(number::WANT).number(*n).places(places),
             Word::Wanted { n, records } => out.number(number::WANTED).number(*n).records(records),
+            Word::Unplaced { n } => out.number(number::UNPLACED).number(*n),
         };
         out.0
     }
@@ -143,6 +147,7 @@ impl Word {
             number::COMPARED => Word::Compared { n: from.number()?, reply: Reply::read(from.next()?).ok()? },
             number::WANT => Word::Want { n: from.number()?, places: from.places()? },
             number::WANTED => Word::Wanted { n: from.number()?, records: from.records(MAX_RECORDS)? },
+            number::UNPLACED => Word::Unplaced { n: from.number()? },
             _ => return None,
         };
         Some(word)
@@ -228,6 +233,7 @@ impl Fields {
             Answer::Page { records, to } => self.number(5).records(records).octets(&to.integer()),
             Answer::Failed(failure) => self.number(6).number(*failure as u64 + 1),
             Answer::Lost => self.number(7),
+            Answer::Unplaced => self.number(8),
         }
     }
 }
@@ -378,6 +384,7 @@ impl<'a> Reader<'a> {
             5 => Answer::Page { records: self.records(MAX_RECORDS)?, to: self.position()? },
             6 => Answer::Failed(failure(self.number()?)),
             7 => Answer::Lost,
+            8 => Answer::Unplaced,
             _ => return None,
         })
     }

@@ -198,6 +198,25 @@ fn of_two_connections_with_a_native_node_that_which_the_smaller_id_dialled_goes(
     }
 }
 
+/// What is said on the other one is lost when that is closed.
+#[test]
+fn a_native_node_is_told_things_on_that_of_two_connections_that_both_ends_keep() {
+    for n in [1, 99] {
+        let mut bench = Bench::new(Config { bootstrap: [addr(7_000)].into(), ..config() });
+        let accepted = bench.native(n);
+        let dialled = bench.answer();
+        bench.say(dialled, n, &handshake(id(n), TextKind::Bin), To::Link);
+        bench.said(dialled);
+        let word = Message::Native(Word::Ping.values());
+        assert!(bench.node.tell(&id(n), &word));
+        bench.drain();
+        let kept = if id(n) < OWN { dialled } else { accepted };
+        for conn in [accepted, dialled] {
+            assert_eq!(bench.said(conn).contains(&word), conn == kept);
+        }
+    }
+}
+
 #[test]
 fn a_handshake_once_more_is_heeded_and_another_nodes_is_not() {
     let mut bench = Bench::new(config());

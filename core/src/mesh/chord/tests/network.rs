@@ -150,6 +150,29 @@ fn what_was_written_outlives_all_processes_at_once() {
     all_are_found(&mut town, 3, 40);
 }
 
+/// A node that starts again finds its ring, and is none of its own meanwhile: what it was given would be kept by it alone.
+/// The first one has no address, and begins a ring wherever it starts.
+#[test]
+fn who_starts_again_is_never_a_ring_of_its_own() {
+    for together in 1..4 {
+        let mut town = Town::new(16, 5_000, |_| ());
+        town.pass(Duration::from_secs(60));
+        for first in 1..16 {
+            let started: Vec<usize> = (first..16).step_by(4).take(together).collect();
+            started.iter().for_each(|node| town.world.restart(*node, sim::Restart::Forgetting));
+            for tenth in 0..100 {
+                town.pass(Duration::from_millis(100));
+                for (node, chord) in town.living() {
+                    let is_alone = chord.stores() && chord.circle.member.successors().is_alone();
+                    assert!(!is_alone, "node {node} of {started:?} is alone after {tenth} tenths");
+                    assert!(tenth < 15 || chord.stores(), "node {node} of {started:?} is in no ring");
+                }
+            }
+        }
+        assert_eq!(town.is_ideal(), Ok(()));
+    }
+}
+
 /// Nodes take no version of a time that has not come. What one with a wrong clock gave is taken back, so that nobody finds
 /// what was not acknowledged; and nothing of it is left once the clock is right.
 #[test]
