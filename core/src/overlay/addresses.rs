@@ -99,6 +99,11 @@ impl<K> Attempt<K> {
         self.under_way.is_empty() && self.left.is_empty()
     }
 
+    /// The addresses that are left are not tried.
+    pub fn try_no_more(&mut self) {
+        self.left = Addresses::default();
+    }
+
     /// Something is under way to `addr`.
     pub fn begun(&mut self, key: K, addr: SocketAddr) {
         self.under_way.push((key, addr));
@@ -125,7 +130,7 @@ impl<K: Copy + Eq> Attempt<K> {
 
     /// Ends the attempt: what is under way and no more needed.
     pub fn end(&mut self) -> SmallVec<[K; 2]> {
-        self.left = Addresses::default();
+        self.try_no_more();
         core::mem::take(&mut self.under_way).into_iter().map(|(key, _)| key).collect()
     }
 }

@@ -140,12 +140,6 @@ pub enum FatalError {
     /// The node's identity could not be stored.
     #[error("the node's state cannot be written, {0}: check the state folder")]
     StateUnwritable(StoreError),
-    /// No later incarnation can be numbered.
-    #[error("the node has started 4 thousand million times: give it a new id")]
-    IncarnationsUsedUp,
-    /// No later record can be numbered.
-    #[error("a record with the greatest key lives under this node's id: take another id")]
-    KeysUsedUp,
 }
 
 /// Why a payload did not arrive.
@@ -317,6 +311,18 @@ pub enum Event {
         channel: ChannelName,
         /// What.
         news: ChannelNews,
+    },
+    /// A record with the greatest key there is, or one near it, lives under this node's id: it goes on under another one.
+    /// [`Started`](Event::Started) with that follows.
+    IdGivenUp {
+        /// The id that it had.
+        id: NodeId,
+    },
+    /// The same, and the id is a configured one: it goes on, but others will not hear its records before that one's life is
+    /// over, an hour at the most.
+    IdUsedUp {
+        /// Its id.
+        id: NodeId,
     },
 }
 

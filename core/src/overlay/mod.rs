@@ -82,6 +82,7 @@ mod event;
 pub mod experiment;
 pub mod flood;
 pub mod graph;
+mod hearsay;
 #[cfg(feature = "sim")]
 pub mod judge;
 #[cfg(feature = "sim")]

@@ -7,6 +7,7 @@ use core::ops::Bound;
 use core::time::Duration;
 
 use super::addresses::{Addresses, Attempt};
+use super::hearsay::Hearsay;
 use super::link::Heard;
 use super::names::{Cost, NodeId, Token};
 use super::wire::Pong;
@@ -33,12 +34,23 @@ pub(super) struct Measured {
     attempt: Option<Attempt<Token>>,
     /// Its place among those who are measured soon.
     fresh: Option<u64>,
+    /// What it has cost so far; of no interest once it has answered.
+    hearsay: Hearsay,
 }
 
 impl Measured {
     fn new(now: Time, fresh: u64) -> Self {
         let fresh = Some(fresh);
-        Measured { rtt: None, heard: now, answered: None, failed: 0, at: None, attempt: None, fresh }
+        Measured {
+            rtt: None,
+            heard: now,
+            answered: None,
+            failed: 0,
+            at: None,
+            attempt: None,
+            fresh,
+            hearsay: Hearsay::default(),
+        }
     }
 
     fn is_waiting(&self) -> bool {
@@ -79,6 +91,8 @@ pub(super) struct Probes {
     order: VecDeque<(Time, Token)>,
     cursor: Option<NodeId>,
     owed: u64,
+    /// Somebody has answered: nothing is wrong with datagrams here.
+    heard: bool,
 }
 
 impl Probes {
@@ -133,10 +147,33 @@ impl Probes {
         self.cursor
     }
 
-    /// An attempt to get an answer of `id` at one of these begins.
-    pub(super) fn begin(&mut self, id: NodeId, addresses: Addresses) {
+    /// Whether `id` may be asked for an answer now: one that never answered is asked seldom, and not for ever.
+    pub(super) fn may_ask(&self, now: Time, id: NodeId) -> bool {
+        self.peers.get(&id).is_none_or(|peer| peer.answered.is_some() || peer.hearsay.may_ask(now))
+    }
+
+    /// Whether `id` may be dialled to be asked: it has answered before, or nobody has, so that datagrams may not get through.
+    pub(super) fn may_dial(&self, id: NodeId) -> bool {
+        !self.hears() || self.peers.get(&id).is_some_and(|peer| peer.answered.is_some())
+    }
+
+    /// Whether datagrams get through: somebody has answered one.
+    pub(super) const fn hears(&self) -> bool {
+        self.heard
+    }
+
+    /// What is told of `id` is new: it may be asked for again.
+    pub(super) fn told_anew(&mut self, id: NodeId) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.hearsay = Hearsay::default();
+        }
+    }
+
+    /// An attempt to get an answer of `id` at one of these begins; `pause` is the time to the next one.
+    pub(super) fn begin(&mut self, now: Time, id: NodeId, addresses: Addresses, pause: Duration) {
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.attempt = Some(Attempt::new(addresses));
+            peer.hearsay.attempted(now, pause);
         }
     }
 
@@ -153,7 +190,12 @@ impl Probes {
     /// A probe with `token` goes to `id` at one of its addresses.
     pub(super) fn sent(&mut self, now: Time, id: NodeId, token: Token, to: SocketAddr) {
         if let Some(peer) = self.peers.get_mut(&id) {
-            peer.attempt.get_or_insert_default().begun(token, to);
+            let attempt = peer.attempt.get_or_insert_default();
+            attempt.begun(token, to);
+            peer.hearsay.asked();
+            if peer.answered.is_none() && peer.hearsay.is_spent() {
+                attempt.try_no_more();
+            }
             self.waiting.insert(token, Waiting { id, sent: now });
             self.order.push_back((now, token));
         }
@@ -168,6 +210,7 @@ impl Probes {
     /// waited for no more. Somebody else's is none: it says that this address leads to `id` no more.
     pub(super) fn answered(&mut self, now: Time, pong: &Pong, when: Heard) -> Answer {
         let Some(Waiting { id, sent }) = self.waiting.remove(&pong.token) else { return Answer::Stray };
+        self.heard = true;
         let Some(peer) = self.peers.get_mut(&id) else { return Answer::Stray };
         let Some(attempt) = &mut peer.attempt else { return Answer::Stray };
         if pong.id != id {
@@ -321,7 +364,7 @@ mod tests {
     fn an_attempt_fails_with_its_last_address_and_ends_with_the_first_answer() {
         let (mut probes, id, timeout) = (Probes::default(), NodeId(7), Duration::from_secs(3));
         probes.learn(Time::ZERO, id);
-        probes.begin(id, [at(1), at(2), at(3)].into_iter().collect());
+        probes.begin(Time::ZERO, id, [at(1), at(2), at(3)].into_iter().collect(), timeout);
         let send = |probes: &mut Probes, ms, token| {
             let to = probes.next_address(id).unwrap();
             probes.sent(Time::from_millis(ms), id, Token(token), to);
@@ -345,7 +388,7 @@ mod tests {
     fn somebody_elses_answer_is_none_and_fails_its_address_alone() {
         let (mut probes, id, timeout) = (Probes::default(), NodeId(7), Duration::from_secs(3));
         probes.learn(Time::ZERO, id);
-        probes.begin(id, [at(1), at(2)].into_iter().collect());
+        probes.begin(Time::ZERO, id, [at(1), at(2)].into_iter().collect(), timeout);
         let send = |probes: &mut Probes, token| {
             let to = probes.next_address(id).unwrap();
             probes.sent(Time::ZERO, id, Token(token), to);

@@ -87,6 +87,8 @@ pub struct Change {
     pub costs: bool,
     /// The body has the same octets: a refresh.
     pub body_equal: bool,
+    /// The node has started again, or lives at other addresses.
+    pub moved: bool,
 }
 
 impl Change {
@@ -103,6 +105,7 @@ impl Change {
             links: !new.links().is_empty(),
             costs: false,
             body_equal: false,
+            moved: false,
         }
     }
 
@@ -115,6 +118,7 @@ impl Change {
             links: !body_equal && !roles(old).eq(roles(new)),
             costs: !body_equal && costs_differ(old, new),
             body_equal,
+            moved: old.key().incarnation != new.key().incarnation || !old.addrs().eq(new.addrs()),
         }
     }
 }

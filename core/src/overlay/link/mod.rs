@@ -3,6 +3,7 @@
 mod beats;
 mod channel;
 mod channels;
+mod floor;
 mod progress;
 mod traffic;
 mod width;
@@ -10,6 +11,7 @@ mod width;
 pub use beats::{Beats, Carrier, Heard};
 pub use channel::{Breach, Channel, HeardOn, LARGEST, Misuse, Said};
 pub use channels::Channels;
+pub use floor::Floor;
 pub use progress::{Flow, Progress};
 pub use traffic::{Tally, Traffic};
 pub use width::Width;
@@ -59,8 +61,6 @@ pub struct Link {
     pub peer: NodeId,
     /// Its name as it greeted.
     pub name: NodeName,
-    /// Its incarnation as it greeted.
-    pub start: u32,
     /// The connection.
     pub conn: ConnId,
     /// Since when.
@@ -80,6 +80,8 @@ pub struct Link {
     pub beats: Beats,
     /// Whether full-size packets get through.
     pub width: Width,
+    /// What the way takes at the least.
+    pub floor: Floor,
     /// Whether the connection carries anything.
     pub progress: Progress,
     /// The round trip that the heartbeats measure.
@@ -145,8 +147,9 @@ impl Link {
         self.rtt.as_ref().map(|rtt| Cost::from_duration(rtt.mean()))
     }
 
-    /// One more measurement.
-    pub fn measured(&mut self, rtt: Duration) {
+    /// One more measurement by a beat.
+    pub fn measured(&mut self, now: Time, rtt: Duration) {
+        let rtt = rtt.max(self.floor.least(now));
         RoundTrip::sample(&mut self.rtt, rtt);
         self.echo = rtt;
     }

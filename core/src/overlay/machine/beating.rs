@@ -28,6 +28,7 @@ impl Overlay {
         for id in neighbours {
             self.beat(id);
             self.watch_silence(id);
+            self.probe_neighbor(id);
         }
         self.expire_probes();
         self.look_for_room();
@@ -95,7 +96,7 @@ impl Overlay {
         let (unmeasured, live) = (link.rtt.is_none(), link.live());
         let asks = !asked && link.beats.peer_hears() != Hears::Datagrams;
         if let Some(rtt) = rtt {
-            link.measured(rtt);
+            link.measured(self.timers.now(), rtt);
             if unmeasured || self.cost_moved(id) {
                 self.origin.touch();
             }
@@ -202,7 +203,8 @@ impl Overlay {
     fn probe_due(&mut self) {
         let periods = self.config.periods;
         for id in self.probes.due(periods.heartbeat, periods.ping) {
-            if self.links.contains_key(&id) || self.database.get(id).is_some_and(Entry::is_absent) {
+            let absent = self.database.get(id).is_some_and(Entry::is_absent);
+            if absent || self.links.contains_key(&id) || !self.probes.may_ask(self.timers.now(), id) {
                 continue;
             }
             let Some(to) = self.addresses_of(id).first() else {
@@ -213,6 +215,34 @@ impl Overlay {
                 self.probe(id);
             }
         }
+    }
+
+    /// Probes a neighbour now and then, where its beats come from.
+    fn probe_neighbor(&mut self, id: NodeId) {
+        let now = self.timers.now();
+        if !self.links.get(&id).is_some_and(|link| link.floor.is_due(now)) {
+            return;
+        }
+        let token = self.token();
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.floor.asked(now, token);
+        self.out.datagram(UDP, link.endpoint, wire::emit_ping(&Ping::new(token, id)), Class::Urgent);
+    }
+
+    /// Whether this is a neighbour's answer. One who gives it where it says that it lives does live there.
+    fn neighbor_answered(&mut self, pong: &Pong, when: Heard) -> bool {
+        let now = self.timers.now();
+        let Some(link) = self.links.get_mut(&pong.id) else { return false };
+        let Some(rtt) = link.floor.answered(now, pong.token) else { return false };
+        if when == Heard::InTime {
+            link.floor.took(now, rtt);
+        }
+        if link.endpoint == link.name.addr {
+            let at = link.endpoint;
+            self.probes.led(pong.id, at);
+            self.remember_if_proven(pong.id);
+        }
+        true
     }
 
     /// Sends full-size probes where they got lost, or where the node has answered small ones since.
@@ -234,8 +264,11 @@ impl Overlay {
         if self.probes.is_waiting(id) {
             return;
         }
+        if !self.probes.may_ask(self.timers.now(), id) {
+            return self.unreached(id);
+        }
         let addresses = self.addresses_of(id);
-        self.probes.begin(id, addresses);
+        self.probes.begin(self.timers.now(), id, addresses, self.config.periods.ping);
         match self.probes.next_address(id) {
             Some(to) => self.probe_at(id, to),
             None => self.unreached(id),
@@ -275,6 +308,12 @@ impl Overlay {
             return;
         }
         let when = if self.is_late() { Heard::Late } else { Heard::InTime };
+        if self.neighbor_answered(pong, when) {
+            return;
+        }
+        if let Some(address) = self.twins.answered(pong) {
+            return self.challenge_answered(address, pong.id);
+        }
         match self.probes.answered(self.timers.now(), pong, when) {
             Answer::Meant(id) => {
                 self.timers.cancel(Timer::Probe(id));
@@ -305,7 +344,8 @@ impl Overlay {
     fn probe_failed(&mut self, id: NodeId) {
         let failed = self.probes.get(id).map_or(0, |p| p.failed);
         let absent = self.database.get(id).is_some_and(Entry::is_absent);
-        let tcp = failed == 1 && !absent && self.is_running() && self.tcp_probes() < TCP_PROBES;
+        let may = self.probes.may_dial(id) && self.is_running() && self.tcp_probes() < TCP_PROBES;
+        let tcp = failed == 1 && !absent && may;
         if tcp { self.call(id, Purpose::Probe) } else { self.probe_over(id) }
     }
 

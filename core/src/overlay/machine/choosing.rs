@@ -6,7 +6,6 @@ use core::fmt;
 use core::time::Duration;
 
 use super::replacements::Replacements;
-use super::starting::Life;
 use super::suits::Suit;
 use super::{Overlay, Timer};
 use crate::kernel::Time;
@@ -146,7 +145,7 @@ impl Overlay {
     /// Decides, unless others are rewiring at this moment.
     pub(super) fn decide_when_quiet(&mut self) {
         if !self.is_running() {
-            return self.again_once_durable();
+            return;
         }
         if self.config.is_watcher() || !self.has_company() {
             return self.form();
@@ -170,13 +169,6 @@ impl Overlay {
                 self.counters.waited += 1;
                 self.timers.set(Timer::Again, at);
             }
-        }
-    }
-
-    /// A later incarnation is being made durable: what was due meanwhile must not be forgotten.
-    fn again_once_durable(&mut self) {
-        if matches!(self.life, Life::CatchingUp(..)) {
-            self.again_in(BUSY);
         }
     }
 
@@ -207,7 +199,7 @@ impl Overlay {
     /// Replaces lost choices on the view as it is now.
     pub(super) fn repair(&mut self) {
         if !self.is_running() {
-            return self.again_once_durable();
+            return;
         }
         if self.has_company() { self.refill() } else { self.form() }
     }

@@ -10,7 +10,7 @@ use super::{Overlay, Timer};
 use crate::kernel::{Class, CloseHow, ConnId};
 use crate::overlay::database::{Entry, LinkMode};
 use crate::overlay::event::Event;
-use crate::overlay::link::{Beats, Channels, Link, Mine, Progress, Theirs, Traffic, Width};
+use crate::overlay::link::{Beats, Channels, Floor, Link, Mine, Progress, Theirs, Traffic, Width};
 use crate::overlay::names::{NodeId, Token};
 use crate::overlay::wire::{
     Alternatives, Capabilities, Greeting, LINKS_LIMIT, LNK, NodeName, Packet, Reason, Role, VERSION,
@@ -70,7 +70,7 @@ impl Overlay {
         if self.narrow.has(id) {
             return Err(Reason::Narrow);
         }
-        if self.open_link_stays(id, greeting) {
+        if self.open_link_stays(id) {
             return Err(Reason::Duplicate);
         }
         if self.dials_suit(id) && me.id < id {
@@ -79,53 +79,52 @@ impl Overlay {
         Ok(id)
     }
 
-    /// Against an open link a new one wins only if its node has started again, or the old one is mute: it has missed two
-    /// beats, or is suspected, or nothing at all came over it.
-    fn open_link_stays(&self, id: NodeId, greeting: &Greeting) -> bool {
-        let start = greeting.caps.start.unwrap_or(0);
+    /// Against an open link a new one wins only if the old one is mute: it has missed two beats, or is suspected, or nothing
+    /// at all came over it. That its node has started again since is what anybody can say.
+    fn open_link_stays(&self, id: NodeId) -> bool {
         self.links.get(&id).is_some_and(|link| {
             let said = self.conns.get(&link.conn).is_some_and(|state| state.said > 1);
             let mute = !said && link.beats.heard_at().is_none();
-            start <= link.start && !mute && link.live() && !link.beats.missed_two(self.timers.now())
+            !mute && link.live() && !link.beats.missed_two(self.timers.now())
         })
     }
 
     fn admit(&mut self, conn: ConnId, id: NodeId, greeting: Greeting) {
-        let old = self.links.get(&id).map(|link| (link.conn, link.mine));
-        let mine = match old {
-            Some((old, mine)) => {
-                self.drop_link(id, no_fault("a newer connection took its place"));
-                self.hang_up(old, CloseHow::Abort, no_fault("a newer connection took its place"));
-                mine
-            }
-            None => Mine::No,
+        let theirs = match self.admission(id, greeting.role) {
+            Ok(theirs) => theirs,
+            Err(reason) => return self.refuse_link(conn, reason),
         };
-        match self.admission(id, greeting.role) {
-            Ok(theirs) => {
-                let token = self.token();
-                let crossed = self.choosing.courts(id);
-                let role = if crossed || mine != Mine::No { Role::Chooser } else { Role::Chosen };
-                self.becomes_link(conn, id);
-                self.greet(conn, role, token);
-                self.link_up(conn, id, greeting, token, mine, theirs);
-                if crossed {
-                    self.abandon_dial(id);
-                    self.suit_succeeded(id);
-                }
-            }
-            Err(reason) => {
-                self.refuse_link(conn, reason);
-                self.place_lost(id, mine);
-            }
+        let mine = self.replace_link(id);
+        let token = self.token();
+        let crossed = self.choosing.courts(id);
+        let role = if crossed || mine != Mine::No { Role::Chooser } else { Role::Chosen };
+        self.becomes_link(conn, id);
+        self.greet(conn, role, token);
+        self.link_up(conn, id, greeting, token, mine, theirs);
+        if crossed {
+            self.abandon_dial(id);
+            self.suit_succeeded(id);
         }
     }
 
-    /// What `id`, who greets as `role`, becomes to us.
+    /// The link to `id`, if there is one, goes for a newer connection. Whether this node had chosen it.
+    fn replace_link(&mut self, id: NodeId) -> Mine {
+        let Some((old, mine)) = self.links.get(&id).map(|link| (link.conn, link.mine)) else {
+            return Mine::No;
+        };
+        let why = no_fault("a newer connection took its place");
+        self.drop_link(id, why);
+        self.hang_up(old, CloseHow::Abort, why);
+        mine
+    }
+
+    /// What `id`, who greets as `role`, becomes to us, a link to it aside.
     fn admission(&self, id: NodeId, role: Role) -> Result<Theirs, Reason> {
+        let others = || self.links.values().filter(|link| link.peer != id);
         match role {
             Role::Chosen => Err(Reason::Role),
             Role::Watcher => {
-                let watching = self.links.values().filter(|l| l.theirs == Theirs::Watching).count();
+                let watching = others().filter(|l| l.theirs == Theirs::Watching).count();
                 if watching < self.config.bounds.watchers {
                     Ok(Theirs::Watching)
                 } else {
@@ -133,10 +132,10 @@ impl Overlay {
                 }
             }
             Role::Chooser | Role::Guest if !self.has_room_for(id) => Err(Reason::Full),
-            Role::Chooser | Role::Guest if self.slots_below_cap() != Some(0) => Ok(Theirs::Chosen),
+            Role::Chooser | Role::Guest if self.slots_below_cap(Some(id)) != Some(0) => Ok(Theirs::Chosen),
             Role::Chooser => Err(Reason::Full),
             Role::Guest => {
-                let guests = self.links.values().filter(|l| matches!(l.theirs, Theirs::Guest { .. })).count();
+                let guests = others().filter(|l| matches!(l.theirs, Theirs::Guest { .. })).count();
                 let until = self.timers.now() + self.config.periods.rewiring;
                 if guests < self.config.bounds.guests {
                     Ok(Theirs::Guest { until })
@@ -149,7 +148,7 @@ impl Overlay {
 
     /// How many more may choose this node; `None` for any number.
     pub(super) fn free_slots(&self) -> Option<usize> {
-        if self.listed_beside(None) >= LINKS_LIMIT { Some(0) } else { self.slots_below_cap() }
+        if self.listed_beside(None) >= LINKS_LIMIT { Some(0) } else { self.slots_below_cap(None) }
     }
 
     /// Whether this node's record has room for a link to `id`.
@@ -166,8 +165,10 @@ impl Overlay {
         there.chain(courted).filter(|id| Some(**id) != aside).count()
     }
 
-    fn slots_below_cap(&self) -> Option<usize> {
-        let taken = self.links.values().filter(|l| l.theirs == Theirs::Chosen).count();
+    /// How many more may choose this node by its cap, one aside.
+    fn slots_below_cap(&self, aside: Option<NodeId>) -> Option<usize> {
+        let taken = self.links.values().filter(|l| l.theirs == Theirs::Chosen && Some(l.peer) != aside);
+        let taken = taken.count();
         self.config.in_degree_cap().map(|cap| cap.saturating_sub(taken))
     }
 
@@ -232,7 +233,6 @@ impl Overlay {
         let link = Link {
             peer: id,
             name: greeting.node,
-            start: greeting.caps.start.unwrap_or(0),
             conn,
             since: self.timers.now(),
             mine,
@@ -242,6 +242,7 @@ impl Overlay {
             endpoint: self.first_endpoint(conn, greeting.node),
             beats: Beats::new(self.timers.now(), self.config.periods.heartbeat),
             width: Width::new(self.timers.now()),
+            floor: Floor::new(self.timers.now()),
             progress: Progress::default(),
             echo: rtt.map_or(Duration::ZERO, |rtt| rtt.mean()),
             rtt,
@@ -262,7 +263,7 @@ impl Overlay {
         self.channels_up(id);
         self.forget_name(id);
         if theirs != Theirs::Watching {
-            self.remember(greeting.node.into());
+            self.remember_if_proven(id);
             self.probes.learn(self.timers.now(), id);
         }
         self.beat(id);

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::{Overlay, Timer};
 use crate::kernel::{StoreError, Ticket};
 use crate::overlay::database::Entry;
+use crate::overlay::link::Theirs;
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::{Contact, Role};
 
@@ -123,7 +124,14 @@ impl Overlay {
         }
     }
 
-    /// A link is up: its peer is worth remembering.
+    /// A neighbour that has answered or was dialled where it says that it lives is worth remembering.
+    pub(super) fn remember_if_proven(&mut self, id: NodeId) {
+        let proven = self.probes.get(id).is_some_and(|peer| peer.at.is_some());
+        if let Some(link) = self.links.get(&id).filter(|link| proven && link.theirs != Theirs::Watching) {
+            self.remember(link.name.into());
+        }
+    }
+
     pub(super) fn remember(&mut self, contact: Contact) {
         let Some(id) = contact.name.id else { return };
         let new = self.healing.peers.insert(id, Remembered { contact, silent: Duration::ZERO }).is_none();

@@ -4,8 +4,7 @@ use super::Overlay;
 use crate::kernel::{Class, ConnId};
 use crate::overlay::budget::Budget;
 use crate::overlay::database::{Change, Refusal, Standing, Verdict};
-use crate::overlay::event::FatalError;
-use crate::overlay::flood::{Superseded, age};
+use crate::overlay::flood::age;
 use crate::overlay::names::NodeId;
 use crate::overlay::wire::Upt;
 
@@ -73,6 +72,9 @@ impl Overlay {
             self.departed(source);
         } else {
             self.probes.learn(self.timers.now(), source);
+            if change.moved {
+                self.probes.told_anew(source);
+            }
         }
         self.watch_expiry();
         self.relay(from, source);
@@ -111,14 +113,7 @@ impl Overlay {
     /// A record under this node's id: from before a loss of its state, or by somebody else.
     fn own_record_heard(&mut self, upt: &Upt) {
         self.challenge(upt.source.addr);
-        match self.origin.superseded_by(upt.key) {
-            Superseded::Below => {}
-            Superseded::Sequence => self.origin.again(),
-            Superseded::Incarnation(incarnation) => self.reincarnate(incarnation),
-            Superseded::Exhausted => {
-                self.fatal(FatalError::KeysUsedUp);
-            }
-        }
+        self.superseded(upt.key);
     }
 
     /// Whether that is news.

@@ -30,6 +30,7 @@ mod starting;
 mod stranded;
 mod strangers;
 mod streams;
+mod succession;
 mod suits;
 #[cfg(test)]
 mod tests;
@@ -70,6 +71,7 @@ use sending::{Order, Sending};
 use starting::Life;
 use strangers::Strangers;
 use streams::{Conn, Dial};
+use succession::Succession;
 use twins::Twins;
 
 /// A node woken later than it asked by 50 ms takes as much off everybody's silence; a second late, it listens for as long
@@ -125,6 +127,8 @@ enum Timer {
     Room,
     /// Leaving has taken long enough.
     Leave,
+    /// A later identity can be made durable.
+    Succeed,
 }
 
 impl Deadline for Timer {
@@ -153,6 +157,7 @@ impl Deadline for Timer {
             Timer::Expire => "expire",
             Timer::Room => "room",
             Timer::Leave => "leave",
+            Timer::Succeed => "succeed",
         }
     }
 
@@ -229,6 +234,7 @@ pub struct Overlay {
     duplicates: Duplicates,
     older: OlderReplies,
     origin: Origin,
+    succession: Succession,
     probes: Probes,
     narrow: Narrow,
     choosing: Choosing,
@@ -291,6 +297,7 @@ impl Overlay {
             ),
             older: OlderReplies::new(streams.keyed("older")),
             origin: Origin::default(),
+            succession: Succession::default(),
             probes: Probes::default(),
             narrow: Narrow::default(),
             choosing: Choosing::new(&config),
@@ -383,6 +390,7 @@ impl Overlay {
                 Timer::Expire => self.expire_records(),
                 Timer::Room => self.look_for_room(),
                 Timer::Leave => self.leave_on(),
+                Timer::Succeed => self.succeed(),
             }
         }
     }

@@ -35,7 +35,7 @@ pub(super) struct Origin {
 impl Origin {
     pub(super) fn start(&mut self, incarnation: u32) {
         self.sequence = Some(Sequence::new(incarnation));
-        self.dirty = true;
+        self.again();
     }
 
     /// Something that the record tells of may have changed.
@@ -104,7 +104,9 @@ impl Overlay {
 
     fn originate(&mut self, statement: Statement) {
         let Some(me) = self.me() else { return };
-        let Some(key) = self.origin.sequence.as_mut().and_then(Sequence::next_key) else { return };
+        let Some(key) = self.origin.sequence.as_mut().and_then(Sequence::next_key) else {
+            return self.sequence_used_up();
+        };
         let refresh = self.config.refresh();
         let decided = self.decided(&statement);
         let life = self.origin.lifetime.announce(decided, refresh, self.database.len());

@@ -198,7 +198,7 @@ impl Overlay {
     /// How far the node has come.
     pub fn phase(&self) -> Phase {
         match self.life {
-            Life::Running(_) | Life::CatchingUp(..) => {}
+            Life::Running(_) => {}
             Life::Leaving(_) | Life::Parting(_) | Life::Ending(_) | Life::Over(_) => return Phase::Leaving,
             _ => return Phase::Starting,
         }

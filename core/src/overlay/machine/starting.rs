@@ -29,8 +29,6 @@ pub(super) enum Life {
     Storing(Ticket, Me),
     /// Waits for the remembered peers.
     Recalling(Ticket, Me),
-    /// Waits for a later incarnation to be durable, in the middle of its life.
-    CatchingUp(Ticket, Me),
     /// Runs.
     Running(Me),
     /// Has withdrawn, and passes on what still comes.
@@ -54,7 +52,7 @@ impl Life {
     /// Who the node is, once that is durable.
     pub(super) fn me(self) -> Option<Me> {
         match self {
-            Life::CatchingUp(_, me) | Life::Running(me) | Life::Leaving(me) | Life::Parting(me) => Some(me),
+            Life::Running(me) | Life::Leaving(me) | Life::Parting(me) => Some(me),
             _ => None,
         }
     }
@@ -99,27 +97,29 @@ impl Overlay {
         };
         let drawn = NodeId(self.random.tokens.u128());
         let id = self.config.id.or(kept.map(|me| me.id)).unwrap_or(drawn);
-        let same = kept.filter(|me| me.id == id);
-        let Some(incarnation) = same.map_or(Some(1), |me| me.incarnation.checked_add(1)) else {
-            return self.fatal(FatalError::IncarnationsUsedUp);
-        };
-        let me = Me { id, incarnation };
+        let me = self.next_life(id, kept.filter(|me| me.id == id), drawn);
         let ticket = self.store_identity(me);
         self.life = Life::Storing(ticket, me);
     }
 
-    fn store_identity(&mut self, me: Me) -> Ticket {
-        self.store(IDENTITY, write_identity(me).into())
+    /// What follows after the life before. An id that has no incarnation left is given up for one that was drawn, unless it
+    /// is configured.
+    fn next_life(&mut self, id: NodeId, before: Option<Me>, drawn: NodeId) -> Me {
+        match before.map_or(Some(1), |me| me.incarnation.checked_add(1)) {
+            Some(incarnation) => Me { id, incarnation },
+            None if self.config.id.is_some() => {
+                self.emit(Event::IdUsedUp { id });
+                Me { id, incarnation: u32::MAX }
+            }
+            None => {
+                self.emit(Event::IdGivenUp { id });
+                Me { id: drawn, incarnation: 1 }
+            }
+        }
     }
 
-    /// A record with a later incarnation of this node was heard: its own state is behind. It says nothing more until it
-    /// has caught up and that is durable.
-    pub(super) fn reincarnate(&mut self, incarnation: u32) {
-        if let Life::Running(me) | Life::CatchingUp(_, me) = self.life {
-            let me = Me { incarnation, ..me };
-            let ticket = self.store_identity(me);
-            self.life = Life::CatchingUp(ticket, me);
-        }
+    pub(super) fn store_identity(&mut self, me: Me) -> Ticket {
+        self.store(IDENTITY, write_identity(me).into())
     }
 
     fn store(&mut self, key: &'static [u8], octets: Bytes) -> Ticket {
@@ -135,13 +135,7 @@ impl Overlay {
                 }
                 self.life = Life::Recalling(self.out.load(PEERS), me);
             }
-            Life::CatchingUp(expected, me) if expected == ticket => {
-                if let Err(why) = result {
-                    return self.fatal(FatalError::StateUnwritable(why));
-                }
-                self.life = Life::Running(me);
-                self.origin.again();
-            }
+            _ if self.succession.awaits(ticket) => self.successor_stored(result),
             _ => self.peers_stored(ticket, result),
         }
     }
@@ -151,9 +145,14 @@ impl Overlay {
         self.store(PEERS, octets)
     }
 
-    fn begin(&mut self, me: Me) {
+    /// The next record is this incarnation's first.
+    pub(super) fn runs_as(&mut self, me: Me) {
         self.life = Life::Running(me);
         self.origin.start(me.incarnation);
+    }
+
+    pub(super) fn begin(&mut self, me: Me) {
+        self.runs_as(me);
         self.emit(Event::Started { id: me.id, incarnation: me.incarnation });
         let beat = self.config.periods.heartbeat;
         let phase = self.random.timing.between(core::time::Duration::from_micros(1), beat);
@@ -176,7 +175,7 @@ impl Overlay {
 
     /// Whether the record may be told: not before its incarnation is durable, and not after the end.
     pub(super) fn may_originate(&self) -> bool {
-        matches!(self.life, Life::Running(_) | Life::Leaving(_))
+        matches!(self.life, Life::Running(_) | Life::Leaving(_)) && !self.succession.is_behind()
     }
 
     pub(super) fn is_running(&self) -> bool {

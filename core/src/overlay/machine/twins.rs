@@ -3,12 +3,13 @@
 
 use core::net::SocketAddr;
 
-use super::Overlay;
 use super::streams::Dial;
-use crate::kernel::Time;
+use super::{Overlay, UDP};
+use crate::kernel::{Class, Time};
 use crate::overlay::config::AddressFault;
 use crate::overlay::event::Event;
-use crate::overlay::wire::{Contact, Nack, NodeName, Reason, Role};
+use crate::overlay::names::{NodeId, Token};
+use crate::overlay::wire::{self, Contact, Nack, NodeName, Ping, Pong, Reason, Role};
 
 /// A twin of which nothing was heard for so many healing periods is one no more.
 const FORGOTTEN: u32 = 12;
@@ -26,12 +27,19 @@ struct Twin {
 pub(super) struct Twins {
     known: Option<Twin>,
     challenged: Option<Time>,
+    /// The probe with which it is, and where that went.
+    asked: Option<(Token, SocketAddr)>,
 }
 
 impl Twins {
     /// Where the twin lives, if there is one.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         self.known.map(|twin| twin.address)
+    }
+
+    /// Where a claim was looked into, if this is the answer.
+    pub(super) fn answered(&mut self, pong: &Pong) -> Option<SocketAddr> {
+        self.asked.take_if(|(token, _)| *token == pong.token).map(|(_, address)| address)
     }
 }
 
@@ -61,6 +69,21 @@ impl Overlay {
             self.twins.challenged.is_some_and(|at| self.timers.now().since(at) < self.config.periods.heal);
         if !lately && !self.is_mine(address) {
             self.twins.challenged = Some(self.timers.now());
+            self.look_for_twin(address);
+        }
+    }
+
+    /// Nobody is dialled for what anybody may have said, unless no datagram gets through.
+    fn look_for_twin(&mut self, address: SocketAddr) {
+        let Some(id) = self.id().filter(|_| self.probes.hears()) else { return self.greet_twin(address) };
+        let token = self.token();
+        self.twins.asked = Some((token, address));
+        self.out.datagram(UDP, address, wire::emit_ping(&Ping::new(token, id)), Class::Urgent);
+    }
+
+    /// Somebody lives where a claim has this node's id, and says as whom.
+    pub(super) fn challenge_answered(&mut self, address: SocketAddr, id: NodeId) {
+        if Some(id) == self.id() {
             self.greet_twin(address);
         }
     }

@@ -27,6 +27,14 @@ pub(crate) fn log(event: &Event) {
         Event::Refused { address, word, reason } => {
             tracing::debug!(%address, %word, %reason, "a peer refuses");
         }
+        Event::IdGivenUp { id } => {
+            tracing::warn!(%id, "somebody has used up this node's id: it takes another one");
+        }
+        Event::IdUsedUp { id } => tracing::warn!(
+            %id,
+            "somebody has used up this node's id: others do not hear its records for an hour at most; \
+             to be heard at once, configure another id and start it again"
+        ),
         _ => {}
     }
 }
@@ -62,6 +70,8 @@ pub(crate) fn line(event: &Event) -> String {
         Event::Impostor { address } => format!("another node lives under this node's id at {address}"),
         Event::Seeking => "looking for others".to_owned(),
         Event::Left => "left".to_owned(),
+        Event::IdGivenUp { id } => format!("the id {id} is used up: this node takes another one"),
+        Event::IdUsedUp { id } => format!("the id {id} is used up: others do not hear this node for now"),
         other => format!("{other:?}"),
     }
 }
@@ -113,6 +123,18 @@ mod tests {
                 "started",
                 json!({"id": DIGITS, "incarnation": 2}),
                 "started as ab000000000000000000000000000000, start 2",
+            ),
+            (
+                Event::IdGivenUp { id: ID },
+                "id_given_up",
+                json!({"id": DIGITS}),
+                "the id ab000000000000000000000000000000 is used up: this node takes another one",
+            ),
+            (
+                Event::IdUsedUp { id: ID },
+                "id_used_up",
+                json!({"id": DIGITS}),
+                "the id ab000000000000000000000000000000 is used up: others do not hear this node for now",
             ),
             (
                 Event::Fatal { error: FatalError::StateDamaged },

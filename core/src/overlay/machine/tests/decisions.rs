@@ -34,6 +34,7 @@ fn under_full_mesh_everybody_who_is_there_is_chosen() {
     bench.silent.insert(9);
     bench.record(conns[0], 9, &[(99, Both)], 8);
     bench.record(conns[0], 8, &[(1, Both)], 0);
+    bench.node.probes.heard(Time::ZERO, NodeId(9), None);
     for id in [3, 4] {
         bench.answer(id);
     }

@@ -144,6 +144,7 @@ fn those_silent_for_longest_are_forgotten_where_too_many_are_remembered() {
     let (mut bench, _) = Bench::settled(|config| config.bounds.remembered = 4);
     for id in 50..54 {
         let conn = bench.accept(id, Role::Chooser);
+        bench.pass(BEAT);
         bench.tear_down(conn);
         bench.pass(Duration::from_secs(6));
     }

@@ -115,19 +115,18 @@ fn another_node_at_the_address_is_no_link() {
 #[test]
 fn a_node_that_started_again_takes_over_its_old_link() {
     let (mut bench, conns) = Bench::settled(|_| ());
-    let same = bench.accept(1, Role::Chooser);
-    assert!(bench.closed(same), "the old link beats and the start is no later");
-    let conn = bench.open(1, How::Accepted(Port(0)));
-    let caps = Capabilities { start: Some(2), ..Capabilities::default() };
-    let greeting = Greeting {
-        version: 1,
-        network: network(),
-        node: name(1),
-        role: Role::Chooser,
-        token: Token(77),
-        caps,
+    let greet = |bench: &mut Bench| {
+        let conn = bench.open(1, How::Accepted(Port(0)));
+        let caps = Capabilities { start: Some(2), ..Capabilities::default() };
+        let (node, role, token) = (name(1), Role::Chooser, Token(77));
+        bench.say(conn, &Packet::Lnk(Greeting { version: 1, network: network(), node, role, token, caps }));
+        conn
     };
-    bench.say(conn, &Packet::Lnk(greeting));
+    let early = greet(&mut bench);
+    assert!(bench.closed(early) && !bench.closed(conns[0]), "the old link beats, whatever is said of starts");
+    bench.silent.insert(1);
+    bench.pass(Duration::from_millis(600));
+    let conn = greet(&mut bench);
     assert!(bench.closed(conns[0]) && !bench.closed(conn));
     assert_eq!((bench.chosen(), bench.choosers()), (vec![1, 2], vec![1]), "the node's own choice stands");
 }
@@ -145,6 +144,7 @@ fn a_role_granted_after_the_suit_is_over_is_given_back() {
 fn a_question_on_a_link_that_closes_is_asked_again() {
     let (mut bench, _) = Bench::settled(|config| config.links = LinkMode::Directed);
     let conn = bench.accept(50, Role::Chooser);
+    bench.pass(BEAT);
     bench.node.court(NodeId(50), Some(NodeId(1)));
     bench.tear_down(conn);
     bench.drain();
@@ -194,15 +194,18 @@ fn a_silent_link_is_closed_in_the_end() {
 }
 
 #[test]
-fn a_neighbour_that_comes_anew_and_is_refused_loses_its_place() {
-    let (mut bench, conns) = Bench::settled(|_| ());
+fn one_who_comes_as_a_mute_neighbour_and_is_refused_changes_nothing_about_its_link() {
+    let (mut bench, conns) = Bench::settled(|config| config.bounds.in_degree = Some(1));
+    bench.accept(50, Role::Chooser);
     bench.silent.insert(1);
     bench.pass(Duration::from_millis(600));
+    for role in [Role::Chosen, Role::Chooser] {
+        let again = bench.accept(1, role);
+        assert!(bench.closed(again) && !bench.closed(conns[0]), "nobody asked for it, and nobody has room");
+    }
     bench.silent.clear();
-    let again = bench.accept(1, Role::Chosen);
-    assert!(bench.closed(again) && bench.closed(conns[0]), "nobody asked it for a link");
-    bench.pass(Duration::from_millis(1_010));
-    assert_eq!(bench.dialled().len(), 1, "the place is filled again");
+    bench.pass(Duration::from_secs(1));
+    assert_eq!((bench.chosen(), bench.lists()), (vec![1, 2], vec![1, 2, 50]));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod flood;
 mod forming;
 mod joining;
 mod leaving;
+mod liars;
 mod links;
 mod membership;
 mod memory;
@@ -37,7 +38,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::Overlay;
 use crate::kernel::{
-    Closed, ConnId, DialError, How, Input, Loaded, Machine, Output, Port, Seed, Ticket, Time,
+    Closed, ConnId, DialError, How, Input, Loaded, Machine, Output, Port, Seed, StoreError, Ticket, Time,
 };
 use crate::overlay::config::Config;
 use crate::overlay::event::Event;
@@ -110,6 +111,10 @@ struct Bench {
     /// Where it sent padded ones.
     asked_padded: Vec<SocketAddr>,
     sequence: u32,
+    /// How often it made its identity durable.
+    identities: usize,
+    /// Its disk takes nothing.
+    full: bool,
     /// Whom the node remembers of an earlier life, as its state has them.
     remembered: String,
 }
@@ -143,6 +148,8 @@ impl Bench {
             asked: Vec::new(),
             asked_padded: Vec::new(),
             sequence: 0,
+            identities: 0,
+            full: false,
             remembered,
         };
         bench.drain();
@@ -165,8 +172,10 @@ impl Bench {
                     self.node.handle(self.now, Input::Closed { conn, why: Closed::ByUs });
                 }
                 Output::Datagram { to, payload, .. } => self.hear_datagram(to, &payload),
-                Output::Store { ticket, .. } => {
-                    self.node.handle(self.now, Input::Stored { ticket, result: Ok(()) });
+                Output::Store { ticket, ops, .. } => {
+                    self.identities += usize::from(ops[0].key == b"identity"[..]);
+                    let result = if self.full { Err(StoreError::Full) } else { Ok(()) };
+                    self.node.handle(self.now, Input::Stored { ticket, result });
                 }
                 Output::Load { ticket, key } if key == b"peers"[..] && !self.remembered.is_empty() => {
                     let value = Loaded::Value(self.remembered.as_bytes());

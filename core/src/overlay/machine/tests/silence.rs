@@ -207,6 +207,7 @@ fn unheard() -> (Bench, [ConnId; 2]) {
 #[test]
 fn who_answers_no_datagram_is_tried_over_tcp_a_few_at_once() {
     let (mut bench, _) = unheard();
+    (60..72).for_each(|id| bench.node.probes.heard(Time::ZERO, NodeId(id), None));
     bench.pass(Duration::from_secs(40));
     assert_eq!(bench.dialled(), (60..68).collect::<Vec<_>>());
     bench.refuse_dial(60);

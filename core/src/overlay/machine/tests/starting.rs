@@ -122,13 +122,9 @@ fn each_start_of_an_id_counts_and_another_id_begins_anew() {
 
 #[test]
 fn without_a_state_that_can_be_read_and_written_a_node_does_nothing() {
-    let last = format!("egoist 1\nid {}\nincarnation {}\n", NodeId(ME), u32::MAX);
     let never = format!("egoist 1\nid {}\nincarnation 0\n", NodeId(ME));
-    for (value, why) in [
-        (&b"x"[..], FatalError::StateDamaged),
-        (last.as_bytes(), FatalError::IncarnationsUsedUp),
-        (never.as_bytes(), FatalError::StateDamaged),
-    ] {
+    for (value, why) in [(&b"x"[..], FatalError::StateDamaged), (never.as_bytes(), FatalError::StateDamaged)]
+    {
         let mut raw = Raw::new(None);
         raw.loaded(Loaded::Value(value));
         assert_eq!((raw.fatal, raw.done, raw.stores.len()), (Some(why), true, 0));
@@ -142,6 +138,20 @@ fn without_a_state_that_can_be_read_and_written_a_node_does_nothing() {
     assert_eq!(unwritten.fatal, Some(FatalError::StateUnwritable(StoreError::Full)));
     assert!(unwritten.done && unwritten.loads.len() == 1);
     assert_eq!(unwritten.node.command(Time::ZERO, Command::Leave), Err(crate::overlay::Refusal::NotRunning));
+}
+
+#[test]
+fn an_id_without_another_incarnation_is_given_up_unless_it_is_configured() {
+    let last = format!("egoist 1\nid {}\nincarnation {}\n", NodeId(ME), u32::MAX);
+    for configured in [None, Some(ME)] {
+        let mut raw = Raw::new(configured);
+        raw.loaded(Loaded::Value(last.as_bytes()));
+        raw.stored(Ok(()));
+        raw.loaded(Loaded::Absent);
+        let (keeps, started) = (configured.is_some(), if configured.is_some() { u32::MAX } else { 1 });
+        assert_eq!((raw.fatal, raw.started), (None, Some(started)));
+        assert_eq!(raw.node.id() == Some(NodeId(ME)), keeps);
+    }
 }
 
 #[test]
@@ -173,20 +183,6 @@ fn a_node_behind_its_own_record_says_nothing_until_it_has_caught_up() {
     bench.drain();
     let own = bench.node.database().get(NodeId(ME)).unwrap();
     assert!(own.key() > Key { incarnation: 5, sequence: 3 } && own.links().len() == 1);
-}
-
-#[test]
-fn a_decision_that_was_due_meanwhile_is_made_once_the_node_has_caught_up() {
-    let (mut bench, conns) = Bench::settled(|_| ());
-    let later = Key { incarnation: 5, sequence: 3 };
-    let mut bytes = BytesMut::from(&Bench::bare(later, name(ME), 0, 1_800, &[]).emit()[..]);
-    bench.node.handle(bench.now, Input::Received { conn: conns[0], bytes: &mut bytes });
-    let before = bench.node.counters().decisions;
-    bench.node.decide_when_quiet();
-    assert_eq!(bench.node.counters().decisions, before, "it may say nothing now");
-    bench.drain();
-    bench.pass(Duration::from_secs(1));
-    assert_eq!(bench.node.counters().decisions, before + 1);
 }
 
 /// The peers that are to be stored within 70 s, and the tickets of that; nobody answers.

@@ -155,10 +155,11 @@ fn heard_of_with(addrs: &[u128], change: impl FnOnce(&mut Config)) -> Bench {
     bench
 }
 
-/// It courts 9, and no datagram is answered at any of its addresses.
+/// It courts 9, which has answered once, and no datagram is answered at any of its addresses.
 fn courted_at(addrs: &[u128]) -> Bench {
     let mut bench = heard_of_at(addrs);
     bench.silent.extend(addrs);
+    bench.node.probes.heard(Time::ZERO, NodeId(9), None);
     bench.node.court(NodeId(9), None);
     bench.drain();
     bench
@@ -270,6 +271,7 @@ fn an_attempt_ends_where_the_rest_of_its_addresses_is_asked_enough() {
         config.bounds.budgets.probes = Rate { burst: 1, per_second: 1 };
     });
     bench.silent.extend([90, 91]);
+    bench.node.probes.heard(Time::ZERO, NodeId(9), None);
     bench.node.court(NodeId(9), None);
     bench.drain();
     while bench.node.policing.measures(bench.now, address(91)) {}

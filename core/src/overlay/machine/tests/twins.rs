@@ -12,6 +12,7 @@ fn says_twin(bench: &mut Bench, conn: ConnId) {
 fn a_record_under_this_nodes_id_from_another_address_has_whoever_lives_there_asked() {
     let (mut bench, conns) = Bench::settled(|config| config.more_addresses.push(address(101)));
     bench.events.clear();
+    bench.lives.extend([(77, ME), (78, ME)]);
     let hear = |bench: &mut Bench, sequence, at| {
         let node = NodeName { addr: address(at), id: Some(NodeId(ME)) };
         let key = Key { incarnation: 1, sequence };
