@@ -1,0 +1,43 @@
+"""Registrations of nodes that there are not, from one host and without a link: 1,100 at once, then as many a minute.
+
+They take the places of true newcomers in what a bootstrap tells. What should hold: places for each host, those with
+records first, and nobody is told of one that has not answered.
+"""
+
+import concurrent.futures
+import threading
+import time
+
+from laboratory import THEIRS
+from wire import new_id, register
+
+AT_ONCE, A_MINUTE = 1_100, 1_100
+
+
+def made_up(number):
+    return f"{THEIRS[number % 40]}:{1024 + number % 60_000}~{new_id()}"
+
+
+def told(lab):
+    """How many nodes a newcomer is told of, and how many of them there are."""
+    honest = set(lab.ids().values())
+    words = register(lab.address(0), f"{THEIRS[0]}:22999~{new_id()}").decode().strip().split("@")
+    names = [name for name in words[1].split("|") if name] if words[0] == "NET" else []
+    return {"names": len(names), "honest": sum(name.split("~")[1].split(",")[0] in honest for name in names)}
+
+
+def attack(lab):
+    before = told(lab)
+    with concurrent.futures.ThreadPoolExecutor(32) as workers:
+        answers = list(workers.map(lambda number: register(lab.address(0), made_up(number)), range(AT_ONCE)))
+
+    def go_on():
+        number = AT_ONCE
+        while True:
+            number += 1
+            register(lab.address(0), made_up(number))
+            time.sleep(60 / A_MINUTE)
+
+    threading.Thread(target=go_on, daemon=True).start()
+    time.sleep(2)
+    return {"answered": sum(map(bool, answers)), "told_before": before, "told": told(lab)}
