@@ -122,6 +122,17 @@ def longest_turn(laboratory):
     return max((turn for turn in turns if turn is not None), default=None)
 
 
+def through(laboratory):
+    """Octets that each node's host has received and sent."""
+    return {host: laboratory.octets(laboratory.namespace(host)) for host in range(laboratory.count + 1)}
+
+
+def sent_for_one(before, after):
+    """Octets that the node with the greatest share sent for each that it received, headers and all."""
+    moved = [[late - early for early, late in zip(before[host], after[host])] for host in before]
+    return round(max(sent / max(1, received) for received, sent in moved), 2)
+
+
 def most_more(before, after):
     grown = [after[host] - before[host] for host in before if None not in (before[host], after[host])]
     return max(grown, default=None)
@@ -154,7 +165,7 @@ def observe(laboratory, name, after_seconds):
     records, answers, start = Records(laboratory), Answers(laboratory), time.time()
     time.sleep(CALM)
     memory_before, files_before, octets_before = gauge(memory), gauge(files), laboratory.octets(laboratory.attacker)
-    turn_before = longest_turn(laboratory)
+    turn_before, through_before = longest_turn(laboratory), through(laboratory)
 
     begun = time.time()
     attacker = Attacker(laboratory, name)
@@ -165,7 +176,7 @@ def observe(laboratory, name, after_seconds):
         during = newcomers.one()
     finally:
         attacker.stop()
-    over = time.time()
+    over, through_over = time.time(), through(laboratory)
     say(f"{name}: over after {over - begun:.0f} s, ended {laboratory.ended()}, newcomer {during}")
 
     time.sleep(after_seconds)
@@ -177,7 +188,7 @@ def observe(laboratory, name, after_seconds):
     turn, slowest = longest_turn(laboratory), max(answers.slowest.values(), default=None)
     after = newcomers.one()
     watch.over = answers.over = True
-    records.link.close()
+    records.close()
     say(f"{name}: restarting, ended {ended}, newcomer {after}")
     restart = restarted(laboratory)
     return dict(
@@ -189,6 +200,7 @@ def observe(laboratory, name, after_seconds):
         memory_more_mib=most_more(memory_before, memory_after), memory_height_mib=most_more(memory_before, at_height),
         files=[max(filter(None, gauge.values()), default=None) for gauge in (files_before, files_most, files_after)],
         turn_ms=turn, turn_before_ms=turn_before, answer_ms=slowest and slowest * 1000,
+        worst_node_for_one=sent_for_one(through_before, through_over),
         octets_said=here[1] - there[1], octets_back=here[0] - there[0],
         for_one=saw.get("for_one", (here[0] - there[0]) / max(1, here[1] - there[1])), saw=saw, restart=restart)
 

@@ -35,25 +35,19 @@ def processor(laboratory, host):
 
 def lost_pairs(laboratory, wait=800):
     """Ordered pairs of honest nodes between which no echo comes back."""
-    lost, asked, nodes = 0, [], laboratory.nodes()
+    nodes, asked, back = laboratory.nodes(), [], 0
     for host in nodes:
-        try:
+        with contextlib.suppress(OSError):
             control = laboratory.control(host)
-            asked.append((control, len(nodes) - 1))
+            asked.append(control)
             for other in nodes:
                 if other != host:
                     control.send("overlay.ping", to=laboratory.text(other), size=8, wait_ms=wait)
-        except OSError:
-            if not asked or asked[-1][0].number == 0:
-                lost += len(nodes) - 1
-    for control, expected in asked:
-        with control:
-            back = 0
-            with contextlib.suppress(OSError, EOFError):
-                back = sum("ok" in control.line() for _ in range(expected))
-                expected, back = expected - back, 0
-            lost += expected - back
-    return lost
+    for control in asked:
+        with control, contextlib.suppress(OSError, EOFError):
+            for _ in range(control.number):
+                back += "ok" in control.line()
+    return len(nodes) * (len(nodes) - 1) - back
 
 
 class Watch(threading.Thread):
@@ -97,22 +91,27 @@ class Answers:
 
 
 class Records:
-    """When each node last told a new record, as a watcher at node 1 hears them. Who was not heard for longer than a refresh
-    takes is frozen, whatever its processes and links do."""
+    """When each node last told a new record, as a watcher at every node hears them. Who was not heard for longer than a
+    refresh takes is frozen, whatever its process and its links do."""
 
     def __init__(self, laboratory):
-        self.told, self.keys = {}, {}
+        self.told, self.keys, self.links = {}, {}, []
         with within(laboratory.namespace(laboratory.newcomers)):
-            self.link = Link(laboratory.address(1), port=22998, role="w")
-        self.link.on_line = self._heard
+            for host in laboratory.nodes():
+                self.links.append(Link(laboratory.address(host), port=22998, role="w"))
+                self.links[-1].on_line = self._heard
 
     def _heard(self, _, line, parts):
         if parts[0] == b"UPT":
             key, name, _, _ = fields(line)
-            who = name.split("~")[1]
-            if self.keys.get(who) != key:
+            key, who = tuple(map(int, key.split("."))), name.split("~")[1]
+            if key > self.keys.get(who, (0, 0)):
                 self.keys[who], self.told[who] = key, time.time()
 
     def frozen(self, ids, since):
         """Those of whom nothing new was heard since then."""
         return [host for host, who in ids.items() if self.told.get(who, 0) < since]
+
+    def close(self):
+        for link in self.links:
+            link.close()

@@ -66,13 +66,14 @@ def abort(connection):
 
 
 class Link:
-    """A neighbour that greets, asks for all records, beats on the link, and keeps what it is told."""
+    """A neighbour that greets, asks for all records, beats on the link, and keeps what it is told. It claims to have held
+    beats for `lie` microseconds longer than it did."""
 
-    def __init__(self, to, id=None, port=22900, role="o", start=1, source=None, held=None):
+    def __init__(self, to, id=None, port=22900, role="o", start=1, source=None, lie=0):
         self.id = id or new_id()
         self.name = f"{ATTACKER}:{port}~{self.id}"
         self.records, self.octets, self.dead, self.refused = {}, 0, False, None
-        self.token, self.theirs, self.on_line, self.held = new_token(), None, None, held
+        self.token, self.theirs, self.on_line, self.lie = new_token(), None, None, lie
         self.heard, self.heard_at, self.lock = 0, None, threading.Lock()
         self.socket = connect(to, source)
         self.say(greeting(self.name, role, start, self.token))
@@ -93,8 +94,7 @@ class Link:
         while not self.dead:
             if self.theirs:
                 number += 1
-                held = int((time.time() - self.heard_at) * 1e6) if self.heard_at else 0
-                held = self.held if self.held is not None else held
+                held = int((time.time() - self.heard_at) * 1e6) + self.lie if self.heard_at else 0
                 self.say(f"HB@{self.theirs}@{number}@{self.heard}@{held}@t@0@\r\n".encode())
             time.sleep(0.25)
 

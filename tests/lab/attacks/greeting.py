@@ -8,7 +8,7 @@ import contextlib
 import threading
 import time
 
-from wire import abort, connect, fields, greeting
+from wire import abort, connect, greeting
 
 LASTS = 30
 ROLE = "i"  # nobody begins a link as the one that was chosen

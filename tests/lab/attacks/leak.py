@@ -6,7 +6,6 @@ What is kept of one under whose id nobody will come again adds up. What should h
 import threading
 import time
 
-import gauges
 from wire import abort, connect, greeting, new_id
 from laboratory import ATTACKER
 
