@@ -25,13 +25,14 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import time
 
 sys.dont_write_bytecode = True  # the sources stay as they are
 
-from gauges import Answers, Records, Watch, files, lost_pairs, memory
+from gauges import Answers, Records, Watch, files, known, lost_pairs, memory
 from laboratory import Laboratory, Skip
 
 HERE = pathlib.Path(__file__).absolute().parent
@@ -182,9 +183,10 @@ def observe(laboratory, name, after_seconds):
     time.sleep(after_seconds)
     here, there = laboratory.octets(laboratory.attacker), octets_before
     watched = time.time()
-    ids_after = laboratory.ids()
-    frozen = records.frozen(ids_after, watched - REFRESH)
-    memory_after, files_after, ended = gauge(memory), gauge(files), laboratory.ended()
+    ids_after, ended = laboratory.ids(), laboratory.ended()
+    alive = {host: ids_after.get(host) for host in laboratory.nodes() if host not in ended}
+    frozen = records.frozen(alive, watched - REFRESH)
+    memory_after, files_after = gauge(memory), gauge(files)
     turn, slowest = longest_turn(laboratory), max(answers.slowest.values(), default=None)
     after = newcomers.one()
     watch.over = answers.over = True
@@ -209,12 +211,9 @@ def restarted(laboratory):
     """How the nodes are after a restart: processes that do not run, pairs lost, and nodes known that are none of them."""
     laboratory.restart()
     took = settled(laboratory, 25)
-    known = 0
-    for host in laboratory.nodes():
-        with contextlib.suppress(OSError, KeyError, EOFError):
-            known = max(known, laboratory.ask(host, "overlay.status")["nodes_known"])
+    most = max((count for count in known(laboratory).values() if count is not None), default=0)
     return dict(refused=laboratory.ended(), lost=lost_pairs(laboratory), took_s=took,
-                strange=max(0, known - (laboratory.count - 1)))
+                strange=max(0, most - (laboratory.count - 1)))
 
 
 # ---------------------------------------------------------------- the table
@@ -283,6 +282,8 @@ def main():
     if not os.access(given.egoist, os.X_OK):
         say(f"there is no program {given.egoist}: cargo build --release --bin egoist, or name it with --egoist")
         return 2
+    for way in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # however it ends, nothing is left of the laboratory
+        signal.signal(way, lambda *_: sys.exit(1))
     if not given.json:
         show_heading()
     failed = 0

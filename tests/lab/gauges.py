@@ -33,6 +33,16 @@ def processor(laboratory, host):
     return None
 
 
+def known(laboratory):
+    """How many others each node knows; none of one that does not answer."""
+    counts = {}
+    for host in laboratory.nodes():
+        counts[host] = None
+        with contextlib.suppress(OSError, KeyError, EOFError):
+            counts[host] = laboratory.ask(host, "overlay.status")["nodes_known"]
+    return counts
+
+
 def lost_pairs(laboratory, wait=800):
     """Ordered pairs of honest nodes between which no echo comes back."""
     nodes, asked, back = laboratory.nodes(), [], 0
@@ -109,8 +119,8 @@ class Records:
                 self.keys[who], self.told[who] = key, time.time()
 
     def frozen(self, ids, since):
-        """Those of whom nothing new was heard since then."""
-        return [host for host, who in ids.items() if self.told.get(who, 0) < since]
+        """Nodes of whom nothing new was heard since then, by their ids; one that has none does not answer."""
+        return [host for host, who in ids.items() if who is None or self.told.get(who, 0) < since]
 
     def close(self):
         for link in self.links:

@@ -1,7 +1,8 @@
-"""Connections that are opened and refused over and over, and whose far end neither reads nor closes.
+"""Connections over and over whose far end neither reads nor closes: half of them are refused, half say nothing.
 
-A node may have 256 files here. Each refused connection is still there while its last words are flushed and the other's
-are drained. What should hold: those count, so that files for the state, for dials and for control clients are left.
+A node may have 128 files here, fewer than it lets strangers in by default. Each refused connection is still there while
+its last words are flushed and the other's are drained. What should hold: strangers and connections being closed count, so
+that files are left for the state, for links, for dials and for control clients.
 """
 
 import threading
@@ -11,7 +12,7 @@ import gauges
 from laboratory import ATTACKER
 from wire import connect, greeting, new_id
 
-NODES = {"files": 256, "near": True}
+NODES = {"files": 128, "near": True}
 LASTS, AT_ONCE, HELD = 40, 8, 4_000
 
 
@@ -23,7 +24,8 @@ def attack(lab):
         while time.time() < end:
             try:
                 stranger = connect(lab.address(host), patience=2)
-                stranger.sendall(greeting(f"{ATTACKER}:22900~{new_id()}", network="other"))
+                if counts[0] % 2:
+                    stranger.sendall(greeting(f"{ATTACKER}:22900~{new_id()}", network="other"))
             except OSError:
                 counts[1] += 1
                 time.sleep(0.01)

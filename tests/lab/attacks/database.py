@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 
+import gauges
 from laboratory import THEIRS
 from wire import Link, new_id, update
 
@@ -42,10 +43,9 @@ def attack(lab):
     threading.Thread(target=answer_probes, args=(pongs,), daemon=True).start()
     link = Link(lab.address(1), port=PORT).opened()
     time.sleep(1.5)
-    said = b"".join(made_up(lab, link))
+    records = list(made_up(lab, link))
     start = time.time()
-    for at in range(0, len(said), 1 << 16):
-        link.say(said[at:at + (1 << 16)])
+    for at in range(0, len(records), 256):  # beats go between whole records
+        link.say(b"".join(records[at:at + 256]))
     time.sleep(max(0, LASTS - (time.time() - start)))
-    known = [lab.ask(host, "overlay.status")["nodes_known"] for host in lab.nodes()]
-    return {"said": len(said), "known": known, "pongs": pongs[0], "link_ended": link.dead}
+    return {"said": sum(map(len, records)), "known": gauges.known(lab), "pongs": pongs[0], "link_ended": link.dead}
