@@ -1,5 +1,6 @@
 """What is measured about the honest while an attack goes on."""
 
+import concurrent.futures
 import contextlib
 import os
 import threading
@@ -35,12 +36,12 @@ def processor(laboratory, host):
 
 def known(laboratory):
     """How many others each node knows; none of one that does not answer."""
-    counts = {}
-    for host in laboratory.nodes():
-        counts[host] = None
+    def one(host):
         with contextlib.suppress(OSError, KeyError, EOFError):
-            counts[host] = laboratory.ask(host, "overlay.status")["nodes_known"]
-    return counts
+            return laboratory.ask(host, "overlay.status")["nodes_known"]
+
+    with concurrent.futures.ThreadPoolExecutor(laboratory.count) as workers:
+        return dict(zip(laboratory.nodes(), workers.map(one, laboratory.nodes())))
 
 
 def lost_pairs(laboratory, wait=800):

@@ -37,8 +37,8 @@ def greeting(name, role="o", start=1, token=None, network=NETWORK):
     return f"LNK@1@{network}@{name}@{role}@{token or new_token()}@start={start}\r\n".encode()
 
 
-def registration(name, k=2, wishes=None):
-    return f"REG@{name}@{k}{'@' + wishes if wishes else ''}\r\n".encode()
+def registration(name, wishes=None):
+    return f"REG@{name}@2@net={NETWORK}{',' + wishes if wishes else ''}\r\n".encode()
 
 
 def connect(to, source=None, patience=10):
@@ -53,10 +53,12 @@ def connect(to, source=None, patience=10):
 
 def register(to, name, wishes=None, source=None):
     """All that is answered to a stranger's registration; nothing if it is refused."""
+    answer = b""
     with contextlib.suppress(OSError), connect(to, source, 5) as stranger:
-        stranger.sendall(registration(name, wishes=wishes))
-        return b"".join(iter(lambda: stranger.recv(1 << 20), b""))
-    return b""
+        stranger.sendall(registration(name, wishes))
+        while octets := stranger.recv(1 << 20):
+            answer += octets
+    return b"" if answer.startswith(b"NACK") else answer
 
 
 def abort(connection):

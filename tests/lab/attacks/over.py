@@ -16,6 +16,6 @@ def attack(lab):
     with concurrent.futures.ThreadPoolExecutor(8) as workers:
         one = lambda number: len(register(lab.address(1), name, "all,over", THEIRS[number % 40]))
         strangers = list(workers.map(one, range(80)))
-    saw = ask(lab, link, registration(name, wishes="over"), 70 * RECORDS)
-    said = 80 * len(registration(name, wishes="all,over"))
+    saw = ask(lab, link, registration(name, "over"), 70 * RECORDS)
+    said = 80 * len(registration(name, "all,over"))
     return {**saw, "to_strangers": sum(strangers), "to_strangers_for_one": sum(strangers) / said}

@@ -34,12 +34,11 @@ def attack(lab):
     came, ports = {}, {}
     threading.Thread(target=count, args=(came, ports), daemon=True).start()
     names = [f"{THIRD}:{7000 + at}~{new_id()}" for at in range(5)]
-    for name in names:
-        register(lab.address(0), name)
+    answered = sum(bool(register(lab.address(0), name)) for name in names)
     said = sum(len(registration(name)) for name in names)
     time.sleep(20)
     octets = sum(octets for _, octets in came.values())
-    registered = {"said": said, "came": dict(came), "for_one": octets / said}
+    registered = {"answered": answered, "said": said, "came": dict(came), "for_one": octets / said}
     came.clear()
     ports.clear()
     link, ids = Link(lab.address(1)).opened(), [new_id() for _ in range(RECORDS)]

@@ -21,13 +21,16 @@ def made_up(number):
 def told(lab):
     """How many nodes a newcomer is told of, and how many of them there are."""
     honest = set(lab.ids().values())
-    words = register(lab.address(0), f"{THEIRS[0]}:22999~{new_id()}").decode().strip().split("@")
-    names = [name for name in words[1].split("|") if name] if words[0] == "NET" else []
+    answer = register(lab.address(0), f"{THEIRS[0]}:22999~{new_id()}").decode().splitlines()
+    text = "".join(line.split("@", 4)[4] if line.startswith("SEG@") else line for line in answer)
+    names = [name for name in text.partition("@")[2].split("|") if name]
     return {"names": len(names), "honest": sum(name.split("~")[1].split(",")[0] in honest for name in names)}
 
 
 def attack(lab):
     before = told(lab)
+    if not before["honest"]:
+        raise SystemExit("a registration was refused before the attack")
     with concurrent.futures.ThreadPoolExecutor(32) as workers:
         answers = list(workers.map(lambda number: register(lab.address(0), made_up(number)), range(AT_ONCE)))
 
