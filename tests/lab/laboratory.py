@@ -55,7 +55,7 @@ def built(source):
     program = pathlib.Path(tempfile.gettempdir()) / "egoist-lab-programs" / source
     if not program.exists() or program.stat().st_mtime < (HERE / f"{source}.rs").stat().st_mtime:
         program.parent.mkdir(exist_ok=True)
-        run("rustc", "-O", "--edition", "2021", "-o", str(program), str(HERE / f"{source}.rs"))
+        run("rustc", "-O", "--edition", "2024", "-o", str(program), str(HERE / f"{source}.rs"))
     return str(program)
 
 
