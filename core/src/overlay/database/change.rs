@@ -17,6 +17,15 @@ pub enum Standing {
     Conflict,
     /// The update is older.
     Older,
+    /// There is no record of that source any more, and the last one that was here was newer.
+    Departed,
+}
+
+impl Standing {
+    /// Whether something newer of the source is or was here.
+    pub const fn is_behind(self) -> bool {
+        matches!(self, Standing::Older | Standing::Departed)
+    }
 }
 
 /// What became of an offered update.
@@ -69,6 +78,10 @@ pub enum Refusal {
     /// The peer that tells of it has told of as much as one may.
     #[error("its teller has introduced as much as one may")]
     Introduced,
+    /// Its node is remembered as gone, and this is no newer than its last record here, or that record itself whose life here
+    /// is over, whatever age it claims.
+    #[error("an update is no newer than the last of one who is gone")]
+    Departed,
 }
 
 /// What a taken update changed. Without a record before it, it is compared with a record that lists nothing.

@@ -27,6 +27,8 @@ pub struct Entry {
     upt: Upt,
     links: Box<[Link]>,
     addrs: Box<[SocketAddr]>,
+    /// When a record with its key was taken here first: it cannot be younger than that.
+    pub(super) since: Time,
     received: Time,
     pub(super) expires: Time,
     life: u32,
@@ -82,13 +84,13 @@ impl Entry {
         let update = by_delay(body);
         let attributes = update.or(body.updates().first()).map(|update| &update.attributes);
         let life = attributes.and_then(|a| a.life).unwrap_or(MIN_LIFE).clamp(MIN_LIFE, MAX_LIFE);
-        let left = (life * 1_000).checked_sub(upt.age).filter(|left| *left > 0)?;
         Some(Entry {
             id,
             links: links(id, update.map_or(&[], |update| &update.links)),
             addrs: attributes.map(|a| a.addrs[..].into()).unwrap_or_default(),
+            since: now,
             received: now,
-            expires: now + Duration::from_millis(left.into()),
+            expires: now + left(life, upt.age)?,
             life,
             free: attributes.and_then(|a| a.free),
             k: attributes.and_then(|a| a.k),
@@ -97,6 +99,23 @@ impl Entry {
             told: None,
             upt,
         })
+    }
+
+    /// The same record where one with its key was taken here first at `since`; `None` if its life is over then.
+    pub(super) fn known_since(mut self, since: Time) -> Option<Self> {
+        self.upt.age = self.upt.age.max(age::since(since, self.received));
+        self.expires = self.received + left(self.life, self.upt.age)?;
+        self.since = since;
+        Some(self)
+    }
+
+    /// Takes the age of another copy, received now, if that is the lower one and could be true. The record may expire the
+    /// later for it, and never later than its life after it came here first.
+    pub(super) fn lower_age(&mut self, now: Time, claimed: u32) {
+        let age = claimed.max(age::since(self.since, now));
+        let Some(left) = left(self.life, age).filter(|_| age < self.age(now)) else { return };
+        (self.upt.age, self.received) = (age, now);
+        self.expires = self.expires.max(now + left);
     }
 
     /// Whose record it is.
@@ -164,7 +183,7 @@ impl Entry {
         self.links.iter().filter(|link| link.is_chosen() && !link.bye).map(|link| link.id)
     }
 
-    /// When it was received.
+    /// When it was received, or the youngest copy of it.
     pub const fn received(&self) -> Time {
         self.received
     }
@@ -190,7 +209,8 @@ impl Entry {
         !self.left && !self.absent
     }
 
-    /// Milliseconds since the decision it tells of: the age at which it was received, and what it spent here.
+    /// Milliseconds since the decision it tells of: the age at which it was received, and what it spent here; the least that
+    /// any copy had.
     pub fn age(&self, now: Time) -> u32 {
         age::after(self.upt.age, now.since(self.received))
     }
@@ -218,6 +238,11 @@ impl Entry {
             link.peer = if found.is_ok() { dense(rest) } else { Link::UNKNOWN };
         }
     }
+}
+
+/// How long a record of this age, in milliseconds, may still live of so many seconds; `None` if it may not.
+fn left(life: u32, age: u32) -> Option<Duration> {
+    (life * 1_000).checked_sub(age).filter(|left| *left > 0).map(|left| Duration::from_millis(left.into()))
 }
 
 /// The update whose costs are delays, if there is one.

@@ -14,6 +14,8 @@ pub(super) type Turn = u64;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ledger {
     accounts: BTreeMap<NodeId, Account>,
+    /// The same by what they are charged for: the largest is found in O(log n), however many peers told of something.
+    ranks: BTreeSet<(usize, NodeId)>,
     turns: Turn,
 }
 
@@ -38,26 +40,31 @@ impl Ledger {
     /// `peer` told of the record of `id`.
     pub(super) fn enter(&mut self, peer: NodeId, turn: Turn, id: NodeId, charge: usize) {
         let account = self.accounts.entry(peer).or_default();
+        self.ranks.remove(&(account.charged, peer));
         account.charged += charge;
         account.told.insert((turn, id));
+        self.ranks.insert((account.charged, peer));
     }
 
     /// What `peer` told of the record of `id` is here no more.
     pub(super) fn strike(&mut self, peer: NodeId, turn: Turn, id: NodeId, charge: usize) {
         let Some(account) = self.accounts.get_mut(&peer) else { return };
+        self.ranks.remove(&(account.charged, peer));
         account.charged -= charge;
         account.told.remove(&(turn, id));
         if account.told.is_empty() {
             self.accounts.remove(&peer);
+        } else {
+            self.ranks.insert((account.charged, peer));
         }
     }
 
     /// Whose record makes room for one that `teller` tells of: the one told of last by the peer with the largest account,
     /// unless that is the teller's own.
     pub(super) fn dispensable(&self, teller: Option<NodeId>, charge: usize) -> Option<NodeId> {
-        let (peer, account) = self.accounts.iter().max_by_key(|(_, account)| account.charged)?;
+        let (charged, peer) = *self.ranks.last()?;
         let own = teller.map_or(0, |teller| self.charged(teller) + charge);
-        let heavier = Some(*peer) != teller && account.charged > own;
-        account.told.last().map(|(_, id)| *id).filter(|_| heavier)
+        let heavier = Some(peer) != teller && charged > own;
+        self.accounts.get(&peer)?.told.last().map(|(_, id)| *id).filter(|_| heavier)
     }
 }

@@ -7,12 +7,18 @@
 //! # Expiry
 //!
 //! Each node drops a record locally and silently once its life is over; nothing is flooded for it. A record's life
-//! counts from the origin's decision: the age at which it arrived, and what it spent here. No tombstone is kept, because
-//! none is needed: what comes back after it expired here was made as long ago as ours, or earlier, and is refused for
-//! its age, which every relay only ever raises (at least by a millisecond a link, see
-//! [`flood::age`](super::flood::age), so that no copy goes round for ever). An *older* record with a longer life could
-//! outlast a newer one; the origin prevents it by never announcing a life that ends before an earlier one
-//! ([`Lifetime`](super::flood::Lifetime)).
+//! counts from the origin's decision: the age at which it arrived, and what it spent here. Every honest relay raises an
+//! age (at least by a millisecond a link, see [`flood::age`](super::flood::age)), and none can be told from a liar, since no
+//! hash covers it. So the age of a record is the least that any copy had ([`Database::lower_age`]), bounded by what the node
+//! knows for itself: a record is at least as old as it has been here, under the same key and whatever went between. It
+//! lives here for its own life at most, [`MAX_LIFE`] at the longest, from when the node first took that key.
+//!
+//! An *older* record with a longer life could outlast a newer one; the origin prevents it by never announcing a life that
+//! ends before an earlier one ([`Lifetime`](super::flood::Lifetime)).
+//!
+//! Whose record went, for whatever reason, is remembered for [`MAX_LIFE`] with the record's key, at most [`MAX_DEPARTED`] of
+//! them and each charged to the peer that told of it, so that no older record brings it back. A node that returns has a
+//! greater key; one that has lost its state learns the remembered key from whoever refuses it.
 //!
 //! # When it is full
 //!
@@ -27,6 +33,7 @@
 //! an id comes or goes ([`Index::generation`]).
 
 mod change;
+mod departed;
 mod edges;
 mod entry;
 mod exchange;
@@ -37,6 +44,7 @@ mod records;
 mod tests;
 
 pub use change::{Change, Refusal, Standing, Verdict};
+pub use departed::MAX_DEPARTED;
 pub use edges::LinkMode;
 pub use entry::{Entry, Link, MAX_LIFE, MIN_LIFE};
 pub use exchange::{Compared, FANOUT, SMALL, split};

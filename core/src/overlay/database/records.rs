@@ -5,8 +5,9 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::super::NodeId;
 use super::super::wire::{Body, Upt};
+use super::super::{Key, NodeId};
+use super::departed::{Departed, Last};
 use super::entry::Counts;
 use super::ledger::Ledger;
 use super::{Change, Entry, Index, RECORD_CHARGE, Refusal, Standing, Verdict};
@@ -53,6 +54,7 @@ pub struct Database {
     expiry: BTreeSet<(Time, NodeId)>,
     octets: usize,
     ledger: Ledger,
+    departed: Departed,
     displaced: Vec<NodeId>,
     /// Over everything; see [`Database::sum`].
     pub(super) digest: u128,
@@ -71,7 +73,11 @@ impl Database {
     /// How `upt` compares with what is here: O(log n), and neither its hash nor its body is looked into. Who asks this
     /// first spares verifying and parsing what is known already.
     pub fn standing(&self, upt: &Upt) -> Standing {
-        let Some(ours) = upt.source.id.and_then(|id| self.get(id)) else { return Standing::Unknown };
+        let Some(id) = upt.source.id else { return Standing::Unknown };
+        let Some(ours) = self.get(id) else {
+            let outdone = self.departed(id).is_some_and(|last| upt.key < last);
+            return if outdone { Standing::Departed } else { Standing::Unknown };
+        };
         match upt.key.cmp(&ours.key()) {
             core::cmp::Ordering::Less => Standing::Older,
             core::cmp::Ordering::Greater => Standing::Newer,
@@ -91,24 +97,56 @@ impl Database {
     /// had to go for it are to be asked for with [`take_displaced`](Database::take_displaced).
     pub fn offer_from(&mut self, teller: Option<NodeId>, now: Time, upt: Upt, body: &Body) -> Verdict {
         let Some(id) = upt.source.id else { return Verdict::Refused(Refusal::Anonymous) };
+        self.departed.expire(now);
         let standing = self.standing(&upt);
         match standing {
             Standing::Same => return Verdict::Same,
             Standing::Older => return Verdict::Older,
+            Standing::Departed => return Verdict::Refused(Refusal::Departed),
             Standing::Conflict if self.get(id).is_some_and(|ours| ours.hash() > upt.hash) => {
                 return Verdict::Conflict { taken: None };
             }
             Standing::Unknown | Standing::Newer | Standing::Conflict => {}
         }
+        let since = self.first_taken(id, upt.key);
         let Some(entry) = Entry::new(now, id, upt, body) else { return Verdict::Refused(Refusal::Expired) };
+        let Some(entry) = entry.known_since(since.unwrap_or(now)) else {
+            return Verdict::Refused(Refusal::Departed);
+        };
         if teller.is_some_and(|teller| !self.may_introduce(teller, &entry)) {
             return Verdict::Refused(Refusal::Introduced);
         }
-        match self.put(teller, entry) {
+        match self.put(now, teller, entry) {
             None => Verdict::Full,
             taken if standing == Standing::Conflict => Verdict::Conflict { taken },
             Some(change) => Verdict::Newer(change),
         }
+    }
+
+    /// When a record of `id` under `key` was taken here first, if there is or was one.
+    fn first_taken(&self, id: NodeId, key: Key) -> Option<Time> {
+        let here = self.get(id).map(|entry| (entry.key(), entry.since));
+        let gone = || self.departed.get(id).map(|last| (last.key, last.since));
+        here.or_else(gone).filter(|(known, _)| *known == key).map(|(_, since)| since)
+    }
+
+    /// A copy of the record of `id` came that is here already, and claims to be `age` milliseconds old: where that is the
+    /// lowest age of any copy it is ours as well. By how much later the record expires for that.
+    pub fn lower_age(&mut self, now: Time, id: NodeId, age: u32) -> Duration {
+        let Some(entry) = self.entry_mut(id) else { return Duration::ZERO };
+        let before = entry.expires;
+        entry.lower_age(now, age);
+        let after = entry.expires;
+        if after != before {
+            self.expiry.remove(&(before, id));
+            self.expiry.insert((after, id));
+        }
+        after.since(before)
+    }
+
+    /// The key of the last record that was here of one who is gone; for [`MAX_LIFE`](super::MAX_LIFE) from when it went.
+    pub fn departed(&self, id: NodeId) -> Option<Key> {
+        self.departed.get(id).map(|last| last.key)
     }
 
     fn may_introduce(&self, teller: NodeId, entry: &Entry) -> bool {
@@ -130,23 +168,32 @@ impl Database {
     }
 
     /// Lets records of the peer with the largest account go until `entry` fits; whether it does.
-    fn make_room(&mut self, teller: Option<NodeId>, entry: &Entry) -> bool {
+    fn make_room(&mut self, now: Time, teller: Option<NodeId>, entry: &Entry) -> bool {
         while !self.has_room_for(entry) {
             let dispensable = self.ledger.dispensable(teller, entry.charge());
             let Some(id) = dispensable.filter(|id| *id != entry.id()) else { return false };
-            self.remove(id);
+            self.remove(now, id);
             self.displaced.push(id);
         }
         true
     }
 
-    fn remove(&mut self, id: NodeId) {
+    fn remove(&mut self, now: Time, id: NodeId) {
         let Ok(at) = self.index.find(id) else { return };
         self.index.retain(|place| place != at);
         let gone = self.entries.remove(at);
         self.expiry.remove(&(gone.expires, id));
-        self.forget(gone.counts());
+        self.depart(now, &gone);
         self.unresolved = true;
+    }
+
+    /// A record is here no more, and its node remembered at the expense of who told of it.
+    fn depart(&mut self, now: Time, gone: &Entry) {
+        self.forget(gone.counts());
+        if let Some(teller) = gone.teller() {
+            let last = Last { id: gone.id(), key: gone.key(), since: gone.since };
+            self.departed.remember(now, teller, last);
+        }
     }
 
     /// What a record counted for counts no more.
@@ -159,10 +206,11 @@ impl Database {
     }
 
     /// Puts a record in its place, within the limits.
-    fn put(&mut self, teller: Option<NodeId>, mut entry: Entry) -> Option<Change> {
-        if !self.make_room(teller, &entry) {
+    fn put(&mut self, now: Time, teller: Option<NodeId>, mut entry: Entry) -> Option<Change> {
+        if !self.make_room(now, teller, &entry) {
             return None;
         }
+        self.departed.forget(entry.id());
         let place = self.index.find(entry.id());
         let known = place.ok().map(|at| self.entries[at].counts());
         if let Some(known) = known {
@@ -206,6 +254,7 @@ impl Database {
 
     /// Drops what has expired and says whose records they were, in ascending order.
     pub fn expire(&mut self, now: Time) -> Vec<NodeId> {
+        self.departed.expire(now);
         if self.next_expiry().is_none_or(|at| at > now) {
             return Vec::new();
         }
@@ -216,7 +265,7 @@ impl Database {
         index.retain(|place| entries[place].expires > now);
         let gone: Vec<Box<Entry>> = entries.extract_if(.., |entry| entry.expires <= now).collect();
         for entry in &gone {
-            self.forget(entry.counts());
+            self.depart(now, entry);
         }
         self.unresolved = true;
         gone.iter().map(|entry| entry.id()).collect()
@@ -229,6 +278,7 @@ impl Database {
             entry.expires = entry.expires + by;
         }
         self.expiry = self.entries.iter().map(|entry| (entry.expires, entry.id())).collect();
+        self.departed.put_off(by);
     }
 
     /// Marks `id` absent: no destination, no candidate, still here. Whether that is a change.

@@ -1,10 +1,18 @@
-//! Ages: milliseconds since the decision that a record tells of. They saturate, and no relay ever lowers one.
+//! Ages: milliseconds since the decision that a record tells of. They saturate, and no honest relay ever lowers one. No
+//! hash covers them, so that of several copies of a record the lowest age is believed.
 
 use core::time::Duration;
+
+use crate::kernel::Time;
 
 /// `age` after so much longer, in whole milliseconds.
 pub fn after(age: u32, longer: Duration) -> u32 {
     age.saturating_add(u32::try_from(longer.as_millis()).unwrap_or(u32::MAX))
+}
+
+/// The least age that a record has at `now` which was there at `then`, in whole milliseconds, rounded up.
+pub fn since(then: Time, now: Time) -> u32 {
+    u32::try_from(now.since(then).as_micros().div_ceil(1_000)).unwrap_or(u32::MAX)
 }
 
 /// The age of a record that arrived over a link: half of the link's last in-band echo is added, rounded up, and at
@@ -28,6 +36,8 @@ mod tests {
         }
         assert_eq!(arrived(5, None), 6);
         assert_eq!(after(5, micros(1_999)), 6);
+        let (then, later) = (Time::from_secs(1), Time::from_micros(1_001_001));
+        assert_eq!((since(then, then), since(then, later), since(later, then)), (0, 2, 0));
     }
 
     proptest! {

@@ -15,8 +15,10 @@ pub const OLDER_REPLY_PERIOD: Duration = Duration::from_secs(1);
 /// How many of these answers are remembered; past that, the one answered first may be answered again too soon.
 pub const OLDER_REPLIES: usize = 1_024;
 
-/// The duplicate cache. It saves the work of hashing and parsing and never decides: a hash that was forgotten, or a
-/// cache of size zero, leads to the same databases.
+/// The duplicate cache. It saves the work of hashing claims, and of answering old news that comes by many ways; and it never
+/// decides: a hash that was forgotten, or a cache of size zero, leads to the same databases. What a record is to the
+/// database is asked first, and a copy of one that is there may have a lower age; see
+/// [`Database::lower_age`](super::super::database::Database::lower_age).
 ///
 /// ```
 /// use egoist_core::kernel::{Seed, Streams, Time};

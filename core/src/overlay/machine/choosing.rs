@@ -208,7 +208,7 @@ impl Overlay {
     pub(super) fn foreign_change(&mut self, source: NodeId, age: u32, change: &Change) {
         let age = Duration::from_millis(u64::from(age));
         if change.wiring && !change.first_seen && age < self.config.periods.rewiring {
-            self.choosing.guard.record(self.timers.now(), age);
+            self.choosing.guard.record(self.timers.now(), source, age);
         }
         if change.links {
             self.check_settled(source);

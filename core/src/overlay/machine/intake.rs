@@ -5,24 +5,41 @@ use crate::kernel::{Class, ConnId};
 use crate::overlay::budget::Budget;
 use crate::overlay::database::{Change, Refusal, Standing, Verdict};
 use crate::overlay::flood::age;
-use crate::overlay::names::NodeId;
+use crate::overlay::names::{Key, NodeId};
 use crate::overlay::wire::Upt;
 
 impl Overlay {
     /// UPT.
     pub(super) fn update(&mut self, conn: ConnId, from: NodeId, upt: Upt) {
         let Some(source) = upt.source.id else { return self.bad_update(conn) };
-        if self.duplicates.contains(self.timers.now(), upt.hash) {
-            self.counters.duplicates += 1;
-            return;
-        }
         let own = self.me().is_some_and(|me| me.id == source);
+        let known = self.duplicates.contains(self.timers.now(), upt.hash);
         match self.database.standing(&upt) {
-            Standing::Same => {}
+            Standing::Same if own => self.counters.duplicates += 1,
+            Standing::Same => self.heard_again(from, source, upt.age),
+            // What is behind comes by many ways: one answer is enough, and one look at what is forged under this node's id.
+            standing if known && (own || standing.is_behind()) => self.counters.duplicates += 1,
             Standing::Older if !own => self.answer_older(from, conn, source),
             Standing::Older => {}
+            Standing::Departed => self.answer_departed(from, conn, source),
             Standing::Unknown | Standing::Newer | Standing::Conflict => self.news(conn, from, source, upt),
         }
+    }
+
+    /// Another copy of a record that is here, and that claims this age. Whose expiry it moves by more than a refresh period
+    /// may be about to go elsewhere as well. The expiry of a record moves forward only, by no more than its life in all.
+    fn heard_again(&mut self, from: NodeId, source: NodeId, age: u32) {
+        self.counters.duplicates += 1;
+        let age = self.age_here(from, age);
+        let moved = self.database.lower_age(self.timers.now(), source, age);
+        if moved > self.config.refresh().period(self.database.len()) {
+            self.relay(from, source);
+        }
+    }
+
+    /// The age of a record that a neighbour passes on at this age.
+    fn age_here(&self, from: NodeId, age: u32) -> u32 {
+        age::arrived(age, self.links.get(&from).map(|link| link.echo))
     }
 
     /// An update that may be newer than what is here: believed once its hash fits.
@@ -35,7 +52,7 @@ impl Overlay {
             self.duplicates.insert(self.timers.now(), upt.hash);
             return self.own_record_heard(&upt);
         }
-        upt.age = age::arrived(upt.age, self.links.get(&from).map(|link| link.echo));
+        upt.age = self.age_here(from, upt.age);
         let (age, hash) = (upt.age, upt.hash);
         let verdict = self.database.offer_from(Some(from), self.timers.now(), upt.detach(), &body);
         self.displaced();
@@ -52,6 +69,9 @@ impl Overlay {
         match verdict.taken() {
             Some(change) => self.taken(from, source, age, change),
             None if matches!(verdict, Verdict::Conflict { .. }) => self.answer_older(from, conn, source),
+            None if verdict == Verdict::Refused(Refusal::Departed) => {
+                self.answer_departed(from, conn, source);
+            }
             None => {}
         }
     }
@@ -107,6 +127,15 @@ impl Overlay {
         let frame = entry.upt().frame(entry.age(self.timers.now()));
         if self.links.contains_key(&from) {
             self.answer_encoded(conn, Class::Control, &frame);
+        }
+    }
+
+    /// A record of one who is gone, no newer than the last one here, is answered with the claim that it is gone, which names
+    /// that one's key: who has only lost its state goes above it and is back. As often as older news is answered.
+    fn answer_departed(&mut self, from: NodeId, conn: ConnId, source: NodeId) {
+        let Some(key) = self.database.departed(source) else { return };
+        if self.older.admit(self.timers.now(), source, conn) && self.links.contains_key(&from) {
+            self.claim_gone(from, conn, source, key);
         }
     }
 

@@ -10,6 +10,7 @@ use core::time::Duration;
 use smallvec::SmallVec;
 
 use super::Overlay;
+use super::starting::Me;
 use crate::kernel::{Bucket, Class, ConnId, Rate, Time};
 use crate::overlay::budget::Budget;
 use crate::overlay::database::Entry;
@@ -108,13 +109,13 @@ impl Overlay {
     }
 
     /// A claim that this node is gone: its new record says that it is not, unless one that the reporter did not know
-    /// says so already.
+    /// says so already. The claim may know more of this node than it does itself, if its state was lost.
     fn refute(&mut self, known: Key) {
         let told = self.origin.key().is_some_and(|key| known < key);
         let lately = self.membership.refuted.is_some_and(|at| self.timers.now().since(at) < REFUTING);
         if !told && !lately {
             self.membership.refuted = Some(self.timers.now());
-            self.origin.again();
+            self.superseded(known);
         }
     }
 
@@ -168,12 +169,28 @@ impl Overlay {
         if self.membership.is_told(id, key) || !self.membership.bucket.take(self.timers.now()) {
             return;
         }
+        let removal = self.claim(me, id, key);
+        self.membership.hear(self.timers.now(), id, key, me.id);
+        self.tell_others(me.id, &removal);
+    }
+
+    /// Says to one who told of an older record of `id` that it is gone. Its own node hears that in any case; what others
+    /// tell of is answered at the rate of all claims.
+    pub(super) fn claim_gone(&mut self, from: NodeId, conn: ConnId, id: NodeId, key: Key) {
+        let Some(me) = self.me().filter(|_| self.is_running() && !self.config.is_watcher()) else { return };
+        if from == id || self.membership.bucket.take(self.timers.now()) {
+            let removal = self.claim(me, id, key);
+            self.answer_packet(conn, Class::Control, &Packet::Rmv(removal));
+        }
+    }
+
+    /// A new claim that `id` is gone, whose last record had this key.
+    fn claim(&mut self, me: Me, id: NodeId, key: Key) -> Removal {
         self.membership.sequence = self.membership.sequence.saturating_add(1);
         let own = Key { incarnation: me.incarnation, sequence: self.membership.sequence };
         let removal = Removal::originate(own, self.my_name(me), id, key);
-        self.membership.hear(self.timers.now(), id, key, me.id);
         self.duplicates.insert(self.timers.now(), removal.hash);
-        self.tell_others(me.id, &removal);
+        removal
     }
 }
 

@@ -3,13 +3,15 @@
 //! Without it, best responses in a directed overlay with slow news tear the overlay apart: everybody leaves the same hub for
 //! the same other one at once.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::super::names::NodeId;
 use crate::kernel::{Rng, Time};
 
-/// How many changes a [`LagEstimator`] remembers. A percentile of the last thousand is as good as one of all; 24 KiB.
+/// Of how many sources a [`LagEstimator`] remembers a change. A percentile of the last thousand is as good as one of all;
+/// about 150 KiB.
 const MAX_SAMPLES: usize = 1024;
 
 /// A node that has just seen a change goes on all the same in so many per cent of cases, so that among several who wait for
@@ -23,37 +25,48 @@ const BUSY_CHANGES: usize = 2;
 const LEAST_WAIT: Duration = Duration::from_millis(1);
 
 /// How long news of a wiring takes: the 90th percentile of the ages at first arrival of flooded updates that changed a
-/// foreign wiring, over the last epoch, at most a quarter of an epoch, and zero if there was none.
+/// foreign wiring, over the last epoch, at most a quarter of an epoch, and zero if there was none. Each source counts once,
+/// with its latest change: who changes its wiring all the time moves the percentile no more than anybody else.
 #[derive(Clone, Debug)]
 pub struct LagEstimator {
     epoch: Duration,
-    /// Arrivals, oldest first, with their ages.
-    samples: VecDeque<(Time, Duration)>,
+    /// The latest arrival of each source, and its age.
+    samples: BTreeMap<NodeId, (Time, Duration)>,
+    /// The same by time.
+    order: BTreeSet<(Time, NodeId)>,
     ages: Vec<Duration>,
 }
 
 impl LagEstimator {
     /// An estimator for epochs of this length that has seen nothing.
     pub fn new(epoch: Duration) -> Self {
-        LagEstimator { epoch, samples: VecDeque::new(), ages: Vec::new() }
+        LagEstimator { epoch, samples: BTreeMap::new(), order: BTreeSet::new(), ages: Vec::new() }
     }
 
-    /// Takes in the first arrival of an update that changed a foreign wiring, `age` after its origin decided. Of more than
-    /// 1,024 within an epoch the latest count.
-    pub fn record(&mut self, now: Time, age: Duration) {
-        if self.samples.len() == MAX_SAMPLES {
-            self.samples.pop_front();
+    /// Takes in the first arrival of an update that changed the wiring of `source`, `age` after that decided. Of more than
+    /// 1,024 sources within an epoch the latest count.
+    pub fn record(&mut self, now: Time, source: NodeId, age: Duration) {
+        if let Some((before, _)) = self.samples.insert(source, (now, age)) {
+            self.order.remove(&(before, source));
+        } else if self.order.len() == MAX_SAMPLES {
+            self.forget_oldest();
         }
-        self.samples.push_back((now, age));
+        self.order.insert((now, source));
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((_, source)) = self.order.pop_first() {
+            self.samples.remove(&source);
+        }
     }
 
     /// The lag as far as known at `now`.
     pub fn estimate(&mut self, now: Time) -> Duration {
-        while self.samples.front().is_some_and(|&(at, _)| now.since(at) >= self.epoch) {
-            self.samples.pop_front();
+        while self.order.first().is_some_and(|&(at, _)| now.since(at) >= self.epoch) {
+            self.forget_oldest();
         }
         self.ages.clear();
-        self.ages.extend(self.samples.iter().map(|&(_, age)| age));
+        self.ages.extend(self.samples.values().map(|&(_, age)| age));
         let rank = (self.ages.len() * 9).div_ceil(10);
         match rank.checked_sub(1) {
             Some(i) => (*self.ages.select_nth_unstable(i).1).min(self.epoch / 4),
@@ -61,9 +74,9 @@ impl LagEstimator {
         }
     }
 
-    /// How many changes arrived less than `window` before `now`.
+    /// Of how many sources a change arrived less than `window` before `now`.
     fn recent(&self, now: Time, window: Duration) -> usize {
-        self.samples.iter().rev().take_while(|&&(at, _)| now.since(at) < window).count()
+        self.order.iter().rev().take_while(|&&(at, _)| now.since(at) < window).count()
     }
 }
 
@@ -104,9 +117,9 @@ impl QuietGuard {
         QuietGuard { caution, lag: LagEstimator::new(epoch) }
     }
 
-    /// Takes in the first arrival of an update that changed a foreign wiring, `age` after its origin decided.
-    pub fn record(&mut self, now: Time, age: Duration) {
-        self.lag.record(now, age);
+    /// Takes in the first arrival of an update that changed the wiring of `source`, `age` after that decided.
+    pub fn record(&mut self, now: Time, source: NodeId, age: Duration) {
+        self.lag.record(now, source, age);
     }
 
     /// The [lag](LagEstimator::estimate) as far as known at `now`.
@@ -151,7 +164,8 @@ mod tests {
         let mut lag = LagEstimator::new(EPOCH);
         assert_eq!(lag.estimate(Time::ZERO), Duration::ZERO);
         for i in 1..=20u32 {
-            lag.record(Time::from_secs(u64::from(i)), Duration::from_millis(u64::from(i) * 100));
+            let age = Duration::from_millis(u64::from(i) * 100);
+            lag.record(Time::from_secs(u64::from(i)), NodeId(i.into()), age);
         }
         assert_eq!(lag.estimate(Time::from_secs(20)), Duration::from_millis(1800));
         assert_eq!(lag.estimate(Time::from_secs(79)), Duration::from_millis(2000), "the last alone is left");
@@ -161,7 +175,7 @@ mod tests {
     #[test]
     fn the_lag_is_at_most_a_quarter_of_an_epoch() {
         let mut lag = LagEstimator::new(EPOCH);
-        lag.record(Time::ZERO, Duration::MAX);
+        lag.record(Time::ZERO, NodeId(1), Duration::MAX);
         assert_eq!(lag.estimate(Time::ZERO), EPOCH / 4);
     }
 
@@ -169,16 +183,31 @@ mod tests {
     fn a_flood_of_changes_takes_bounded_memory() {
         let mut lag = LagEstimator::new(EPOCH);
         for i in 0..10_000 {
-            lag.record(Time::ZERO, Duration::from_micros(i));
+            lag.record(Time::from_micros(i), NodeId(i.into()), Duration::from_micros(i));
         }
-        assert_eq!(lag.samples.len(), MAX_SAMPLES);
+        assert_eq!((lag.samples.len(), lag.order.len()), (MAX_SAMPLES, MAX_SAMPLES));
         assert_eq!(lag.estimate(Time::ZERO), Duration::from_micros(10_000 - 1024 + 921));
+    }
+
+    #[test]
+    fn a_source_counts_once_whatever_it_says() {
+        let mut lag = LagEstimator::new(EPOCH);
+        for source in 0..10 {
+            lag.record(Time::ZERO, NodeId(source), Duration::from_millis(100));
+        }
+        for i in 0..1_000 {
+            lag.record(Time::from_millis(i), NodeId(99), Duration::from_secs(14));
+        }
+        assert_eq!(lag.estimate(Time::from_secs(1)), Duration::from_millis(100));
+        assert_eq!(lag.recent(Time::from_secs(1), Duration::from_secs(1)), 1, "and as one change");
+        assert_eq!(lag.order.len(), 11);
     }
 
     /// A guard that saw `changes` at one time, with a lag of 2 s; how often each verdict comes `after` that time.
     fn verdicts(caution: Caution, changes: usize, after: Duration) -> [usize; 3] {
         let (mut guard, mut rng, seen) = (QuietGuard::new(caution, EPOCH), rng(), Time::from_secs(100));
-        (0..changes).for_each(|_| guard.record(seen, Duration::from_secs(2)));
+        let sources = (0..changes).map(|source| NodeId(source as u128));
+        sources.for_each(|source| guard.record(seen, source, Duration::from_secs(2)));
         let mut counts = [0; 3];
         for _ in 0..10_000 {
             match guard.verdict(seen + after, &mut rng) {
@@ -212,7 +241,7 @@ mod tests {
     #[test]
     fn waits_are_drawn_from_half_to_two_and_a_half_lags() {
         let (mut guard, mut rng) = (QuietGuard::new(Caution::Quiet, EPOCH), rng());
-        guard.record(Time::ZERO, Duration::from_secs(2));
+        guard.record(Time::ZERO, NodeId(1), Duration::from_secs(2));
         let waits: Vec<Time> = (0..1_000)
             .filter_map(|_| match guard.verdict(Time::ZERO, &mut rng) {
                 Verdict::Wait(until) => Some(until),

@@ -130,6 +130,7 @@ proptest! {
             Standing::Unknown | Standing::Newer => matches!(verdict, Verdict::Newer(_)),
             Standing::Same => verdict == Verdict::Same,
             Standing::Older => verdict == Verdict::Older,
+            Standing::Departed => verdict == Verdict::Refused(Refusal::Departed),
             Standing::Conflict => matches!(verdict, Verdict::Conflict { .. }),
         }, "{standing:?} {verdict:?}");
     }

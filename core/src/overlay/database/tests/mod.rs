@@ -1,5 +1,6 @@
 //! Records made up for tests, and what the tests of this folder share.
 
+mod ages;
 mod convergence;
 mod exchange;
 mod graph;

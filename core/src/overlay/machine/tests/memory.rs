@@ -114,6 +114,46 @@ fn greetings_alone_leave_nobody_to_be_measured() {
     assert!(measured <= bench.node.config.bounds.remembered, "{measured}");
 }
 
+/// All that a node knows, as far as it can be written out: whatever it has of others is in it.
+fn knows(bench: &Bench) -> usize {
+    alloc::format!("{:?}", bench.node).len()
+}
+
+/// Links under ids that never come again, as one would open and close them on purpose.
+fn short_links(bench: &mut Bench, ids: core::ops::Range<u128>) {
+    for id in ids {
+        let role = [Role::Chooser, Role::Guest, Role::Watcher][usize::try_from(id % 3).unwrap()];
+        let conn = bench.accept(id, role);
+        if id % 2 == 0 {
+            bench.hang_up(conn)
+        } else {
+            bench.tear_down(conn)
+        }
+        if !bench.closed(conn) {
+            bench.hang_up(conn);
+        }
+        if id % 50 == 0 {
+            bench.pass(Duration::from_millis(250));
+        }
+    }
+}
+
+#[test]
+fn nothing_grows_with_links_under_new_ids() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    bench.silent.extend(200..7_000);
+    short_links(&mut bench, 200..1_200);
+    bench.pass(Duration::from_secs(20));
+    let before = knows(&bench);
+    short_links(&mut bench, 1_200..6_200);
+    bench.pass(Duration::from_secs(20));
+    let after = knows(&bench);
+    assert!(after < before + 10_000, "{before} octets written out, then {after}");
+    let node = &bench.node;
+    assert!(node.choosing.refused.len() < 200, "{}", node.choosing.refused.len());
+    assert!(node.choosing.told.len() < 10 && node.choosing.replacements.is_empty());
+}
+
 #[test]
 fn a_watcher_whom_everybody_refused_asks_again() {
     let mut bench = Bench::with(|config| *config = config.clone().watching());

@@ -1,5 +1,6 @@
 //! A single node driven by hand: the peers around it are this harness.
 
+mod ages;
 mod answers;
 mod channels;
 mod choices;
