@@ -1,5 +1,6 @@
 //! A single node driven by hand: the peers around it are this harness.
 
+mod answered;
 mod answers;
 mod channels;
 mod choices;
@@ -110,6 +111,8 @@ struct Bench {
     /// Where it sent padded ones.
     asked_padded: Vec<SocketAddr>,
     sequence: u32,
+    /// Octets that it said, to whomever.
+    sent: usize,
     /// Whom the node remembers of an earlier life, as its state has them.
     remembered: String,
 }
@@ -143,6 +146,7 @@ impl Bench {
             asked: Vec::new(),
             asked_padded: Vec::new(),
             sequence: 0,
+            sent: 0,
             remembered,
         };
         bench.drain();
@@ -183,6 +187,7 @@ impl Bench {
     }
 
     fn hear(&mut self, conn: ConnId, frame: &Bytes) {
+        self.sent += frame.len();
         let peer = self.peers.get_mut(&conn).unwrap();
         if peer.stalled {
             peer.unread += frame.len();
@@ -203,6 +208,7 @@ impl Bench {
     }
 
     fn hear_datagram(&mut self, to: SocketAddr, payload: &[u8]) {
+        self.sent += payload.len();
         let id = u128::from(to.port() - 7_000);
         match wire::read_datagram(payload) {
             Ok(Datagram::Ping(Ping { padding: 0, .. })) => {
