@@ -72,6 +72,14 @@ impl Bucket {
         Ok(())
     }
 
+    /// How many tokens there are that leave no more than `most` taken.
+    pub fn spare(&mut self, now: Time, most: u64) -> u64 {
+        self.refill(now);
+        let most = i64::try_from(most).unwrap_or(i64::MAX).saturating_mul(PARTS);
+        let floor = (i64::from(self.rate.burst) * PARTS).saturating_sub(most).max(0);
+        u64::try_from(self.level.saturating_sub(floor) / PARTS).unwrap_or(0)
+    }
+
     /// Whether so many tokens are there.
     pub fn holds(&self, tokens: u64) -> bool {
         self.level >= i64::try_from(tokens).unwrap_or(i64::MAX).saturating_mul(PARTS)
@@ -133,6 +141,16 @@ mod tests {
         assert_eq!(bucket.settled_at(), Time::from_millis(3_000));
         bucket.refill(Time::from_secs(60));
         assert!(bucket.is_full() && !bucket.is_overdrawn());
+    }
+
+    #[test]
+    fn what_is_to_spare_leaves_no_more_taken_than_may_be() {
+        let mut bucket = Bucket::full(Rate { burst: 10, per_second: 1 }, Time::ZERO);
+        let mut spare = |secs, most| bucket.spare(Time::from_secs(secs), most);
+        assert_eq!([spare(0, 0), spare(0, 4), spare(0, 10), spare(0, u64::MAX)], [0, 4, 10, 10]);
+        bucket.charge(Time::ZERO, 12);
+        let mut spare = |secs, most| bucket.spare(Time::from_secs(secs), most);
+        assert_eq!([spare(0, 10), spare(5, 10), spare(5, 8), spare(5, 6)], [0, 3, 1, 0]);
     }
 
     proptest! {

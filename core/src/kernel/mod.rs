@@ -142,7 +142,7 @@ pub use deadlines::{Awaits, Deadline, Deadlines, Part, Slack};
 pub use framing::{
     BadLength, LengthFrame, LengthPrefix, Line, LineScanner, LineTooLong, NoTerminator, Payload, Terminator,
 };
-pub use hosts::HostBuckets;
+pub use hosts::{HostBuckets, host};
 pub use keyed::KeyedState;
 pub use meter::Meter;
 pub use outbox::{Backlog, Outbox, TooSlow};

@@ -21,15 +21,17 @@ pub struct Budgets {
     /// Nodes heard of for the first time, and claims that somebody is gone. A link may bring a whole database at once;
     /// later, newcomers come one by one.
     pub ids: Rate,
-    /// Octets said in answer to the peer: records that it asks for, comparisons, lists of nodes. What it asks for costs
-    /// many times what asking costs.
+    /// Octets lent to the links of one host, for what is said in answer to them beyond three for each octet that they
+    /// say: records that they ask for, comparisons, lists of nodes. Each link may have the whole database once, all of a
+    /// host sixteen times; who has had it is not answered.
     pub answers: Rate,
     /// Milliseconds for which a peer may be slowed before it is closed: one that is slowed for more than half of the time
     /// ends there.
     pub patience: Rate,
     /// Datagrams from one host that belong to no link: probes, and what nobody waits for. The rest goes unread.
     pub datagrams: Rate,
-    /// Octets told to strangers of one host: lists of nodes.
+    /// Octets lent to strangers of one host in the same way: lists of nodes, the graph. They may have that once, and half
+    /// a MiB; then they are told of fewer.
     pub introductions: Rate,
     /// Probes sent to one host in the rounds that measure distances. Records of thousands of ids that all name one
     /// address make nobody flood it; the rest of those ids wait for a later round.
@@ -42,10 +44,10 @@ impl Default for Budgets {
             frames: Rate { burst: 32_768, per_second: 2_048 },
             octets: Rate { burst: 32 << 20, per_second: 1 << 20 },
             ids: Rate { burst: 16_384, per_second: 64 },
-            answers: Rate { burst: 16 << 20, per_second: 256 << 10 },
+            answers: Rate { burst: 16 << 20, per_second: 1 << 10 },
             patience: Rate { burst: 5_000, per_second: 500 },
             datagrams: Rate { burst: 4_096, per_second: 1_024 },
-            introductions: Rate { burst: 8 << 20, per_second: 1 << 20 },
+            introductions: Rate { burst: 8 << 20, per_second: 1 << 10 },
             probes: Rate { burst: 256, per_second: 16 },
         }
     }
@@ -66,8 +68,8 @@ pub enum Budget {
 }
 
 impl Budget {
-    /// In the order of [`Meter`]'s buckets.
-    const ALL: [Budget; 4] = [Budget::Frames, Budget::Octets, Budget::Ids, Budget::Answers];
+    /// Those for which a peer is slowed, in the order of [`Meter`]'s buckets. For answers it has an account.
+    const SLOWING: [Budget; 3] = [Budget::Frames, Budget::Octets, Budget::Ids];
 }
 
 /// What was done about a peer over its budget.
@@ -78,19 +80,21 @@ pub enum Measure {
     Slowed,
     /// It was slowed for most of the time, and its connection is closed.
     Closed,
+    /// It is not answered until it has said as much as it was told.
+    Unanswered,
 }
 
 /// The buckets of one peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Meter {
-    buckets: [Bucket; 4],
+    buckets: [Bucket; 3],
     patience: Bucket,
 }
 
 impl Meter {
     /// Full buckets.
     pub(super) fn new(budgets: &Budgets, now: Time) -> Self {
-        let rates = [budgets.frames, budgets.octets, budgets.ids, budgets.answers];
+        let rates = [budgets.frames, budgets.octets, budgets.ids];
         Meter {
             buckets: rates.map(|rate| Bucket::full(rate, now)),
             patience: Bucket::full(budgets.patience, now),
@@ -98,12 +102,15 @@ impl Meter {
     }
 
     pub(super) fn charge(&mut self, now: Time, budget: Budget, tokens: u64) {
-        self.buckets[budget as usize].charge(now, tokens);
+        if let Some(bucket) = self.buckets.get_mut(budget as usize) {
+            bucket.charge(now, tokens);
+        }
     }
 
     /// The first budget that is overdrawn, and when it no more is.
     pub(super) fn overdrawn(&self) -> Option<(Budget, Time)> {
-        let over = Budget::ALL.into_iter().find(|budget| self.buckets[*budget as usize].is_overdrawn())?;
+        let over =
+            Budget::SLOWING.into_iter().find(|budget| self.buckets[*budget as usize].is_overdrawn())?;
         Some((over, self.buckets[over as usize].settled_at()))
     }
 

@@ -58,7 +58,8 @@
 //! | `config`, `event`, `names` | what a node is told, what it is asked and tells, what things are called |
 //! | `addresses` | where a peer is reached, and the attempt that tries one address after another |
 //! | `bootstraps` | how asking each bootstrap ended, and what to do about it |
-//! | `budget` | how much a peer may ask of a node |
+//! | `budget`, `earnings` | how much a peer may ask of a node, and how much it is told for what it says |
+//! | `registrations` | newcomers without records, of whom others are told once they have answered |
 //! | `wire/` | the grammar: read, checked, written, cut into pieces |
 //! | `flood/` | duplicates, rates of origination, refreshes, freshness, ages |
 //! | `database/` | records, their edges, expiry, and the comparison of two databases |
@@ -77,6 +78,7 @@ mod budget;
 pub mod checks;
 mod config;
 pub mod database;
+mod earnings;
 mod event;
 #[cfg(feature = "sim")]
 pub mod experiment;
@@ -99,6 +101,7 @@ mod ports;
 mod probes;
 #[cfg(feature = "record")]
 mod recording;
+mod registrations;
 pub mod routes;
 #[cfg(feature = "sim")]
 pub mod scenario;

@@ -1,23 +1,33 @@
 //! What a neighbour says on an open link, and what anybody may ask.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use super::Overlay;
-use super::streams::{no_fault, peer_fault};
-use crate::kernel::{Class, CloseHow, ConnId, Port, Time};
+use super::exchange::ANSWER;
+use super::streams::{Kind, no_fault, peer_fault};
+use super::{Overlay, Timer, UDP};
+use crate::kernel::{Class, CloseHow, ConnId, Port, Time, host};
+use crate::overlay::addresses::Addresses;
 use crate::overlay::database::Entry;
-use crate::overlay::names::NodeId;
+use crate::overlay::names::{NodeId, Token};
 use crate::overlay::wire::{
     self, Contact, Datagram, LNK, LinkAttributes, Links, Listed, MESSAGE_LIMIT, NODES_LIMIT, NodeName, Nodes,
-    Packet, Ping, Pong, REGISTER, Reason, Record, Records, Registration,
+    Packet, Ping, Pong, REGISTER, Range, Reason, Record, Records, Registration,
 };
 
 /// The most octets that a node with its id, the key and age of its record, or one of its links or further addresses take.
 const NODE: usize = 81;
+/// ... and a node with its id and an IPv4 address.
+const NODE_V4: usize = 55;
+/// Octets of the graph that are put into one OVER: the next is put together when this one is on its way.
+const PART: usize = 64 << 10;
 /// What of a packet is there for a list, the word aside. As many nodes as it holds are fewer than a list may have.
 const ROOM: usize = MESSAGE_LIMIT - 16;
 const _: () = assert!(ROOM / NODE < NODES_LIMIT);
+
+/// What a list of names takes beside them.
+const WORD: usize = "NACK@LNK@full@\r\n".len();
 
 /// How many nodes a newcomer is told of, unless it asks for all.
 const SAMPLE: usize = 128;
@@ -39,7 +49,10 @@ impl Overlay {
                 }
             }
             Packet::Pong(pong) => self.pong(&pong),
-            Packet::Reg(registration) => self.answer_registration(conn, &registration),
+            Packet::Reg(registration) => {
+                self.answer_registration(conn, &registration);
+                self.tell_graph(conn);
+            }
             Packet::Crd(credit) => self.heard_credit(conn, id, credit),
             Packet::End(channel) => self.heard_end(conn, id, channel),
             Packet::Net(_)
@@ -60,53 +73,130 @@ impl Overlay {
 
     /// REG from a stranger: who is there.
     pub(super) fn registered(&mut self, conn: ConnId, registration: &Registration) {
-        let Some(remote) = self.conns.get(&conn).map(|c| c.remote) else { return };
-        if !self.policing.introduces(self.timers.now(), remote) {
-            return self.refuse(conn, REGISTER, Reason::Busy, Default::default());
-        }
         if let Some(reason) = self.inadmissible(registration) {
             return self.refuse(conn, REGISTER, reason, Default::default());
         }
-        self.learn_name(registration.node.clone());
         self.answer_registration(conn, registration);
-        self.hang_up(conn, CloseHow::Flush, no_fault("answered"));
+        match self.conns.get_mut(&conn).filter(|state| state.graph.is_some()) {
+            Some(state) => {
+                state.kind = Kind::Told;
+                self.tell_graph(conn);
+            }
+            None => self.hang_up(conn, CloseHow::Flush, no_fault("answered")),
+        }
     }
 
+    /// Names as many as there is room for, members first; who wants all or the graph has it whole or not at all.
     fn answer_registration(&mut self, conn: ConnId, registration: &Registration) {
-        let mut names: Vec<Contact> = self.known_names(registration.node.name);
-        self.random.sampling.shuffle(&mut names);
+        let room = self.room_to_answer(conn);
+        let whole = registration.all || registration.over;
+        if whole && (room as u64) < self.database_as_sent() {
+            return self.nack(conn, REGISTER, Reason::Busy, Default::default());
+        }
+        let mut names = self.known_names(registration.node.name);
         if !registration.all {
             names.truncate(SAMPLE);
         }
-        self.joining.remember_registration(self.timers.now(), registration.node.clone());
-        for part in parts(&names, octets_of_contact) {
+        self.newcomer(conn, &registration.node);
+        for part in parts(fitting(&names, room), octets_of_contact) {
             self.answer_packet(conn, Class::Control, &Packet::Net(Nodes::first(part.iter().cloned())));
         }
-        if registration.over {
-            let records = self.records();
-            for part in parts(&records, octets_of_record) {
-                self.answer_packet(conn, Class::Control, &Packet::Over(Records::first(part.iter().cloned())));
+        if registration.over
+            && let Some(state) = self.conns.get_mut(&conn)
+        {
+            state.graph.get_or_insert(NodeId(0));
+        }
+    }
+
+    /// One without a record registers: others are told of it once it has answered where it says that it is.
+    fn newcomer(&mut self, conn: ConnId, contact: &Contact) {
+        let Some(id) = contact.name.id.filter(|id| !self.is_member(*id)) else { return };
+        let Some(remote) = self.conns.get(&conn).map(|state| state.remote) else { return };
+        let now = self.timers.now();
+        self.joining.newcomers.enter(now, host(remote.ip()), contact.clone());
+        self.learn_name(contact.clone());
+        let addresses: Addresses = contact.addrs().collect();
+        for to in addresses.iter() {
+            if self.policing.measures(now, to) {
+                let (token, class) = (self.token(), Class::Urgent);
+                self.joining.newcomers.asked(token, to);
+                self.out.datagram(UDP, to, wire::emit_ping(&Ping::new(token, id)), class);
             }
         }
     }
 
-    /// Everybody who is there, as far as this node knows, but for the one who asks. Its id at another address is among them:
-    /// that may be another node.
-    fn known_names(&self, asker: NodeName) -> Vec<Contact> {
+    fn is_member(&self, id: NodeId) -> bool {
+        self.database.get(id).is_some_and(|entry| entry.is_present() && !entry.links().is_empty())
+    }
+
+    /// Everybody who is there, as far as this node knows, but for the one who asks: members in random order, and after
+    /// them newcomers that have answered. Its id at another address is among them: that may be another node.
+    fn known_names(&mut self, asker: NodeName) -> Vec<Contact> {
         let me = self.me().filter(|_| !self.config.is_watcher()).map(|me| self.my_contact(me));
         let records =
             self.database.entries().filter(|e| e.is_present() && !e.links().is_empty()).map(Entry::contact);
-        let mut names: Vec<Contact> =
-            records.chain(me).chain(self.joining.registrations(self.timers.now())).collect();
-        names.retain(|contact| contact.name != asker);
-        names.sort_by_key(|contact| contact.name.id);
-        names.dedup_by_key(|contact| contact.name.id);
+        let mut names: Vec<Contact> = records.chain(me).collect();
+        let mut newcomers = self.newcomers();
+        self.random.sampling.shuffle(&mut names);
+        self.random.sampling.shuffle(&mut newcomers);
+        names.append(&mut newcomers);
+        let mut named = BTreeSet::new();
+        names.retain(|contact| contact.name != asker && named.insert(contact.name.id));
         names
     }
 
-    fn records(&self) -> Vec<Record> {
-        let there = self.database.entries().filter(|entry| !entry.has_left());
-        there.map(|entry| record(entry, self.timers.now())).collect()
+    /// The newcomers of the last minute that have answered, each where it did: what else it named may be anybody's.
+    fn newcomers(&self) -> Vec<Contact> {
+        let lately = self.joining.newcomers.lately(self.timers.now());
+        let there = lately.filter_map(|(contact, answered)| {
+            let led = contact.name.id.and_then(|id| self.probes.get(id)).and_then(|peer| peer.at);
+            let led = led.filter(|at| contact.addrs().any(|addr| addr == *at));
+            let addr = answered.or(led)?;
+            Some(NodeName { addr, ..contact.name }.into())
+        });
+        there.collect()
+    }
+
+    /// Goes on telling the graph to one who asked for it, as fast as it reads.
+    pub(super) fn tell_graph(&mut self, conn: ConnId) {
+        while let Some(state) = self.conns.get(&conn).filter(|c| c.outbox.waiting() < ANSWER)
+            && let Some(from) = state.graph
+        {
+            let (records, next) = self.records(from);
+            self.answer_packet(conn, Class::Control, &Packet::Over(Records::first(records)));
+            let goes_on = self.room_to_answer(conn) > 0;
+            if next.is_some() && !goes_on {
+                self.nack(conn, REGISTER, Reason::Busy, Default::default());
+            }
+            self.graph_told_up_to(conn, next.filter(|_| goes_on));
+        }
+    }
+
+    /// A part of the graph is told, and the next begins there. A stranger has some more time to read.
+    fn graph_told_up_to(&mut self, conn: ConnId, next: Option<NodeId>) {
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        state.graph = next;
+        match (state.kind, next) {
+            (Kind::Told, Some(_)) => self.timers.after(Timer::Overdue(conn), self.config.periods.greeting),
+            (Kind::Told, None) => self.hang_up(conn, CloseHow::Flush, no_fault("answered")),
+            _ => {}
+        }
+    }
+
+    /// What OVER shows of the records from an id on, and where the next part begins.
+    fn records(&self, from: NodeId) -> (Vec<Record>, Option<NodeId>) {
+        let (mut records, mut room) = (Vec::new(), PART);
+        let entries = self.database.within(Range::new(from, Range::ALL.last()));
+        for entry in entries.filter(|entry| !entry.has_left()) {
+            let record = record(entry, self.timers.now());
+            let octets = octets_of_record(&record);
+            if octets > room && !records.is_empty() {
+                return (records, Some(entry.id()));
+            }
+            room = room.saturating_sub(octets);
+            records.push(record);
+        }
+        (records, None)
     }
 
     /// PONG, whoever was meant: who answers is what the asker wants to know.
@@ -121,6 +211,7 @@ impl Overlay {
         match wire::read_datagram(bytes) {
             Ok(Datagram::Hb(beat)) => {
                 self.count_datagram(beat.token, bytes.len());
+                self.earn_by_beat(beat.token, bytes.len());
                 self.heard_beat(&beat, Some(from));
             }
             Ok(Datagram::Ping(ping)) => {
@@ -144,6 +235,13 @@ impl Overlay {
         }
     }
 
+    fn earn_by_beat(&mut self, token: Token, octets: usize) {
+        let link = self.tokens.get(&token).and_then(|id| self.links.get(id));
+        if let Some(conn) = link.map(|link| link.conn) {
+            self.earn(conn, octets);
+        }
+    }
+
     pub(super) fn bad_update(&mut self, conn: ConnId) {
         self.misbehaved(conn, peer_fault("an update that its hash does not fit, or malformed"));
     }
@@ -152,6 +250,18 @@ impl Overlay {
 /// What a contact takes at most.
 fn octets_of_contact(contact: &Contact) -> usize {
     NODE * (1 + contact.more.len())
+}
+
+/// As many of these as a packet of `room` octets holds.
+pub(super) fn fitting(contacts: &[Contact], room: usize) -> &[Contact] {
+    let mut room = room.saturating_sub(WORD);
+    let octets = |addr: SocketAddr| if addr.is_ipv4() { NODE_V4 } else { NODE };
+    let fits = |contact: &&Contact| {
+        let left = room.checked_sub(contact.addrs().map(octets).sum());
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    &contacts[..contacts.iter().take_while(fits).count()]
 }
 
 /// What a record takes at most.

@@ -304,7 +304,7 @@ impl Overlay {
     }
 
     pub(super) fn pong(&mut self, pong: &Pong) {
-        if self.narrow.answered(pong) {
+        if self.narrow.answered(pong) || self.joining.newcomers.answered(pong) {
             return;
         }
         let when = if self.is_late() { Heard::Late } else { Heard::InTime };

@@ -9,11 +9,11 @@ use super::{Overlay, Timer};
 use crate::kernel::{Class, ConnId};
 use crate::overlay::database::{Compared, Entry, SMALL};
 use crate::overlay::names::NodeId;
-use crate::overlay::wire::{Ask, Packet, Range, Sum};
+use crate::overlay::wire::{Ask, Have, Packet, Range, Sum};
 
-/// Octets of records sent in answer to one ASK; the sum of the rest is sent along. While as much waits for the peer to
-/// read it, nothing is answered: databases are compared again once it has.
-const ANSWER: usize = 256 << 10;
+/// Octets of records sent in answer to one ASK, or of the graph at once; the sum of the rest is sent along. While as much
+/// waits for the peer to read it, nothing is answered: databases are compared again once it has.
+pub(super) const ANSWER: usize = 256 << 10;
 
 impl Overlay {
     pub(super) fn start_exchanging(&mut self) {
@@ -34,18 +34,18 @@ impl Overlay {
     /// Tells a neighbour in short what this node has.
     pub(super) fn compare(&mut self, id: NodeId) {
         let sum = self.database.sum(None);
-        self.tell(id, &Packet::Sum(sum));
-    }
-
-    fn tell(&mut self, id: NodeId, packet: &Packet) {
         if let Some(conn) = self.links.get(&id).map(|l| l.conn) {
-            self.send_packet(conn, Class::Control, packet);
+            self.send_packet(conn, Class::Control, &Packet::Sum(sum));
         }
     }
 
-    /// SUM: asks for what differs, or narrows it down.
+    /// SUM: asks for what differs, or narrows it down. Who has nothing is asked for nothing, and who has little for all of
+    /// it: that is shorter than to name what is here.
     pub(super) fn summed(&mut self, id: NodeId, theirs: &Sum) {
         let Some(conn) = self.links.get(&id).map(|l| l.conn) else { return };
+        if theirs.count == 0 || self.room_to_answer(conn) == 0 {
+            return;
+        }
         if theirs.range.is_none() {
             let conflicts = self.differs_as_before(conn, theirs);
             if let Some(state) = self.conns.get_mut(&conn) {
@@ -54,8 +54,11 @@ impl Overlay {
         }
         match self.database.compare(theirs) {
             Compared::Equal => {}
-            Compared::Ask(ask) => {
-                self.tell(id, &Packet::Ask(ask));
+            Compared::Ask(mut ask) => {
+                if ask.have.len() > SMALL as usize {
+                    ask = Ask { range: theirs.range, have: Have::default() };
+                }
+                self.answer_packet(conn, Class::Control, &Packet::Ask(ask));
                 self.settle_conflicts(conn, theirs);
             }
             Compared::Parts(parts) => {
@@ -71,7 +74,8 @@ impl Overlay {
         if !self.conns.get(&conn).is_some_and(|state| state.conflicts) || theirs.count > SMALL {
             return;
         }
-        let (frames, _) = self.encoded(self.database.within(theirs.range));
+        let room = self.room_to_answer(conn);
+        let (frames, _) = self.encoded(room, self.database.within(theirs.range));
         for frame in frames {
             self.answer_encoded(conn, Class::Control, &frame);
         }
@@ -84,14 +88,18 @@ impl Overlay {
             state.owes_sum = true;
             return;
         }
-        let (frames, next) = self.encoded(self.database.newer_than(ask));
+        let room = self.room_to_answer(conn);
+        if room == 0 {
+            return;
+        }
+        let (frames, next) = self.encoded(room, self.database.newer_than(ask));
         for frame in frames {
             self.answer_encoded(conn, Class::Control, &frame);
         }
         let last = ask.range.unwrap_or(Range::ALL).last();
         if let Some(rest) = next.and_then(|next| Range::new(next, last)) {
             let sum = self.database.sum(Some(rest));
-            self.tell(id, &Packet::Sum(sum));
+            self.answer_packet(conn, Class::Control, &Packet::Sum(sum));
         }
     }
 
@@ -105,12 +113,17 @@ impl Overlay {
         core::mem::replace(&mut state.differed_by, by) == by && by.is_some()
     }
 
-    /// Records as they are sent, at most [`ANSWER`] octets of them, and where the rest begins.
-    fn encoded<'a>(&self, entries: impl Iterator<Item = &'a Entry>) -> (Vec<Bytes>, Option<NodeId>) {
+    /// Records as they are sent, about as many as there is room for and no more than [`ANSWER`] octets of them, and where
+    /// the rest begins.
+    fn encoded<'a>(
+        &self,
+        room: usize,
+        entries: impl Iterator<Item = &'a Entry>,
+    ) -> (Vec<Bytes>, Option<NodeId>) {
         let mut frames: Vec<Bytes> = Vec::new();
         let mut octets = 0;
         for entry in entries {
-            if octets > ANSWER {
+            if octets >= room.min(ANSWER) {
                 return (frames, Some(entry.id()));
             }
             let frame = entry.upt().frame(entry.age(self.timers.now()));
@@ -126,8 +139,9 @@ impl Overlay {
             return;
         };
         state.owes_sum = false;
-        if let Kind::Link(id) = state.kind {
-            self.compare(id);
+        if matches!(state.kind, Kind::Link(_)) && self.room_to_answer(conn) > 0 {
+            let sum = self.database.sum(None);
+            self.answer_packet(conn, Class::Control, &Packet::Sum(sum));
         }
     }
 }

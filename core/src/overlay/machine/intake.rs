@@ -120,7 +120,7 @@ impl Overlay {
 
     /// Older news is answered with the newer, at most once a second per source and link.
     fn answer_older(&mut self, from: NodeId, conn: ConnId, source: NodeId) {
-        if !self.older.admit(self.timers.now(), source, conn) {
+        if self.room_to_answer(conn) == 0 || !self.older.admit(self.timers.now(), source, conn) {
             return;
         }
         let Some(entry) = self.database.get(source) else { return };

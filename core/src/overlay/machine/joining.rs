@@ -1,6 +1,6 @@
 //! Coming in: bootstraps asked until somebody answers, and the names that they tell.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -8,21 +8,18 @@ use core::time::Duration;
 use super::refusing::refused_for;
 use super::streams::{Dial, no_fault, peer_fault};
 use super::{Overlay, Timer};
-use crate::kernel::{Class, CloseHow, ConnId, Time};
+use crate::kernel::{Class, CloseHow, ConnId};
 use crate::overlay::addresses::Addresses;
 use crate::overlay::bootstraps::{BootstrapError, Outcomes};
 use crate::overlay::config::BOOTSTRAPS_LIMIT;
 use crate::overlay::database::Entry;
 use crate::overlay::event::{Event, Refusal, Reply};
 use crate::overlay::names::NodeId;
+use crate::overlay::registrations::Registrations;
 use crate::overlay::wire::{Contact, Others, Packet, Registration};
 
 /// Names remembered that are in no record yet; more than one answer of a bootstrap holds.
 const NAMES: usize = 1_024;
-/// Newcomers that a bootstrap names to the next ones before their records arrive.
-const REGISTRATIONS: usize = 1_024;
-/// ... and for how long.
-const REGISTERED: Duration = Duration::from_secs(60);
 /// The longest wait between two attempts.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The longest wait while a bootstrap answers and knows nobody.
@@ -32,7 +29,7 @@ const ALONE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Joining {
     names: BTreeMap<NodeId, Contact>,
-    registrations: VecDeque<(Time, Contact)>,
+    pub(super) newcomers: Registrations,
     tries: u32,
     next: usize,
     /// The bootstrap that is being asked.
@@ -43,26 +40,6 @@ pub(super) struct Joining {
 }
 
 impl Joining {
-    /// A newcomer was here.
-    pub(super) fn remember_registration(&mut self, now: Time, node: Contact) {
-        self.registrations.retain(|(_, known)| known.name.id != node.name.id);
-        if self.registrations.len() == REGISTRATIONS {
-            self.registrations.pop_front();
-        }
-        self.registrations.push_back((now, node));
-    }
-
-    /// A newcomer is gone again.
-    pub(super) fn forget_registration(&mut self, id: NodeId) {
-        self.registrations.retain(|(_, known)| known.name.id != Some(id));
-    }
-
-    /// The newcomers of the last minute.
-    pub(super) fn registrations(&self, now: Time) -> impl Iterator<Item = Contact> + '_ {
-        let lately = self.registrations.iter().filter(move |(at, _)| now.since(*at) < REGISTERED);
-        lately.map(|(_, node)| node.clone())
-    }
-
     /// The ids of the names heard.
     pub(super) fn names(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.names.keys().copied()
@@ -244,7 +221,7 @@ pub(super) fn distinct(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{Input, Loaded, Machine, Output, Seed};
+    use crate::kernel::{Input, Loaded, Machine, Output, Seed, Time};
     use crate::overlay::wire::Network;
     use crate::overlay::{Command, Config};
 

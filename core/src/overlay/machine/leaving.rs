@@ -70,7 +70,7 @@ impl Overlay {
     /// Somebody has left: nobody is told of it as one who is there, and it is neither measured nor waited for.
     pub(super) fn departed(&mut self, id: NodeId) {
         self.measure_no_more(id);
-        self.joining.forget_registration(id);
+        self.joining.newcomers.forget(id);
         self.suit_overdue(id);
     }
 

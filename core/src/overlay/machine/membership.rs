@@ -98,7 +98,7 @@ impl Overlay {
         self.charge(conn, Budget::Ids, 1);
         self.duplicates.insert(self.timers.now(), removal.hash);
         if Some(removal.victim) == self.me().map(|me| me.id) {
-            return self.refute(removal.victim_key);
+            return self.refute(conn, removal.victim_key);
         }
         if let Some(reporters) = self.credible(&removal) {
             if reporters == REPORTERS || self.is_silent(removal.victim) {
@@ -109,11 +109,14 @@ impl Overlay {
     }
 
     /// A claim that this node is gone: its new record says that it is not, unless one that the reporter did not know
-    /// says so already. The claim may know more of this node than it does itself, if its state was lost.
-    fn refute(&mut self, known: Key) {
+    /// says so already. The claim may know more of this node than it does itself, if its state was lost. What the answer
+    /// takes on all links is charged to who passed the claim on.
+    fn refute(&mut self, conn: ConnId, known: Key) {
         let told = self.origin.key().is_some_and(|key| known < key);
         let lately = self.membership.refuted.is_some_and(|at| self.timers.now().since(at) < REFUTING);
-        if !told && !lately {
+        if !told && !lately && self.room_to_answer(conn) > 0 {
+            let record = self.me().and_then(|me| self.database.get(me.id)).map_or(0, |e| e.upt().body.len());
+            self.answered_with(conn, record * self.links.len());
             self.membership.refuted = Some(self.timers.now());
             self.superseded(known);
         }

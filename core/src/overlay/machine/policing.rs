@@ -1,4 +1,4 @@
-//! A peer over its budget is slowed, then closed; what it took is remembered when it comes again.
+//! A peer over its budget is slowed, then closed, and is not answered; what it took is remembered when it comes again.
 
 use alloc::collections::VecDeque;
 use core::net::{IpAddr, SocketAddr};
@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::streams::{Kind, peer_fault};
 use super::{Overlay, Timer};
-use crate::kernel::{ConnId, HostBuckets, KeyedState, Output, Time};
+use crate::kernel::{Bucket, ConnId, HostBuckets, KeyedState, Output, Time, host};
 use crate::overlay::budget::{Budget, Budgets, Measure, Meter};
 use crate::overlay::event::Event;
 
@@ -17,11 +17,32 @@ const DEPARTED: usize = 128;
 /// Buckets that all hosts share.
 const HOSTS: usize = 128;
 
+/// What a link may be told beside the whole database, so that small ones are compared as well: sixteen sums of parts, or
+/// as many keys, take 2 KiB.
+const COMPARING: u64 = 16 << 10;
+/// How many links of a host may be told all that at once.
+const LINKS: u64 = 16;
+/// What the strangers of a host may be told beside the whole graph: a hundred newcomers a sample of nodes each.
+const SAMPLES: u64 = 512 << 10;
+/// What a record takes on the wire beside its body.
+const HEAD: usize = 128;
+
+/// From which bucket is lent to a connection, and how much.
+#[derive(Clone, Copy, Debug)]
+struct Loan {
+    link: bool,
+    /// To this connection alone.
+    most: u64,
+    /// To all of its host.
+    host: u64,
+}
+
 /// Who took how much.
 #[derive(Clone, Debug)]
 pub(super) struct Policing {
     departed: VecDeque<(IpAddr, Meter)>,
     datagrams: HostBuckets,
+    answers: HostBuckets,
     introductions: HostBuckets,
     probes: HostBuckets,
 }
@@ -32,6 +53,7 @@ impl Policing {
         Policing {
             departed: VecDeque::new(),
             datagrams: hosts(budgets.datagrams),
+            answers: hosts(budgets.answers),
             introductions: hosts(budgets.introductions),
             probes: hosts(budgets.probes),
         }
@@ -39,7 +61,7 @@ impl Policing {
 
     /// The buckets of a peer at `remote`: as somebody from there left them, or full.
     pub(super) fn meter(&mut self, now: Time, budgets: &Budgets, remote: SocketAddr) -> Meter {
-        let known = self.departed.iter().position(|(host, _)| *host == remote.ip());
+        let known = self.departed.iter().position(|(known, _)| *known == host(remote.ip()));
         let kept = known.and_then(|at| self.departed.remove(at)).map(|(_, meter)| meter);
         kept.unwrap_or_else(|| Meter::new(budgets, now))
     }
@@ -53,7 +75,7 @@ impl Policing {
         if self.departed.len() == DEPARTED {
             self.departed.pop_front();
         }
-        self.departed.push_back((remote.ip(), meter));
+        self.departed.push_back((host(remote.ip()), meter));
     }
 
     /// Whether one more datagram that belongs to no link is read from `remote`.
@@ -66,16 +88,14 @@ impl Policing {
         self.probes.of(remote.ip()).take(now)
     }
 
-    /// Whether a stranger at `remote` is told who is there.
-    pub(super) fn introduces(&mut self, now: Time, remote: SocketAddr) -> bool {
-        let bucket = self.introductions.of(remote.ip());
-        bucket.refill(now);
-        !bucket.is_overdrawn()
+    /// A connection is gone: what it was told and neither earned nor lent counts for its host.
+    pub(super) fn settle(&mut self, now: Time, remote: SocketAddr, debt: u64) {
+        self.answers.of(remote.ip()).charge(now, debt);
     }
 
-    /// A stranger at `remote` was told so many octets.
-    pub(super) fn introduced(&mut self, now: Time, remote: SocketAddr, octets: usize) {
-        self.introductions.of(remote.ip()).charge(now, octets as u64);
+    /// What is lent to connections of a host.
+    fn lender(&mut self, loan: Loan, remote: SocketAddr) -> &mut Bucket {
+        if loan.link { self.answers.of(remote.ip()) } else { self.introductions.of(remote.ip()) }
     }
 }
 
@@ -85,6 +105,55 @@ impl Overlay {
         if let Some(state) = self.conns.get_mut(&conn) {
             state.meter.charge(now, budget, tokens as u64);
         }
+    }
+
+    /// A link's peer said so many octets, on its connection or as a beat: it may be told three times as many.
+    pub(super) fn earn(&mut self, conn: ConnId, octets: usize) {
+        if let Some(state) = self.conns.get_mut(&conn) {
+            state.earnings.earn(octets);
+        }
+    }
+
+    /// What is lent to a connection at the most: the database as it is sent and something more, for a link and for the
+    /// strangers of a host once, for the links of a host some times.
+    fn loan(&self, kind: Kind) -> Loan {
+        let database = self.database_as_sent();
+        match kind {
+            Kind::Link(_) | Kind::Parting(_) => {
+                let most = database + COMPARING;
+                Loan { link: true, most, host: LINKS * most }
+            }
+            _ => Loan { link: false, most: database + SAMPLES, host: database + SAMPLES },
+        }
+    }
+
+    /// About how many octets the whole database takes on the wire.
+    pub(super) fn database_as_sent(&self) -> u64 {
+        (self.database.octets() + self.database.len() * HEAD) as u64
+    }
+
+    /// How many octets may be said in answer on a connection now. That one is not answered is told once.
+    pub(super) fn room_to_answer(&mut self, conn: ConnId) -> usize {
+        let now = self.timers.now();
+        let Some(kind) = self.conns.get(&conn).map(|state| state.kind) else { return 0 };
+        let loan = self.loan(kind);
+        let Some(state) = self.conns.get_mut(&conn) else { return 0 };
+        let spare = self.policing.lender(loan, state.remote).spare(now, loan.host);
+        let room = state.earnings.room(spare, loan.most);
+        if room == 0 && loan.link && !core::mem::replace(&mut state.unanswered, true) {
+            self.accuse(conn, Budget::Answers, Measure::Unanswered);
+        }
+        usize::try_from(room).unwrap_or(usize::MAX)
+    }
+
+    /// So many octets are said in answer on a connection.
+    pub(super) fn answered_with(&mut self, conn: ConnId, octets: usize) {
+        let now = self.timers.now();
+        let Some(kind) = self.conns.get(&conn).map(|state| state.kind) else { return };
+        let loan = self.loan(kind);
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        let lent = state.earnings.spend(octets, loan.most);
+        self.policing.lender(loan, state.remote).charge(now, lent);
     }
 
     /// Looks after each frame whether its peer is within its budgets.

@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use super::Overlay;
+use super::answers::fitting;
 use super::calling::Purpose;
 use super::streams::{no_fault, peer_fault};
 use crate::kernel::{Class, CloseHow, ConnId, Fault, Why};
@@ -54,11 +55,13 @@ impl Overlay {
         self.hang_up(conn, CloseHow::Flush, no_fault("refused"));
     }
 
-    /// NACK. What is no word cannot be refused by name, and is not.
+    /// NACK, with as many names as there is room for. What is no word cannot be refused by name, and is not.
     pub(super) fn nack(&mut self, conn: ConnId, word: &str, reason: Reason, nodes: Alternatives) {
         if let Ok(word) = Word::new(word) {
+            let room = self.room_to_answer(conn);
+            let nodes = Alternatives::first(fitting(&nodes, room).iter().cloned());
             let nack = Packet::Nack(Nack { word, reason: Some(reason), nodes });
-            self.send_packet(conn, Class::Urgent, &nack);
+            self.answer_packet(conn, Class::Urgent, &nack);
         }
     }
 

@@ -16,6 +16,7 @@ use crate::kernel::{
 };
 use crate::overlay::bootstraps::BootstrapError;
 use crate::overlay::budget::{Budget, Meter};
+use crate::overlay::earnings::Earnings;
 use crate::overlay::event::Event;
 use crate::overlay::link::Traffic;
 use crate::overlay::names::{NodeId, Token};
@@ -50,6 +51,8 @@ pub(super) enum Kind {
     Boot,
     /// We said PING and wait for PONG.
     Probe,
+    /// A stranger that is told the graph. What else it says is dropped.
+    Told,
     /// A link that is over: payloads still come and go until both ends have said their last word.
     Parting(NodeId),
     /// Closed by us; what still arrives is dropped.
@@ -84,6 +87,12 @@ pub(super) struct Conn {
     pub(super) said: u64,
     last_words: Option<Why>,
     pub(super) meter: Meter,
+    /// What may be said in answer to it.
+    pub(super) earnings: Earnings,
+    /// It was told that it is not answered for now.
+    pub(super) unanswered: bool,
+    /// It asked for the graph, which is told from this id on.
+    pub(super) graph: Option<NodeId>,
     /// Since when the peer is not read from, and what it took too much of.
     pub(super) slowed: Option<(Time, Budget)>,
 }
@@ -109,6 +118,9 @@ impl Conn {
             said: 0,
             last_words: None,
             meter,
+            earnings: Earnings::default(),
+            unanswered: false,
+            graph: None,
             slowed: None,
         }
     }
@@ -325,6 +337,7 @@ impl Overlay {
             Ok(packet) => {
                 self.charge(conn, Budget::Frames, 1);
                 self.charge(conn, Budget::Octets, line.len());
+                self.earn(conn, line.len());
                 if let Some(state) = self.conns.get_mut(&conn) {
                     state.said += 1;
                 }
@@ -354,7 +367,7 @@ impl Overlay {
             }
             (Kind::Probe, _) => self.misbehaved(conn, peer_fault("a probe answered with something else")),
             (Kind::Parting(_), Packet::Trd(teardown)) => self.torn_down_again(conn, teardown.reason.as_ref()),
-            (Kind::Parting(_) | Kind::Closing, _) => {}
+            (Kind::Told | Kind::Parting(_) | Kind::Closing, _) => {}
         }
     }
 
@@ -366,7 +379,7 @@ impl Overlay {
             Packet::Reg(registration) => self.registered(conn, &registration),
             Packet::Ping(ping) => {
                 if let Some(pong) = self.answer_to(&ping) {
-                    self.send_packet(conn, Class::Urgent, &Packet::Pong(pong));
+                    self.answer_packet(conn, Class::Urgent, &Packet::Pong(pong));
                 }
                 self.hang_up(conn, CloseHow::Flush, no_fault("answered"));
             }
@@ -408,21 +421,15 @@ impl Overlay {
     /// Sends what the peer asked for, at its expense.
     pub(super) fn answer_packet(&mut self, conn: ConnId, class: Class, packet: &Packet) {
         let Some(state) = self.conns.get_mut(&conn) else { return };
-        let stranger = state.kind == Kind::Stranger;
-        let remote = state.remote;
         for frame in wire::frames(packet, &mut state.message) {
-            if stranger {
-                self.policing.introduced(self.timers.now(), remote, frame.len());
-            } else {
-                self.charge(conn, Budget::Answers, frame.len());
-            }
+            self.answered_with(conn, frame.len());
             self.send(conn, class, frame);
         }
     }
 
     /// Sends a packet that is encoded already and that the peer asked for, at its expense.
     pub(super) fn answer_encoded(&mut self, conn: ConnId, class: Class, packet: &Bytes) {
-        self.charge(conn, Budget::Answers, packet.len());
+        self.answered_with(conn, packet.len());
         self.send_encoded(conn, class, packet);
     }
 
@@ -489,6 +496,7 @@ impl Overlay {
                 self.room_at(peer);
             }
             self.make_good(conn);
+            self.tell_graph(conn);
             self.last_words_said(conn);
         }
     }
@@ -549,6 +557,7 @@ impl Overlay {
             state.meter.slowed(self.timers.now(), self.timers.now().since(since));
         }
         self.policing.departed(self.timers.now(), state.remote, state.meter);
+        self.policing.settle(self.timers.now(), state.remote, state.earnings.debt());
         self.forwarding.strand(&mut state.reports);
         self.forwarding.cut_off(state.outbox.take_bulk());
         if state.kind == Kind::Stranger {
@@ -569,7 +578,7 @@ impl Overlay {
             Kind::Greeting { to, .. } => self.call_on(to.id, Purpose::Link),
             Kind::Boot if why == NO_ANSWER => self.bootstrap_failed(BootstrapError::Silent),
             Kind::Boot => self.bootstrap_failed(BootstrapError::ended(why)),
-            Kind::Stranger | Kind::Probe | Kind::Parting(_) | Kind::Closing => {}
+            Kind::Stranger | Kind::Probe | Kind::Told | Kind::Parting(_) | Kind::Closing => {}
         }
     }
 

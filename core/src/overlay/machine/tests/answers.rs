@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::overlay::database::LinkMode;
-use crate::overlay::wire::{DataHead, Flow, Record, Registration, Way};
+use crate::overlay::wire::{Contact, DataHead, Flow, Record, Registration, Way};
 use ListedRole::Both;
 
 /// Asks as `id` who is there: the names, and the records.
@@ -56,6 +56,118 @@ fn a_newcomer_is_told_who_is_there() {
     );
     bench.pass(Duration::from_secs(61));
     assert_eq!(register(&mut bench, 202, false, false).0, [1, 2, 3, 4, ME], "for a minute");
+}
+
+#[test]
+fn nobody_is_told_of_a_newcomer_that_does_not_answer_where_it_says_that_it_is() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    bench.silent.insert(200);
+    bench.lives.insert(201, 77);
+    for id in 200..=202 {
+        register(&mut bench, id, false, false);
+    }
+    assert_eq!(register(&mut bench, 203, false, false).0, [1, 2, 3, 4, ME, 202]);
+    bench.silent.clear();
+    register(&mut bench, 200, false, false);
+    assert_eq!(register(&mut bench, 203, false, false).0, [1, 2, 3, 4, ME, 200, 202], "it answers by now");
+}
+
+#[test]
+fn of_a_newcomer_with_several_addresses_the_one_that_answered_is_told() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    bench.silent.extend([200, 209]);
+    bench.lives.insert(201, 200);
+    let more = MoreAddresses::first([address(201), address(209)]);
+    let conn = bench.open(200, How::Accepted(Port(0)));
+    let node = Contact { name: name(200), more };
+    let (network, other) = (Some(network()), Others::NONE);
+    bench.say(
+        conn,
+        &Packet::Reg(Registration { node, k: 2, network: network.clone(), all: false, over: false, other }),
+    );
+    let conn = bench.open(300, How::Accepted(Port(0)));
+    let (node, other) = (name(300).into(), Others::NONE);
+    bench.say(conn, &Packet::Reg(Registration { node, k: 2, network, all: false, over: false, other }));
+    let told = bench.peers[&conn].said.iter().find_map(|packet| match packet {
+        Packet::Net(names) => names.iter().find(|contact| contact.name.id == Some(NodeId(200))).cloned(),
+        _ => None,
+    });
+    assert_eq!(told, Some(NodeName { addr: address(201), ..name(200) }.into()));
+}
+
+#[test]
+fn registrations_of_one_host_keep_no_newcomer_from_those_who_are_there() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    for id in 1_000..2_100 {
+        bench.silent.insert(id);
+        register(&mut bench, id, false, false);
+    }
+    assert_eq!(
+        register(&mut bench, 200, true, false).0,
+        [1, 2, 3, 4, ME],
+        "who made them up does not answer"
+    );
+    for id in 3_000..4_100 {
+        register(&mut bench, id, false, false);
+    }
+    let told = register(&mut bench, 201, false, false).0;
+    assert!(told.starts_with(&[1, 2, 3, 4, ME]) && told.len() <= 9, "four of those who do: {told:?}");
+    for _ in 0..10 {
+        let named = first_named(&mut bench, 202);
+        assert!([1, 2, 3, 4, ME].contains(&named), "{named}: members come first");
+    }
+}
+
+/// The one whom a newcomer is told of first.
+fn first_named(bench: &mut Bench, id: u128) -> u128 {
+    register(bench, id, false, false);
+    let said = &bench.peers[&ConnId(bench.last_conn)].said;
+    let net = said.iter().find_map(|p| if let Packet::Net(names) = p { names.first() } else { None });
+    net.and_then(|contact| contact.name.id).expect("somebody is named").0
+}
+
+/// What was said on a connection, with the pieces of packets put together.
+fn whole(bench: &Bench, conn: ConnId) -> Vec<Packet> {
+    let mut pieces = wire::Reassembly::new();
+    let mut joined = |packet: &Packet| match packet {
+        Packet::Seg(piece) => {
+            let text = pieces.push(bench.now, piece.clone()).unwrap();
+            text.map(|text| wire::read_reassembled(&text).unwrap())
+        }
+        other => Some(other.clone()),
+    };
+    bench.peers[&conn].said.iter().filter_map(&mut joined).collect()
+}
+
+#[test]
+fn a_graph_that_does_not_fit_goes_in_pieces_as_it_is_read() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    for id in 0..12_000 {
+        bench.record(conns[0], 1_000 + id, &[(2, ListedRole::Out), (1, ListedRole::Out)], 8);
+    }
+    let ask = |bench: &mut Bench, reads: bool| {
+        let conn = bench.open(200, How::Accepted(Port(0)));
+        bench.peers.get_mut(&conn).unwrap().stalled = !reads;
+        let (node, network, other) = (name(200).into(), Some(network()), Others::NONE);
+        bench.say(conn, &Packet::Reg(Registration { node, k: 2, network, all: false, over: true, other }));
+        conn
+    };
+    let conn = ask(&mut bench, true);
+    assert!(bench.closed(conn), "once all is told");
+    let parts: Vec<usize> = whole(&bench, conn)
+        .iter()
+        .filter_map(|packet| if let Packet::Over(records) = packet { Some(records.len()) } else { None })
+        .collect();
+    assert_eq!(parts.iter().sum::<usize>(), bench.node.database().len(), "everything, and nothing twice");
+    assert!(parts.len() > 20, "in {} parts", parts.len());
+    let conn = ask(&mut bench, false);
+    assert!(!bench.closed(conn) && bench.node.conns[&conn].outbox.waiting() < 400 << 10);
+    bench.pass(Duration::from_secs(6));
+    assert!(bench.closed(conn), "it did not read");
+    // What its host has been told by now is more than once the graph: the next has to wait.
+    let conn = ask(&mut bench, true);
+    let busy = |p: &Packet| matches!(p, Packet::Nack(nack) if nack.reason == Some(Reason::Busy));
+    assert_eq!((bench.said(conn, busy), bench.closed(conn)), (1, true));
 }
 
 #[test]

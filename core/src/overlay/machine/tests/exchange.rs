@@ -51,6 +51,23 @@ fn records_under_an_equal_key_become_one_by_comparison() {
 }
 
 #[test]
+fn who_has_nothing_is_asked_for_nothing_and_who_has_little_for_all_of_it() {
+    use crate::overlay::wire::{Ask, Digest, Sum};
+    let (mut bench, conns) = Bench::settled(|_| ());
+    for id in 0..100 {
+        bench.record(conns[0], 1_000 + id, &[(2, ListedRole::Out)], 8);
+    }
+    let mut asked = |count| {
+        let from = bench.peers[&conns[1]].said.len();
+        bench.say(conns[1], &Packet::Sum(Sum { range: None, count, digest: Digest(count.into()) }));
+        bench.peers[&conns[1]].said[from..].to_vec()
+    };
+    assert_eq!(asked(0), []);
+    assert_eq!(asked(SMALL), [Packet::Ask(Ask { range: None, have: Have::default() })]);
+    assert!(asked(SMALL + 1).iter().all(|packet| matches!(packet, Packet::Sum(_))));
+}
+
+#[test]
 fn what_is_on_its_way_is_no_conflict() {
     let (mut bench, conns) = Bench::settled(|_| ());
     let upts = |bench: &Bench| bench.said(conns[0], |p| matches!(p, Packet::Upt(_)));

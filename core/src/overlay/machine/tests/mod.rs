@@ -1,6 +1,7 @@
 //! A single node driven by hand: the peers around it are this harness.
 
 mod ages;
+mod answered;
 mod answers;
 mod channels;
 mod choices;
@@ -116,6 +117,8 @@ struct Bench {
     identities: usize,
     /// Its disk takes nothing.
     full: bool,
+    /// Octets that it said, to whomever.
+    sent: usize,
     /// Whom the node remembers of an earlier life, as its state has them.
     remembered: String,
 }
@@ -151,6 +154,7 @@ impl Bench {
             sequence: 0,
             identities: 0,
             full: false,
+            sent: 0,
             remembered,
         };
         bench.drain();
@@ -193,6 +197,7 @@ impl Bench {
     }
 
     fn hear(&mut self, conn: ConnId, frame: &Bytes) {
+        self.sent += frame.len();
         let peer = self.peers.get_mut(&conn).unwrap();
         if peer.stalled {
             peer.unread += frame.len();
@@ -213,6 +218,7 @@ impl Bench {
     }
 
     fn hear_datagram(&mut self, to: SocketAddr, payload: &[u8]) {
+        self.sent += payload.len();
         let id = u128::from(to.port() - 7_000);
         match wire::read_datagram(payload) {
             Ok(Datagram::Ping(Ping { padding: 0, .. })) => {
