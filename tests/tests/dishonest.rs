@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use egoist_core::overlay::dishonest::{Difference, Lie, Scenario, Watch};
 use egoist_core::sim::scenario::Shrunk;
@@ -24,13 +25,14 @@ struct Outcome {
     lie: Lie,
     seed: u64,
     told: u64,
+    loss: Duration,
     failed: Option<String>,
 }
 
 fn case(lie: Lie, seed: u64) -> Outcome {
     let (scenario, mut watch) = (Scenario::of(lie, seed), Watch::default());
     let failed = scenario.run_watched(&mut watch).err().map(|difference| shrunk(&scenario, difference));
-    Outcome { lie, seed, told: watch.told(lie), failed }
+    Outcome { lie, seed, told: watch.told(lie), loss: watch.longest_loss(), failed }
 }
 
 fn shrunk(scenario: &Scenario, difference: Difference) -> String {
@@ -66,7 +68,12 @@ fn print(outcomes: &[Outcome]) {
     for (lie, outcomes) in of_lie {
         let told: u64 = outcomes.iter().map(|outcome| outcome.told).sum();
         let failed: Vec<u64> = outcomes.iter().filter(|o| o.failed.is_some()).map(|o| o.seed).collect();
-        println!("{}: {} cases, told {told} times, failed {failed:?}", lie.name(), outcomes.len());
+        let loss = outcomes.iter().map(|outcome| outcome.loss).max().unwrap_or_default();
+        println!(
+            "{}: {} cases, told {told} times, a pair lost for {loss:?} at the most, failed {failed:?}",
+            lie.name(),
+            outcomes.len()
+        );
         for outcome in outcomes {
             if let Some(why) = &outcome.failed {
                 println!("  # seed {}: {why}", outcome.seed);

@@ -20,7 +20,7 @@ use crate::overlay::wire::{
 use crate::sim;
 
 /// Nodes that it makes up at once.
-const MADE_UP: usize = 50;
+const MADE_UP: usize = 200;
 /// Nobody is ever at the addresses from here on.
 const NOWHERE: u32 = 0x0afc_0000;
 /// How long a record lives on that is passed on as about to expire.
@@ -50,26 +50,26 @@ impl Forger {
         }
     }
 
-    /// The first words on a connection of the liar's own.
-    pub(super) fn stranger(&mut self, lie: Lie, victim: Victim, overlay: &Overlay) -> Option<Bytes> {
-        if lie == Lie::Registrations {
-            return Some(self.registration(victim));
-        }
+    /// A greeting on a connection of the liar's own.
+    pub(super) fn greeting(&mut self, lie: Lie, victim: Victim, overlay: &Overlay) -> Option<Bytes> {
         let start = overlay.database().get(victim.id)?.key().incarnation;
-        let start = if lie == Lie::Impersonation { start.saturating_add(1) } else { start.saturating_sub(1) };
+        let stale = lie == Lie::StaleImpersonation;
+        let start = if stale { start.saturating_sub(1) } else { start.saturating_add(1) };
+        let role = if lie == Lie::UnfitImpersonation { Role::Chosen } else { Role::Chooser };
         let greeting = Greeting {
             version: VERSION,
             network: network(),
             node: victim.name(),
-            role: Role::Chooser,
+            role,
             token: Token(self.rng.u64()),
             caps: Capabilities { start: Some(start), ..Capabilities::default() },
         };
         Some(Packet::Lnk(greeting).emit())
     }
 
-    fn registration(&mut self, victim: Victim) -> Bytes {
-        let node = NodeName { addr: victim.at, id: Some(NodeId(self.rng.u128())) };
+    /// A registration of somebody whom nobody ever reaches.
+    pub(super) fn registration(&mut self) -> Bytes {
+        let node = NodeName { addr: self.nowhere(), id: Some(NodeId(self.rng.u128())) };
         let (all, over) = (true, true);
         let network = Some(network());
         let k = 2;
@@ -95,7 +95,11 @@ impl Forger {
         for (place, id) in ids.iter().enumerate() {
             let around = [ids[(place + 1) % MADE_UP], ids[(place + MADE_UP - 1) % MADE_UP]];
             let addr = at.unwrap_or_else(|| self.nowhere());
-            frames.push(record(Key { incarnation: 1, sequence: 1 }, NodeName { addr, id: Some(*id) }, &around));
+            frames.push(record(
+                Key { incarnation: 1, sequence: 1 },
+                NodeName { addr, id: Some(*id) },
+                &around,
+            ));
         }
         frames
     }
@@ -138,13 +142,12 @@ fn forged(lie: Lie, victim: Victim, overlay: &Overlay) -> Option<Bytes> {
     let Key { incarnation, sequence } = overlay.database().get(victim.id)?.key();
     let key = match lie {
         Lie::SameKey => Key { incarnation, sequence },
-        Lie::LastSequence => Key { incarnation, sequence: u32::MAX },
+        Lie::LastSequence => Key { incarnation, sequence: u32::MAX - 1 },
         Lie::NextIncarnation => Key { incarnation: incarnation.saturating_add(1), sequence: 1 },
         Lie::GreatestKey => Key { incarnation: u32::MAX, sequence: u32::MAX },
         _ => Key { incarnation, sequence: sequence.saturating_add(1) },
     };
-    let attributes =
-        Attributes { life: Some(MAX_LIFE), left: lie == Lie::Farewell, ..Attributes::default() };
+    let attributes = Attributes { life: Some(MAX_LIFE), left: lie == Lie::Farewell, ..Attributes::default() };
     Some(said(key, victim.name(), attributes, Links::default()))
 }
 

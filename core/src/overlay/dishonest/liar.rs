@@ -1,6 +1,6 @@
 //! The liar: what it says beside the honest node that it hides behind, and what it makes of that node's own words.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -14,15 +14,18 @@ use super::wires::Wires;
 use crate::kernel::{Class, ConnId, How, Input, Output, Rng, Ticket, Time};
 use crate::overlay::event;
 use crate::overlay::machine::Overlay;
-use crate::overlay::wire::{self, Datagram, Packet, Pong, Upt};
+use crate::overlay::names::Token;
+use crate::overlay::wire::{self, Beat, Datagram, Packet, Pong, Upt};
 
 /// How long a dial of the liar's own may take.
 const DIAL: Duration = Duration::from_secs(5);
 /// How many records the liar remembers: the first that it hears, since old ones are what it is after.
 const MEMORY: usize = 1_024;
 /// How many registrations it sends at once, and how many summaries to each neighbour.
-const REGISTRATIONS: usize = 40;
+const REGISTRATIONS: usize = 600;
 const SUMS: usize = 50;
+/// Between two beats where it usurps a place.
+const BEAT: Duration = Duration::from_millis(200);
 /// By how much longer than they were its beats say that they were held, in microseconds.
 const HELD: u64 = 1_000_000;
 
@@ -33,13 +36,23 @@ pub struct Liar {
     /// What is said on connections of its own once they are open.
     dials: BTreeMap<Ticket, Bytes>,
     /// Those connections.
-    visits: BTreeSet<ConnId>,
+    visits: BTreeMap<ConnId, Visit>,
+    /// Whether it beats on them.
+    usurps: bool,
     tickets: u64,
     memory: Vec<Upt>,
     /// What it makes of the honest node's words from now on, on whose account, and whether that has shown.
     standing: Option<(Lie, Victim)>,
     shown: bool,
     out: VecDeque<Output<Event>>,
+}
+
+/// A connection of the liar's own: the token that its beats carry, if it was welcome, and how many it sent.
+#[derive(Default)]
+struct Visit {
+    token: Option<Token>,
+    beats: u64,
+    beaten: Time,
 }
 
 impl Liar {
@@ -49,7 +62,8 @@ impl Liar {
             forger: Forger::new(rng),
             wires: Wires::default(),
             dials: BTreeMap::new(),
-            visits: BTreeSet::new(),
+            visits: BTreeMap::new(),
+            usurps: false,
             tickets: 0,
             memory: Vec::new(),
             standing: None,
@@ -64,19 +78,24 @@ impl Liar {
     }
 
     /// Takes what is about its own connections, and leaves the rest to the honest node.
-    pub(super) fn hear<'a>(&mut self, input: Input<'a>) -> Option<Input<'a>> {
+    pub(super) fn hear<'a>(&mut self, now: Time, input: Input<'a>) -> Option<Input<'a>> {
         match input {
             Input::Opened { conn, how: How::Dialed(ticket), .. } if self.dials.contains_key(&ticket) => {
                 self.visit(conn, ticket);
                 None
             }
             Input::DialFailed { ticket, .. } if self.dials.remove(&ticket).is_some() => None,
-            Input::Received { conn, bytes } if self.visits.contains(&conn) => {
+            Input::Received { conn, bytes } if self.visits.contains_key(&conn) => {
+                self.welcomed(conn, bytes);
                 bytes.clear();
                 None
             }
-            Input::Flushed { conn, .. } if self.visits.contains(&conn) => None,
-            Input::Closed { conn, .. } if self.visits.remove(&conn) => None,
+            Input::Flushed { conn, .. } if self.visits.contains_key(&conn) => None,
+            Input::Closed { conn, .. } if self.visits.remove(&conn).is_some() => None,
+            Input::Tick => {
+                self.beat(now);
+                Some(input)
+            }
             Input::Flushed { conn, n } => {
                 let n = self.wires.flushed(conn, n);
                 (n > 0).then_some(Input::Flushed { conn, n })
@@ -96,8 +115,28 @@ impl Liar {
 
     fn visit(&mut self, conn: ConnId, ticket: Ticket) {
         let frame = self.dials.remove(&ticket).unwrap_or_default();
-        self.visits.insert(conn);
+        self.visits.insert(conn, Visit::default());
         self.out.push_back(Output::Send { conn, frame, class: Class::Urgent, solo: false });
+    }
+
+    /// Somebody answers on a connection of its own.
+    fn welcomed(&mut self, conn: ConnId, bytes: &[u8]) {
+        let Some(visit) = self.visits.get_mut(&conn).filter(|visit| visit.token.is_none()) else { return };
+        let line = bytes.split(|octet| *octet == b'\r').next().unwrap_or_default();
+        if let Ok(Packet::Lnk(greeting)) = wire::read(&Bytes::copy_from_slice(line)) {
+            visit.token = Some(greeting.token);
+        }
+    }
+
+    /// Beats where it usurps a place, on the connections themselves.
+    fn beat(&mut self, now: Time) {
+        for (conn, visit) in self.visits.iter_mut().filter(|_| self.usurps) {
+            if let Some(token) = visit.token.filter(|_| now.since(visit.beaten) >= BEAT) {
+                (visit.beats, visit.beaten) = (visit.beats + 1, now);
+                let frame = Packet::Hb(Beat::first(token, visit.beats)).emit();
+                self.out.push_back(Output::Send { conn: *conn, frame, class: Class::Urgent, solo: false });
+            }
+        }
     }
 
     fn remember(&mut self, bytes: &[u8]) {
@@ -118,16 +157,35 @@ impl Liar {
             Lie::OldAges | Lie::YoungAges | Lie::Beats | Lie::Pongs => {
                 (self.standing, self.shown) = (Some((lie, victim)), false);
             }
-            Lie::Impersonation | Lie::StaleImpersonation | Lie::Registrations => {
-                let frame = self.forger.stranger(lie, victim, overlay);
-                let times = if lie == Lie::Registrations { REGISTRATIONS } else { 1 };
-                if let Some(frame) = frame {
-                    (0..times).for_each(|_| self.dial(now, victim.to, frame.clone()));
-                    self.lied(lie);
+            Lie::StaleImpersonation | Lie::UnfitImpersonation => {
+                self.pose(now, lie, victim, overlay, &[victim.to])
+            }
+            Lie::Impersonation | Lie::Usurpation => {
+                self.usurps = lie == Lie::Usurpation;
+                let mine = |id| Some(id) == overlay.id() || id == victim.id;
+                let others = overlay.database().entries().filter(|entry| !mine(entry.id()));
+                let all: Vec<SocketAddr> = others.map(|entry| entry.name().addr).collect();
+                self.pose(now, lie, victim, overlay, &all);
+            }
+            Lie::Registrations => {
+                for _ in 0..REGISTRATIONS {
+                    let frame = self.forger.registration();
+                    self.dial(now, victim.to, frame);
                 }
+                self.lied(lie, victim);
             }
             _ => self.say_to_all(lie, victim, overlay),
         }
+    }
+
+    /// Greets under the victim's id.
+    fn pose(&mut self, now: Time, lie: Lie, victim: Victim, overlay: &Overlay, at: &[SocketAddr]) {
+        for to in at {
+            if let Some(frame) = self.forger.greeting(lie, victim, overlay) {
+                self.dial(now, *to, frame);
+            }
+        }
+        self.lied(lie, victim);
     }
 
     fn say_to_all(&mut self, lie: Lie, victim: Victim, overlay: &Overlay) {
@@ -138,7 +196,7 @@ impl Liar {
         };
         let links: Vec<ConnId> = self.wires.links().collect();
         if !frames.is_empty() && !links.is_empty() {
-            self.lied(lie);
+            self.lied(lie, victim);
         }
         for conn in links {
             frames.iter().for_each(|frame| self.say(conn, frame.clone()));
@@ -154,8 +212,8 @@ impl Liar {
         self.memory.iter().filter(gone).map(|upt| upt.frame(0)).collect()
     }
 
-    fn lied(&mut self, lie: Lie) {
-        self.out.push_back(Output::Event(Event::Lied(lie)));
+    fn lied(&mut self, lie: Lie, victim: Victim) {
+        self.out.push_back(Output::Event(Event::Lied { lie, about: victim.id }));
     }
 
     fn say(&mut self, conn: ConnId, frame: Bytes) {
@@ -199,12 +257,12 @@ impl Liar {
 
     /// A record of somebody else with another age.
     fn distorted_frame(&mut self, frame: &Bytes, overlay: &Overlay) -> Option<Bytes> {
-        let (lie, _) = self.standing.filter(|(lie, _)| matches!(lie, Lie::OldAges | Lie::YoungAges))?;
+        let (lie, victim) = self.standing.filter(|(lie, _)| matches!(lie, Lie::OldAges | Lie::YoungAges))?;
         let line = frame.strip_suffix(b"\r\n").filter(|line| line.starts_with(b"UPT@"))?;
         let Ok(Packet::Upt(upt)) = wire::read(&frame.slice_ref(line)) else { return None };
         let entry = overlay.database().get(upt.source.id?).filter(|_| upt.source.id != overlay.id())?;
         let age = if lie == Lie::YoungAges { 0 } else { last_age(entry.life()) };
-        self.show(lie);
+        self.show(lie, victim);
         Some(upt.frame(age))
     }
 
@@ -213,18 +271,18 @@ impl Liar {
         let changed = match (lie, wire::read_datagram(payload)) {
             (Lie::Beats, Ok(Datagram::Hb(beat))) => {
                 let held = beat.held.saturating_add(HELD);
-                Packet::Hb(wire::Beat { held, ..beat })
+                Packet::Hb(Beat { held, ..beat })
             }
             (Lie::Pongs, Ok(Datagram::Pong(pong))) => Packet::Pong(Pong { id: victim.id, ..pong }),
             _ => return None,
         };
-        self.show(lie);
+        self.show(lie, victim);
         Some(changed.emit())
     }
 
-    fn show(&mut self, lie: Lie) {
+    fn show(&mut self, lie: Lie, victim: Victim) {
         if !core::mem::replace(&mut self.shown, true) {
-            self.lied(lie);
+            self.lied(lie, victim);
         }
     }
 }

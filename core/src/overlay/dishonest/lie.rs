@@ -14,7 +14,7 @@ pub enum Lie {
     NewerRecord,
     /// The same with another body and the very key of the victim's own.
     SameKey,
-    /// The same with the last sequence of the victim's incarnation: nothing goes above it.
+    /// The same with the last sequence but one of the victim's incarnation: its next record is its last.
     LastSequence,
     /// The same with the next incarnation.
     NextIncarnation,
@@ -36,10 +36,14 @@ pub enum Lie {
     CheapLinks,
     /// The liar is as far from everybody as can be.
     DearLinks,
-    /// A greeting under the victim's id, from a later start than its own.
+    /// Greetings under the victim's id, from a later start than its own, and silence after them.
     Impersonation,
+    /// The same, and the liar goes on to beat as the victim: nobody else can tell the two apart.
+    Usurpation,
     /// A greeting under the victim's id, from an earlier start: to be refused.
     StaleImpersonation,
+    /// A greeting under the victim's id, from a later start and in a role that nobody has who comes first: to be refused.
+    UnfitImpersonation,
     /// From now on the liar's beats say that they were held for longer than they were: it seems near.
     Beats,
     /// From now on the liar answers probes as the victim.
@@ -48,7 +52,7 @@ pub enum Lie {
     MadeUpNodes,
     /// The same at the victim's address, and listed by the liar.
     MadeUpNeighbors,
-    /// Registrations, each on a connection of its own.
+    /// Registrations of nodes that nobody is, each on a connection of its own.
     Registrations,
     /// Summaries of an empty database, over and over.
     EmptySums,
@@ -56,7 +60,7 @@ pub enum Lie {
 
 impl Lie {
     /// All.
-    pub const ALL: [Lie; 21] = [
+    pub const ALL: [Lie; 23] = [
         Lie::NewerRecord,
         Lie::SameKey,
         Lie::LastSequence,
@@ -71,7 +75,9 @@ impl Lie {
         Lie::CheapLinks,
         Lie::DearLinks,
         Lie::Impersonation,
+        Lie::Usurpation,
         Lie::StaleImpersonation,
+        Lie::UnfitImpersonation,
         Lie::Beats,
         Lie::Pongs,
         Lie::MadeUpNodes,
@@ -97,7 +103,9 @@ impl Lie {
             Lie::CheapLinks => "cheap-links",
             Lie::DearLinks => "dear-links",
             Lie::Impersonation => "impersonation",
+            Lie::Usurpation => "usurpation",
             Lie::StaleImpersonation => "stale-impersonation",
+            Lie::UnfitImpersonation => "unfit-impersonation",
             Lie::Beats => "beats",
             Lie::Pongs => "pongs",
             Lie::MadeUpNodes => "made-up-nodes",
@@ -105,6 +113,17 @@ impl Lie {
             Lie::Registrations => "registrations",
             Lie::EmptySums => "empty-sums",
         }
+    }
+
+    /// Whether it is a greeting that everybody has to refuse.
+    pub const fn is_refused(self) -> bool {
+        matches!(self, Lie::StaleImpersonation | Lie::UnfitImpersonation)
+    }
+
+    /// Whether it keeps honest nodes apart for as long as it is told: without proofs of identity nobody can say which of
+    /// two who have an id is right.
+    pub const fn parts(self) -> bool {
+        matches!(self, Lie::Usurpation)
     }
 
     /// The lie of a name.

@@ -1,14 +1,15 @@
 //! Scenarios of overlays with one dishonest node among them: it joins like any other, greets, beats and passes on, lies
 //! when the script has it lie, and is gone from the recovery on. What must hold is about the honest alone.
 //!
-//! The liar is an attendant: a node of a full mesh, so that it is next to everybody who has room for it. Each lie is told
-//! about a node, by an order to that node in the script:
+//! The liar is an attendant, mostly a node of a full mesh, so that it is next to everybody who has room for it. Each lie is
+//! told about a node, by an order to that node in the script:
 //!
 //! ```text
 //! tell 2 suffer impersonation 0       the liar greets node 0 under the id of node 2
 //! tell 1 leave                        node 1 leaves in good order; old records of it may be said again later
 //! ```
 
+mod delivery;
 mod forgery;
 mod grammar;
 mod liar;
@@ -54,12 +55,14 @@ pub struct Plan {
     pub links: LinkMode,
     /// Whether each has an id by its configuration.
     pub configured_ids: bool,
+    /// Whether the liar is next to everybody who has room for it; else it chooses as the others do.
+    pub meshed: bool,
 }
 
 impl Default for Plan {
-    /// k = 2 over mutual links, and ids that are drawn.
+    /// k = 2 over mutual links, ids that are drawn, and a liar next to everybody.
     fn default() -> Self {
-        Plan { k: 2, links: LinkMode::Mutual, configured_ids: false }
+        Plan { k: 2, links: LinkMode::Mutual, configured_ids: false, meshed: true }
     }
 }
 
@@ -84,6 +87,30 @@ pub enum Difference {
         to: usize,
         /// For how long.
         lasted: Duration,
+    },
+    /// One who started while others were there had no link for too long.
+    #[error("node {node} started and had no link for {lasted:?}")]
+    Outside {
+        /// Which.
+        node: usize,
+        /// For how long.
+        lasted: Duration,
+    },
+    /// A link was given up for a greeting that was to be refused.
+    #[error("node {node} gave up its link to {peer} for a greeting that it refused")]
+    Replaced {
+        /// Which.
+        node: usize,
+        /// The other end.
+        peer: NodeId,
+    },
+    /// Nothing arrives where a route leads.
+    #[error("nothing that node {from} sends arrives at node {to}, and it has a route")]
+    Undelivered {
+        /// From here.
+        from: usize,
+        /// To here.
+        to: usize,
     },
     /// Somebody who left in good order and whose record had expired is there again.
     #[error("node {node} has a record of {gone} again, who left")]
@@ -114,7 +141,8 @@ impl scenario::Protocol for Plan {
         }
         if boot.node == script.liar() {
             let liar = Liar::new(Streams::new(boot.seed).named("lies"));
-            return Neighbor::dishonest(built(Config { policy: PolicyKind::FullMesh, ..config }), liar);
+            let policy = if script.plan.meshed { PolicyKind::FullMesh } else { config.policy };
+            return Neighbor::dishonest(built(Config { policy, ..config }), liar);
         }
         let id = script.plan.configured_ids.then(|| configured_id(boot.node));
         Neighbor::honest(built(Config { id, ..config }))
@@ -123,7 +151,9 @@ impl scenario::Protocol for Plan {
     fn order(script: &Scenario, world: &mut World<Neighbor>, node: usize, order: &Order) {
         let (asked, command) = match *order {
             Order::Leave => (node, Some(Command::Honest(event::Command::Leave))),
-            Order::Suffer { lie, to } => (script.liar(), victim(world, node, to).map(|of| Command::Lie(lie, of))),
+            Order::Suffer { lie, to } => {
+                (script.liar(), victim(world, node, to).map(|of| Command::Lie(lie, of)))
+            }
         };
         if let Some(command) = command {
             let _ = world.command(asked, command);
@@ -146,7 +176,8 @@ impl scenario::Protocol for Plan {
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "k {}", self.k)?;
         writeln!(f, "links {}", if self.links == LinkMode::Mutual { "mutual" } else { "directed" })?;
-        writeln!(f, "ids {}", if self.configured_ids { "configured" } else { "drawn" })
+        writeln!(f, "ids {}", if self.configured_ids { "configured" } else { "drawn" })?;
+        writeln!(f, "liar {}", if self.meshed { "meshed" } else { "choosing" })
     }
 
     fn read(&mut self, word: &str, rest: &str) -> Option<()> {
@@ -156,6 +187,8 @@ impl scenario::Protocol for Plan {
             ("links", "directed") => self.links = LinkMode::Directed,
             ("ids", "configured") => self.configured_ids = true,
             ("ids", "drawn") => self.configured_ids = false,
+            ("liar", "meshed") => self.meshed = true,
+            ("liar", "choosing") => self.meshed = false,
             _ => return None,
         }
         Some(())
@@ -166,12 +199,18 @@ impl scenario::Protocol for Plan {
         vec![
             Plan { links: usual.links, ..self.clone() },
             Plan { configured_ids: usual.configured_ids, ..self.clone() },
+            Plan { meshed: usual.meshed, ..self.clone() },
         ]
     }
 
     fn weight(&self) -> u64 {
         let usual = Plan::default();
-        u64::from(self.links != usual.links) + u64::from(self.configured_ids != usual.configured_ids)
+        let unusual = [
+            self.links != usual.links,
+            self.configured_ids != usual.configured_ids,
+            self.meshed != usual.meshed,
+        ];
+        unusual.into_iter().map(u64::from).sum()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use core::net::SocketAddr;
 
-use super::lie::Lie;
 use super::liar::Liar;
+use super::lie::Lie;
 use crate::kernel::{Input, Machine, Output, Time, Wake};
 use crate::overlay::event;
 use crate::overlay::machine::Overlay;
@@ -41,7 +41,12 @@ pub enum Event {
     /// What any node tells.
     Honest(event::Event),
     /// A lie has left.
-    Lied(Lie),
+    Lied {
+        /// Which.
+        lie: Lie,
+        /// About whom.
+        about: NodeId,
+    },
 }
 
 impl Neighbor {
@@ -69,7 +74,7 @@ impl Machine for Neighbor {
 
     fn handle(&mut self, now: Time, input: Input<'_>) {
         let Some(liar) = &mut self.liar else { return self.overlay.handle(now, input) };
-        if let Some(input) = liar.hear(input) {
+        if let Some(input) = liar.hear(now, input) {
             self.overlay.handle(now, input);
         }
     }

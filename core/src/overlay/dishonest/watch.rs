@@ -17,12 +17,28 @@ const VIEWED: Duration = Duration::from_secs(1);
 /// second, and a record that was taken for another is said again within a few.
 const LOST: Duration = Duration::from_secs(10);
 
+/// Who starts while others are there has a link after this.
+const NEWCOMER: Duration = Duration::from_secs(5);
+/// The first of all have to find each other.
+const FOUNDING: Duration = Duration::from_secs(15);
+
+/// A greeting has been refused after this.
+const REFUSED: Duration = Duration::from_secs(2);
+
 /// Looks on, and counts what lies were told.
 #[derive(Default)]
 pub struct Watch {
     told: BTreeMap<Lie, u64>,
     /// Since when one has no way to another to whom it had one; `None` for those who have.
     lost: BTreeMap<(usize, usize), Option<Time>>,
+    longest: Duration,
+    /// A lie was told that may part the honest.
+    parted: bool,
+    /// When the liar last posed as somebody in a way that is to be refused.
+    posed: Option<(Time, NodeId)>,
+    replaced: Option<(usize, NodeId)>,
+    /// Since when those run who have no link yet.
+    newcomers: BTreeMap<usize, Time>,
     /// The last id of each node.
     ids: BTreeMap<usize, NodeId>,
     /// Those who were told to leave and of whom nobody has a record any more.
@@ -33,10 +49,19 @@ pub struct Watch {
 }
 
 impl scenario::Watch<Plan> for Watch {
-    fn hear(&mut self, _: Time, node: usize, event: &Event) {
+    fn hear(&mut self, now: Time, node: usize, event: &Event) {
         match event {
-            Event::Lied(lie) => *self.told.entry(*lie).or_default() += 1,
-            Event::Honest(event::Event::Started { id, .. }) => _ = self.ids.insert(node, *id),
+            Event::Lied { lie, about } => {
+                *self.told.entry(*lie).or_default() += 1;
+                self.parted |= lie.parts();
+                self.posed = lie.is_refused().then_some((now, *about)).or(self.posed);
+            }
+            Event::Honest(event::Event::LinkDown { peer, why }) => self.link_down(now, node, *peer, why.what),
+            Event::Honest(event::Event::Started { id, .. }) => {
+                self.ids.insert(node, *id);
+                self.newcomers.insert(node, now);
+            }
+            Event::Honest(event::Event::LinkUp { .. }) => _ = self.newcomers.remove(&node),
             Event::Honest(event::Event::Fatal { .. }) => self.ended = self.ended.or(Some(node)),
             Event::Honest(_) => {}
         }
@@ -64,6 +89,10 @@ impl scenario::Watch<Plan> for Watch {
     fn recovered(&mut self, _: &Scenario, _: Time) {
         self.recovered = true;
     }
+
+    fn afterwards(&mut self, scenario: &Scenario, world: &mut World<Neighbor>) -> Result<(), Difference> {
+        scenario.deliver(world)
+    }
 }
 
 impl Watch {
@@ -72,16 +101,42 @@ impl Watch {
         self.told.get(&lie).copied().unwrap_or(0)
     }
 
+    fn link_down(&mut self, now: Time, node: usize, peer: NodeId, why: &str) {
+        let posed = self.posed.is_some_and(|(at, id)| id == peer && now.since(at) < REFUSED);
+        if posed && why == "a newer connection took its place" {
+            self.replaced = self.replaced.or(Some((node, peer)));
+        }
+    }
+
+    /// For how long an honest node had no way to another to whom it had one, at the most.
+    pub const fn longest_loss(&self) -> Duration {
+        self.longest
+    }
+
     fn look(&mut self, scenario: &Scenario, world: &World<Neighbor>) -> Result<(), Difference> {
         if let Some(node) = self.ended.filter(|node| *node < scenario.nodes()) {
             return Err(Difference::Ended { node });
         }
+        let calm = |fault: &Action| matches!(fault, Action::Wait { .. } | Action::Restart { .. });
+        if !scenario.faults().all(calm) {
+            return Ok(());
+        }
+        if let Some((node, peer)) = self.replaced {
+            return Err(Difference::Replaced { node, peer });
+        }
         let honest = scenario.honest(world);
         self.bury(scenario, &honest)?;
-        if scenario.faults().all(|fault| matches!(fault, Action::Wait { .. })) {
-            self.look_for_ways(world.now(), &honest)?;
-        }
-        Ok(())
+        self.let_in(world.now(), &honest)?;
+        if self.parted { Ok(()) } else { self.look_for_ways(world.now(), &honest) }
+    }
+
+    fn let_in(&mut self, now: Time, honest: &[Member<'_>]) -> Result<(), Difference> {
+        let late = self.newcomers.iter().find(|(node, since)| {
+            let waited = now.since(**since) > NEWCOMER && **since > Time::ZERO + FOUNDING;
+            waited && honest.iter().any(|(honest, _)| honest == *node)
+        });
+        let late = late.map(|(node, since)| Difference::Outside { node: *node, lasted: now.since(*since) });
+        late.map_or(Ok(()), Err)
     }
 
     /// Whoever had a way to another loses it for a while at the most.
@@ -105,6 +160,7 @@ impl Watch {
         }
         let Some(lost) = self.lost.get_mut(&(from, to)) else { return Ok(()) };
         let lasted = now.since(*lost.get_or_insert(now));
+        self.longest = self.longest.max(lasted);
         if lasted > LOST { Err(Difference::Lost { from, to, lasted }) } else { Ok(()) }
     }
 
@@ -114,7 +170,9 @@ impl Watch {
         for id in left.filter_map(|node| self.ids.get(&node).copied()) {
             let known = honest.iter().find(|(_, member)| member.database().get(id).is_some());
             match known {
-                Some(&(node, _)) if self.buried.contains(&id) => return Err(Difference::Risen { node, gone: id }),
+                Some(&(node, _)) if self.buried.contains(&id) => {
+                    return Err(Difference::Risen { node, gone: id });
+                }
                 Some(_) => {}
                 None => _ = self.buried.insert(id),
             }
