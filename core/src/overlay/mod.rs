@@ -70,6 +70,7 @@
 //! | `machine/` | the node itself, a file for each thing it does |
 //! | `judge`, `experiment` | with `sim`: a wiring judged on the true delays, and the machines run on a matrix of them |
 //! | `scenario`, `oracle` | with `sim`: overlays with faults, and what must be true of them afterwards |
+//! | `dishonest` | with `sim`: overlays with a liar among them, and what must be true of the honest |
 
 pub mod addresses;
 mod bootstraps;
@@ -78,6 +79,8 @@ mod budget;
 pub mod checks;
 mod config;
 pub mod database;
+#[cfg(feature = "sim")]
+pub mod dishonest;
 mod earnings;
 mod event;
 #[cfg(feature = "sim")]

@@ -332,8 +332,16 @@ impl<P: Protocol> Script<P> {
     /// # Errors
     /// What did not hold, or was still wrong when the time was over.
     pub fn run(&self) -> Result<Held, P::Difference> {
+        self.run_watched(&mut P::Watch::default())
+    }
+
+    /// The same, and what looked on can be asked afterwards.
+    ///
+    /// # Errors
+    /// What did not hold, or was still wrong when the time was over.
+    pub fn run_watched(&self, watch: &mut P::Watch) -> Result<Held, P::Difference> {
         let mut world = self.world();
-        let (mut watch, mut agenda) = (P::Watch::default(), Agenda::new(P::hubs));
+        let mut agenda = Agenda::new(P::hubs);
         let joined = self.joins.iter().max().copied().unwrap_or_default();
         watch.pass(self, &mut world, &mut agenda, joined)?;
         for step in &self.steps {
@@ -346,7 +354,7 @@ impl<P: Protocol> Script<P> {
                 Step::Order { node, order } => P::order(self, &mut world, *node, order),
             }
         }
-        let after = self.recovered(&mut world, &mut watch)?;
+        let after = self.recovered(&mut world, watch)?;
         watch.afterwards(self, &mut world)?;
         Ok(Held { after, tally: *world.tally() })
     }

@@ -5,7 +5,7 @@ use crate::kernel::{Class, ConnId};
 use crate::overlay::budget::Budget;
 use crate::overlay::database::{Change, Refusal, Standing, Verdict};
 use crate::overlay::flood::age;
-use crate::overlay::names::{Key, NodeId};
+use crate::overlay::names::NodeId;
 use crate::overlay::wire::Upt;
 
 impl Overlay {
