@@ -90,11 +90,14 @@ impl Overlay {
         self.random.timing.below(self.database.len().max(1) as u64) < ASKING
     }
 
-    /// Absent nodes, and remembered ones of whom there is no record.
+    /// Absent nodes, and remembered ones of whom there is no record; of those of whom there is nothing but hearsay, who may
+    /// be asked now.
     fn lost(&self) -> Vec<NodeId> {
         let absent = self.database.entries().filter(|e| e.is_absent() && !e.has_left()).map(Entry::id);
         let unknown = self.healing.peers.keys().filter(|id| self.database.get(**id).is_none()).copied();
-        let mut lost: Vec<NodeId> = absent.chain(unknown).filter(|id| !self.links.contains_key(id)).collect();
+        let now = self.timers.now();
+        let may_be_asked = |id: &NodeId| !self.links.contains_key(id) && self.probes.may_ask(now, *id);
+        let mut lost: Vec<NodeId> = absent.chain(unknown).filter(may_be_asked).collect();
         lost.sort_unstable();
         lost.dedup();
         lost
