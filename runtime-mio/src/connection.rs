@@ -414,10 +414,11 @@ impl<N: Net> Host<N> {
             CloseHow::Flush => {
                 conn.phase = Phase::Flushing;
                 conn.buffer = BytesMut::new();
-                let until = self.now + self.limits.flush;
+                let (host, until) = (conn.remote.ip(), self.now + self.limits.flush);
                 self.set_alarm(Alarm::Linger(token), until);
                 self.list(token);
                 self.list_unflushed(token);
+                self.count_closing(token, host);
             }
         }
     }
@@ -428,9 +429,10 @@ impl<N: Net> Host<N> {
     }
 
     /// Gives a connection's socket up and tells its machine.
-    fn finish(&mut self, token: Token, why: Closed) {
+    pub(crate) fn finish(&mut self, token: Token, why: Closed) {
         let Some(Socket::Connection(_)) = self.sockets.get(token) else { return };
         let Some(Socket::Connection(conn)) = self.sockets.remove(token) else { return };
+        self.closing.remove(token);
         for alarm in [Alarm::Linger(token), Alarm::Release(token)] {
             self.timers.cancel(alarm);
         }

@@ -73,7 +73,7 @@ fn dial_error(error: &io::Error) -> DialError {
 impl<N: Net> Host<N> {
     /// Begins to dial; with a shim, after the round trip that a dial takes.
     pub(crate) fn dial(&mut self, machine: MachineId, ticket: Ticket, to: SocketAddr, deadline: Time) {
-        if self.sockets.len() >= self.limits.sockets {
+        if !self.make_room(1) {
             return self.refused.push((machine, ticket, DialError::Exhausted));
         }
         let dial = Dial { stream: None, machine, ticket, to, local: None };

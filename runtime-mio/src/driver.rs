@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use egoist_core::kernel::{DialError, Input};
 
+use crate::files;
 use crate::host::{Alarm, Host, Limits, Socket};
 use crate::net::{MioNet, Net, Ready};
 
@@ -25,19 +26,25 @@ pub struct Driver<N: Net = MioNet> {
 }
 
 impl Driver<MioNet> {
-    /// A driver on real sockets.
+    /// A driver on real sockets, of which it has no more than the process [may](files::limit) have files for.
     ///
     /// # Errors
     /// The operating system has no poller left.
     pub fn new() -> io::Result<Self> {
-        Ok(Self::on(MioNet::new()?))
+        let usual = Limits::default();
+        let sockets = usual.sockets.min(files::sockets_within(files::limit()));
+        Ok(Self::with(MioNet::new()?, Limits { sockets, ..usual }))
     }
 }
 
 impl<N: Net> Driver<N> {
     /// A driver on this network.
     pub fn on(net: N) -> Self {
-        Driver { host: Host::new(net, Limits::default()), polled: Vec::new() }
+        Self::with(net, Limits::default())
+    }
+
+    fn with(net: N, limits: Limits) -> Self {
+        Driver { host: Host::new(net, limits), polled: Vec::new() }
     }
 
     /// Turns until [`Host::stop`] or [`Handle::stop`](crate::Handle::stop), or until every machine that was added has
@@ -63,6 +70,7 @@ impl<N: Net> Driver<N> {
         let wait = self.host.wait(max_wait);
         self.poll(wait)?;
         self.host.refresh();
+        self.host.turns.next(self.host.now, self.host.net.processor_time());
         if self.host.timers.next().is_some_and(|(at, _)| at <= self.host.now) {
             // What arrived before this moment is known only to a poll that began after it.
             self.poll(Some(Duration::ZERO))?;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use egoist_core::kernel::{DialError, Input, Machine, Output, Ticket, Time, Timers};
 
+use crate::closing::Closing;
 use crate::connection::Connection;
 use crate::datagram::{DatagramSocket, Outgoing};
 use crate::dialer::Dial;
@@ -20,6 +21,7 @@ use crate::shim::{HeldDatagrams, Shim};
 use crate::source::Source;
 use crate::station::Station;
 use crate::store::{Ask, Asked, PATIENCE, StateError};
+use crate::turns::{LongestTurn, Turns};
 use crate::wall::Said;
 
 /// The most octets read from one connection in a turn, and the size of the one buffer that all reads go through.
@@ -32,6 +34,8 @@ pub struct Host<N: Net = MioNet> {
     pub(crate) now: Time,
     pub(crate) limits: Limits,
     pub(crate) sockets: Slab<N>,
+    pub(crate) closing: Closing,
+    pub(crate) turns: Turns,
     pub(crate) stations: Vec<Station<N>>,
     pub(crate) undrained: VecDeque<MachineId>,
     /// Sockets to read.
@@ -102,13 +106,15 @@ pub(crate) enum Alarm {
 /// The bounds of a driver.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// Sockets at a time, of all machines; while there are as many none is accepted, and dials fail as
-    /// [`Exhausted`](egoist_core::kernel::DialError::Exhausted). The default is 16,384.
+    /// Sockets at a time, of all machines, those that are being closed among them, which go when there is no room for
+    /// others; while there are as many none is accepted, and dials fail as
+    /// [`Exhausted`](egoist_core::kernel::DialError::Exhausted). The default is 16,384, or what the process has files for.
     pub sockets: usize,
     /// How long accepting pauses when the operating system has no descriptor or memory left. The default is 100 ms.
     pub accept_pause: Duration,
     /// How long a connection that is closed with
-    /// [`Flush`](egoist_core::kernel::CloseHow::Flush) may take to write what is queued. The default is 5 s.
+    /// [`Flush`](egoist_core::kernel::CloseHow::Flush) may take to write what is queued, while no more than 1,024 are being
+    /// closed, and a quarter of the sockets: of more, the oldest of the host that has most goes at once. The default is 5 s.
     pub flush: Duration,
     /// How long such a connection is read afterwards, so that what we said last is not lost to a reset. The default
     /// is 1 s.
@@ -139,6 +145,8 @@ impl<N: Net> Host<N> {
             net,
             limits,
             sockets: Slab::new(),
+            closing: Closing::default(),
+            turns: Turns::default(),
             stations: Vec::new(),
             undrained: VecDeque::new(),
             ready: Vec::new(),
@@ -291,6 +299,11 @@ impl<N: Net> Host<N> {
     }
 
     /// The driver's bounds.
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The driver's bounds.
     pub const fn limits_mut(&mut self) -> &mut Limits {
         &mut self.limits
     }
@@ -298,6 +311,11 @@ impl<N: Net> Host<N> {
     /// How many sockets there are: listeners, datagram sockets, dials, connections, control clients.
     pub fn sockets(&self) -> usize {
         self.sockets.len()
+    }
+
+    /// The longest turns of the loop; `None` where the system counts no processor time, and before the second turn.
+    pub fn longest_turn(&self) -> Option<LongestTurn> {
+        self.turns.longest(self.now)
     }
 
     pub(crate) fn slot_mut<M: Machine + 'static>(&mut self, key: Key<M>) -> &mut Slot<M> {

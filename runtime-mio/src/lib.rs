@@ -6,6 +6,7 @@
 
 #[cfg(all(feature = "configuration", feature = "control"))]
 pub mod checks;
+mod closing;
 #[cfg(feature = "configuration")]
 pub mod configuration;
 mod connection;
@@ -16,6 +17,7 @@ mod dialer;
 mod driver;
 mod entropy;
 mod erase;
+pub mod files;
 #[cfg(feature = "record")]
 pub mod flight;
 #[cfg(feature = "gossip")]
@@ -34,6 +36,7 @@ mod slab;
 mod source;
 mod station;
 pub mod store;
+mod turns;
 mod wall;
 
 pub use driver::Driver;
@@ -46,6 +49,7 @@ pub use presence::{Presence, source_towards};
 pub use resolver::{Resolve, SystemResolver};
 pub use shim::{Peer, Shim};
 pub use store::{State, StateError};
+pub use turns::LongestTurn;
 
 /// The crate whose types are all over this one's.
 pub use egoist_core;

@@ -211,8 +211,7 @@ impl<N: Net> Host<N> {
 
     /// Accepts within the budget.
     pub(crate) fn accept(&mut self, token: Token) {
-        let full = self.sockets.len() + ACCEPTS > self.limits.sockets;
-        if full && self.accepting {
+        if self.accepting && !self.make_room(ACCEPTS) {
             self.pause_accepting("as many sockets as allowed");
         }
         let Some(Socket::Listener(socket)) = self.sockets.get_mut(token) else { return };

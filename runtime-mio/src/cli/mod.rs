@@ -1,5 +1,6 @@
 //! The command line: one file per command, and what they share.
 
+mod capacity;
 mod chord;
 mod config;
 mod control;

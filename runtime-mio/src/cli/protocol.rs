@@ -64,6 +64,10 @@ pub(crate) trait Protocol: Sized + 'static {
         false
     }
 
+    /// How many connections and dials a machine of this setup has at once, at the most; `None` where no setting bounds
+    /// them.
+    fn connections(setup: &<Self::Machine as Recordable>::Setup) -> Option<usize>;
+
     /// Who the node is.
     fn who(&self, machine: &Self::Machine) -> Who;
 

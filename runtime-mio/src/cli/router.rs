@@ -132,6 +132,7 @@ impl<P: Protocol> Router<P> {
             address: who.address.to_string(),
             uptime_s: host.now().as_micros() / 1_000_000,
             pid: std::process::id(),
+            turns: host.longest_turn().map(Into::into),
             log_lost: logging::lost(),
             state_error: host.state_error(self.key).map(ToString::to_string),
             disk_full: self.disk.is_full(),

@@ -11,9 +11,9 @@ use egoist_core::kernel::Seed;
 use egoist_core::record::Recordable;
 use egoist_mio::net::MioNet;
 use egoist_mio::{BindError, Bound, Driver, Host, Key, Setup, State};
-use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 
+use super::capacity;
 use super::disk::Disk;
 use super::failure::{Failure, Outcome};
 use super::output;
@@ -25,9 +25,6 @@ use super::state::{self, Called, Home, StateArgs, unusable};
 
 /// How long standard output may take until a node's first line finds room in it.
 const FIRST_LINE: Duration = Duration::from_secs(1);
-
-/// Files that a node opens beside its sockets: control clients, its state, its log, the loop's own.
-const KEPT: usize = 96;
 
 /// What a node says when it begins.
 #[derive(Serialize)]
@@ -60,12 +57,6 @@ impl std::fmt::Display for Beginning {
 /// Bits from the operating system, from which everything random in a node follows.
 pub(crate) fn draw_seed() -> Outcome<Seed> {
     egoist_mio::seed().map_err(|e| Failure::new(format!("the operating system gives no random bits ({e})")))
-}
-
-/// Sockets of strangers and peers where so many files may be open: what is left is for control clients and the state.
-fn sockets_within(files: Option<u64>) -> usize {
-    let files = files.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
-    files - KEPT.min(files / 2)
 }
 
 /// Sockets bound, and the node's folder taken.
@@ -137,9 +128,7 @@ impl Ground {
     /// Binds what a setup names, each address as its flag says it; the last flag is that of all others too.
     fn bind(setup: &Setup, flags: &[&str], name: Option<&'static str>, state: &StateArgs) -> Outcome<Self> {
         let first = *setup.listen.first().ok_or_else(|| Failure::usage("a node listens somewhere"))?;
-        let mut driver = Driver::new().map_err(|e| Failure::io("cannot begin an event loop", "poll", &e))?;
-        let sockets = &mut driver.limits_mut().sockets;
-        *sockets = sockets_within(getrlimit(Resource::Nofile).current).min(*sockets);
+        let mut driver = capacity::event_loop()?;
         let known = name.map(Called::Name).or((first.port() > 0).then_some(Called::Address(first)));
         let early = known.map(|called| state.take(called)).transpose()?;
         let bound = driver.bind(setup).map_err(|error| {
@@ -193,9 +182,11 @@ impl Ground {
             state: folder.clone(),
             control: control.clone(),
         };
+        let connections = P::connections(&setup);
         let mut settled = self.settle((desk, setup), record)?;
         settled.serve()?;
         beside(&mut settled.driver, settled.key);
+        capacity::check(connections, &settled.driver);
         announce(&beginning, session)?;
         settled.driver.run().map_err(|e| Failure::io("the event loop failed", beginning.address, &e))?;
         settled.lost().map_or(Ok(()), Err)

@@ -17,6 +17,7 @@ use egoist_mio::{Bound, Driver, Key, MachineId, Peer, Setup, Shim};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag::{register, register_conditional_default};
 
+use super::capacity;
 use super::failure::{Failure, Outcome};
 
 /// A free port of the loopback interface, TCP and UDP alike.
@@ -75,7 +76,7 @@ impl Stage {
         pace: u32,
         joining: Duration,
     ) -> Outcome<Self> {
-        let mut driver = Driver::new().map_err(|e| Failure::io("cannot begin an event loop", "poll", &e))?;
+        let mut driver = capacity::event_loop()?;
         let seats = Seats::default();
         driver.set_shim(Emulation { matrix: matrix.clone(), pace, seats: Rc::clone(&seats) });
         ends_when_asked_twice().map_err(|e| Failure::io("cannot wait for signals", "SIGINT", &e))?;

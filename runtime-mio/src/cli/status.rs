@@ -3,6 +3,7 @@
 use std::fmt;
 
 use clap::{ArgMatches, Parser};
+use egoist_mio::LongestTurn;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -63,7 +64,7 @@ pub(crate) struct StatusReport<S> {
 }
 
 /// What every node says of itself.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct NodeReport {
     /// Of which protocol it is.
     pub(crate) protocol: String,
@@ -75,12 +76,38 @@ pub(crate) struct NodeReport {
     pub(crate) uptime_s: u64,
     /// The process.
     pub(crate) pid: u32,
+    /// How long it let everybody wait; none where the system does not count that.
+    #[serde(flatten)]
+    pub(crate) turns: Option<TurnsReport>,
     /// Lines of its log that were lost: standard error could not be written, or not as fast.
     pub(crate) log_lost: u64,
     /// Why its state could not be stored the last time, if that is so: a full disk, say.
     pub(crate) state_error: Option<String>,
     /// Whether nothing can be stored now, because the disk under its state is full.
     pub(crate) disk_full: bool,
+}
+
+/// The longest turns of a node's loop, in milliseconds of processor time: nobody is heard while one lasts.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct TurnsReport {
+    /// Since it started.
+    pub(crate) longest_turn_ms: f64,
+    /// Of the last minute.
+    pub(crate) longest_turn_lately_ms: f64,
+}
+
+impl From<LongestTurn> for TurnsReport {
+    fn from(longest: LongestTurn) -> Self {
+        let LongestTurn { ever, lately } = longest;
+        TurnsReport { longest_turn_ms: units::ms(ever), longest_turn_lately_ms: units::ms(lately) }
+    }
+}
+
+impl fmt::Display for TurnsReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [ever, lately] = [self.longest_turn_ms, self.longest_turn_lately_ms].map(units::millis);
+        write!(f, "longest {ever} of processor time, {lately} in the last minute")
+    }
 }
 
 impl<S: Serialize + DeserializeOwned + fmt::Display> StatusReport<S> {
@@ -104,6 +131,9 @@ impl<S: fmt::Display> fmt::Display for StatusReport<S> {
         writeln!(f, "protocol  {protocol}")?;
         self.own.fmt(f)?;
         writeln!(f, "running   {} as process {pid}", units::age(*uptime_s))?;
+        if let Some(turns) = &self.node.turns {
+            writeln!(f, "turns     {turns}")?;
+        }
         if self.node.log_lost > 0 {
             writeln!(f, "log       {} lines lost: standard error could not be written", self.node.log_lost)?;
         }

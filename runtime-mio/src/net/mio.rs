@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use egoist_core::kernel::Time;
 use mio::net::{TcpListener, TcpStream, UdpSocket};
 use mio::{Events, Interest, Poll, Registry, Waker};
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "macos"))]
+use rustix::time::{ClockId, clock_gettime};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -105,6 +107,11 @@ impl Poller for MioNet {
 
     fn now(&self) -> Time {
         Time::ZERO + self.start.elapsed()
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "macos"))]
+    fn processor_time(&self) -> Option<Duration> {
+        Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).ok()
     }
 
     fn waker(&self) -> WakeUp {

@@ -59,6 +59,11 @@ pub trait Poller {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
+    /// The processor time that the calling thread has had; `None` where the system does not count it.
+    fn processor_time(&self) -> Option<Duration> {
+        None
+    }
+
     /// The way to interrupt [`poll`](Poller::poll).
     fn waker(&self) -> WakeUp;
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use egoist_core::kernel::Time;
-use egoist_core::mesh::chord::{Chord, Command, Event, Outcome, Reply};
+use egoist_core::mesh::chord::{Chord, Command, Config, Event, Outcome, Reply};
 use egoist_core::mesh::wire::{Role, Value as Packed};
 use egoist_mio::control::{Refusal, Responder, codes};
 use serde_json::Value;
@@ -66,6 +66,10 @@ impl Protocol for Desk {
 
     fn wants_wall_time(&self) -> bool {
         self.mesh.wants_wall_time()
+    }
+
+    fn connections(setup: &Config) -> Option<usize> {
+        MeshDesk::connections(&setup.mesh)
     }
 
     fn who(&self, node: &Chord) -> Who {

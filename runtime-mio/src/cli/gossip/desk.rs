@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use egoist_core::gossip::{Command, Event, Gossip};
+use egoist_core::gossip::{Command, Config, Event, Gossip};
 use egoist_core::kernel::Time;
 use egoist_mio::control::Responder;
 use serde_json::Value;
@@ -47,6 +47,12 @@ impl Protocol for Desk {
 
     fn api(&self) -> Option<SocketAddr> {
         Some(self.api)
+    }
+
+    /// Peers, as many who are held off, and modules.
+    fn connections(setup: &Config) -> Option<usize> {
+        let peers = setup.max_peers.saturating_mul(2);
+        Some(peers.saturating_add(setup.max_modules).saturating_add(setup.max_dials))
     }
 
     /// Nodes of gossip have no names.

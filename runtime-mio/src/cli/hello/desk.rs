@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use egoist_core::hello::{Command, Dialect, Event, Hello};
+use egoist_core::hello::{Command, Config, Dialect, Event, Hello};
 use egoist_core::kernel::Time;
 use egoist_mio::control::Responder;
 use serde_json::Value;
@@ -42,6 +42,10 @@ impl Protocol for Desk {
 
     fn command() -> Option<Entry> {
         Some(entry::<super::Hello>())
+    }
+
+    fn connections(setup: &Config) -> Option<usize> {
+        Some(setup.max_peers.saturating_add(setup.max_greeting).saturating_add(setup.max_dials))
     }
 
     fn who(&self, node: &Hello) -> Who {

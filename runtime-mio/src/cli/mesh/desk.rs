@@ -74,6 +74,12 @@ impl Protocol for Desk {
         true
     }
 
+    /// Two with each peer, and with who has not said who it is.
+    fn connections(setup: &Config) -> Option<usize> {
+        let peers = setup.max_peers.saturating_mul(2);
+        Some(peers.saturating_add(setup.max_greeting).saturating_add(setup.max_dials))
+    }
+
     fn who(&self, node: &Mesh) -> Who {
         Who { id: Some(node.id().to_string()), address: self.address }
     }

@@ -25,6 +25,7 @@ use super::neighbors::NeighborsRequest;
 use super::path::{PathReport, PathRequest};
 use super::payload::Payload;
 use super::ping::{Echo, EchoRequest};
+use super::plan;
 use super::replayed::Replayed;
 use super::routes::RoutesRequest;
 use super::send::{SendReport, SendRequest};
@@ -83,6 +84,10 @@ impl Protocol for Desk {
 
     fn network(&self) -> Option<String> {
         Some(self.facts.network.clone())
+    }
+
+    fn connections(setup: &Config) -> Option<usize> {
+        plan::connections(setup)
     }
 
     fn who(&self, _: &Overlay) -> Who {

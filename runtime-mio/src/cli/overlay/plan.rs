@@ -98,6 +98,15 @@ impl Periods {
     }
 }
 
+/// Connections that a node's settings allow: with whom it chooses, who chooses it, its guests, watchers and strangers. Nobody
+/// chooses one that watches.
+pub(super) fn connections(config: &Config) -> Option<usize> {
+    let overlay::Bounds { guests, watchers, strangers, .. } = config.bounds;
+    let choosing = if config.policy == PolicyKind::Watch { Some(0) } else { config.in_degree_cap() };
+    let choosing = choosing.filter(|cap| *cap < usize::MAX)?;
+    Some([config.k, guests, watchers, strangers].into_iter().fold(choosing, usize::saturating_add))
+}
+
 impl Bounds {
     /// The machine's bounds.
     pub(crate) fn limits(&self) -> overlay::Bounds {

@@ -164,7 +164,7 @@ impl fmt::Display for OverlayStatus {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::status::{NodeReport, StatusReport};
+    use super::super::super::status::{NodeReport, StatusReport, TurnsReport};
     use super::*;
 
     fn example() -> StatusReport<OverlayStatus> {
@@ -174,6 +174,7 @@ mod tests {
             address: "127.0.0.1:61300".into(),
             uptime_s: 725,
             pid: 4711,
+            turns: Some(TurnsReport { longest_turn_ms: 12.34, longest_turn_lately_ms: 0.5 }),
             log_lost: 7,
             state_error: Some("/s/state: No space left on device (os error 28)".into()),
             disk_full: true,
@@ -222,6 +223,7 @@ nodes     15 known, 15 reachable
 cost      42.1 ms
 started   4 times with this id
 running   12 m 05 s as process 4711
+turns     longest 12.3 ms of processor time, 0.50 ms in the last minute
 log       7 lines lost: standard error could not be written
 state     not stored: /s/state: No space left on device (os error 28)
 ";
@@ -231,6 +233,12 @@ state     not stored: /s/state: No space left on device (os error 28)
         assert!(not_yet.ends_with("state     cannot be stored: the disk is full\n"), "{not_yet}");
         let json = serde_json::to_value(example()).unwrap();
         assert_eq!((&json["protocol"], &json["phase"]), (&"overlay".into(), &"wired".into()));
+        assert_eq!(json["longest_turn_ms"], 12.34);
         assert_eq!(serde_json::from_value::<StatusReport<OverlayStatus>>(json).unwrap(), example());
+        let uncounted = StatusReport { node: NodeReport { turns: None, ..example().node }, ..example() };
+        assert!(!uncounted.to_string().contains("turns "));
+        let json = serde_json::to_value(&uncounted).unwrap();
+        assert_eq!(json.get("longest_turn_ms"), None);
+        assert_eq!(serde_json::from_value::<StatusReport<OverlayStatus>>(json).unwrap(), uncounted);
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use egoist_core::kernel::Time;
 use egoist_core::overlay;
-use egoist_core::riding::{Command, Event, Riding};
+use egoist_core::riding::{Command, Config, Event, Riding};
 use egoist_mio::control::Responder;
 use serde_json::Value;
 
@@ -58,6 +58,12 @@ impl Protocol for Desk {
 
     fn api(&self) -> Option<SocketAddr> {
         self.gossip.api()
+    }
+
+    /// The overlay's, and gossip's modules.
+    fn connections(setup: &Config) -> Option<usize> {
+        let overlay = OverlayDesk::connections(&setup.overlay)?;
+        Some(overlay.saturating_add(setup.gossip.max_modules))
     }
 
     fn who(&self, node: &Riding) -> Who {
