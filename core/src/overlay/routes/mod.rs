@@ -143,6 +143,11 @@ impl ShortestPaths {
         }
     }
 
+    /// Octets of working memory that are kept.
+    pub fn memory(&self) -> usize {
+        self.queue.memory()
+    }
+
     fn reach(&mut self, node: u32, at: u32, dist: &mut [u32]) {
         let known = &mut dist[node as usize];
         if at < *known {
