@@ -75,6 +75,7 @@ mod bootstraps;
 mod budget;
 #[cfg(feature = "sim")]
 pub mod checks;
+mod components;
 mod config;
 pub mod database;
 mod event;

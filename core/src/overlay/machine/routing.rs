@@ -9,6 +9,7 @@ use crate::overlay::graph::{Graph, GraphBuilder};
 use crate::overlay::link::Link;
 use crate::overlay::names::NodeId;
 use crate::overlay::routes::{ShortestPaths, Tree};
+use crate::overlay::wiring::NODES;
 
 /// Routes are computed at most this often.
 const ROUTES_EVERY: Duration = Duration::from_millis(50);
@@ -35,6 +36,20 @@ impl Routing {
     /// Routes may differ from now on.
     pub(super) fn graph_changed(&mut self) {
         self.stale = true;
+    }
+
+    /// Gives back what computing the routes of a large overlay took, the routes aside.
+    fn give_back(&mut self) {
+        if self.graph.nodes() > NODES {
+            self.builder = GraphBuilder::new();
+            (self.graph, self.paths) = (Graph::default(), ShortestPaths::new());
+        }
+    }
+
+    /// Octets of working memory kept from one computation to the next, the routes aside.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.builder.memory() + self.graph.memory() + self.paths.memory()
     }
 
     fn dense(&self, id: NodeId) -> Option<u32> {
@@ -112,5 +127,6 @@ impl Overlay {
         if let Some(me) = self.life.me().and_then(|me| self.database.index().of(me.id)) {
             r.paths.tree(&r.graph, me, &mut r.tree);
         }
+        r.give_back();
     }
 }

