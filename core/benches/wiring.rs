@@ -140,6 +140,23 @@ fn routes_of_one_node(bencher: Bencher<'_, '_>, nodes: usize) {
     bencher.bench_local(move || paths.tree(&graph, sources.next().unwrap(), &mut tree));
 }
 
+/// As many nodes as a database holds, in two chains whose paths part at the beginning, with a tie at every step of the one.
+#[divan::bench(sample_count = 20)]
+fn routes_with_ties_made_up(bencher: Bencher<'_, '_>) {
+    let nodes: u32 = 16_384;
+    let mut builder = GraphBuilder::new();
+    builder.reset(nodes as usize);
+    let mut link = |from: u32, to: u32| builder.push(from, to, Cost::MIN);
+    for place in (0..nodes - 2).filter(|place| place % 2 == 1) {
+        link(place, place + 2);
+        link(place + 1, (place + 3).min(nodes - 1));
+        link(place + 1, place + 2);
+    }
+    [1, 2].into_iter().for_each(|first| link(0, first));
+    let (graph, mut paths, mut tree) = (builder.build(), ShortestPaths::new(), Tree::default());
+    bencher.bench_local(move || paths.tree(&graph, 0, &mut tree));
+}
+
 #[divan::bench(args = SIZES)]
 fn graph_of_all_edges(bencher: Bencher<'_, '_>, nodes: usize) {
     let overlay = Overlay::new(nodes);

@@ -100,8 +100,7 @@ impl Overlay {
     /// Fills free places, and leaves the others as they are: for choices that were lost or refused.
     pub(super) fn refill(&mut self) {
         let Some(mut view) = self.view() else { return };
-        let courted: Vec<u32> =
-            self.choosing.suits.keys().filter_map(|id| self.place(&view, *id)).collect();
+        let courted: Vec<u32> = self.choosing.suits.keys().filter_map(|id| self.place(&view, *id)).collect();
         let missing =
             self.wanted(&view).saturating_sub(view.current.len() + self.choosing.places_courted(&self.links));
         if missing == 0 {
@@ -203,7 +202,8 @@ impl Overlay {
         };
         let id = |dense: &u32| self.database.at(*dense).id();
         let linked = |which: fn(&Self, &Link) -> bool| {
-            let is = |dense: &u32| self.links.get(&id(dense)).is_some_and(|link| link.live() && which(self, link));
+            let is =
+                |dense: &u32| self.links.get(&id(dense)).is_some_and(|link| link.live() && which(self, link));
             (0u32..).zip(scope.nodes()).filter(|(_, dense)| is(dense)).map(|(place, _)| place).collect()
         };
         View {
@@ -211,9 +211,7 @@ impl Overlay {
             delay: scope.nodes().iter().map(|&dense| delay[dense as usize]).collect(),
             candidate: flags(&hops),
             destination: flags(&destinations),
-            free: linked(|this, link| {
-                link.mine != Mine::Chosen && link.chosen_by_peer() && !this.directed()
-            }),
+            free: linked(|this, link| link.mine != Mine::Chosen && link.chosen_by_peer() && !this.directed()),
             current: linked(|_, link| link.mine == Mine::Chosen),
             deviation: scope.nodes().iter().map(|dense| self.deviation(id(dense))).collect(),
             grain: Cost::from_duration(self.config.announce_floor).micros(),

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Overlay;
+use super::forwarding::TTL;
 use crate::kernel::Time;
 use crate::overlay::graph::{Graph, GraphBuilder};
 use crate::overlay::link::Link;
@@ -105,9 +106,14 @@ impl Overlay {
         self.links.get(&hop).filter(|link| link.live()).map(|_: &Link| hop)
     }
 
-    /// Whether there is a path to `to`, and each of its links is still there by what is known now.
+    /// Whether there is a path to `to`, and each of its links is still there by what is known now. A path longer than any
+    /// payload goes is not looked at.
     fn path_stands(&self, to: NodeId) -> bool {
-        let path = self.routing.dense(to).and_then(|dense| self.routing.tree.path(dense));
+        let Some(dense) = self.routing.dense(to) else { return false };
+        if self.routing.tree.hops(dense).is_some_and(|hops| hops > TTL.into()) {
+            return self.known_hop(to).is_some();
+        }
+        let path = self.routing.tree.path(dense);
         let id = |dense: u32| self.routing.ids[dense as usize];
         let stands = |pair: &[u32]| self.database.edge(self.config.links, id(pair[0]), id(pair[1])).is_some();
         path.is_some_and(|path| path.windows(2).all(stands)) && self.known_hop(to).is_some()

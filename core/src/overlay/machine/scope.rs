@@ -158,8 +158,9 @@ impl Overlay {
     /// Who is not in `scope` and has been reached, those reached the longest first.
     fn others_in_order(&self, scope: &Scope) -> Vec<u32> {
         let entries = (0u32..).zip(self.database.entries());
-        let others = entries
-            .filter(|(dense, entry)| entry.is_present() && entry.reached().is_some() && scope.place(*dense).is_none());
+        let others = entries.filter(|(dense, entry)| {
+            entry.is_present() && entry.reached().is_some() && scope.place(*dense).is_none()
+        });
         let mut others: Vec<u32> = others.map(|(dense, _)| dense).collect();
         others.sort_by_cached_key(|&dense| seniority(self.database.at(dense)));
         others.truncate(NODES);

@@ -122,7 +122,10 @@ mod tests {
         assert!(taken[..896].iter().copied().eq(0..896));
         let drawn = &taken[896..];
         assert!(drawn.iter().all(|&node| node >= 896));
-        assert!((20..60).contains(&drawn.iter().filter(|&&node| node >= 10_000).count()), "of all others alike");
+        assert!(
+            (20..60).contains(&drawn.iter().filter(|&&node| node >= 10_000).count()),
+            "of all others alike"
+        );
         let mut once = taken.clone();
         once.sort_unstable();
         once.dedup();
@@ -142,7 +145,10 @@ mod tests {
     fn among_the_first_hops_are_the_nearest_of_those_reached() {
         let delay = |node: u32| Some(Cost::from_micros((20_000 - node).into()));
         let taken = first_hops((0..14_000).collect(), 512, seniority, delay, &mut rng(1));
-        assert!(taken[..128].iter().copied().eq((9_872..10_000).rev()), "the others are nearer and never reached");
+        assert!(
+            taken[..128].iter().copied().eq((9_872..10_000).rev()),
+            "the others are nearer and never reached"
+        );
         assert!(taken[128..464].iter().copied().eq(0..336));
         assert_eq!(taken.len(), 512);
         assert_eq!(first_hops(vec![3, 1], 2, seniority, delay, &mut rng(1)), [3, 1]);

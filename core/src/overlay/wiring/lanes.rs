@@ -11,10 +11,10 @@ use super::super::routes::UNREACHABLE;
 
 /// How many hops are followed at once.
 pub(super) const LANES: usize = 64;
-/// Edges followed for one such group of hops at most: what sixteen times the edges of 2,048 nodes with four links each
-/// come to. Past it distances stay longer than they are, never shorter: a hop may be passed over, and none is chosen for
-/// what it does not offer.
-const FOLLOWED: usize = 1 << 18;
+/// Edges followed for one such group of hops at most: ten times those of 2,048 nodes with six links each. Past it
+/// distances stay longer than they are, never shorter: a hop may be passed over, and none is chosen for what it does not
+/// offer.
+const FOLLOWED: usize = 1 << 17;
 /// What is as far away as this (18 minutes) is out of reach. No sum with the cost of an edge overflows.
 const FAR: i32 = 1 << 30;
 
@@ -159,7 +159,8 @@ mod tests {
     fn a_graph_made_up_to_prolong_the_work_is_left_before_the_end() {
         let nodes = 4_096;
         let scattered = |place: u32| place * 1_657 % nodes;
-        let rungs = (0..nodes - 1).flat_map(|place| (1..9).map(move |far| (place, (place + far).min(nodes - 1), far)));
+        let rungs = (0..nodes - 1)
+            .flat_map(|place| (1..9).map(move |far| (place, (place + far).min(nodes - 1), far)));
         let graph = graph(nodes, rungs.map(|(u, v, far)| (scattered(u), scattered(v), u64::from(far * far))));
         let (mut lanes, known) = (Lanes::default(), vec![UNREACHABLE; nodes as usize]);
         lanes.prepare(&known);

@@ -22,9 +22,7 @@ mod residual;
 mod value;
 
 pub use best_response::BestResponse;
-pub use bounds::{
-    DESTINATIONS, DRAWN, HOPS, NEAREST, NODES, Seniority, first_hops, longest_first,
-};
+pub use bounds::{DESTINATIONS, DRAWN, HOPS, NEAREST, NODES, Seniority, first_hops, longest_first};
 pub use full_mesh::FullMesh;
 pub use guard::{Caution, LagEstimator, QuietGuard, Verdict};
 pub use hysteresis::{Extent, Hysteresis, SETTLING_EPOCHS};
