@@ -6,6 +6,8 @@ use divan::{Bencher, black_box, counter::ItemsCount};
 use egoist_core::kernel::{Seed, Streams, Time};
 use egoist_core::overlay::database::{Database, LinkMode};
 use egoist_core::overlay::flood::{Duplicates, PKT_IDS_LIMIT};
+use egoist_core::overlay::graph::GraphBuilder;
+use egoist_core::overlay::routes::{ShortestPaths, Tree};
 use egoist_core::overlay::wire::{
     Attributes, Body, Hash, LinkAttributes, Links, Listed, ListedRole, NodeName, Range, Update, Upt,
 };
@@ -142,6 +144,20 @@ fn effective_edges_after_a_node_came(bencher: Bencher<'_, '_>, k: usize) {
             database
         })
         .bench_local_values(|mut database| count_edges(&mut database));
+}
+
+/// What a turn costs in which the routes are computed after somebody told of 14,000 made-up nodes with eight links each.
+#[divan::bench(sample_count = 20)]
+fn routes_of_fourteen_thousand(bencher: Bencher<'_, '_>) {
+    let database = Overlay::new(14_000, 4).database();
+    bencher.with_inputs(|| database.clone()).bench_local_values(|mut database| {
+        let mut builder = GraphBuilder::new();
+        builder.reset(database.len());
+        database.effective_edges(LinkMode::Mutual, |from, to, cost| builder.push(from, to, cost));
+        let mut tree = Tree::default();
+        ShortestPaths::new().tree(&builder.build(), 0, &mut tree);
+        tree
+    });
 }
 
 #[divan::bench]

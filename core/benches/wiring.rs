@@ -5,7 +5,7 @@ use egoist_core::kernel::{Rng, Seed, Streams};
 use egoist_core::overlay::Cost;
 use egoist_core::overlay::graph::{Graph, GraphBuilder};
 use egoist_core::overlay::routes::{ShortestPaths, Tree};
-use egoist_core::overlay::wiring::{BestResponse, Policy, Problem};
+use egoist_core::overlay::wiring::{BestResponse, DESTINATIONS, HOPS, NODES, Policy, Problem};
 
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
@@ -78,7 +78,8 @@ impl Overlay {
 fn decide(bencher: Bencher<'_, '_>, nodes: usize, mutual: bool, free: bool) {
     let overlay = Overlay::new(nodes);
     let graph = overlay.graph(mutual);
-    let everybody = vec![true; nodes];
+    let first = |count: usize| (0..nodes).map(|node| node < count).collect::<Vec<bool>>();
+    let (destination, candidate) = (first(DESTINATIONS + 1), first(HOPS + 1));
     let ready: Vec<(Vec<Option<Cost>>, Vec<u32>)> = (0u32..)
         .zip(&overlay.delay)
         .map(|(me, row)| {
@@ -94,8 +95,8 @@ fn decide(bencher: Bencher<'_, '_>, nodes: usize, mutual: bool, free: bool) {
             me: u32::try_from(me).unwrap(),
             graph: &graph,
             delay: &ready[me].0,
-            candidate: &everybody,
-            destination: &everybody,
+            candidate: &candidate,
+            destination: &destination,
             free: &ready[me].1,
             current: &overlay.chosen[me],
             k: K,
@@ -104,7 +105,7 @@ fn decide(bencher: Bencher<'_, '_>, nodes: usize, mutual: bool, free: bool) {
         };
         policy.choose(&problem, &mut rng)
     };
-    (0..nodes).for_each(|_| _ = decide());
+    (0..SIZES[0]).for_each(|_| _ = decide());
     bencher.bench_local(decide);
 }
 
@@ -124,6 +125,12 @@ fn best_response_directed(bencher: Bencher<'_, '_>, nodes: usize) {
     decide(bencher, nodes, false, false);
 }
 
+/// 1,024 destinations and 512 first hops in a graph of 2,048 nodes, no link free.
+#[divan::bench]
+fn best_response_at_the_bounds(bencher: Bencher<'_, '_>) {
+    decide(bencher, NODES, true, false);
+}
+
 #[divan::bench(args = SIZES)]
 fn routes_of_one_node(bencher: Bencher<'_, '_>, nodes: usize) {
     let graph = Overlay::new(nodes).graph(true);
@@ -131,6 +138,23 @@ fn routes_of_one_node(bencher: Bencher<'_, '_>, nodes: usize) {
     let mut sources = (0u32..).take(nodes).cycle();
     paths.tree(&graph, 0, &mut tree);
     bencher.bench_local(move || paths.tree(&graph, sources.next().unwrap(), &mut tree));
+}
+
+/// As many nodes as a database holds, in two chains whose paths part at the beginning, with a tie at every step of the one.
+#[divan::bench(sample_count = 20)]
+fn routes_with_ties_made_up(bencher: Bencher<'_, '_>) {
+    let nodes: u32 = 16_384;
+    let mut builder = GraphBuilder::new();
+    builder.reset(nodes as usize);
+    let mut link = |from: u32, to: u32| builder.push(from, to, Cost::MIN);
+    for place in (0..nodes - 2).filter(|place| place % 2 == 1) {
+        link(place, place + 2);
+        link(place + 1, (place + 3).min(nodes - 1));
+        link(place + 1, place + 2);
+    }
+    [1, 2].into_iter().for_each(|first| link(0, first));
+    let (graph, mut paths, mut tree) = (builder.build(), ShortestPaths::new(), Tree::default());
+    bencher.bench_local(move || paths.tree(&graph, 0, &mut tree));
 }
 
 #[divan::bench(args = SIZES)]

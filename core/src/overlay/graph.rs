@@ -56,6 +56,11 @@ impl Graph {
         edges.binary_search_by_key(&to, |e| e.to).ok().map(|i| edges[i].cost)
     }
 
+    /// Octets kept.
+    pub fn memory(&self) -> usize {
+        self.starts.capacity() * size_of::<u32>() + self.edges.capacity() * size_of::<Edge>()
+    }
+
     fn row(&self, node: u32) -> Range<usize> {
         self.starts[node as usize] as usize..self.starts[node as usize + 1] as usize
     }
@@ -103,6 +108,12 @@ impl GraphBuilder {
         if from != to {
             self.pushed.push(Directed { from, edge: Edge { to, cost: cost.micros() } });
         }
+    }
+
+    /// Octets of working memory that are kept.
+    pub fn memory(&self) -> usize {
+        let edges = self.pushed.capacity() + self.by_end.capacity();
+        edges * size_of::<Directed>() + self.offsets.capacity() * size_of::<u32>()
     }
 
     /// The graph of the edges pushed since [`reset`](Self::reset).

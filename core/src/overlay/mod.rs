@@ -77,6 +77,7 @@ mod bootstraps;
 mod budget;
 #[cfg(feature = "sim")]
 pub mod checks;
+mod components;
 mod config;
 pub mod database;
 #[cfg(feature = "sim")]

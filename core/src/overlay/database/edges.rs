@@ -1,8 +1,10 @@
 //! Which links can be used.
 
+use alloc::boxed::Box;
+
 use super::super::wire::ListedRole;
 use super::super::{Cost, NodeId};
-use super::{Database, Link};
+use super::{Database, Entry, Link};
 
 /// What a link is good for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -54,28 +56,24 @@ impl Database {
         stands.then_some(way.cost)
     }
 
-    /// Nodes come by in ascending order, and so in each list of links do those that ask whether it lists them: a cursor
-    /// in each list finds the answer without searching.
-    fn walk(&mut self, mode: LinkMode, counts: impl Fn(&Link) -> bool, mut edge: impl FnMut(u32, u32, Cost)) {
+    /// As [`effective_edges`](Database::effective_edges), for who only asks: a search for each link while the dense indices
+    /// are not up to date.
+    pub fn edges_now(&self, mode: LinkMode, edge: impl FnMut(u32, u32, Cost)) {
+        let walk = Walk { entries: &self.entries, mode, counts: |_: &Link| true };
+        let cursors = &mut alloc::vec![0; self.entries.len()];
+        if self.unresolved {
+            walk.edges(cursors, |link| self.index.of(link.id), edge);
+        } else {
+            walk.edges(cursors, |link| Some(link.peer), edge);
+        }
+    }
+
+    fn walk(&mut self, mode: LinkMode, counts: impl Fn(&Link) -> bool, edge: impl FnMut(u32, u32, Cost)) {
         self.resolve();
         let Database { entries, cursors, .. } = self;
         cursors.clear();
         cursors.resize(entries.len(), 0);
-        for (from, entry) in (0..).zip(entries.iter()).filter(|(_, entry)| !entry.is_absent()) {
-            for link in entry.links().iter().filter(|link| mode.leads(link.role) && counts(link)) {
-                let Some(other) = entries.get(link.peer as usize).filter(|other| !other.is_absent()) else {
-                    continue;
-                };
-                let (theirs, cursor) = (other.links(), &mut cursors[link.peer as usize]);
-                while theirs.get(*cursor as usize).is_some_and(|back| back.id < entry.id()) {
-                    *cursor += 1;
-                }
-                let back = theirs.get(*cursor as usize).filter(|back| back.id == entry.id());
-                if back.is_some_and(|back| mode.accepts(back.role) && counts(back)) {
-                    edge(from, link.peer, link.cost);
-                }
-            }
-        }
+        Walk { entries, mode, counts }.edges(cursors, |link| Some(link.peer), edge);
     }
 
     /// Brings the links' dense indices up to date after ids came or went.
@@ -83,6 +81,46 @@ impl Database {
         if core::mem::take(&mut self.unresolved) {
             for entry in &mut self.entries {
                 entry.resolve(&self.index);
+            }
+        }
+    }
+}
+
+/// A walk over all links.
+struct Walk<'a, C> {
+    entries: &'a [Box<Entry>],
+    mode: LinkMode,
+    /// Which links count.
+    counts: C,
+}
+
+impl<C: Fn(&Link) -> bool> Walk<'_, C> {
+    /// Nodes come by in ascending order, and so in each list of links do those that ask whether it lists them: a cursor
+    /// in each list finds the answer without searching. `peer` is the dense index of a link's other end.
+    fn edges(
+        &self,
+        cursors: &mut [u32],
+        peer: impl Fn(&Link) -> Option<u32>,
+        mut edge: impl FnMut(u32, u32, Cost),
+    ) {
+        let Walk { entries, mode, counts } = self;
+        for (from, entry) in (0..).zip(entries.iter()).filter(|(_, entry)| !entry.is_absent()) {
+            for link in entry.links().iter().filter(|link| mode.leads(link.role) && counts(link)) {
+                let Some((to, other)) = peer(link).and_then(|to| Some((to, entries.get(to as usize)?)))
+                else {
+                    continue;
+                };
+                if other.is_absent() {
+                    continue;
+                }
+                let (theirs, cursor) = (other.links(), &mut cursors[to as usize]);
+                while theirs.get(*cursor as usize).is_some_and(|back| back.id < entry.id()) {
+                    *cursor += 1;
+                }
+                let back = theirs.get(*cursor as usize).filter(|back| back.id == entry.id());
+                if back.is_some_and(|back| mode.accepts(back.role) && counts(back)) {
+                    edge(from, to, link.cost);
+                }
             }
         }
     }

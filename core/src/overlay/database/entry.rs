@@ -38,6 +38,8 @@ pub struct Entry {
     left: bool,
     /// Which peer told of it, and when its node was first told of.
     pub(super) told: Option<(NodeId, Turn)>,
+    /// Since when it is known that links lead to its node.
+    pub(super) reached: Option<Time>,
 }
 
 /// What a record counts for in the database's sums.
@@ -97,6 +99,7 @@ impl Entry {
             absent: false,
             left: attributes.is_some_and(|a| a.left),
             told: None,
+            reached: None,
             upt,
         })
     }
@@ -218,6 +221,16 @@ impl Entry {
     /// The peer that told of it; `None` for this node's own.
     pub fn teller(&self) -> Option<NodeId> {
         self.told.map(|(peer, _)| peer)
+    }
+
+    /// Since when it is known that links lead to its node, if they ever did while there was a record of it.
+    pub const fn reached(&self) -> Option<Time> {
+        self.reached
+    }
+
+    /// The how manieth its node was of all that peers told of.
+    pub fn heard(&self) -> u64 {
+        self.told.map_or(0, |(_, turn)| turn)
     }
 
     /// What its teller is charged for it.

@@ -231,6 +231,7 @@ impl Database {
                 if !self.unresolved {
                     entry.resolve(&self.index);
                 }
+                entry.reached = self.entries[at].reached;
                 let old = core::mem::replace(&mut *self.entries[at], entry);
                 if old.expires != self.entries[at].expires {
                     self.expiry.remove(&(old.expires, old.id()));
@@ -289,6 +290,13 @@ impl Database {
     /// Takes the mark away. Whether there was one.
     pub fn clear_absent(&mut self, id: NodeId) -> bool {
         self.entry_mut(id).is_some_and(|entry| core::mem::replace(&mut entry.absent, false))
+    }
+
+    /// Links lead to those for whose dense index `is_reached`, as far as is known since now or earlier.
+    pub fn mark_reached(&mut self, now: Time, is_reached: impl Fn(u32) -> bool) {
+        for (at, entry) in (0..).zip(&mut self.entries).filter(|(_, entry)| entry.reached.is_none()) {
+            entry.reached = Some(now).filter(|_| is_reached(at));
+        }
     }
 
     fn entry_mut(&mut self, id: NodeId) -> Option<&mut Entry> {

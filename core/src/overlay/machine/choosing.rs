@@ -15,7 +15,7 @@ use crate::overlay::graph::{Graph, GraphBuilder};
 use crate::overlay::link::Link;
 use crate::overlay::names::NodeId;
 use crate::overlay::wiring::{
-    BestResponse, Extent, FullMesh, Hysteresis, KRandom, Policy, QuietGuard, Verdict,
+    BestResponse, Extent, FullMesh, Hysteresis, KEPT, KRandom, Policy, QuietGuard, Verdict,
 };
 
 /// Nodes without a link are probed this long before a decision, so that their answers are fresh when it comes.
@@ -85,6 +85,19 @@ impl Choosing {
             stirred: false,
             told: BTreeSet::new(),
         }
+    }
+
+    /// Gives back what a decision about a large overlay took.
+    pub(super) fn give_back(&mut self) {
+        if self.graph.nodes() > KEPT {
+            (self.builder, self.graph) = (GraphBuilder::new(), Graph::default());
+        }
+    }
+
+    /// Octets of working memory kept from one decision to the next.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.policy.memory() + self.builder.memory() + self.graph.memory()
     }
 
     /// Whether this node is courting `id`.

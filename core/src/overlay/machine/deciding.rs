@@ -6,6 +6,9 @@ use core::time::Duration;
 use smallvec::SmallVec;
 
 use super::Overlay;
+use super::scope::{Scope, Within, seniority};
+use crate::kernel::Rng;
+use crate::overlay::components::Components;
 use crate::overlay::config::PolicyKind;
 use crate::overlay::database::Entry;
 use crate::overlay::graph::Graph;
@@ -13,7 +16,7 @@ use crate::overlay::link::{Link, Mine};
 use crate::overlay::names::{Cost, NodeId};
 use crate::overlay::probes::Measured;
 use crate::overlay::wire::{LINKS_LIMIT, Reason};
-use crate::overlay::wiring::{Choice, Problem};
+use crate::overlay::wiring::{Choice, Policy, Problem, longest_first};
 
 /// A node without an effective edge counts only while an answer of its is at most this old.
 const FRESH: Duration = Duration::from_secs(3);
@@ -21,13 +24,15 @@ const FRESH: Duration = Duration::from_secs(3);
 const EDGELESS: usize = 64;
 
 type Ids = SmallVec<[NodeId; 8]>;
+type How = fn(&mut dyn Policy, &Problem<'_>, &mut Rng) -> Choice;
 
-/// What a node knows when it decides, on dense indices.
-struct View {
+/// What a node knows when it decides, by the numbers of its scope.
+pub(super) struct View {
+    pub(super) scope: Scope,
     me: u32,
     delay: Vec<Option<Cost>>,
-    candidate: Vec<bool>,
-    destination: Vec<bool>,
+    pub(super) candidate: Vec<bool>,
+    pub(super) destination: Vec<bool>,
     free: Vec<u32>,
     current: Vec<u32>,
     deviation: Vec<u32>,
@@ -58,22 +63,27 @@ impl View {
 impl Overlay {
     /// Decides anew whom to choose.
     pub(super) fn decide(&mut self) {
-        let Some(view) = self.view() else { return };
-        let k = self.wanted(&view);
-        let graph = core::mem::take(&mut self.choosing.graph);
-        let choice = self.choosing.policy.choose(&view.problem(&graph, k), &mut self.random.wiring);
-        self.choosing.graph = graph;
-        self.act_if_worth_it(&view, &choice);
+        self.decide_by(|policy, problem, rng| policy.choose(problem, rng));
     }
 
     /// Decides, but changes one link at most.
     pub(super) fn decide_one_link(&mut self) {
+        self.decide_by(|policy, problem, rng| policy.choose_one_link(problem, rng));
+    }
+
+    fn decide_by(&mut self, how: How) {
         let Some(view) = self.view() else { return };
-        let k = self.wanted(&view);
-        let graph = core::mem::take(&mut self.choosing.graph);
-        let choice = self.choosing.policy.choose_one_link(&view.problem(&graph, k), &mut self.random.wiring);
-        self.choosing.graph = graph;
+        let choice = self.choose(&view, self.wanted(&view), how);
         self.act_if_worth_it(&view, &choice);
+    }
+
+    /// What the policy answers, if `k` are wanted.
+    fn choose(&mut self, view: &View, k: usize, how: How) -> Choice {
+        let choosing = &mut self.choosing;
+        let problem = view.problem(&choosing.graph, k);
+        let choice = how(&mut *choosing.policy, &problem, &mut self.random.wiring);
+        choosing.give_back();
+        choice
     }
 
     fn act_if_worth_it(&mut self, view: &View, choice: &Choice) {
@@ -81,7 +91,7 @@ impl Overlay {
         let kept = self.chosen().count();
         let worth = choice.worth(self.choosing.hysteresis.eps_ppm());
         if worth.is_some() || kept != view.current.len() {
-            let chosen = self.ids(worth.unwrap_or(&choice.filled));
+            let chosen = self.ids(view, worth.unwrap_or(&choice.filled));
             self.rewire(&chosen);
         }
         self.close_bridges();
@@ -90,8 +100,7 @@ impl Overlay {
     /// Fills free places, and leaves the others as they are: for choices that were lost or refused.
     pub(super) fn refill(&mut self) {
         let Some(mut view) = self.view() else { return };
-        let courted: Vec<u32> =
-            self.choosing.suits.keys().filter_map(|id| self.database.index().of(*id)).collect();
+        let courted: Vec<u32> = self.choosing.suits.keys().filter_map(|id| self.place(&view, *id)).collect();
         let missing =
             self.wanted(&view).saturating_sub(view.current.len() + self.choosing.places_courted(&self.links));
         if missing == 0 {
@@ -102,12 +111,10 @@ impl Overlay {
         }
         view.free.append(&mut view.current);
         view.free.sort_unstable();
-        let graph = core::mem::take(&mut self.choosing.graph);
-        let choice = self.choosing.policy.choose(&view.problem(&graph, missing), &mut self.random.wiring);
-        self.choosing.graph = graph;
+        let choice = self.choose(&view, missing, |policy, problem, rng| policy.choose(problem, rng));
         self.counters.decisions += 1;
         let mut silent = self.silent_choices();
-        for id in self.ids(&choice.links) {
+        for id in self.ids(&view, &choice.links) {
             self.court_if_room(id, silent.pop());
         }
         if choice.links.len() < missing {
@@ -118,17 +125,15 @@ impl Overlay {
     /// The place that `refused` was to take over from `replaces` is offered to the next best.
     pub(super) fn next_best(&mut self, replaces: NodeId) {
         let Some(mut view) = self.view() else { return };
-        let Some(old) = self.database.index().of(replaces) else { return };
+        let Some(old) = self.place(&view, replaces) else { return };
         let Some(at) = view.current.iter().position(|c| *c == old) else { return };
         view.current.remove(at);
         view.free.append(&mut view.current);
         view.free.sort_unstable();
         view.current.push(old);
-        let graph = core::mem::take(&mut self.choosing.graph);
-        let choice = self.choosing.policy.choose(&view.problem(&graph, 1), &mut self.random.wiring);
-        self.choosing.graph = graph;
+        let choice = self.choose(&view, 1, |policy, problem, rng| policy.choose(problem, rng));
         let Some(worth) = choice.worth(self.choosing.hysteresis.eps_ppm()) else { return };
-        if let Some(&id) = self.ids(worth).first().filter(|id| **id != replaces) {
+        if let Some(&id) = self.ids(&view, worth).first().filter(|id| **id != replaces) {
             self.court_if_room(id, Some(replaces));
         }
     }
@@ -169,43 +174,58 @@ impl Overlay {
         self.teardown(id, Reason::Surplus);
     }
 
-    fn ids(&self, dense: &[u32]) -> Ids {
-        dense.iter().map(|d| self.database.index().ids()[*d as usize]).collect()
+    fn ids(&self, view: &View, places: &[u32]) -> Ids {
+        places.iter().map(|&place| self.database.at(view.scope.dense(place)).id()).collect()
+    }
+
+    fn place(&self, view: &View, id: NodeId) -> Option<u32> {
+        view.scope.place(self.database.index().of(id)?)
     }
 
     /// The overlay as this node sees it; `None` while it has no record of its own.
-    fn view(&mut self) -> Option<View> {
+    pub(super) fn view(&mut self) -> Option<View> {
         let me = self.database.index().of(self.me()?.id)?;
-        let n = self.database.len();
-        self.plan();
-        let edged = self.edged();
-        let mut view = View {
-            me,
-            delay: alloc::vec![None; n],
-            candidate: alloc::vec![false; n],
-            destination: alloc::vec![false; n],
-            free: Vec::new(),
-            current: Vec::new(),
-            deviation: alloc::vec![0; n],
-            grain: Cost::from_duration(self.config.announce_floor).micros(),
+        let edges = self.survey();
+        let delay = self.delays();
+        let within = self.within_bounds(me, &edges, &delay);
+        self.plan(&within.scope);
+        Some(self.view_of(me, within, &delay))
+    }
+
+    fn view_of(&self, me: u32, within: Within, delay: &[Option<Cost>]) -> View {
+        let Within { scope, destinations, hops } = within;
+        let n = scope.nodes().len();
+        let flags = |of: &[u32]| {
+            let mut flags = alloc::vec![false; n];
+            of.iter().filter_map(|&dense| scope.place(dense)).for_each(|place| flags[place as usize] = true);
+            flags
         };
-        for (dense, entry) in self.database.entries().enumerate() {
-            let id = entry.id();
-            let link = self.links.get(&id).filter(|link| link.live());
-            let present = entry.is_present() && (edged[dense] || link.is_some() || self.answered_lately(id));
-            view.destination[dense] = present && dense != me as usize;
-            view.delay[dense] =
-                link.and_then(Link::cost).or_else(|| self.probes.get(id).and_then(Measured::cost));
-            view.deviation[dense] = self.deviation(id);
-            view.candidate[dense] = view.destination[dense] && self.may_be_chosen(entry, link);
-            let dense = u32::try_from(dense).ok()?;
-            match link {
-                Some(link) if link.mine == Mine::Chosen => view.current.push(dense),
-                Some(link) if link.chosen_by_peer() && !self.directed() => view.free.push(dense),
-                _ => {}
-            }
+        let id = |dense: &u32| self.database.at(*dense).id();
+        let linked = |which: fn(&Self, &Link) -> bool| {
+            let is =
+                |dense: &u32| self.links.get(&id(dense)).is_some_and(|link| link.live() && which(self, link));
+            (0u32..).zip(scope.nodes()).filter(|(_, dense)| is(dense)).map(|(place, _)| place).collect()
+        };
+        View {
+            me: scope.place(me).unwrap_or_default(),
+            delay: scope.nodes().iter().map(|&dense| delay[dense as usize]).collect(),
+            candidate: flags(&hops),
+            destination: flags(&destinations),
+            free: linked(|this, link| link.mine != Mine::Chosen && link.chosen_by_peer() && !this.directed()),
+            current: linked(|_, link| link.mine == Mine::Chosen),
+            deviation: scope.nodes().iter().map(|dense| self.deviation(id(dense))).collect(),
+            grain: Cost::from_duration(self.config.announce_floor).micros(),
+            scope,
         }
-        Some(view)
+    }
+
+    /// The delay to each node of the database, by its dense index, as measured.
+    fn delays(&self) -> Vec<Option<Cost>> {
+        let delay = |entry: &Entry| {
+            let link = self.links.get(&entry.id()).filter(|link| link.live());
+            link.and_then(Link::cost).or_else(|| self.probes.get(entry.id()).and_then(Measured::cost))
+        };
+        self.database.entries().map(delay).collect()
     }
 
     /// How much the round trips to `id` deviate, in microseconds.
@@ -214,26 +234,28 @@ impl Overlay {
         measured.map_or(0, |rtt| Cost::from_duration(rtt.measured_deviation()).micros())
     }
 
-    /// The graph to plan with, into the buffer kept for it.
-    fn plan(&mut self) {
-        let choosing = &mut self.choosing;
-        choosing.builder.reset(self.database.len());
-        self.database
-            .lasting_edges(self.config.links, |from, to, cost| choosing.builder.push(from, to, cost));
-        choosing.builder.build_into(&mut choosing.graph);
+    /// Whom the edges to plan with connect, and this node's links; who is connected with this node is known to be reached.
+    fn survey(&mut self) -> Components {
+        let mut edges = Components::new(self.database.len());
+        self.database.lasting_edges(self.config.links, |from, to, _| edges.join(from, to));
+        let Some(me) = self.me().and_then(|me| self.database.index().of(me.id)) else { return edges };
+        for link in self.links.values().filter(|link| link.live()) {
+            self.database.index().of(link.peer).into_iter().for_each(|peer| edges.join(me, peer));
+        }
+        self.database.mark_reached(self.timers.now(), |dense| edges.connected(me, dense));
+        edges
     }
 
-    /// Who has an effective edge, in either direction.
-    fn edged(&self) -> Vec<bool> {
-        let graph = &self.choosing.graph;
-        let mut edged = alloc::vec![false; graph.nodes()];
-        for from in 0..graph.nodes() {
-            for edge in u32::try_from(from).map_or(&[][..], |from| graph.edges(from)) {
-                edged[from] = true;
-                edged[edge.to as usize] = true;
+    /// The graph to plan with, into the buffer kept for it.
+    fn plan(&mut self, scope: &Scope) {
+        let choosing = &mut self.choosing;
+        choosing.builder.reset(scope.nodes().len());
+        self.database.lasting_edges(self.config.links, |from, to, cost| {
+            if let (Some(from), Some(to)) = (scope.place(from), scope.place(to)) {
+                choosing.builder.push(from, to, cost);
             }
-        }
-        edged
+        });
+        choosing.builder.build_into(&mut choosing.graph);
     }
 
     pub(super) fn answered_lately(&self, id: NodeId) -> bool {
@@ -241,7 +263,8 @@ impl Overlay {
     }
 
     /// Present choices may be kept; others need room, and must neither have refused nor have chosen us already.
-    fn may_be_chosen(&self, entry: &Entry, link: Option<&Link>) -> bool {
+    pub(super) fn may_be_chosen(&self, entry: &Entry) -> bool {
+        let link = self.links.get(&entry.id()).filter(|link| link.live());
         match link {
             Some(link) if link.mine == Mine::Chosen => true,
             Some(link) if link.mine == Mine::Leaving || (link.chosen_by_peer() && !self.directed()) => false,
@@ -255,18 +278,18 @@ impl Overlay {
         }
     }
 
-    /// Nodes whose only sign of life would be an answer to a probe.
+    /// Nodes whose only sign of life would be an answer to a probe; of too many, those that were reached the longest.
     pub(super) fn edgeless(&mut self) -> Vec<NodeId> {
-        self.plan();
-        let edged = self.edged();
-        let entries = self.database.entries().enumerate();
+        let edges = self.survey();
         let me = self.me().map(|me| me.id);
-        entries
-            .filter(|(dense, e)| {
-                !edged[*dense] && e.is_present() && Some(e.id()) != me && !self.links.contains_key(&e.id())
-            })
-            .map(|(_, e)| e.id())
-            .take(EDGELESS)
-            .collect()
+        let entries = (0u32..).zip(self.database.entries());
+        let edgeless = entries.filter(|(dense, e)| {
+            let other = Some(e.id()) != me && !self.links.contains_key(&e.id());
+            other && edges.is_alone(*dense) && e.is_present()
+        });
+        let edgeless: Vec<u32> = edgeless.map(|(dense, _)| dense).collect();
+        let seniority = |dense| seniority(self.database.at(dense));
+        let edgeless = longest_first(edgeless, EDGELESS, seniority, &mut self.random.sampling);
+        edgeless.into_iter().map(|dense| self.database.at(dense).id()).collect()
     }
 }

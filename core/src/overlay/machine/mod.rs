@@ -25,6 +25,7 @@ mod reached;
 mod refusing;
 mod replacements;
 mod routing;
+mod scope;
 mod sending;
 mod starting;
 mod stranded;

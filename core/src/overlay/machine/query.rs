@@ -296,7 +296,7 @@ impl Overlay {
             address: entry.name().addr,
             next_hop: tree.first_hop(dense).map(|hop| self.database.index().ids()[hop as usize]),
             cost: tree.distance(dense),
-            hops: tree.path(dense).map(|path| path.len() - 1),
+            hops: tree.hops(dense).map(|hops| hops as usize),
             direct: link.or_else(|| self.probes.get(id).and_then(Measured::cost)),
             absent: entry.is_absent(),
         })
@@ -329,15 +329,7 @@ impl Overlay {
     fn shortest_paths(&self) -> (Graph, Tree) {
         let mut builder = GraphBuilder::new();
         builder.reset(self.database.len());
-        for entry in self.database.entries() {
-            for link in entry.links() {
-                let ends = (self.database.index().of(entry.id()), self.database.index().of(link.id));
-                let cost = self.database.edge(self.config.links, entry.id(), link.id);
-                if let ((Some(from), Some(to)), Some(cost)) = (ends, cost) {
-                    builder.push(from, to, cost);
-                }
-            }
-        }
+        self.database.edges_now(self.config.links, |from, to, cost| builder.push(from, to, cost));
         let graph = builder.build();
         let mut tree = Tree::default();
         if let Some(me) = self.me().and_then(|me| self.database.index().of(me.id)) {

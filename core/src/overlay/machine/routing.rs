@@ -4,11 +4,13 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Overlay;
+use super::forwarding::TTL;
 use crate::kernel::Time;
 use crate::overlay::graph::{Graph, GraphBuilder};
 use crate::overlay::link::Link;
 use crate::overlay::names::NodeId;
 use crate::overlay::routes::{ShortestPaths, Tree};
+use crate::overlay::wiring::NODES;
 
 /// Routes are computed at most this often.
 const ROUTES_EVERY: Duration = Duration::from_millis(50);
@@ -35,6 +37,20 @@ impl Routing {
     /// Routes may differ from now on.
     pub(super) fn graph_changed(&mut self) {
         self.stale = true;
+    }
+
+    /// Gives back what computing the routes of a large overlay took, the routes aside.
+    fn give_back(&mut self) {
+        if self.graph.nodes() > NODES {
+            self.builder = GraphBuilder::new();
+            (self.graph, self.paths) = (Graph::default(), ShortestPaths::new());
+        }
+    }
+
+    /// Octets of working memory kept from one computation to the next, the routes aside.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.builder.memory() + self.graph.memory() + self.paths.memory()
     }
 
     fn dense(&self, id: NodeId) -> Option<u32> {
@@ -90,9 +106,14 @@ impl Overlay {
         self.links.get(&hop).filter(|link| link.live()).map(|_: &Link| hop)
     }
 
-    /// Whether there is a path to `to`, and each of its links is still there by what is known now.
+    /// Whether there is a path to `to`, and each of its links is still there by what is known now. A path longer than any
+    /// payload goes is not looked at.
     fn path_stands(&self, to: NodeId) -> bool {
-        let path = self.routing.dense(to).and_then(|dense| self.routing.tree.path(dense));
+        let Some(dense) = self.routing.dense(to) else { return false };
+        if self.routing.tree.hops(dense).is_some_and(|hops| hops > TTL.into()) {
+            return self.known_hop(to).is_some();
+        }
+        let path = self.routing.tree.path(dense);
         let id = |dense: u32| self.routing.ids[dense as usize];
         let stands = |pair: &[u32]| self.database.edge(self.config.links, id(pair[0]), id(pair[1])).is_some();
         path.is_some_and(|path| path.windows(2).all(stands)) && self.known_hop(to).is_some()
@@ -112,5 +133,6 @@ impl Overlay {
         if let Some(me) = self.life.me().and_then(|me| self.database.index().of(me.id)) {
             r.paths.tree(&r.graph, me, &mut r.tree);
         }
+        r.give_back();
     }
 }

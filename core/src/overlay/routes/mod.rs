@@ -11,6 +11,7 @@
 mod queue;
 
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use super::graph::Graph;
 use queue::Queue;
@@ -30,6 +31,11 @@ pub struct Tree {
     first_hop: Vec<u32>,
     /// Each node's last node on the path before itself.
     parent: Vec<u32>,
+    /// How many links each node's path has.
+    depth: Vec<u32>,
+    /// A node further up each node's path, as far as its depth alone says: with these two paths are climbed in steps that
+    /// double (Myers 1983), and a path made up to be long costs its logarithm.
+    jump: Vec<u32>,
 }
 
 impl Tree {
@@ -48,6 +54,11 @@ impl Tree {
         self.parent.get(to as usize).copied().filter(|&u| u != NOBODY)
     }
 
+    /// How many links the path to `to` has, if there is one.
+    pub fn hops(&self, to: u32) -> Option<u32> {
+        self.distance(to).map(|_| self.depth[to as usize])
+    }
+
     /// The nodes of the path, source and `to` included, if there is one.
     pub fn path(&self, to: u32) -> Option<Vec<u32>> {
         self.distance(to)?;
@@ -57,25 +68,68 @@ impl Tree {
     }
 
     fn reset(&mut self, nodes: usize) {
-        for column in [&mut self.dist, &mut self.first_hop, &mut self.parent] {
+        for column in [&mut self.dist, &mut self.first_hop, &mut self.parent, &mut self.depth, &mut self.jump]
+        {
             column.clear();
             column.resize(nodes, u32::MAX);
         }
     }
 
+    /// The path to `source` is there: it begins there.
+    fn begin(&mut self, source: u32) {
+        self.dist[source as usize] = 0;
+        self.depth[source as usize] = 0;
+        self.jump[source as usize] = source;
+    }
+
+    /// The path to `node` is found: none will take its place.
+    fn settle(&mut self, node: u32) {
+        let parent = self.parent[node as usize];
+        let (at, up) = (node as usize, parent as usize);
+        self.first_hop[at] = if self.depth[up] == 0 { node } else { self.first_hop[up] };
+        self.depth[at] = self.depth[up] + 1;
+        let over = self.jump[up];
+        let further = self.jump[over as usize];
+        let depth = |node: u32| self.depth[node as usize];
+        let alike = depth(parent) - depth(over) == depth(over) - depth(further);
+        self.jump[at] = if alike { further } else { parent };
+    }
+
     /// Whether `v` reached over `a` has a lexicographically lower path than over `b`, both at the same cost.
     ///
-    /// Both paths are climbed to where they part: the node further from the source is never the common one.
-    fn precedes(&self, mut a: u32, mut b: u32, v: u32) -> bool {
-        let (mut below_a, mut below_b) = (v, v);
-        while a != b {
-            if self.dist[a as usize] > self.dist[b as usize] {
-                (below_a, a) = (a, self.parent[a as usize]);
-            } else {
-                (below_b, b) = (b, self.parent[b as usize]);
+    /// Both paths are climbed to where they part: first the longer to the length of the other, then both.
+    fn precedes(&self, a: u32, b: u32, v: u32) -> bool {
+        let depth = |node: u32| self.depth[node as usize];
+        match depth(a).cmp(&depth(b)) {
+            Ordering::Less => !self.precedes(b, a, v),
+            Ordering::Equal => self.parts_lower(a, b),
+            Ordering::Greater => {
+                let below = self.ancestor(a, depth(b) + 1);
+                match self.parent[below as usize] {
+                    common if common == b => below < v,
+                    beside => self.parts_lower(beside, b),
+                }
             }
         }
-        below_a < below_b
+    }
+
+    /// The same of two nodes whose paths have as many links.
+    fn parts_lower(&self, mut a: u32, mut b: u32) -> bool {
+        let parent = |node: u32| self.parent[node as usize];
+        while parent(a) != parent(b) {
+            let over = [a, b].map(|node| self.jump[node as usize]);
+            [a, b] = if over[0] == over[1] { [a, b].map(parent) } else { over };
+        }
+        a < b
+    }
+
+    /// The node on the path to `node` whose own path has `depth` links.
+    fn ancestor(&self, mut node: u32, depth: u32) -> u32 {
+        while self.depth[node as usize] > depth {
+            let over = self.jump[node as usize];
+            node = if self.depth[over as usize] < depth { self.parent[node as usize] } else { over };
+        }
+        node
     }
 }
 
@@ -97,14 +151,12 @@ impl ShortestPaths {
     /// If `source` is not a node of the graph.
     pub fn tree(&mut self, graph: &Graph, source: u32, tree: &mut Tree) {
         tree.reset(graph.nodes());
-        tree.dist[source as usize] = 0;
+        tree.begin(source);
         self.queue.reset(graph.nodes());
         self.queue.set(source, 0);
         while let Some((u, at)) = self.queue.pop() {
             if u != source {
-                let parent = tree.parent[u as usize];
-                tree.first_hop[u as usize] =
-                    if parent == source { u } else { tree.first_hop[parent as usize] };
+                tree.settle(u);
             }
             for edge in graph.edges(u) {
                 let (v, through) = (edge.to as usize, at.saturating_add(edge.cost));
@@ -141,6 +193,11 @@ impl ShortestPaths {
                 self.reach(edge.to, at.saturating_add(edge.cost), dist);
             }
         }
+    }
+
+    /// Octets of working memory that are kept.
+    pub fn memory(&self) -> usize {
+        self.queue.memory()
     }
 
     fn reach(&mut self, node: u32, at: u32, dist: &mut [u32]) {

@@ -52,6 +52,11 @@ impl Queue {
         Some((top as u32, (top >> 32) as u32))
     }
 
+    /// Octets kept.
+    pub(super) fn memory(&self) -> usize {
+        self.heap.capacity() * size_of::<u64>() + self.place.capacity() * size_of::<u32>()
+    }
+
     /// Places `entry` at `at` or nearer to the top.
     fn rise(&mut self, mut at: usize, entry: u64) {
         while at > 0 {

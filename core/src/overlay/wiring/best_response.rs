@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::medians::Medians;
 use super::residual::Residual;
-use super::{Choice, Links, Policy, Problem, Value};
+use super::{Choice, KEPT, Links, Policy, Problem, Value};
 use crate::kernel::Rng;
 
 /// Best response by local search: from the present choices, filled up greedily, single swaps while one helps.
@@ -45,7 +45,7 @@ impl BestResponse {
         self.medians.first_hops(&self.residual, &mut self.after);
         let moved = self.before.iter().zip(&self.after).filter(|(before, after)| before != after);
         let noise = moved.map(|(before, after)| problem.noise(*before, *after)).sum();
-        Choice {
+        let choice = Choice {
             links: self.links(),
             value: self.value(),
             current: present.value,
@@ -53,7 +53,11 @@ impl BestResponse {
             filled: filled.0,
             unswapped: filled.1,
             noise,
+        };
+        if problem.graph.nodes() > KEPT {
+            *self = Self::default();
         }
+        choice
     }
 
     fn links(&self) -> Links {
@@ -76,6 +80,11 @@ struct Present {
 impl Policy for BestResponse {
     fn name(&self) -> &'static str {
         "best-response"
+    }
+
+    fn memory(&self) -> usize {
+        let hops = self.before.capacity() + self.after.capacity();
+        self.residual.memory() + self.medians.memory() + hops * size_of::<u32>()
     }
 
     fn choose(&mut self, problem: &Problem<'_>, _: &mut Rng) -> Choice {

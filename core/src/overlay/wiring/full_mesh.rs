@@ -21,6 +21,10 @@ impl Policy for FullMesh {
         "full-mesh"
     }
 
+    fn memory(&self) -> usize {
+        self.evaluator.memory()
+    }
+
     fn choose(&mut self, problem: &Problem<'_>, _: &mut Rng) -> Choice {
         problem.choice(problem.eligible().collect(), &mut self.evaluator)
     }

@@ -24,6 +24,10 @@ impl Policy for KClosest {
         "k-closest"
     }
 
+    fn memory(&self) -> usize {
+        self.evaluator.memory() + self.by_delay.capacity() * size_of::<u32>()
+    }
+
     fn choose(&mut self, problem: &Problem<'_>, _: &mut Rng) -> Choice {
         self.by_delay.clear();
         self.by_delay.extend(problem.eligible());

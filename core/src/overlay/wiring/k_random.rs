@@ -24,6 +24,10 @@ impl Policy for KRandom {
         "k-random"
     }
 
+    fn memory(&self) -> usize {
+        self.evaluator.memory() + self.others.capacity() * size_of::<u32>()
+    }
+
     fn choose(&mut self, problem: &Problem<'_>, rng: &mut Rng) -> Choice {
         let mut links: Links = problem.held().take(problem.k).collect();
         self.others.clear();

@@ -25,6 +25,10 @@ impl Policy for KRegular {
         "k-regular"
     }
 
+    fn memory(&self) -> usize {
+        self.evaluator.memory() + self.others.capacity() * size_of::<u32>()
+    }
+
     fn choose(&mut self, problem: &Problem<'_>, _: &mut Rng) -> Choice {
         let (n, me) = (problem.graph.nodes(), problem.me as usize);
         self.others.clear();

@@ -14,6 +14,11 @@ use super::value::weight;
 /// How many swaps a descent makes at most. Measured descents end after less than twenty; the bound keeps delays made up to
 /// prolong one from doing so.
 const MAX_SWAPS: usize = 100;
+/// ... and how many entries of the matrix it looks at for them, if it makes [`MIN_SWAPS`] with that: 100 passes over the
+/// matrix of 290 nodes. What is left undone is left to the next decision.
+const LOOKED_AT: usize = 1 << 23;
+/// How many swaps it makes at least, while one helps: 2^23 entries of a decision at its bounds.
+const MIN_SWAPS: usize = 16;
 
 /// The hops chosen so far, as rows of the residual matrix.
 #[derive(Clone, Debug, Default)]
@@ -103,7 +108,8 @@ impl Medians {
 
     /// Swaps while that helps.
     pub(super) fn descend(&mut self, residual: &Residual) {
-        for _ in 0..MAX_SWAPS {
+        let entries = residual.hops().len() * residual.base().len();
+        for _ in 0..(LOOKED_AT / entries.max(1)).clamp(MIN_SWAPS, MAX_SWAPS) {
             if !self.swap_best(residual) {
                 break;
             }
@@ -141,6 +147,13 @@ impl Medians {
         let replaceable = self.slots[..self.chosen.len()].iter().enumerate();
         let swaps = replaceable.map(|(i, slot)| Swap { slot: i, row, change: gain + slot.loss_beside });
         swaps.min_by_key(|s| s.change)
+    }
+
+    /// Octets kept.
+    pub(super) fn memory(&self) -> usize {
+        self.chosen.capacity() * size_of::<usize>()
+            + self.served.capacity() * size_of::<Served>()
+            + self.slots.capacity() * size_of::<Slot>()
     }
 
     fn others(&self, residual: &Residual) -> impl Iterator<Item = usize> {

@@ -8,18 +8,21 @@
 //! Nodes are dense indices as in [`graph`](super::graph); ties go to the lowest.
 
 mod best_response;
+mod bounds;
 mod full_mesh;
 mod guard;
 mod hysteresis;
 mod k_closest;
 mod k_random;
 mod k_regular;
+mod lanes;
 mod medians;
 mod problem;
 mod residual;
 mod value;
 
 pub use best_response::BestResponse;
+pub use bounds::{DESTINATIONS, DRAWN, HOPS, NEAREST, NODES, Seniority, first_hops, longest_first};
 pub use full_mesh::FullMesh;
 pub use guard::{Caution, LagEstimator, QuietGuard, Verdict};
 pub use hysteresis::{Extent, Hysteresis, SETTLING_EPOCHS};
@@ -36,10 +39,17 @@ use crate::kernel::Rng;
 /// First hops, ascending. Eight fit without an allocation.
 pub type Links = SmallVec<[u32; 8]>;
 
-/// A way to choose neighbours. It keeps its working memory from one decision to the next.
+/// Working memory is kept from one decision to the next after one about a graph of at most so many nodes, a little more than
+/// the largest overlay measured; after one about a larger it is given back.
+pub const KEPT: usize = 512;
+
+/// A way to choose neighbours. It keeps its working memory from one decision to the next, unless that took [much](KEPT).
 pub trait Policy {
     /// What the policy is called, as on the command line.
     fn name(&self) -> &'static str;
+
+    /// Octets of working memory that it keeps.
+    fn memory(&self) -> usize;
 
     /// The neighbours to have.
     fn choose(&mut self, problem: &Problem<'_>, rng: &mut Rng) -> Choice;

@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 
 use super::super::names::Cost;
 use super::super::routes::{ShortestPaths, UNREACHABLE};
-use super::Problem;
+use super::lanes::{LANES, Lanes};
+use super::{KEPT, Problem};
 
 /// A matrix with a row for each first hop worth considering and a column for each destination.
 ///
@@ -16,11 +17,14 @@ use super::Problem;
 /// if it is a present choice, or if otherwise there were fewer than `k` rows. On measured latencies this leaves a third or
 /// fewer of the hops.
 ///
-/// Memory is the number of rows times that of destinations times 4 octets (at most 1 MB for 490 of each), kept for the next
-/// decision.
+/// In a graph of more than [`KEPT`] nodes every eligible hop has a row, and the rows are found [side by side](Lanes): there
+/// a search for each takes longer, dominated hops left out, than all rows together.
+///
+/// Memory is the number of rows times that of destinations times 4 octets (at most 1 MB for 490 of each).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Residual {
     paths: ShortestPaths,
+    lanes: Lanes,
     /// The eligible hops by ascending delay: who dominates a hop is nearer.
     by_delay: Vec<u32>,
     dominated: Vec<u32>,
@@ -46,6 +50,10 @@ impl Residual {
         self.reach_through_free_hops(problem);
         self.hops.clear();
         self.rows.clear();
+        if problem.graph.nodes() > KEPT { self.add_all(problem) } else { self.add_undominated(problem) }
+    }
+
+    fn add_undominated(&mut self, problem: &Problem<'_>) {
         self.dominated.clear();
         for i in 0..self.by_delay.len() {
             let w = self.by_delay[i];
@@ -79,6 +87,26 @@ impl Residual {
         self.reached.iter_mut().zip(&self.dist).for_each(|(least, &d)| *least = d.min(*least));
         self.rows.extend(self.destinations.iter().map(|&j| self.dist[j as usize]));
         self.hops.push(w);
+    }
+
+    fn add_all(&mut self, problem: &Problem<'_>) {
+        self.paths.improve(problem.graph, problem.starts(problem.current), &mut self.reached);
+        self.lanes.prepare(&self.reached);
+        self.hops.clone_from(&self.by_delay);
+        for hops in self.by_delay.chunks(LANES) {
+            self.lanes.spread(problem.graph, &self.free, problem.starts(hops));
+            for lane in 0..hops.len() {
+                self.rows.extend(self.destinations.iter().map(|&j| self.lanes.distance(j, lane)));
+            }
+        }
+    }
+
+    /// Octets kept.
+    pub(super) fn memory(&self) -> usize {
+        let columns = [&self.by_delay, &self.dominated, &self.hops, &self.destinations, &self.free];
+        let others = [&self.reached, &self.dist, &self.base, &self.rows];
+        let kept: usize = columns.iter().chain(&others).map(|column| column.capacity() * 4).sum();
+        kept + self.paths.memory() + self.lanes.memory()
     }
 
     /// The hop of each row.

@@ -213,6 +213,35 @@ proptest! {
     }
 }
 
+/// `n` nodes in a ring, all of them candidates and destinations, 0 deciding, each as far away as its number says.
+fn ring(n: u32) -> Case {
+    let edges: Vec<(u32, u32, u64)> = (0..n).map(|u| (u, (u + 1) % n, 7)).collect();
+    let everybody = vec![true; n as usize];
+    Case {
+        graph: graph(n, true, &edges),
+        delay: (0..n).map(|u| Some(Cost::from_micros(u64::from(u) + 1))).collect(),
+        candidate: everybody.clone(),
+        destination: everybody,
+        free: vec![],
+        current: vec![],
+        k: 3,
+        deviation: vec![],
+    }
+}
+
+#[test]
+fn memory_is_kept_after_a_small_decision_and_given_back_after_a_large_one() {
+    let (small, large) = (ring(64), ring(u32::try_from(KEPT).unwrap() + 1));
+    for mut policy in policies() {
+        policy.choose(&small.problem(), &mut rng());
+        let kept = policy.memory();
+        assert!((1..=64 << 10).contains(&kept), "{} keeps {kept}", policy.name());
+        policy.choose(&large.problem(), &mut rng());
+        let rest = policy.memory();
+        assert!(rest <= 16 << 10, "{} keeps {rest}", policy.name());
+    }
+}
+
 /// Four nodes, all candidates and destinations, 0 deciding; delays 10, 20, 30; a link 1 - 2 of cost 5 both ways.
 fn small(k: usize) -> Case {
     Case {

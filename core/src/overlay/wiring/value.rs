@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::super::routes::{ShortestPaths, UNREACHABLE};
-use super::Problem;
+use super::{KEPT, Problem};
 
 /// What reaching all destinations costs. Less is better: fewer unreachable ones first, then less delay.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -57,6 +57,15 @@ impl Evaluator {
         self.dist[problem.me as usize] = 0;
         let starts = problem.starts(problem.free).chain(problem.starts(links));
         self.paths.improve(problem.graph, starts, &mut self.dist);
-        Value::of_weights(problem.destinations().map(|j| weight(self.dist[j as usize])).sum())
+        let value = Value::of_weights(problem.destinations().map(|j| weight(self.dist[j as usize])).sum());
+        if self.dist.len() > KEPT {
+            *self = Self::default();
+        }
+        value
+    }
+
+    /// Octets of working memory that are kept.
+    pub fn memory(&self) -> usize {
+        self.paths.memory() + self.dist.capacity() * size_of::<u32>()
     }
 }

@@ -3,6 +3,7 @@
 mod ages;
 mod answered;
 mod answers;
+mod bounds;
 mod channels;
 mod choices;
 mod decisions;
