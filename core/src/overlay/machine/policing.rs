@@ -4,11 +4,14 @@ use alloc::collections::VecDeque;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
+use bytes::Bytes;
+
 use super::streams::{Kind, peer_fault};
 use super::{Overlay, Timer};
-use crate::kernel::{Bucket, ConnId, HostBuckets, KeyedState, Output, Time, host};
+use crate::kernel::{Bucket, Class, ConnId, HostBuckets, KeyedState, Output, Time, host};
 use crate::overlay::budget::{Budget, Budgets, Measure, Meter};
 use crate::overlay::event::Event;
+use crate::overlay::wire::{self, Packet};
 
 /// One who is slowed is not read from for so long at least: that costs less than turning it on and off for each frame.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -154,6 +157,21 @@ impl Overlay {
         let Some(state) = self.conns.get_mut(&conn) else { return };
         let lent = state.earnings.spend(octets, loan.most);
         self.policing.lender(loan, state.remote).charge(now, lent);
+    }
+
+    /// Sends what the peer asked for, at its expense.
+    pub(super) fn answer_packet(&mut self, conn: ConnId, class: Class, packet: &Packet) {
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        for frame in wire::frames(packet, &mut state.message) {
+            self.answered_with(conn, frame.len());
+            self.send(conn, class, frame);
+        }
+    }
+
+    /// Sends a packet that is encoded already and that the peer asked for, at its expense.
+    pub(super) fn answer_encoded(&mut self, conn: ConnId, class: Class, packet: &Bytes) {
+        self.answered_with(conn, packet.len());
+        self.send_encoded(conn, class, packet);
     }
 
     /// Looks after each frame whether its peer is within its budgets.

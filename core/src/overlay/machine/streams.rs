@@ -79,7 +79,7 @@ pub(super) struct Conn {
     /// They differed so twice: records stand under an equal key.
     pub(super) conflicts: bool,
     reassembly: Option<Reassembly>,
-    message: u32,
+    pub(super) message: u32,
     /// Octets taken, and then those of a frame of which the rest is missing.
     taken: u64,
     left: u64,
@@ -416,21 +416,6 @@ impl Overlay {
         for frame in wire::frames(packet, &mut state.message) {
             self.send(conn, class, frame);
         }
-    }
-
-    /// Sends what the peer asked for, at its expense.
-    pub(super) fn answer_packet(&mut self, conn: ConnId, class: Class, packet: &Packet) {
-        let Some(state) = self.conns.get_mut(&conn) else { return };
-        for frame in wire::frames(packet, &mut state.message) {
-            self.answered_with(conn, frame.len());
-            self.send(conn, class, frame);
-        }
-    }
-
-    /// Sends a packet that is encoded already and that the peer asked for, at its expense.
-    pub(super) fn answer_encoded(&mut self, conn: ConnId, class: Class, packet: &Bytes) {
-        self.answered_with(conn, packet.len());
-        self.send_encoded(conn, class, packet);
     }
 
     pub(super) fn send(&mut self, conn: ConnId, class: Class, frame: Bytes) {

@@ -220,8 +220,8 @@ pub(crate) struct Bounds {
     #[arg(long, value_name = "N+N/S", default_value = "16384+64", value_parser = rate)]
     pub(crate) peer_ids: Rate,
 
-    /// Octets told to one peer because it asked
-    #[arg(long, value_name = "N+N/S", default_value = "16777216+262144", value_parser = rate)]
+    /// Octets lent to one host's peers for answers, beyond three for each octet that they say
+    #[arg(long, value_name = "N+N/S", default_value = "16777216+1024", value_parser = rate)]
     pub(crate) peer_answers: Rate,
 
     /// Milliseconds for which one peer may be slowed before its connection is closed
@@ -232,8 +232,8 @@ pub(crate) struct Bounds {
     #[arg(long, value_name = "N+N/S", default_value = "4096+1024", value_parser = rate)]
     pub(crate) host_datagrams: Rate,
 
-    /// Octets told to newcomers of one host
-    #[arg(long, value_name = "N+N/S", default_value = "8388608+1048576", value_parser = rate)]
+    /// Octets lent to newcomers of one host for answers, beyond three for each octet that they say
+    #[arg(long, value_name = "N+N/S", default_value = "8388608+1024", value_parser = rate)]
     pub(crate) host_introductions: Rate,
 
     /// Probes sent to one host, to measure the way
