@@ -70,11 +70,8 @@ impl Forger {
     /// A registration of somebody whom nobody ever reaches.
     pub(super) fn registration(&mut self) -> Bytes {
         let node = NodeName { addr: self.nowhere(), id: Some(NodeId(self.rng.u128())) };
-        let (all, over) = (true, true);
-        let network = Some(network());
-        let k = 2;
-        Packet::Reg(Registration { node: node.into(), k, network, all, over, other: Others::default() })
-            .emit()
+        let (network, other) = (Some(network()), Others::default());
+        Packet::Reg(Registration { node: node.into(), k: 2, network, all: false, over: false, other }).emit()
     }
 
     /// By everybody that the liar knows of.

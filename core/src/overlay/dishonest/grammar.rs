@@ -21,6 +21,10 @@ const FLOODING: [Duration; 2] = [Duration::from_millis(1), Duration::from_secs(2
 const TROUBLED: u64 = 25;
 /// The most lies of a scenario, less one.
 const LIES: usize = 4;
+/// ... where they are of many kinds.
+const MIXED: usize = 12;
+/// In so many of a hundred of those somebody leaves before.
+const LEAVING: u64 = 30;
 
 impl Scenario {
     /// A scenario in which a liar tells lies of one kind: one for each seed.
@@ -38,11 +42,11 @@ impl Scenario {
         scenario.seed = seed;
         let (nodes, troubled) = (scenario.nodes(), rng.percent(TROUBLED));
         scenario.steps.push(wait(&mut rng, MEETING));
-        if lies.contains(&Lie::Revival) {
+        if lies.contains(&Lie::Revival) && (lies.len() == 1 || rng.percent(LEAVING)) {
             scenario.steps.push(Step::Order { node: nodes - 1, order: Order::Leave });
             scenario.steps.push(Step::Fault(Action::Wait { time: FORGETTING }));
         }
-        for _ in 0..=rng.index(LIES) {
+        for _ in 0..=rng.index(if lies.len() == 1 { LIES } else { MIXED }) {
             let lie = lies[rng.index(lies.len())];
             scenario.have_told(lie, &mut rng);
             if troubled {

@@ -21,8 +21,8 @@ use crate::overlay::wire::{self, Beat, Datagram, Packet, Pong, Upt};
 const DIAL: Duration = Duration::from_secs(5);
 /// How many records the liar remembers: the first that it hears, since old ones are what it is after.
 const MEMORY: usize = 1_024;
-/// How many registrations it sends at once, and how many summaries to each neighbour.
-const REGISTRATIONS: usize = 600;
+/// How many registrations it sends at once, more than anybody remembers, and how many summaries to each neighbour.
+const REGISTRATIONS: usize = 1_100;
 const SUMS: usize = 50;
 /// Between two beats where it usurps a place.
 const BEAT: Duration = Duration::from_millis(200);
@@ -41,9 +41,8 @@ pub struct Liar {
     usurps: bool,
     tickets: u64,
     memory: Vec<Upt>,
-    /// What it makes of the honest node's words from now on, on whose account, and whether that has shown.
+    /// What it makes of the honest node's words from now on, and on whose account.
     standing: Option<(Lie, Victim)>,
-    shown: bool,
     out: VecDeque<Output<Event>>,
 }
 
@@ -67,7 +66,6 @@ impl Liar {
             tickets: 0,
             memory: Vec::new(),
             standing: None,
-            shown: false,
             out: VecDeque::new(),
         }
     }
@@ -155,7 +153,7 @@ impl Liar {
     pub(super) fn tell(&mut self, now: Time, lie: Lie, victim: Victim, overlay: &Overlay) {
         match lie {
             Lie::OldAges | Lie::YoungAges | Lie::Beats | Lie::Pongs => {
-                (self.standing, self.shown) = (Some((lie, victim)), false);
+                self.standing = Some((lie, victim));
             }
             Lie::StaleImpersonation | Lie::UnfitImpersonation => {
                 self.pose(now, lie, victim, overlay, &[victim.to])
@@ -262,7 +260,7 @@ impl Liar {
         let Ok(Packet::Upt(upt)) = wire::read(&frame.slice_ref(line)) else { return None };
         let entry = overlay.database().get(upt.source.id?).filter(|_| upt.source.id != overlay.id())?;
         let age = if lie == Lie::YoungAges { 0 } else { last_age(entry.life()) };
-        self.show(lie, victim);
+        self.lied(lie, victim);
         Some(upt.frame(age))
     }
 
@@ -276,13 +274,7 @@ impl Liar {
             (Lie::Pongs, Ok(Datagram::Pong(pong))) => Packet::Pong(Pong { id: victim.id, ..pong }),
             _ => return None,
         };
-        self.show(lie, victim);
+        self.lied(lie, victim);
         Some(changed.emit())
-    }
-
-    fn show(&mut self, lie: Lie, victim: Victim) {
-        if !core::mem::replace(&mut self.shown, true) {
-            self.lied(lie, victim);
-        }
     }
 }
