@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use egoist_core::kernel::Closed;
+use egoist_core::kernel::{self, Closed};
 
 use crate::host::Host;
 use crate::net::{Net, Token};
@@ -26,8 +26,8 @@ pub(crate) struct Closing {
 }
 
 impl Closing {
-    pub(crate) fn push(&mut self, token: Token, host: IpAddr) {
-        let number = self.next;
+    pub(crate) fn push(&mut self, token: Token, address: IpAddr) {
+        let (host, number) = (kernel::host(address), self.next);
         self.next += 1;
         self.places.insert(token, (host, number));
         self.hosts.entry(host).or_default().insert(number, token);
