@@ -40,6 +40,8 @@ impl Scenario {
         let mut rng = Streams::new(Seed::from_u64(seed)).named("dishonest");
         let mut scenario = ground(&mut rng);
         scenario.seed = seed;
+        // Whose id is configured has no other to take when its keys are used up.
+        scenario.plan.configured_ids &= !lies.contains(&Lie::GreatestKey);
         let (nodes, troubled) = (scenario.nodes(), rng.percent(TROUBLED));
         scenario.steps.push(wait(&mut rng, MEETING));
         if lies.contains(&Lie::Revival) && (lies.len() == 1 || rng.percent(LEAVING)) {

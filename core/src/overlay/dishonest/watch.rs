@@ -164,17 +164,18 @@ impl Watch {
         if lasted > LOST { Err(Difference::Lost { from, to, lasted }) } else { Ok(()) }
     }
 
-    /// Who has left and is known to nobody stays unknown.
+    /// Who has left and is known to nobody stays gone. Its last word, that it left, may come back: it counts nowhere.
     fn bury(&mut self, scenario: &Scenario, honest: &[Member<'_>]) -> Result<(), Difference> {
         let left = (0..scenario.nodes()).filter(|node| scenario.leaves(*node));
-        for id in left.filter_map(|node| self.ids.get(&node).copied()) {
-            let known = honest.iter().find(|(_, member)| member.database().get(id).is_some());
-            match known {
-                Some(&(node, _)) if self.buried.contains(&id) => {
-                    return Err(Difference::Risen { node, gone: id });
+        for gone in left.filter_map(|node| self.ids.get(&node).copied()) {
+            let mut known =
+                honest.iter().filter_map(|(node, member)| Some((*node, member.database().get(gone)?)));
+            if self.buried.contains(&gone) {
+                if let Some((node, _)) = known.find(|(_, entry)| !entry.has_left()) {
+                    return Err(Difference::Risen { node, gone });
                 }
-                Some(_) => {}
-                None => _ = self.buried.insert(id),
+            } else if known.next().is_none() {
+                self.buried.insert(gone);
             }
         }
         Ok(())
