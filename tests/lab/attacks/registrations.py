@@ -1,8 +1,7 @@
 """Registrations of nodes that there are not, from one host and without a link: 1,100 at once, then as many a minute.
 
 They are said to be where nobody answers, and take the places of those who are there in what a bootstrap tells. What should
-hold: places for each host, those with
-records first, and nobody is told of one that has not answered.
+hold: places for each host, those with records first, and nobody is told of one that has not answered.
 """
 
 import concurrent.futures
