@@ -18,9 +18,10 @@ def attack(lab):
     forge = {who: fields(link.records[who]) for who in lab.ids().values()}
     said = 0
     for key in ("4294967294.7", "4294967295.4294967295"):
-        for _, name, _, body in reversed(forge.values()):  # the one that is told comes last
+        for _, name, _, body in reversed(forge.values()):  # the one that is told comes last, and passes on the others'
             forged = update(key, name, 0, body)
             said += len(forged)
             link.say(forged)
-        time.sleep(3)
+            time.sleep(0.5)
+        time.sleep(2)
     return {"said": said, "link_ended": link.dead}
