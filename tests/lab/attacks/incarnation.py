@@ -2,7 +2,8 @@
 
 The first makes a node store the greatest incarnation, after which it cannot count up at its next start; nothing is above
 the second. Half of the nodes have drawn their ids, the others' are configured. What should hold: nothing is stored, a
-node with a drawn id takes a new one, one with a configured id warns and goes on.
+node with a drawn id takes a new one, one with a configured id warns and goes on, and is heard again once the forged
+record's life of 180 s is over.
 """
 
 import time
@@ -10,6 +11,7 @@ import time
 from wire import Link, fields, update
 
 NODES = {"configured": [2, 4, 6, 8]}
+AFTER = 200
 
 
 def attack(lab):
