@@ -1,7 +1,7 @@
 """Registrations of nodes that there are not, from one host and without a link: 1,100 at once, then as many a minute.
 
-They take the places of true newcomers in what a bootstrap tells. What should hold: places for each host, those with
-records first, and nobody is told of one that has not answered.
+They are said to be where nobody answers, and take the places of those who are there in what a bootstrap tells. What should
+hold: places for each host, those with records first, and nobody is told of one that has not answered.
 """
 
 import concurrent.futures
@@ -15,7 +15,7 @@ AT_ONCE, A_MINUTE = 1_100, 1_100
 
 
 def made_up(number):
-    return f"{THEIRS[number % 40]}:{1024 + number % 60_000}~{new_id()}"
+    return f"10.22.2.{1 + number % 250}:{1024 + number % 60_000}~{new_id()}"
 
 
 def told(lab):
