@@ -7,6 +7,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
+use super::super::flood::CREDIBLE;
 use super::super::{Key, NodeId};
 use super::MAX_LIFE;
 use super::ledger::{Ledger, Turn};
@@ -43,11 +44,11 @@ pub(super) struct Departed {
 }
 
 impl Departed {
-    /// `last`, which `teller` told of, is here no more. Under the greatest incarnation it is not remembered: its node
-    /// could not outdo it.
+    /// `last`, which `teller` told of, is here no more. Under an incarnation that its node does not go above it is not
+    /// remembered.
     pub(super) fn remember(&mut self, now: Time, teller: NodeId, last: Last) {
         self.forget(last.id);
-        if last.key.incarnation == u32::MAX || !self.make_room(teller) {
+        if last.key.incarnation > CREDIBLE || !self.make_room(teller) {
             return;
         }
         let (until, turn) = (now + REMEMBERED, self.ledger.turn());
@@ -92,7 +93,7 @@ impl Departed {
         self.order = self.memories.values().map(|memory| (memory.until, memory.last.id)).collect();
     }
 
-    /// How many are remembered.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.memories.len()
     }
@@ -142,7 +143,9 @@ mod tests {
     #[test]
     fn a_key_that_cannot_be_outdone_is_not_remembered() {
         let mut departed = Departed::default();
-        departed.remember(Time::ZERO, LIAR, last(9, u32::MAX));
-        assert_eq!(departed.len(), 0);
+        for incarnation in [CREDIBLE + 1, u32::MAX - 1, u32::MAX] {
+            departed.remember(Time::ZERO, LIAR, last(9, incarnation));
+            assert_eq!(departed.len(), 0);
+        }
     }
 }

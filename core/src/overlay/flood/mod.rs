@@ -20,4 +20,4 @@ pub use duplicates::{
 };
 pub use origination::{BURST, Origination, REFILL, UNLISTED_LIMIT, Urgency};
 pub use refresh::{Lifetime, REFRESH_PERIOD, Refresh};
-pub use sequence::{Sequence, Superseded};
+pub use sequence::{CREDIBLE, Sequence, Superseded};

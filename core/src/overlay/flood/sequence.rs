@@ -23,7 +23,7 @@ pub enum Superseded {
 
 /// The greatest incarnation that a node goes above for what it hears: half of all. A node that starts every second gets
 /// there in 68 years, so that whoever says more than that has made it up, and whoever is led there has none left one day.
-const CREDIBLE: u32 = u32::MAX / 2;
+pub const CREDIBLE: u32 = u32::MAX / 2;
 
 impl Sequence {
     /// The sequence of an incarnation, which is durable and greater than those before it.
