@@ -65,7 +65,7 @@
 //! | `database/` | records, their edges, expiry, and the comparison of two databases |
 //! | `ports` | which datagram socket serves an address |
 //! | `link/`, `probes` | one link, its beats and its smoothed delay; the distances to those who are no neighbours |
-//! | `graph`, `routes/` | edges over dense indices, and shortest paths on them |
+//! | `graph`, `components`, `routes/` | edges over dense indices, whom they connect, and shortest paths on them |
 //! | `wiring/` | policies, the value of a choice, hysteresis and the quiet guard; they know no machine |
 //! | `machine/` | the node itself, a file for each thing it does |
 //! | `judge`, `experiment` | with `sim`: a wiring judged on the true delays, and the machines run on a matrix of them |

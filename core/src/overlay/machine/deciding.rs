@@ -79,6 +79,7 @@ impl Overlay {
 
     /// What the policy answers, if `k` are wanted.
     fn choose(&mut self, view: &View, k: usize, how: How) -> Choice {
+        self.plan(&view.scope);
         let choosing = &mut self.choosing;
         let problem = view.problem(&choosing.graph, k);
         let choice = how(&mut *choosing.policy, &problem, &mut self.random.wiring);
@@ -188,7 +189,6 @@ impl Overlay {
         let edges = self.survey();
         let delay = self.delays();
         let within = self.within_bounds(me, &edges, &delay);
-        self.plan(&within.scope);
         Some(self.view_of(me, within, &delay))
     }
 

@@ -157,7 +157,7 @@ mod tests {
     /// A ladder whose rungs come in the least favourable order: there is an end to the work, and no distance is too short.
     #[test]
     fn a_graph_made_up_to_prolong_the_work_is_left_before_the_end() {
-        let nodes = 4_096;
+        let nodes = 16_384;
         let scattered = |place: u32| place * 1_657 % nodes;
         let rungs = (0..nodes - 1)
             .flat_map(|place| (1..9).map(move |far| (place, (place + far).min(nodes - 1), far)));

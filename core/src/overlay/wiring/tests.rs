@@ -230,6 +230,20 @@ fn ring(n: u32) -> Case {
 }
 
 #[test]
+fn a_choice_in_a_large_overlay_is_rightly_valued_and_improved_by_no_swap() {
+    let case = Case { current: vec![5, 300, 400], ..ring(600) };
+    let problem = case.problem();
+    let choice = BestResponse::new().choose(&problem, &mut rng());
+    assert_eq!(choice.value, Evaluator::new().value(&problem, &choice.links));
+    assert_eq!(choice.current, Evaluator::new().value(&problem, &case.current));
+    for (slot, hop) in (0..3).flat_map(|slot| problem.eligible().map(move |hop| (slot, hop))) {
+        let mut swapped = choice.links.clone();
+        swapped[slot] = hop;
+        assert!(Evaluator::new().value(&problem, &swapped) >= choice.value, "{hop}");
+    }
+}
+
+#[test]
 fn memory_is_kept_after_a_small_decision_and_given_back_after_a_large_one() {
     let (small, large) = (ring(64), ring(u32::try_from(KEPT).unwrap() + 1));
     for mut policy in policies() {
