@@ -93,6 +93,7 @@ impl Departed {
     }
 
     /// How many are remembered.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.memories.len()
     }
