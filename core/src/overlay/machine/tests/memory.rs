@@ -132,9 +132,9 @@ fn short_links(bench: &mut Bench, ids: core::ops::Range<u128>, tells: bool) {
             bench.say(conn, &Bench::bare(key, name(id), 0, 180, &[(ME, ListedRole::Out)]));
         }
         if id % 2 == 0 {
-            bench.hang_up(conn)
+            bench.hang_up(conn);
         } else {
-            bench.tear_down(conn)
+            bench.tear_down(conn);
         }
         if !bench.closed(conn) {
             bench.hang_up(conn);
