@@ -218,6 +218,11 @@ impl Entry {
         age::after(self.upt.age, now.since(self.received))
     }
 
+    /// When its key was taken here first, and how many milliseconds it was old then.
+    pub fn first_taken(&self) -> (Time, u32) {
+        (self.since, self.upt.age.saturating_sub(age::since(self.since, self.received)))
+    }
+
     /// The peer that told of it; `None` for this node's own.
     pub fn teller(&self) -> Option<NodeId> {
         self.told.map(|(peer, _)| peer)

@@ -217,6 +217,14 @@ impl Overlay {
         if self.has_company() { self.refill() } else { self.form() }
     }
 
+    /// Another copy of a record says that it was younger when it came: so was the news of a change in it.
+    pub(super) fn younger_than_thought(&mut self, source: NodeId) {
+        if let Some(entry) = self.database.get(source) {
+            let (at, age) = entry.first_taken();
+            self.choosing.guard.correct(at, source, Duration::from_millis(age.into()));
+        }
+    }
+
     /// Somebody else's record has changed.
     pub(super) fn foreign_change(&mut self, source: NodeId, age: u32, change: &Change) {
         let age = Duration::from_millis(u64::from(age));

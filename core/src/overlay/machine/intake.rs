@@ -32,6 +32,9 @@ impl Overlay {
         self.counters.duplicates += 1;
         let age = self.age_here(from, age);
         let moved = self.database.lower_age(self.timers.now(), source, age);
+        if !moved.is_zero() {
+            self.younger_than_thought(source);
+        }
         if moved > self.config.refresh().period(self.database.len()) {
             self.relay(from, source);
         }

@@ -54,6 +54,13 @@ impl LagEstimator {
         self.order.insert((now, source));
     }
 
+    /// The change of `source` that arrived at `at` was no older than `age` then.
+    pub fn correct(&mut self, at: Time, source: NodeId, age: Duration) {
+        if let Some((_, known)) = self.samples.get_mut(&source).filter(|(arrived, _)| *arrived == at) {
+            *known = age.min(*known);
+        }
+    }
+
     fn forget_oldest(&mut self) {
         if let Some((_, source)) = self.order.pop_first() {
             self.samples.remove(&source);
@@ -120,6 +127,11 @@ impl QuietGuard {
     /// Takes in the first arrival of an update that changed the wiring of `source`, `age` after that decided.
     pub fn record(&mut self, now: Time, source: NodeId, age: Duration) {
         self.lag.record(now, source, age);
+    }
+
+    /// The change of `source` that arrived at `at` was no older than `age` then, as another copy of it says.
+    pub fn correct(&mut self, at: Time, source: NodeId, age: Duration) {
+        self.lag.correct(at, source, age);
     }
 
     /// The [lag](LagEstimator::estimate) as far as known at `now`.
@@ -201,6 +213,19 @@ mod tests {
         assert_eq!(lag.estimate(Time::from_secs(1)), Duration::from_millis(100));
         assert_eq!(lag.recent(Time::from_secs(1), Duration::from_secs(1)), 1, "and as one change");
         assert_eq!(lag.order.len(), 11);
+    }
+
+    #[test]
+    fn a_younger_copy_corrects_the_sample_of_its_own_change_alone() {
+        let (mut lag, source) = (LagEstimator::new(EPOCH), NodeId(1));
+        lag.record(Time::from_secs(1), source, Duration::from_secs(9));
+        lag.correct(Time::from_secs(2), source, Duration::from_secs(1));
+        lag.correct(Time::from_secs(1), NodeId(2), Duration::from_secs(1));
+        assert_eq!(lag.estimate(Time::from_secs(3)), Duration::from_secs(9));
+        for age in [3, 5] {
+            lag.correct(Time::from_secs(1), source, Duration::from_secs(age));
+            assert_eq!(lag.estimate(Time::from_secs(3)), Duration::from_secs(3));
+        }
     }
 
     /// A guard that saw `changes` at one time, with a lag of 2 s; how often each verdict comes `after` that time.

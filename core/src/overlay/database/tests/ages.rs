@@ -33,6 +33,7 @@ fn an_age_is_the_least_of_any_copy_and_no_less_than_the_time_here() {
     assert_eq!(lower(30, 110_000), (0, 110_000), "the same copy later");
     assert_eq!(lower(30, 0), (90, 20_000), "it is here for so long");
     assert_eq!(lower(100, 0), (0, 90_000));
+    assert_eq!(database.get(NodeId(1)).unwrap().first_taken(), (secs(10), 0));
     assert_eq!(database.expire(secs(190)), [NodeId(1)], "its life after it came here first");
     assert_eq!(database.lower_age(secs(191), NodeId(1), 0), Duration::ZERO);
 }

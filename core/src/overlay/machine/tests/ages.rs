@@ -152,3 +152,17 @@ fn one_source_gives_one_sample_of_the_lag() {
     let lag = bench.node.choosing.guard.lag(bench.now);
     assert!(lag < Duration::from_millis(100), "{lag:?}");
 }
+
+#[test]
+fn news_that_was_made_older_on_its_way_says_nothing_of_the_lag_once_it_came_another_way() {
+    let (mut bench, conns) = bench(5_000);
+    bench.say(conns[0], &copy(key(1, 1), 10));
+    let change = |age| Bench::bare(key(1, 2), name(SOURCE), age, LIFE, &[(2, Both)]);
+    bench.say(conns[0], &change(50_000));
+    let lag = |bench: &mut Bench| bench.node.choosing.guard.lag(bench.now);
+    assert_eq!(lag(&mut bench), Duration::from_secs(15));
+    bench.pass(Duration::from_millis(100));
+    bench.say(conns[1], &change(110));
+    let lag = lag(&mut bench);
+    assert!(lag < Duration::from_millis(50), "{lag:?}");
+}

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::{Bench, ME, name};
-use crate::overlay::names::NodeId;
+use crate::overlay::names::{Key, NodeId};
 use crate::overlay::wire::{ListedRole, Role};
 
 #[test]
@@ -114,20 +114,27 @@ fn greetings_alone_leave_nobody_to_be_measured() {
     assert!(measured <= bench.node.config.bounds.remembered, "{measured}");
 }
 
-/// All that a node knows, as far as it can be written out: whatever it has of others is in it.
+/// All that a node knows, written out: whatever it has of others is in it, but for what is left out of `Choosing`.
 fn knows(bench: &Bench) -> usize {
-    alloc::format!("{:?}", bench.node).len()
+    let choosing = &bench.node.choosing;
+    let more = (&choosing.refused, &choosing.told, &choosing.replacements, &choosing.guard);
+    alloc::format!("{:?}{more:?}", bench.node).len()
 }
 
-/// Links under ids that never come again, as one would open and close them on purpose.
-fn short_links(bench: &mut Bench, ids: core::ops::Range<u128>) {
+/// Links under ids that never come again, as one would open and close them on purpose. Some tell of themselves, in a record
+/// of the shortest life.
+fn short_links(bench: &mut Bench, ids: core::ops::Range<u128>, tells: bool) {
     for id in ids {
         let role = [Role::Chooser, Role::Guest, Role::Watcher][usize::try_from(id % 3).unwrap()];
         let conn = bench.accept(id, role);
+        if tells {
+            let key = Key { incarnation: 1, sequence: 1 };
+            bench.say(conn, &Bench::bare(key, name(id), 0, 180, &[(ME, ListedRole::Out)]));
+        }
         if id % 2 == 0 {
-            bench.hang_up(conn)
+            bench.hang_up(conn);
         } else {
-            bench.tear_down(conn)
+            bench.tear_down(conn);
         }
         if !bench.closed(conn) {
             bench.hang_up(conn);
@@ -142,16 +149,30 @@ fn short_links(bench: &mut Bench, ids: core::ops::Range<u128>) {
 fn nothing_grows_with_links_under_new_ids() {
     let (mut bench, _) = Bench::settled(|_| ());
     bench.silent.extend(200..7_000);
-    short_links(&mut bench, 200..1_200);
+    short_links(&mut bench, 200..1_200, false);
     bench.pass(Duration::from_secs(20));
     let before = knows(&bench);
-    short_links(&mut bench, 1_200..6_200);
+    short_links(&mut bench, 1_200..6_200, false);
     bench.pass(Duration::from_secs(20));
     let after = knows(&bench);
     assert!(after < before + 10_000, "{before} octets written out, then {after}");
-    let node = &bench.node;
-    assert!(node.choosing.refused.len() < 200, "{}", node.choosing.refused.len());
-    assert!(node.choosing.told.len() < 10 && node.choosing.replacements.is_empty());
+}
+
+#[test]
+fn those_who_told_of_themselves_are_forgotten_an_hour_after_they_are_gone() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    bench.silent.extend(200..7_000);
+    short_links(&mut bench, 200..1_200, true);
+    bench.pass(Duration::from_secs(3_800));
+    bench.node.database.expire(bench.now);
+    let before = knows(&bench);
+    short_links(&mut bench, 1_200..3_200, true);
+    bench.pass(Duration::from_secs(200));
+    assert_eq!(bench.node.database().departed(NodeId(3_000)), Some(Key { incarnation: 1, sequence: 1 }));
+    bench.pass(Duration::from_secs(3_600));
+    bench.node.database.expire(bench.now);
+    let after = knows(&bench);
+    assert!(after < before + 10_000, "{before} octets written out, then {after}");
 }
 
 #[test]
