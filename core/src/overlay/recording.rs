@@ -5,7 +5,7 @@ use super::machine::Overlay;
 use crate::record::Recordable;
 
 impl Recordable for Overlay {
-    const KIND: &'static str = "overlay node 4";
+    const KIND: &'static str = "overlay node 5";
     type Setup = Config;
     type Unfit = ConfigError;
 
@@ -239,7 +239,7 @@ mod tests {
         }
         assert_eq!(
             (Overlay::KIND, digest.hash()),
-            ("overlay node 4", Some(6_806_686_378_021_615_815)),
+            ("overlay node 5", Some(9_873_547_637_438_454_896)),
             "raise the number in the kind, then put the hash of now here"
         );
     }

@@ -81,7 +81,7 @@ fn who_has_left_is_no_member() {
     let scenario = Scenario { steps: vec![leave], ..with(Lie::Beats) };
     let (world, _) = after(&scenario, Duration::from_secs(10));
     assert_eq!(scenario.honest(&world).iter().map(|(node, _)| *node).collect::<Vec<_>>(), [0, 1, 2, 3]);
-    assert!(scenario.run().is_ok());
+    assert_eq!(scenario.run().err().map(|why| why.to_string()), None);
 }
 
 /// What a liar can do until there are identities: it has a node's place, and after its end the node has it again.

@@ -152,6 +152,10 @@ fn a_graph_that_does_not_fit_goes_in_pieces_as_it_is_read() {
         bench.say(conn, &Packet::Reg(Registration { node, k: 2, network, all: false, over: true, other }));
         conn
     };
+    let conn = ask(&mut bench, false);
+    assert!(!bench.closed(conn) && bench.node.conns[&conn].outbox.waiting() < 400 << 10);
+    bench.pass(Duration::from_secs(6));
+    assert!(bench.closed(conn), "it did not read");
     let conn = ask(&mut bench, true);
     assert!(bench.closed(conn), "once all is told");
     let parts: Vec<usize> = whole(&bench, conn)
@@ -160,10 +164,6 @@ fn a_graph_that_does_not_fit_goes_in_pieces_as_it_is_read() {
         .collect();
     assert_eq!(parts.iter().sum::<usize>(), bench.node.database().len(), "everything, and nothing twice");
     assert!(parts.len() > 20, "in {} parts", parts.len());
-    let conn = ask(&mut bench, false);
-    assert!(!bench.closed(conn) && bench.node.conns[&conn].outbox.waiting() < 400 << 10);
-    bench.pass(Duration::from_secs(6));
-    assert!(bench.closed(conn), "it did not read");
     // What its host has been told by now is more than once the graph: the next has to wait.
     let conn = ask(&mut bench, true);
     let busy = |p: &Packet| matches!(p, Packet::Nack(nack) if nack.reason == Some(Reason::Busy));
