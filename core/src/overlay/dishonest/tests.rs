@@ -78,7 +78,8 @@ fn every_lie_is_told() {
 #[test]
 fn who_has_left_is_no_member() {
     let leave = Step::Order { node: 4, order: Order::Leave };
-    let scenario = Scenario { steps: vec![leave], ..with(Lie::Beats) };
+    let wait = Step::Fault(Action::Wait { time: Duration::from_secs(30) });
+    let scenario = Scenario { steps: vec![wait, leave], ..with(Lie::Beats) };
     let (world, _) = after(&scenario, Duration::from_secs(10));
     assert_eq!(scenario.honest(&world).iter().map(|(node, _)| *node).collect::<Vec<_>>(), [0, 1, 2, 3]);
     assert_eq!(scenario.run().err().map(|why| why.to_string()), None);
