@@ -41,7 +41,9 @@ pub struct Watch {
     newcomers: BTreeMap<usize, Time>,
     /// The last id of each node.
     ids: BTreeMap<usize, NodeId>,
-    /// Those who were told to leave and of whom nobody has a record any more.
+    /// Those who are told to leave at some time and of whom somebody has had a record.
+    known: BTreeSet<NodeId>,
+    /// Those of them of whom nobody has one any more.
     buried: BTreeSet<NodeId>,
     ended: Option<usize>,
     /// The liar is to end.
@@ -164,7 +166,7 @@ impl Watch {
         if lasted > LOST { Err(Difference::Lost { from, to, lasted }) } else { Ok(()) }
     }
 
-    /// Who has left and is known to nobody stays gone. Its last word, that it left, may come back: it counts nowhere.
+    /// Who was known, has left and is known to nobody stays gone. Its last word, that it left, may come back: it counts nowhere.
     fn bury(&mut self, scenario: &Scenario, honest: &[Member<'_>]) -> Result<(), Difference> {
         let left = (0..scenario.nodes()).filter(|node| scenario.leaves(*node));
         for gone in left.filter_map(|node| self.ids.get(&node).copied()) {
@@ -174,7 +176,9 @@ impl Watch {
                 if let Some((node, _)) = known.find(|(_, entry)| !entry.has_left()) {
                     return Err(Difference::Risen { node, gone });
                 }
-            } else if known.next().is_none() {
+            } else if known.next().is_some() {
+                self.known.insert(gone);
+            } else if self.known.contains(&gone) {
                 self.buried.insert(gone);
             }
         }

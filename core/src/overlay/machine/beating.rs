@@ -48,7 +48,8 @@ impl Overlay {
             link.width.put_off(self.timers.now());
         }
         // Nothing long goes where nobody has answered yet: somebody else may live there.
-        let padded = !both && link.beats.heard_at().is_some() && link.width.pads(self.timers.now(), beat.number);
+        let padded =
+            !both && link.beats.heard_at().is_some() && link.width.pads(self.timers.now(), beat.number);
         let twin = padded.then(|| wire::emit_padded_beat(&beat, DATAGRAM));
         for payload in [wire::emit_beat(&beat)].into_iter().chain(twin) {
             self.send_datagram(id, Class::Urgent, to, payload);
