@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn there_are_so_many_in_all_and_the_silent_go_first() {
         let mut newcomers = Registrations::default();
-        for n in 0..REGISTRATIONS as u32 {
+        for n in 0..u32::try_from(REGISTRATIONS).unwrap() {
             newcomers.enter(Time::ZERO, host(n), contact(n.into()));
             newcomers.asked(Token(n.into()), contact(n.into()).name.addr);
         }

@@ -10,7 +10,7 @@ use super::lie::Lie;
 use super::neighbor::Victim;
 use super::network;
 use crate::kernel::Rng;
-use crate::overlay::database::MAX_LIFE;
+use crate::overlay::database::{Entry, MAX_LIFE};
 use crate::overlay::machine::Overlay;
 use crate::overlay::names::{Cost, Key, NodeId, Token};
 use crate::overlay::wire::{
@@ -152,7 +152,7 @@ fn forged(lie: Lie, victim: Victim, overlay: &Overlay) -> Option<Bytes> {
 fn own(lie: Lie, overlay: &Overlay, more: &[NodeId]) -> Option<Bytes> {
     let me = overlay.database().get(overlay.id()?)?;
     let cost = if lie == Lie::DearLinks { Cost::MAX } else { Cost::MIN };
-    let known = overlay.database().entries().map(|entry| entry.id()).filter(|id| *id != me.id());
+    let known = overlay.database().entries().map(Entry::id).filter(|id| *id != me.id());
     let links = Links::first(known.chain(more.iter().copied()).map(|id| listed(id, cost)));
     let key = Key { sequence: me.key().sequence.saturating_add(1), ..me.key() };
     let attributes = Attributes { life: Some(MAX_LIFE), free: Some(8), ..Attributes::default() };

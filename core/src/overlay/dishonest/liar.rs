@@ -12,6 +12,7 @@ use super::lie::Lie;
 use super::neighbor::{Event, Victim};
 use super::wires::Wires;
 use crate::kernel::{Class, ConnId, How, Input, Output, Rng, Ticket, Time};
+use crate::overlay::database::Entry;
 use crate::overlay::event;
 use crate::overlay::machine::Overlay;
 use crate::overlay::names::Token;
@@ -156,7 +157,7 @@ impl Liar {
                 self.standing = Some((lie, victim));
             }
             Lie::StaleImpersonation | Lie::UnfitImpersonation => {
-                self.pose(now, lie, victim, overlay, &[victim.to])
+                self.pose(now, lie, victim, overlay, &[victim.to]);
             }
             Lie::Impersonation | Lie::Usurpation => {
                 self.usurps = lie == Lie::Usurpation;
@@ -205,7 +206,7 @@ impl Liar {
     fn replays(&self, lie: Lie, overlay: &Overlay) -> Vec<Bytes> {
         let gone = |upt: &&Upt| {
             let entry = upt.source.id.and_then(|id| overlay.database().get(id));
-            entry.is_none_or(|entry| entry.has_left()) == (lie == Lie::Revival)
+            entry.is_none_or(Entry::has_left) == (lie == Lie::Revival)
         };
         self.memory.iter().filter(gone).map(|upt| upt.frame(0)).collect()
     }

@@ -233,7 +233,7 @@ impl Scenario {
 
     /// Whether a node is told to leave.
     fn leaves(&self, node: usize) -> bool {
-        self.steps.iter().any(|step| *step == Step::Order { node, order: Order::Leave })
+        self.steps.contains(&Step::Order { node, order: Order::Leave })
     }
 
     /// What the oracles hold the honest to.

@@ -68,7 +68,7 @@ impl Overlay {
         if self.config.id.is_none() {
             self.want(Next::OtherId);
         } else if !core::mem::replace(&mut self.succession.warned, true) {
-            self.id().map(|id| self.emit(Event::IdUsedUp { id }));
+            self.id().into_iter().for_each(|id| self.emit(Event::IdUsedUp { id }));
         }
     }
 
@@ -123,7 +123,7 @@ impl Overlay {
 
     /// Lives on under another id. Whoever has a link to the old one is told that it is gone.
     fn live_as(&mut self, me: Me) {
-        self.id().map(|id| self.emit(Event::IdGivenUp { id }));
+        self.id().into_iter().for_each(|id| self.emit(Event::IdGivenUp { id }));
         self.life = Life::New;
         let conns: Vec<ConnId> = self.conns.keys().copied().collect();
         for conn in conns {

@@ -51,11 +51,11 @@ fn data(flow: Flow, destination: u128) -> Bytes {
 /// An old record of one of a thousand.
 fn old(n: usize) -> Packet {
     let key = Key { incarnation: 1, sequence: 1 };
-    Bench::bare(key, name(1_000 + n as u128 % 1_000), n as u32, 1_800, &[])
+    Bench::bare(key, name(1_000 + n as u128 % 1_000), u32::try_from(n).unwrap(), 1_800, &[])
 }
 
 fn claim(n: usize) -> Packet {
-    let key = Key { incarnation: 1, sequence: 1 + n as u32 };
+    let key = Key { incarnation: 1, sequence: 1 + u32::try_from(n).unwrap() };
     Packet::Rmv(Removal::originate(key, name(1), NodeId(ME), Key { incarnation: 9, sequence: 9 }))
 }
 
