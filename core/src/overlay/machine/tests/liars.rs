@@ -132,3 +132,15 @@ fn a_neighbour_is_no_nearer_than_its_quickest_answer_to_a_probe() {
     let cost = bench.node.links[&NodeId(1)].cost().unwrap();
     assert!(cost >= Cost::from_duration(far - Duration::from_millis(1)), "{cost:?}");
 }
+
+#[test]
+fn nothing_long_is_sent_to_one_who_has_not_answered() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    bench.silent.insert(80);
+    for id in [80, 81] {
+        bench.accept(id, Role::Chooser);
+    }
+    bench.pass(Duration::from_secs(5));
+    let long = |id| bench.long.iter().filter(|to| **to == address(id)).count();
+    assert!(long(80) == 0 && long(81) > 0, "{} and {}", long(80), long(81));
+}

@@ -114,6 +114,8 @@ struct Bench {
     /// Where it sent padded ones.
     asked_padded: Vec<SocketAddr>,
     sequence: u32,
+    /// Where it sent datagrams of a thousand octets and more.
+    long: Vec<SocketAddr>,
     /// How often it made its identity durable.
     identities: usize,
     /// Its disk takes nothing.
@@ -153,6 +155,7 @@ impl Bench {
             asked: Vec::new(),
             asked_padded: Vec::new(),
             sequence: 0,
+            long: Vec::new(),
             identities: 0,
             full: false,
             sent: 0,
@@ -221,6 +224,9 @@ impl Bench {
     fn hear_datagram(&mut self, to: SocketAddr, payload: &[u8]) {
         self.sent += payload.len();
         let id = u128::from(to.port() - 7_000);
+        if payload.len() >= 1_000 {
+            self.long.push(to);
+        }
         match wire::read_datagram(payload) {
             Ok(Datagram::Ping(Ping { padding: 0, .. })) => {
                 self.probes += 1;
