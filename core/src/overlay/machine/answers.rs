@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::exchange::ANSWER;
+use super::scope::seniority;
 use super::streams::{Kind, no_fault, peer_fault};
 use super::{Overlay, Timer, UDP};
 use crate::kernel::{Class, CloseHow, ConnId, Port, Time, host};
@@ -15,6 +16,7 @@ use crate::overlay::wire::{
     self, Contact, Datagram, LNK, LinkAttributes, Links, Listed, MESSAGE_LIMIT, NODES_LIMIT, NodeName, Nodes,
     Packet, Ping, Pong, REGISTER, Range, Reason, Record, Records, Registration,
 };
+use crate::overlay::wiring::Seniority;
 
 /// The most octets that a node with its id, the key and age of its record, or one of its links or further addresses take.
 const NODE: usize = 81;
@@ -129,20 +131,32 @@ impl Overlay {
         self.database.get(id).is_some_and(|entry| entry.is_present() && !entry.links().is_empty())
     }
 
-    /// Everybody who is there, as far as this node knows, but for the one who asks: members in random order, and after
-    /// them newcomers that have answered. Its id at another address is among them: that may be another node.
+    /// Everybody who is there, as far as this node knows, but for the one who asks: members, and after them newcomers that
+    /// have answered. Its id at another address is among them: that may be another node.
     fn known_names(&mut self, asker: NodeName) -> Vec<Contact> {
-        let me = self.me().filter(|_| !self.config.is_watcher()).map(|me| self.my_contact(me));
-        let records =
-            self.database.entries().filter(|e| e.is_present() && !e.links().is_empty()).map(Entry::contact);
-        let mut names: Vec<Contact> = records.chain(me).collect();
+        let mut names = self.members();
         let mut newcomers = self.newcomers();
-        self.random.sampling.shuffle(&mut names);
         self.random.sampling.shuffle(&mut newcomers);
         names.append(&mut newcomers);
         let mut named = BTreeSet::new();
         names.retain(|contact| contact.name != asker && named.insert(contact.name.id));
         names
+    }
+
+    /// The members in random order. Where not all are told of, half a sample stands first that has been there the longest:
+    /// thousands of made-up nodes do not hide them.
+    fn members(&mut self) -> Vec<Contact> {
+        let me = self.me().filter(|_| !self.config.is_watcher()).map(|me| self.my_contact(me));
+        let there = self.database.entries().filter(|e| e.is_present() && !e.links().is_empty());
+        let aged = there.map(|entry| (Some(seniority(entry)), entry.contact()));
+        let mut members: Vec<(Option<Seniority>, Contact)> = aged.chain(me.map(|me| (None, me))).collect();
+        self.random.sampling.shuffle(&mut members);
+        if members.len() > SAMPLE {
+            let mut ages: Vec<Option<Seniority>> = members.iter().map(|(age, _)| *age).collect();
+            ages.sort_unstable();
+            members.sort_by_key(|(age, _)| *age >= ages[SAMPLE / 2]);
+        }
+        members.into_iter().map(|(_, contact)| contact).collect()
     }
 
     /// The newcomers of the last minute that have answered, each where it did: what else it named may be anybody's.

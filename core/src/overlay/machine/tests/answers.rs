@@ -311,3 +311,16 @@ fn a_probe_is_answered_from_the_port_that_was_asked() {
         assert_eq!(answers, [port]);
     }
 }
+
+#[test]
+fn those_who_were_there_first_are_named_however_many_are_made_up() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    for id in 1_000..3_000 {
+        bench.record(conns[0], id, &[(1, Both)], 8);
+    }
+    for newcomer in 200..210 {
+        let (names, _) = register(&mut bench, newcomer, false, false);
+        assert_eq!((names.len(), &names[..5]), (128, &[1, 2, 3, 4, ME][..]));
+        assert!(names.iter().filter(|id| **id >= 1_200).count() > 30, "others are named as well");
+    }
+}
