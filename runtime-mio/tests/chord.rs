@@ -303,7 +303,7 @@ fn a_node_says_what_it_is_and_what_happens() {
     let heads: Vec<&str> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
     let expected = [
         "node", "protocol", "subnet", "peers", "messages", "ignored", "closed", "ring", "asked", "py2p",
-        "running",
+        "running", "turns",
     ];
     assert_eq!(heads, expected, "{text}");
     let left = node.told(&["leave"]);

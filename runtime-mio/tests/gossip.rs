@@ -179,7 +179,7 @@ fn a_node_says_what_it_is_and_whom_it_knows() {
     let heads: Vec<&str> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
     let expected = [
         "node", "protocol", "mode", "peers", "modules", "cache", "messages", "judged", "lost", "ignored",
-        "closed", "running",
+        "closed", "running", "turns",
     ];
     assert_eq!(heads, expected, "{text}");
     let (code, said) = failure(base.path(), &[&["hello", "peers"], &at[..]].concat());

@@ -177,7 +177,8 @@ fn a_node_says_what_it_is_and_whom_it_knows() {
     assert_eq!((&status["peers"]["native"], &status["counters"]["heard"]), (&1.into(), &1.into()));
     let text = first.told(&["status"]);
     let heads: Vec<&str> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
-    let expected = ["node", "protocol", "subnet", "peers", "messages", "ignored", "closed", "running"];
+    let expected =
+        ["node", "protocol", "subnet", "peers", "messages", "ignored", "closed", "running", "turns"];
     assert_eq!(heads, expected, "{text}");
     let (code, said) = failure(base.path(), &[&["gossip", "peers"], &at[..]].concat());
     assert_eq!((code, said.contains("of the protocol mesh, not of 'gossip'")), (1, true), "{said}");

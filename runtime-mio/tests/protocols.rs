@@ -43,7 +43,7 @@ fn a_hello_node_says_what_it_is_and_leaves() {
     assert_eq!(status["pid"], first.child.id());
     let text = answer(base.path(), &[&["status"], &at[..]].concat());
     let heads: Vec<&str> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
-    assert_eq!(heads, ["node", "protocol", "peers", "ignored", "closed", "running"], "{text}");
+    assert_eq!(heads, ["node", "protocol", "peers", "ignored", "closed", "running", "turns"], "{text}");
 
     let (code, said) = failure(base.path(), &[&["routes"], &at[..]].concat());
     let expected = "this is a node of the protocol hello, not of 'overlay'";

@@ -107,7 +107,7 @@ fn a_riding_node_answers_what_is_asked_of_either_part() {
     heads.retain(|head| *head != "bootstrap");
     let expected = [
         "node", "protocol", "network", "phase", "policy", "links", "nodes", "cost", "started", "peers",
-        "modules", "cache", "messages", "judged", "lost", "ignored", "closed", "running",
+        "modules", "cache", "messages", "judged", "lost", "ignored", "closed", "running", "turns",
     ];
     assert_eq!(heads, expected, "{text}");
     assert!(text.contains("\npeers     2 riding; neighbours that do not ride: 0\n"), "{text}");

@@ -157,6 +157,11 @@ impl Probes {
         !self.hears() || self.peers.get(&id).is_some_and(|peer| peer.answered.is_some())
     }
 
+    /// An answer comes as a datagram: if it is waited for, nothing is wrong with datagrams.
+    pub(super) fn came_as_datagram(&mut self, pong: &Pong) {
+        self.heard |= self.waiting.contains_key(&pong.token);
+    }
+
     /// Whether datagrams get through: somebody has answered one.
     pub(super) const fn hears(&self) -> bool {
         self.heard
@@ -210,7 +215,6 @@ impl Probes {
     /// waited for no more. Somebody else's is none: it says that this address leads to `id` no more.
     pub(super) fn answered(&mut self, now: Time, pong: &Pong, when: Heard) -> Answer {
         let Some(Waiting { id, sent }) = self.waiting.remove(&pong.token) else { return Answer::Stray };
-        self.heard = true;
         let Some(peer) = self.peers.get_mut(&id) else { return Answer::Stray };
         let Some(attempt) = &mut peer.attempt else { return Answer::Stray };
         if pong.id != id {

@@ -239,7 +239,10 @@ impl Overlay {
                     self.out.datagram(port, from, payload, class);
                 }
             }
-            Ok(Datagram::Pong(pong)) => self.pong(&pong),
+            Ok(Datagram::Pong(pong)) => {
+                self.probes.came_as_datagram(&pong);
+                self.pong(&pong);
+            }
             Ok(Datagram::Dat(token, head, payload)) => {
                 self.count_datagram(token, bytes.len());
                 self.datagram_payload(token, head, payload);

@@ -324,3 +324,17 @@ fn those_who_were_there_first_are_named_however_many_are_made_up() {
         assert!(names.iter().filter(|id| **id >= 1_200).count() > 30, "others are named as well");
     }
 }
+
+#[test]
+fn all_of_four_hundred_are_told_in_one_answer_of_several_pieces() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    for id in 1_000..1_400 {
+        bench.record(conns[0], id, &[(1, Both)], 8);
+    }
+    register(&mut bench, 200, true, false);
+    let conn = ConnId(bench.last_conn);
+    assert!(bench.said(conn, |packet| matches!(packet, Packet::Seg(_))) > 1);
+    let told = whole(&bench, conn);
+    let [Packet::Net(names)] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(names.len(), 400 + 5);
+}
