@@ -199,6 +199,7 @@ fn of_two_connections_with_a_native_node_that_which_the_smaller_id_dialled_goes(
 }
 
 /// What is said on the other one is lost when that is closed.
+#[cfg(feature = "chord")]
 #[test]
 fn a_native_node_is_told_things_on_that_of_two_connections_that_both_ends_keep() {
     for n in [1, 99] {
