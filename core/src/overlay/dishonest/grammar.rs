@@ -52,7 +52,11 @@ impl Scenario {
             let lie = lies[rng.index(lies.len())];
             scenario.have_told(lie, &mut rng);
             if troubled {
-                scenario.steps.push(Step::Fault(fault(&mut rng, scenario.severity())));
+                let fault = fault(&mut rng, scenario.severity());
+                // Who has left stays away.
+                if !matches!(fault, Action::Restart { node, .. } if scenario.leaves(node)) {
+                    scenario.steps.push(Step::Fault(fault));
+                }
             }
             scenario.steps.push(wait(&mut rng, PAUSE));
         }
@@ -62,10 +66,11 @@ impl Scenario {
         scenario
     }
 
+    /// Who leaves is the last of all nodes: those before it are there.
     fn have_told(&mut self, lie: Lie, rng: &mut Rng) {
-        let nodes = self.nodes();
-        let to = rng.index(nodes);
-        let node = (to + 1 + rng.index(nodes - 1)) % nodes;
+        let there = (0..self.nodes()).filter(|node| !self.leaves(*node)).count();
+        let to = rng.index(there);
+        let node = (to + 1 + rng.index(there - 1)) % there;
         // Who has just begun asks the bootstrap.
         let to = if lie == Lie::Registrations { self.bootstrap() } else { to };
         self.steps.push(Step::Order { node, order: Order::Suffer { lie, to } });

@@ -40,7 +40,6 @@ use super::oracle::{self, Member, Rules};
 use super::scenario::{RING, SETTLING};
 use super::wire::Network;
 use crate::kernel::{Seed, Streams};
-use crate::sim::faults::Action;
 use crate::sim::scenario::{self, Script, Step};
 use crate::sim::{self, Boot, World};
 
@@ -232,13 +231,9 @@ impl Scenario {
         stay.map(|(node, neighbor)| (node, neighbor.overlay())).collect()
     }
 
-    /// Whether a node is told to leave, and not started again after that.
+    /// Whether a node is told to leave.
     fn leaves(&self, node: usize) -> bool {
-        let leave = Step::Order { node, order: Order::Leave };
-        let left = self.steps.iter().rposition(|step| *step == leave);
-        let starts =
-            |step: &Step<Order>| matches!(step, Step::Fault(Action::Restart { node: of, .. }) if *of == node);
-        left.is_some_and(|at| !self.steps[at..].iter().any(starts))
+        self.steps.contains(&Step::Order { node, order: Order::Leave })
     }
 
     /// What the oracles hold the honest to.

@@ -1,6 +1,5 @@
 //! What a neighbour says on an open link, and what anybody may ask.
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -31,6 +30,9 @@ const _: () = assert!(ROOM / NODE < NODES_LIMIT);
 /// What a list of names takes beside them.
 const WORD: usize = "NACK@LNK@full@\r\n".len();
 
+/// At how many of its addresses a newcomer is asked at once whether it is there: what that takes is less than three times
+/// what it said, and what more it names costs nobody anything.
+const ASKED: usize = 2;
 /// How many nodes a newcomer is told of, unless it asks for all.
 const SAMPLE: usize = 128;
 
@@ -88,17 +90,17 @@ impl Overlay {
         }
     }
 
-    /// Names as many as there is room for, members first; who wants all or the graph has it whole or not at all.
+    /// Names as many as there is room for, members first; who wants all or the graph has it whole or not at all. Where there
+    /// is no room for one nothing is looked for: that costs more than asking does.
     fn answer_registration(&mut self, conn: ConnId, registration: &Registration) {
         let room = self.room_to_answer(conn);
         let whole = registration.all || registration.over;
-        if whole && (room as u64) < self.database_as_sent() {
+        let least = if whole { self.database_as_sent() } else { (WORD + NODE) as u64 };
+        if (room as u64) < least {
             return self.nack(conn, REGISTER, Reason::Busy, Default::default());
         }
-        let mut names = self.known_names(registration.node.name);
-        if !registration.all {
-            names.truncate(SAMPLE);
-        }
+        let names =
+            self.known_names(registration.node.name, if registration.all { usize::MAX } else { SAMPLE });
         self.newcomer(conn, &registration.node);
         for part in parts(fitting(&names, room), octets_of_contact) {
             self.answer_packet(conn, Class::Control, &Packet::Net(Nodes::first(part.iter().cloned())));
@@ -118,7 +120,7 @@ impl Overlay {
         self.joining.newcomers.enter(now, host(remote.ip()), contact.clone());
         self.learn_name(contact.clone());
         let addresses: Addresses = contact.addrs().collect();
-        for to in addresses.iter() {
+        for to in addresses.iter().take(ASKED) {
             if self.policing.measures(now, to) {
                 let (token, class) = (self.token(), Class::Urgent);
                 self.joining.newcomers.asked(token, to);
@@ -128,35 +130,38 @@ impl Overlay {
     }
 
     fn is_member(&self, id: NodeId) -> bool {
-        self.database.get(id).is_some_and(|entry| entry.is_present() && !entry.links().is_empty())
+        self.database.get(id).is_some_and(is_member)
     }
 
-    /// Everybody who is there, as far as this node knows, but for the one who asks: members, and after them newcomers that
-    /// have answered. Its id at another address is among them: that may be another node.
-    fn known_names(&mut self, asker: NodeName) -> Vec<Contact> {
-        let mut names = self.members();
+    /// Those who are there, as far as this node knows, but for the one who asks, and `most` of them: members, and after them
+    /// newcomers that have answered. Its id at another address is among them: that may be another node.
+    fn known_names(&mut self, asker: NodeName, most: usize) -> Vec<Contact> {
+        let members = self.members(most);
         let mut newcomers = self.newcomers();
         self.random.sampling.shuffle(&mut newcomers);
-        names.append(&mut newcomers);
-        let mut named = BTreeSet::new();
-        names.retain(|contact| contact.name != asker && named.insert(contact.name.id));
-        names
+        let me = self.me().map(|me| self.my_contact(me));
+        let own = |id: &NodeId| me.clone().filter(|me| me.name.id == Some(*id));
+        let contact = |id| own(&id).or_else(|| self.database.get(id).map(Entry::contact));
+        let others = newcomers.into_iter().filter(|new| !new.name.id.is_some_and(|id| self.is_member(id)));
+        let names = members.into_iter().filter_map(contact).chain(others);
+        names.filter(|contact| contact.name != asker).take(most).collect()
     }
 
-    /// The members in random order. Where not all are told of, half a sample stands first that has been there the longest:
-    /// thousands of made-up nodes do not hide them.
-    fn members(&mut self) -> Vec<Contact> {
-        let me = self.me().filter(|_| !self.config.is_watcher()).map(|me| self.my_contact(me));
-        let there = self.database.entries().filter(|e| e.is_present() && !e.links().is_empty());
-        let aged = there.map(|entry| (Some(seniority(entry)), entry.contact()));
-        let mut members: Vec<(Option<Seniority>, Contact)> = aged.chain(me.map(|me| (None, me))).collect();
+    /// The members in random order, this node among them unless it watches. Where not all are told of, half of those who are
+    /// stand first and have been there the longest: thousands of made-up nodes do not hide them.
+    fn members(&mut self, told: usize) -> Vec<NodeId> {
+        let me = self.me().filter(|_| !self.config.is_watcher()).map(|me| (None, me.id));
+        let own = me.map(|(_, id)| id);
+        let there = self.database.entries().filter(|e| is_member(e) && Some(e.id()) != own);
+        let aged = there.map(|entry| (Some(seniority(entry)), entry.id()));
+        let mut members: Vec<(Option<Seniority>, NodeId)> = aged.chain(me).collect();
         self.random.sampling.shuffle(&mut members);
-        if members.len() > SAMPLE {
+        if members.len() > told {
             let mut ages: Vec<Option<Seniority>> = members.iter().map(|(age, _)| *age).collect();
-            ages.sort_unstable();
-            members.sort_by_key(|(age, _)| *age >= ages[SAMPLE / 2]);
+            let (_, &mut bound, _) = ages.select_nth_unstable(told / 2);
+            members.sort_by_key(|(age, _)| *age >= bound);
         }
-        members.into_iter().map(|(_, contact)| contact).collect()
+        members.into_iter().map(|(_, id)| id).collect()
     }
 
     /// The newcomers of the last minute that have answered, each where it did: what else it named may be anybody's.
@@ -267,6 +272,11 @@ impl Overlay {
 /// What a contact takes at most.
 fn octets_of_contact(contact: &Contact) -> usize {
     NODE * (1 + contact.more.len())
+}
+
+/// Whether a record is that of one who is there and has links.
+fn is_member(entry: &Entry) -> bool {
+    entry.is_present() && !entry.links().is_empty()
 }
 
 /// As many of these as a packet of `room` octets holds.

@@ -135,6 +135,7 @@ impl Overlay {
         }
     }
 
+    /// Where somebody was there, for the next life; of too many the one that was silent for longest is forgotten.
     pub(super) fn remember(&mut self, contact: Contact) {
         let Some(id) = contact.name.id else { return };
         let new = self.healing.peers.insert(id, Remembered { contact, silent: Duration::ZERO }).is_none();

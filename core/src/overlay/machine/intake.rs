@@ -136,8 +136,10 @@ impl Overlay {
     /// A record of one who is gone, no newer than the last one here, is answered with the claim that it is gone, which names
     /// that one's key: who has only lost its state goes above it and is back. As often as older news is answered.
     fn answer_departed(&mut self, from: NodeId, conn: ConnId, source: NodeId) {
-        let Some(key) = self.database.departed(source) else { return };
-        if self.older.admit(self.timers.now(), source, conn) && self.links.contains_key(&from) {
+        if self.room_to_answer(conn) == 0 || !self.older.admit(self.timers.now(), source, conn) {
+            return;
+        }
+        if let Some(key) = self.database.departed(source).filter(|_| self.links.contains_key(&from)) {
             self.claim_gone(from, conn, source, key);
         }
     }

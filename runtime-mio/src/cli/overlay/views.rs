@@ -189,12 +189,22 @@ pub(crate) fn at(node: &Overlay, address: SocketAddr) -> Option<NodeId> {
     if node.addresses().any(|own| own == address) {
         return node.id();
     }
-    let reached: Vec<_> = node.routes().iter().filter(|r| r.cost.is_some()).map(|r| r.id).collect();
     let there = node.database().entries().filter(|entry| entry.addrs().any(|there| there == address));
-    let last = there.max_by_key(|e| (!e.is_absent(), reached.contains(&e.id()), e.received()));
-    // A bootstrap is in no record: its neighbours know it by its link.
-    let linked = || node.neighbors().into_iter().find(|n| n.address == address).map(|n| n.id);
-    last.map(Entry::id).or_else(linked)
+    match there.collect::<Vec<_>>()[..] {
+        // A bootstrap is in no record: its neighbours know it by its link.
+        [] => node.neighbors().into_iter().find(|n| n.address == address).map(|n| n.id),
+        [one] => Some(one.id()),
+        ref several => likeliest(node, several),
+    }
+}
+
+/// The one of several that is there, as far as can be told. Routes are in the order of ids.
+fn likeliest(node: &Overlay, several: &[&Entry]) -> Option<NodeId> {
+    let routes = node.routes();
+    let route = |id| routes.binary_search_by_key(&id, |route| route.id).ok().map(|at| &routes[at]);
+    let reached = |id| route(id).is_some_and(|route| route.cost.is_some());
+    let last = several.iter().max_by_key(|e| (!e.is_absent(), reached(e.id()), e.received()));
+    last.map(|entry| entry.id())
 }
 
 /// The nodes whose ids begin so: those that are there, or else those that were.

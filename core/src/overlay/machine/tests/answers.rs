@@ -338,3 +338,17 @@ fn all_of_four_hundred_are_told_in_one_answer_of_several_pieces() {
     let [Packet::Net(names)] = &told[..] else { panic!("{told:?}") };
     assert_eq!(names.len(), 400 + 5);
 }
+
+#[test]
+fn a_newcomer_that_names_many_addresses_is_asked_at_two_of_them() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    let named = 200..209u128;
+    bench.silent.extend(named.clone());
+    let conn = bench.open(200, How::Accepted(Port(0)));
+    let node = Contact { name: name(200), more: MoreAddresses::first(named.clone().skip(1).map(address)) };
+    let (network, other) = (Some(network()), Others::NONE);
+    bench.say(conn, &Packet::Reg(Registration { node, k: 2, network, all: false, over: false, other }));
+    bench.pass(Duration::from_secs(60));
+    let asked: Vec<_> = named.map(address).filter(|at| bench.asked.contains(at)).collect();
+    assert_eq!(asked, [address(200), address(201)]);
+}
