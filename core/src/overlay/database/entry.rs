@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::super::flood::age;
+use super::super::flood::{CREDIBLE, age};
 use super::super::wire::{Body, Contact, Hash, Listed, ListedRole, MoreAddresses, NodeName, Update, Upt};
 use super::super::{Cost, Key, NodeId};
 use super::index::{Index, dense};
@@ -14,7 +14,8 @@ use crate::kernel::Time;
 
 /// The shortest life of a record in seconds, and that of a record which does not say: three refreshes a minute apart.
 pub const MIN_LIFE: u32 = 180;
-/// The longest life of a record in seconds: what is gone is forgotten within an hour, whatever its origin claimed.
+/// The longest life of a record in seconds: what is gone is forgotten within an hour, whatever its origin claimed. Under an
+/// incarnation that is not [credible](CREDIBLE) it is [`MIN_LIFE`].
 pub const MAX_LIFE: u32 = 3_600;
 
 /// The metric that this version routes by; costs of another cannot be compared with it.
@@ -80,12 +81,19 @@ impl Link {
     }
 }
 
+/// The longest life of a record under this key, in seconds. Nobody goes above an incarnation that is not credible: whose id it
+/// is cannot be heard before the record is gone.
+const fn longest_life(key: Key) -> u32 {
+    if key.incarnation > CREDIBLE { MIN_LIFE } else { MAX_LIFE }
+}
+
 impl Entry {
     /// The record that an update makes, received now; `None` if its age has reached its life.
     pub(super) fn new(now: Time, id: NodeId, upt: Upt, body: &Body) -> Option<Self> {
         let update = by_delay(body);
         let attributes = update.or(body.updates().first()).map(|update| &update.attributes);
-        let life = attributes.and_then(|a| a.life).unwrap_or(MIN_LIFE).clamp(MIN_LIFE, MAX_LIFE);
+        let said = attributes.and_then(|a| a.life).unwrap_or(MIN_LIFE);
+        let life = said.clamp(MIN_LIFE, longest_life(upt.key));
         Some(Entry {
             id,
             links: links(id, update.map_or(&[], |update| &update.links)),

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Lie, Order, Plan, Scenario};
+use super::{FORGETTING, Lie, Order, Plan, Scenario};
 use crate::kernel::{Rng, Seed, Streams};
 use crate::overlay::database::LinkMode;
 use crate::sim::Restart;
@@ -13,8 +13,6 @@ use crate::sim::scenario::{Ground, Step};
 const MEETING: [Duration; 2] = [Duration::from_secs(20), Duration::from_secs(90)];
 /// Between two lies.
 const PAUSE: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(40)];
-/// Longer than a record of so small an overlay lives: who has left is forgotten.
-const FORGETTING: Duration = Duration::from_secs(220);
 /// From registrations to a newcomer.
 const FLOODING: [Duration; 2] = [Duration::from_millis(1), Duration::from_secs(2)];
 /// Of a hundred scenarios so many have faults beside the lies.
@@ -40,8 +38,6 @@ impl Scenario {
         let mut rng = Streams::new(Seed::from_u64(seed)).named("dishonest");
         let mut scenario = ground(&mut rng);
         scenario.seed = seed;
-        // Whose id is configured has no other to take when its keys are used up.
-        scenario.plan.configured_ids &= !lies.contains(&Lie::GreatestKey);
         let (nodes, troubled) = (scenario.nodes(), rng.percent(TROUBLED));
         scenario.steps.push(wait(&mut rng, MEETING));
         if lies.contains(&Lie::Revival) && (lies.len() == 1 || rng.percent(LEAVING)) {

@@ -120,10 +120,11 @@ impl Lie {
         matches!(self, Lie::StaleImpersonation | Lie::UnfitImpersonation)
     }
 
-    /// Whether it keeps honest nodes apart for as long as it is told: without proofs of identity nobody can say which of
-    /// two who have an id is right.
-    pub const fn parts(self) -> bool {
-        matches!(self, Lie::Usurpation)
+    /// Whether it keeps honest nodes apart. Without proofs of identity nobody can say which of two who have an id is right;
+    /// and who has an id by its configuration takes no other when its keys are used up, and is heard again only when the
+    /// forged record has expired.
+    pub const fn parts(self, configured_ids: bool) -> bool {
+        matches!(self, Lie::Usurpation) || (configured_ids && matches!(self, Lie::GreatestKey))
     }
 
     /// The lie of a name.

@@ -43,6 +43,9 @@ use crate::kernel::{Seed, Streams};
 use crate::sim::scenario::{self, Script, Step};
 use crate::sim::{self, Boot, World};
 
+/// Longer than a record of so small an overlay lives: who has left is forgotten, and so is what was forged.
+const FORGETTING: Duration = Duration::from_secs(220);
+
 /// Honest nodes, a bootstrap and a liar.
 pub type Scenario = Script<Plan>;
 
@@ -166,7 +169,9 @@ impl scenario::Protocol for Plan {
 
     fn settling(script: &Scenario) -> Duration {
         let ring = script.plan.k == 1 && script.plan.links == LinkMode::Directed;
-        Periods::default().rewiring * if ring { RING } else { SETTLING }
+        let forged = script.tells(Lie::GreatestKey) && script.plan.configured_ids;
+        let expiring = if forged { FORGETTING } else { Duration::ZERO };
+        expiring + Periods::default().rewiring * if ring { RING } else { SETTLING }
     }
 
     fn judge(script: &Scenario, world: &World<Neighbor>) -> Result<(), Difference> {
@@ -234,6 +239,12 @@ impl Scenario {
     /// Whether a node is told to leave.
     fn leaves(&self, node: usize) -> bool {
         self.steps.contains(&Step::Order { node, order: Order::Leave })
+    }
+
+    /// Whether it has the liar tell this.
+    fn tells(&self, lie: Lie) -> bool {
+        let tells = |step: &Step<Order>| matches!(step, Step::Order { order: Order::Suffer { lie: told, .. }, .. } if *told == lie);
+        self.steps.iter().any(tells)
     }
 
     /// What the oracles hold the honest to.

@@ -32,8 +32,6 @@ pub struct Watch {
     /// Since when one has no way to another to whom it had one; `None` for those who have.
     lost: BTreeMap<(usize, usize), Option<Time>>,
     longest: Duration,
-    /// A lie was told that may part the honest.
-    parted: bool,
     /// When the liar last posed as somebody in a way that is to be refused.
     posed: Option<(Time, NodeId)>,
     replaced: Option<(usize, NodeId)>,
@@ -55,7 +53,6 @@ impl scenario::Watch<Plan> for Watch {
         match event {
             Event::Lied { lie, about } => {
                 *self.told.entry(*lie).or_default() += 1;
-                self.parted |= lie.parts();
                 self.posed = lie.is_refused().then_some((now, *about)).or(self.posed);
             }
             Event::Honest(event::Event::LinkDown { peer, why }) => self.link_down(now, node, *peer, why.what),
@@ -129,7 +126,8 @@ impl Watch {
         let honest = scenario.honest(world);
         self.bury(scenario, &honest)?;
         self.let_in(world.now(), &honest)?;
-        if self.parted { Ok(()) } else { self.look_for_ways(world.now(), &honest) }
+        let parted = self.told.keys().any(|lie| lie.parts(scenario.plan.configured_ids));
+        if parted { Ok(()) } else { self.look_for_ways(world.now(), &honest) }
     }
 
     fn let_in(&mut self, now: Time, honest: &[Member<'_>]) -> Result<(), Difference> {

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::{Overlay, Timer};
 use crate::kernel::{Class, ConnId, Time};
-use crate::overlay::flood::{Lifetime, Origination, Sequence, Superseded, Urgency};
+use crate::overlay::flood::{CREDIBLE, Lifetime, Origination, Sequence, Superseded, Urgency};
 use crate::overlay::link::Mine;
 use crate::overlay::names::{Cost, Key, NodeId};
 use crate::overlay::wire::{
@@ -107,9 +107,10 @@ impl Overlay {
         let Some(key) = self.origin.sequence.as_mut().and_then(Sequence::next_key) else {
             return self.sequence_used_up();
         };
-        let refresh = self.config.refresh();
-        let decided = self.decided(&statement);
-        let life = self.origin.lifetime.announce(decided, refresh, self.database.len());
+        // Others keep a record under an incarnation that is not credible as short as any, however many they are.
+        let nodes = if key.incarnation > CREDIBLE { 0 } else { self.database.len() };
+        let (refresh, decided) = (self.config.refresh(), self.decided(&statement));
+        let life = self.origin.lifetime.announce(decided, refresh, nodes);
         let body = self.body(&statement, life);
         let age = u32::try_from(self.timers.now().since(decided).as_millis()).unwrap_or(u32::MAX);
         let upt = Upt::originate(key, self.my_name(me), age, &body);
@@ -130,7 +131,7 @@ impl Overlay {
         for conn in conns {
             self.send_encoded(conn, Class::Control, &frame);
         }
-        let next = refresh.next(self.timers.now(), self.database.len(), &mut self.random.timing);
+        let next = refresh.next(self.timers.now(), nodes, &mut self.random.timing);
         self.timers.set(Timer::Refresh, next);
     }
 

@@ -270,6 +270,22 @@ impl Overlay {
         Some(self.route_views(tree))
     }
 
+    /// The way to one other: that which its payloads take as long as nothing has changed since it was computed, else as
+    /// [`routes`](Self::routes) has it.
+    pub fn route_to(&self, to: NodeId) -> Option<RouteView> {
+        let dense = self.database.index().of(to).filter(|_| Some(to) != self.id())?;
+        match self.standing_tree() {
+            Some(tree) => self.route_view(tree, dense, to),
+            None => self.route_view(&self.shortest_paths().1, dense, to),
+        }
+    }
+
+    /// What the way to one other costs without anybody in between, if it is a neighbour or was probed.
+    pub fn direct(&self, to: NodeId) -> Option<Cost> {
+        let link = self.links.get(&to).and_then(Link::cost);
+        link.or_else(|| self.probes.get(to).and_then(Measured::cost))
+    }
+
     fn route_views(&self, tree: &Tree) -> Vec<RouteView> {
         let me = self.id();
         let others = self.dense().filter(|(_, id)| Some(*id) != me);
@@ -278,9 +294,9 @@ impl Overlay {
 
     fn route_view(&self, tree: &Tree, dense: u32, id: NodeId) -> Option<RouteView> {
         let entry = self.database.get(id).filter(|entry| !entry.has_left())?;
-        let link = self.links.get(&id).and_then(Link::cost);
         // Who only watches is in no record, so that nothing comes back to it but from its neighbours.
-        if let Some(cost) = link.filter(|_| self.config.is_watcher()) {
+        let link = || self.links.get(&id).and_then(Link::cost);
+        if let Some(cost) = self.config.is_watcher().then(link).flatten() {
             return Some(RouteView {
                 next_hop: Some(id),
                 cost: Some(cost.micros()),
@@ -297,7 +313,7 @@ impl Overlay {
             next_hop: tree.first_hop(dense).map(|hop| self.database.index().ids()[hop as usize]),
             cost: tree.distance(dense),
             hops: tree.hops(dense).map(|hops| hops as usize),
-            direct: link.or_else(|| self.probes.get(id).and_then(Measured::cost)),
+            direct: self.direct(id),
             absent: entry.is_absent(),
         })
     }

@@ -164,13 +164,12 @@ pub(crate) fn path(node: &Overlay, to: NodeId) -> Option<PathReport> {
             total_ms: us(total.into()),
         }
     });
-    let direct = node.routes().into_iter().find(|route| route.id == to).and_then(|route| route.direct);
     Some(PathReport {
         id: to.to_string(),
         address: address(node, to),
         cost_ms: view.hops.last().map_or(0.0, |(_, total)| us((*total).into())),
         hops: hops.collect(),
-        direct_ms: direct.map(|cost| us(cost.micros().into())),
+        direct_ms: node.direct(to).map(|cost| us(cost.micros().into())),
     })
 }
 
@@ -232,7 +231,7 @@ pub(crate) fn address(node: &Overlay, id: NodeId) -> String {
 
 /// The neighbour through which a node is reached, by address; none without a path.
 pub(crate) fn next_hop(node: &Overlay, to: NodeId) -> Option<String> {
-    let hop = node.routes().into_iter().find(|route| route.id == to).and_then(|route| route.next_hop);
+    let hop = node.route_to(to).and_then(|route| route.next_hop);
     // A bootstrap among the neighbours is in no record.
     let linked = || node.neighbors().into_iter().find(|n| n.id == to && node.database().get(to).is_none());
     let hop = hop.or_else(|| linked().map(|n| n.id));

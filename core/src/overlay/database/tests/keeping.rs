@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::*;
+use crate::overlay::flood::CREDIBLE;
 use crate::overlay::wire::Metric;
 
 const fn secs(secs: u64) -> Time {
@@ -36,6 +37,15 @@ fn lives_are_brought_within_bounds() {
         Draft { life, ..draft(1, 1) }.offer(Time::ZERO, &mut database);
         assert_eq!(database.get(NodeId(1)).unwrap().life(), Duration::from_secs(lives));
         assert_eq!(database.next_expiry(), Some(secs(lives)));
+    }
+}
+
+#[test]
+fn under_an_incarnation_that_is_not_credible_a_record_lives_as_briefly_as_any() {
+    for (incarnation, lives) in [(CREDIBLE, 3_600), (CREDIBLE + 1, 180), (u32::MAX, 180)] {
+        let mut database = Database::default();
+        Draft { key: key(incarnation, 1), ..draft(1, 1).living(3_600) }.offer(Time::ZERO, &mut database);
+        assert_eq!(database.get(NodeId(1)).unwrap().life(), Duration::from_secs(lives), "{incarnation}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! What those cost who lie, and what they cannot do.
 
 use super::*;
+use crate::overlay::flood::CREDIBLE;
 use crate::overlay::link::Floor;
 
 fn key(incarnation: u32, sequence: u32) -> Key {
@@ -72,6 +73,24 @@ fn what_others_say_makes_a_node_write_once_a_second_at_the_most() {
     assert!((3..=5).contains(&(bench.identities - before)), "{} in 4 s", bench.identities - before);
     bench.pass(Duration::from_secs(2));
     assert!(own_key(&bench) > key(411, 0), "{:?}", own_key(&bench));
+}
+
+/// Others keep its records no longer, however many they are.
+#[test]
+fn who_was_led_to_an_incarnation_that_is_not_credible_says_its_record_each_minute() {
+    for (led_to, life) in [(CREDIBLE - 1, 375), (CREDIBLE, 180)] {
+        let (mut bench, conns) = Bench::settled(|_| ());
+        for id in 100..600 {
+            bench.say(conns[0], &made_up(id, &[]));
+        }
+        bench.say(conns[0], &forged(&bench, key(led_to, 1)));
+        bench.pass(Duration::from_secs(2));
+        let own = || bench.node.database().get(NodeId(ME)).unwrap();
+        assert_eq!((own().key().incarnation, own().life()), (led_to + 1, Duration::from_secs(life)));
+        let before = own().key();
+        bench.pass(Duration::from_secs(61));
+        assert_eq!(own_key(&bench) > before, life == 180, "said again");
+    }
 }
 
 /// A record of a made-up node that lives where somebody else does.
