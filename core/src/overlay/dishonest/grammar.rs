@@ -49,8 +49,7 @@ impl Scenario {
             scenario.have_told(lie, &mut rng);
             if troubled {
                 let fault = fault(&mut rng, scenario.severity());
-                // Who has left stays away.
-                if !matches!(fault, Action::Restart { node, .. } if scenario.leaves(node)) {
+                if !scenario.brings_back(&fault) {
                     scenario.steps.push(Step::Fault(fault));
                 }
             }
@@ -60,6 +59,15 @@ impl Scenario {
             scenario.steps.push(Step::Fault(Action::Wait { time: FORGETTING }));
         }
         scenario
+    }
+
+    /// Whether a fault starts one again who has left: nobody asks for that, and it would be a member as before.
+    fn brings_back(&self, fault: &Action) -> bool {
+        match fault {
+            Action::Restart { node, .. } => self.leaves(*node),
+            Action::Churn { .. } => (0..self.nodes()).any(|node| self.leaves(node)),
+            _ => false,
+        }
     }
 
     /// Who leaves is the last of all nodes: those before it are there.

@@ -59,6 +59,8 @@ impl scenario::Watch<Plan> for Watch {
             Event::Honest(event::Event::Started { id, .. }) => {
                 self.ids.insert(node, *id);
                 self.newcomers.insert(node, now);
+                // It greets from a later start itself now.
+                self.posed = self.posed.filter(|(_, posed)| posed != id);
             }
             Event::Honest(event::Event::LinkUp { .. }) => _ = self.newcomers.remove(&node),
             Event::Honest(event::Event::Fatal { .. }) => self.ended = self.ended.or(Some(node)),
