@@ -62,6 +62,16 @@ mod tests {
         assert_eq!(earnings.room(500, 120), 25, "the database has grown");
     }
 
+    #[test]
+    fn who_says_a_great_deal_saves_so_much_and_no_more() {
+        let mut earnings = Earnings::default();
+        for octets in [1 << 18, 1 << 18, 1 << 30, usize::MAX] {
+            earnings.earn(octets);
+        }
+        assert_eq!((earnings.room(0, 0), earnings.room(500, 100)), (1 << 20, (1 << 20) + 100));
+        assert_eq!((earnings.spend(1 << 20, 0), earnings.room(0, 0)), (0, 0));
+    }
+
     proptest! {
         /// Whoever is answered only where there is room is told three octets for each, the loan and the last answer.
         #[test]

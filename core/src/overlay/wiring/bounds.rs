@@ -133,6 +133,17 @@ mod tests {
     }
 
     #[test]
+    fn seniority_and_no_id_says_who_comes_first() {
+        let since = |node: u32| Time::from_secs(u64::from(1_000 - node));
+        let seniority = |node: u32| Seniority { reached: Some(since(node)), heard: node.into() };
+        let taken = longest_first((0..1_000).collect(), 64, seniority, &mut rng(1));
+        assert!(taken[..56].iter().copied().eq((944..1_000).rev()));
+        let heard = |node: u32| Seniority { reached: Some(Time::ZERO), heard: (1_000 - node).into() };
+        let taken = longest_first((0..1_000).collect(), 64, heard, &mut rng(1));
+        assert!(taken[..56].iter().copied().eq((944..1_000).rev()), "reached since the same decision");
+    }
+
+    #[test]
     fn who_was_never_reached_is_drawn_or_is_not_taken() {
         let others: Vec<u32> = (0..100).chain(10_000..14_000).collect();
         let taken = |seed| longest_first(others.clone(), 512, seniority, &mut rng(seed));

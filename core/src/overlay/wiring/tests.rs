@@ -256,6 +256,16 @@ fn memory_is_kept_after_a_small_decision_and_given_back_after_a_large_one() {
     }
 }
 
+#[test]
+fn what_a_value_in_a_large_overlay_took_is_given_back() {
+    let (small, large) = (ring(64), ring(u32::try_from(KEPT).unwrap() + 1));
+    let mut evaluator = Evaluator::new();
+    evaluator.value(&small.problem(), &[1, 2]);
+    assert!((1..=16 << 10).contains(&evaluator.memory()));
+    evaluator.value(&large.problem(), &[1, 2]);
+    assert_eq!(evaluator.memory(), 0);
+}
+
 /// Four nodes, all candidates and destinations, 0 deciding; delays 10, 20, 30; a link 1 - 2 of cost 5 both ways.
 fn small(k: usize) -> Case {
     Case {

@@ -86,3 +86,20 @@ proptest! {
         prop_assert_eq!(database.octets(), 0);
     }
 }
+
+#[test]
+fn who_tells_of_many_that_go_has_nobody_forgotten_of_whom_others_told() {
+    let mut database = Database::default();
+    let mut gone = |teller, ids: core::ops::Range<u128>| {
+        for id in ids {
+            assert!(tell(&mut database, teller, &draft(id, 1)).taken().is_some());
+        }
+        database.expire(Time::from_secs(200));
+        database.departed(NodeId(1))
+    };
+    for first in (10..27).map(|n| n * 1_000) {
+        gone(LIAR, first..first + 1_000);
+    }
+    assert_eq!(gone(HONEST, 1..2), Some(key(1, 1)));
+    assert_eq!(gone(LIAR, 50_000..50_010), Some(key(1, 1)), "those of the largest account go");
+}

@@ -96,6 +96,22 @@ fn of_a_newcomer_with_several_addresses_the_one_that_answered_is_told() {
 }
 
 #[test]
+fn a_newcomer_that_names_another_address_than_the_one_that_answered_is_not_told_there() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    bench.silent.insert(209);
+    bench.node.learn_names(&[name(200).into()]);
+    bench.node.probes.learn(bench.now, NodeId(200));
+    bench.node.probe(NodeId(200));
+    bench.drain();
+    assert_eq!(bench.node.probes.get(NodeId(200)).and_then(|peer| peer.at), Some(address(200)));
+    let conn = bench.open(200, How::Accepted(Port(0)));
+    let node = NodeName { addr: address(209), ..name(200) }.into();
+    let (network, other) = (Some(network()), Others::NONE);
+    bench.say(conn, &Packet::Reg(Registration { node, k: 2, network, all: false, over: false, other }));
+    assert_eq!(register(&mut bench, 201, false, false).0, [1, 2, 3, 4, ME]);
+}
+
+#[test]
 fn registrations_of_one_host_keep_no_newcomer_from_those_who_are_there() {
     let (mut bench, _) = Bench::settled(|_| ());
     for id in 1_000..2_100 {
@@ -168,6 +184,24 @@ fn a_graph_that_does_not_fit_goes_in_pieces_as_it_is_read() {
     let conn = ask(&mut bench, true);
     let busy = |p: &Packet| matches!(p, Packet::Nack(nack) if nack.reason == Some(Reason::Busy));
     assert_eq!((bench.said(conn, busy), bench.closed(conn)), (1, true));
+}
+
+#[test]
+fn two_of_a_host_who_ask_for_the_graph_at_once_are_told_it_once() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    for id in 0..12_000 {
+        bench.record(conns[0], 1_000 + id, &[(2, ListedRole::Out), (1, ListedRole::Out)], 8);
+    }
+    let askers = [200, 201].map(|id| {
+        let conn = bench.open(id, How::Accepted(Port(0)));
+        bench.peers.get_mut(&conn).unwrap().stalled = true;
+        let (node, network, other) = (name(id).into(), Some(network()), Others::NONE);
+        bench.say(conn, &Packet::Reg(Registration { node, k: 2, network, all: false, over: true, other }));
+        conn
+    });
+    askers.iter().for_each(|conn| bench.read_on(*conn));
+    let busy = |p: &Packet| matches!(p, Packet::Nack(nack) if nack.reason == Some(Reason::Busy));
+    assert_eq!(askers.map(|conn| (bench.said(conn, busy), bench.closed(conn))), [(0, true), (1, true)]);
 }
 
 #[test]

@@ -143,3 +143,25 @@ fn who_asked_while_it_read_nothing_gets_a_comparison_once_it_reads() {
     bench.read_on(conn);
     assert!(sums(&bench) > before);
 }
+
+#[test]
+fn records_that_keys_do_not_tell_apart_are_sent_as_far_as_there_is_room() {
+    let told = |room: Option<usize>| {
+        let (mut bench, conns) = Bench::settled(|_| ());
+        let others = (60..).take(SMALL as usize - bench.node.database().len());
+        others.for_each(|id| bench.say(conns[0], &Packet::Upt(record(id, 8))));
+        let mut theirs = bench.node.database().sum(None);
+        theirs.digest.0 ^= 1;
+        bench.say(conns[1], &Packet::Sum(theirs.clone()));
+        if let Some(room) = room {
+            let all = bench.node.room_to_answer(conns[1]);
+            bench.node.answered_with(conns[1], all - room);
+        }
+        let upts = |bench: &Bench| bench.said(conns[1], |p| matches!(p, Packet::Upt(_)));
+        let before = upts(&bench);
+        bench.say(conns[1], &Packet::Sum(theirs));
+        upts(&bench) - before
+    };
+    assert_eq!(told(None), SMALL as usize);
+    assert!(told(Some(1)) <= 2, "{}", told(Some(1)));
+}

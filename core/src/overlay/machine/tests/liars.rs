@@ -115,6 +115,17 @@ fn an_address_that_others_name_is_asked_three_times_and_never_dialled() {
 }
 
 #[test]
+fn one_who_is_told_of_again_and_again_under_new_keys_is_asked_no_more_for_that() {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    bench.silent.insert(60);
+    for sequence in 1..30 {
+        bench.say(conns[0], &Bench::bare(key(1, sequence), name(60), 0, 3_600, &[(61, ListedRole::Both)]));
+        bench.pass(Duration::from_secs(30));
+    }
+    assert_eq!(bench.asked.iter().filter(|to| **to == address(60)).count(), 3);
+}
+
+#[test]
 fn a_claim_that_this_node_lives_elsewhere_makes_it_dial_nobody() {
     let (mut bench, conns) = Bench::settled(|_| ());
     bench.silent.insert(70);

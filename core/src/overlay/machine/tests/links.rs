@@ -209,6 +209,25 @@ fn one_who_comes_as_a_mute_neighbour_and_is_refused_changes_nothing_about_its_li
 }
 
 #[test]
+fn one_who_beats_or_speaks_is_not_replaced_by_who_greets_under_its_id() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    bench.silent.extend([51, 52]);
+    let beats = bench.accept(50, Role::Chooser);
+    bench.pass(Duration::from_secs(1));
+    let speaks = bench.accept(51, Role::Chooser);
+    bench.say(speaks, &Packet::Ping(Ping::new(Token(1), NodeId(ME))));
+    let is_mute = bench.accept(52, Role::Chooser);
+    let duplicate = |p: &Packet| matches!(p, Packet::Nack(nack) if nack.reason == Some(Reason::Duplicate));
+    for (id, old) in [(50, beats), (51, speaks)] {
+        let again = bench.accept(id, Role::Chooser);
+        assert!(bench.closed(again) && !bench.closed(old), "{id}");
+        assert_eq!(bench.said(again, duplicate), 1);
+    }
+    let again = bench.accept(52, Role::Chooser);
+    assert!(!bench.closed(again) && bench.closed(is_mute), "nothing ever came from it");
+}
+
+#[test]
 fn whoever_answers_from_another_network_or_version_is_no_neighbour() {
     for (network, version) in [("other", 1), ("test", 2)] {
         let (mut bench, _) = Bench::settled(|_| ());

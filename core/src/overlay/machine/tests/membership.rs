@@ -97,6 +97,18 @@ fn a_victim_refutes_once_and_not_what_it_has_refuted() {
 }
 
 #[test]
+fn who_passes_on_a_claim_pays_for_what_is_said_against_it() {
+    let (mut bench, conns, _) = bench();
+    bench.pass(Duration::from_secs(5));
+    let own = bench.node.database().get(NodeId(ME)).unwrap();
+    let (claim, body) = (removal(3, 1, ME, own.key()), own.upt().body.len());
+    let before = bench.node.room_to_answer(conns[0]);
+    bench.say(conns[0], &claim);
+    let after = bench.node.room_to_answer(conns[0]);
+    assert!(after + conns.len() * body <= before + 3 * claim.emit().len(), "{before} and {after}");
+}
+
+#[test]
 fn who_is_silent_without_edges_is_reported_once() {
     let (mut bench, conns, _) = bench();
     bench.silent.insert(VICTIM);

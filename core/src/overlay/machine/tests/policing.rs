@@ -3,7 +3,7 @@
 use super::*;
 use crate::kernel::Rate;
 use crate::overlay::budget::{Budget, Measure};
-use crate::overlay::wire::{Ask, Registration};
+use crate::overlay::wire::{Ask, Digest, Registration, Removal, Sum};
 
 fn over(bench: &Bench) -> Vec<(Option<u128>, Budget, Measure)> {
     let told = bench.events.iter().filter_map(|event| match event {
@@ -275,4 +275,132 @@ fn what_so_many_hosts_took_is_remembered() {
     }
     let mut is_over = |n| policing.meter(now, budgets, host(n)).overdrawn().is_some();
     assert_eq!([0, 1, 2, 128, 129].map(&mut is_over), [false, true, true, true, false], "of 128");
+}
+
+/// A link's peer has been told a gigabyte more than it said.
+fn exhaust(bench: &mut Bench, conn: ConnId) {
+    bench.node.answered_with(conn, 1 << 30);
+    assert_eq!(bench.node.room_to_answer(conn), 0);
+}
+
+/// Records, claims, sums, questions and names that a peer heard.
+fn answers(bench: &Bench, conn: ConnId) -> usize {
+    bench.said(conn, |packet| {
+        matches!(
+            packet,
+            Packet::Upt(_)
+                | Packet::Rmv(_)
+                | Packet::Sum(_)
+                | Packet::Ask(_)
+                | Packet::Net(_)
+                | Packet::Over(_)
+        )
+    })
+}
+
+/// What a peer says that is answered with a record, a claim, a sum, a question or names.
+fn questions(bench: &Bench) -> [(&'static str, Packet); 7] {
+    let key = |sequence| Key { incarnation: 1, sequence };
+    let sum = |range, count| Packet::Sum(Sum { range, count, digest: Digest(1) });
+    let own = bench.node.database().get(NodeId(ME)).unwrap().key();
+    let (node, network) = (name(1).into(), Some(network()));
+    [
+        ("SUM of few", sum(None, 3)),
+        ("SUM of many", sum(None, 900)),
+        ("ASK", Packet::Ask(Ask { range: None, have: Have::default() })),
+        ("UPT older", Bench::bare(key(40), name(60), 0, 1_800, &[(1, ListedRole::Both)])),
+        ("UPT of one who is gone", Bench::bare(key(40), name(61), 0, 180, &[(1, ListedRole::Both)])),
+        ("RMV of the node itself", Packet::Rmv(Removal::originate(key(1), name(3), NodeId(ME), own))),
+        (
+            "REG",
+            Packet::Reg(Registration { node, k: 2, network, all: false, over: false, other: Others::NONE }),
+        ),
+    ]
+}
+
+/// A node to whom all these mean something.
+fn asked_anything() -> (Bench, [ConnId; 2]) {
+    let (mut bench, conns) = Bench::settled(|_| ());
+    bench.silent.extend([60, 61]);
+    let key = Key { incarnation: 1, sequence: 50 };
+    let last = 180_000 - 100;
+    bench.say(conns[0], &Bench::bare(key, name(61), last, 180, &[(1, ListedRole::Both)]));
+    bench.pass(Duration::from_secs(8));
+    assert!(bench.node.database().departed(NodeId(61)).is_some());
+    bench.say(conns[0], &Bench::bare(key, name(60), 0, 1_800, &[(1, ListedRole::Both)]));
+    (bench, conns)
+}
+
+#[test]
+fn who_has_been_told_too_much_is_answered_nothing_whatever_it_says() {
+    let (bench, _) = asked_anything();
+    for (at, (what, _)) in questions(&bench).into_iter().enumerate() {
+        for heard in [true, false] {
+            let (mut bench, conns) = asked_anything();
+            let question = questions(&bench)[at].1.clone();
+            if !heard {
+                exhaust(&mut bench, conns[1]);
+            }
+            let before = [answers(&bench, conns[1]), answers(&bench, conns[0])];
+            bench.say(conns[1], &question);
+            let after = [answers(&bench, conns[1]), answers(&bench, conns[0])];
+            assert_eq!(after[0] > before[0], heard, "{what}");
+            assert!(heard || after[1] == before[1], "{what}: it is no way to have others told");
+        }
+    }
+}
+
+#[test]
+fn who_did_not_read_and_was_told_too_much_gets_no_comparison() {
+    for is_told in [true, false] {
+        let (mut bench, conns) = Bench::settled(|_| ());
+        for id in 0..6_000 {
+            bench.record(conns[0], 1_000 + id, &[(2, ListedRole::Out)], 8);
+        }
+        bench.hang_up(conns[1]);
+        let conn = bench.accept(2, Role::Chooser);
+        bench.peers.get_mut(&conn).unwrap().stalled = true;
+        for _ in 0..3 {
+            bench.say(conn, &Packet::Ask(Ask { range: None, have: Have::default() }));
+        }
+        if !is_told {
+            exhaust(&mut bench, conn);
+        }
+        let sums = |bench: &Bench| bench.said(conn, |p| matches!(p, Packet::Sum(sum) if sum.range.is_none()));
+        let before = sums(&bench);
+        bench.read_on(conn);
+        assert_eq!(sums(&bench) > before, is_told);
+    }
+}
+
+#[test]
+fn what_a_connection_was_told_too_much_counts_for_the_next_of_its_host() {
+    let (mut bench, _) = Bench::settled(|_| ());
+    let room = |bench: &mut Bench, id| {
+        let conn = bench.accept(id, Role::Chooser);
+        (conn, bench.node.room_to_answer(conn))
+    };
+    let (conn, before) = room(&mut bench, 50);
+    bench.node.answered_with(conn, 1 << 30);
+    let (other, beside) = room(&mut bench, 51);
+    assert!(before > 0 && beside > 0, "so far it has been lent what one link is");
+    bench.hang_up(other);
+    bench.hang_up(conn);
+    assert!(room(&mut bench, 52).1 < before / 2);
+}
+
+#[test]
+fn who_has_been_told_too_much_is_refused_without_names() {
+    let (mut bench, _) = Bench::settled(|config| config.bounds.in_degree = Some(1));
+    bench.accept(50, Role::Chooser);
+    let mut named = |too_much: bool| {
+        let conn = bench.open(60, How::Accepted(Port(0)));
+        if too_much {
+            exhaust(&mut bench, conn);
+        }
+        bench.greet(conn, Role::Chooser);
+        let nack = |p: &Packet| if let Packet::Nack(nack) = p { Some(nack.nodes.len()) } else { None };
+        bench.peers[&conn].said.iter().find_map(nack).expect("a refusal")
+    };
+    assert_eq!([named(false), named(true)], [2, 0]);
 }
