@@ -35,9 +35,14 @@ impl Components {
         self.root(a) == self.root(b)
     }
 
+    /// How many are connected with `node`, itself included.
+    pub(super) fn connected_with(&self, node: u32) -> u32 {
+        self.size[self.root(node) as usize]
+    }
+
     /// Whether no edge begins or ends at `node`.
     pub(super) fn is_alone(&self, node: u32) -> bool {
-        self.size[self.root(node) as usize] == 1
+        self.connected_with(node) == 1
     }
 
     /// At most as many steps as the set's size has bits: the smaller set is always put below the larger.
@@ -69,6 +74,7 @@ mod tests {
             }
             for a in 0u32..20 {
                 let others = label.iter().filter(|l| **l == label[a as usize]).count() - 1;
+                prop_assert_eq!(components.connected_with(a) as usize, others + 1);
                 prop_assert_eq!(components.is_alone(a), others == 0);
             }
         }

@@ -41,6 +41,8 @@ pub(super) struct Choosing {
     pub(super) graph: Graph,
     pub(super) next_epoch: Option<Time>,
     pub(super) measured_at: Option<Time>,
+    /// How many nodes were connected with this one when that was looked at last, itself included.
+    pub(super) connected: Option<u32>,
     /// How far the node looked around in this epoch.
     extent: Extent,
     pub(super) unchosen: u32,
@@ -79,6 +81,7 @@ impl Choosing {
             graph: Graph::default(),
             next_epoch: None,
             measured_at: None,
+            connected: None,
             extent: Extent::Nothing,
             unchosen: 0,
             strandings: 0,

@@ -235,14 +235,17 @@ impl Overlay {
     }
 
     /// Whom the edges to plan with connect, and this node's links; who is connected with this node is known to be reached.
-    fn survey(&mut self) -> Components {
+    pub(super) fn survey(&mut self) -> Components {
         let mut edges = Components::new(self.database.len());
         self.database.lasting_edges(self.config.links, |from, to, _| edges.join(from, to));
-        let Some(me) = self.me().and_then(|me| self.database.index().of(me.id)) else { return edges };
-        for link in self.links.values().filter(|link| link.live()) {
-            self.database.index().of(link.peer).into_iter().for_each(|peer| edges.join(me, peer));
-        }
-        self.database.mark_reached(self.timers.now(), |dense| edges.connected(me, dense));
+        let me = self.me().and_then(|me| self.database.index().of(me.id));
+        let live = self.links.values().filter(|link| link.live());
+        let peers: Vec<u32> = live.filter_map(|link| self.database.index().of(link.peer)).collect();
+        // Who only watches is in no record: it is where its neighbours are.
+        let Some(here) = me.or(peers.first().copied()) else { return edges };
+        peers.into_iter().for_each(|peer| edges.join(here, peer));
+        self.database.mark_reached(self.timers.now(), |dense| edges.connected(here, dense));
+        self.choosing.connected = Some(edges.connected_with(here));
         edges
     }
 

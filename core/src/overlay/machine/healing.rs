@@ -81,13 +81,17 @@ impl Overlay {
             self.join();
         }
         if self.config.is_watcher() {
+            self.survey();
             self.form();
         }
     }
 
-    /// One of the overlay's nodes asking a bootstrap is enough for all: a few of them do each time.
+    /// One of those who are connected asking a bootstrap is enough for all: a few of them do each time. Nodes that somebody
+    /// made up, and those that are out of reach, ask nobody and do not count.
     fn asks_bootstrap(&mut self) -> bool {
-        self.random.timing.below(self.database.len().max(1) as u64) < ASKING
+        let known = u64::try_from(self.database.len()).unwrap_or(u64::MAX);
+        let all = self.choosing.connected.map_or(known, u64::from);
+        self.random.timing.below(all.max(1)) < ASKING
     }
 
     /// Absent nodes, and remembered ones of whom there is no record; of those of whom there is nothing but hearsay, who may

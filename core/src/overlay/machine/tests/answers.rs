@@ -360,6 +360,26 @@ fn those_who_were_there_first_are_named_however_many_are_made_up() {
 }
 
 #[test]
+fn a_bootstrap_names_those_whom_links_lead_to_however_late_it_heard_of_them() {
+    let mut bench = Bench::with(|config| *config = config.clone().watching());
+    bench.node.learn_names(&[name(1).into()]);
+    bench.pass(Duration::from_secs(2));
+    let conn = bench.answer(1);
+    for id in (1_000..3_000u128).step_by(2) {
+        bench.record(conn, id, &[(id + 1, Both)], 8);
+        bench.record(conn, id + 1, &[(id, Both)], 8);
+    }
+    bench.record(conn, 1, &[(2, Both), (3, Both)], 8);
+    bench.record(conn, 2, &[(1, Both)], 8);
+    bench.record(conn, 3, &[(1, Both)], 8);
+    bench.pass(Duration::from_secs(11));
+    for newcomer in 200..210 {
+        let (names, _) = register(&mut bench, newcomer, false, false);
+        assert_eq!((names.len(), &names[..3]), (128, &[1, 2, 3][..]));
+    }
+}
+
+#[test]
 fn all_of_four_hundred_are_told_in_one_answer_of_several_pieces() {
     let (mut bench, conns) = Bench::settled(|_| ());
     for id in 1_000..1_400 {

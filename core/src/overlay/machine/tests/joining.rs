@@ -124,9 +124,13 @@ fn of_a_large_overlay_a_few_ask_a_bootstrap() {
     let mut asks = [0; 2];
     for (at, others) in [0, 400].into_iter().enumerate() {
         let (mut bench, conns) = Bench::settled(|config| config.bootstraps = vec![address(BOOTSTRAP)]);
-        for id in 0..others {
-            bench.record(conns[0], 1_000 + id, &[(1, ListedRole::Both)], 8);
+        // A chain that begins with the first neighbour.
+        for id in 1_000..1_000 + others {
+            let before = if id == 1_000 { 1 } else { id - 1 };
+            bench.record(conns[0], id, &[(before, ListedRole::Both), (id + 1, ListedRole::Both)], 8);
         }
+        bench.record(conns[0], 1, &[(ME, ListedRole::Both), (1_000, ListedRole::Both)], 8);
+        bench.node.survey();
         for _ in 0..100 {
             bench.node.heal();
             bench.drain();
@@ -137,6 +141,23 @@ fn of_a_large_overlay_a_few_ask_a_bootstrap() {
         }
     }
     assert!(asks[0] >= 99 && (1..=8).contains(&asks[1]), "{asks:?}");
+}
+
+/// Four are there, who list each other; the made-up ones list each other as well.
+#[test]
+fn nodes_that_somebody_made_up_keep_nobody_from_asking_a_bootstrap() {
+    let (mut bench, conns) = Bench::settled(|config| config.bootstraps = vec![address(BOOTSTRAP)]);
+    for id in (1_000..1_400u128).step_by(2) {
+        bench.record(conns[0], id, &[(id + 1, ListedRole::Both)], 8);
+        bench.record(conns[0], id + 1, &[(id, ListedRole::Both)], 8);
+    }
+    bench.node.survey();
+    for _ in 0..20 {
+        bench.node.heal();
+        bench.drain();
+        assert_eq!(bench.dialled().iter().filter(|id| **id == BOOTSTRAP).count(), 1);
+        bench.refuse_dial(BOOTSTRAP);
+    }
 }
 
 #[test]

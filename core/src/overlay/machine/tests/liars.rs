@@ -78,7 +78,7 @@ fn what_others_say_makes_a_node_write_once_a_second_at_the_most() {
 /// Others keep its records no longer, however many they are.
 #[test]
 fn who_was_led_to_an_incarnation_that_is_not_credible_says_its_record_each_minute() {
-    for (led_to, life) in [(CREDIBLE - 1, 375), (CREDIBLE, 180)] {
+    for (led_to, life) in [(CREDIBLE - 1, 378), (CREDIBLE, 180)] {
         let (mut bench, conns) = Bench::settled(|_| ());
         for id in 100..600 {
             bench.say(conns[0], &made_up(id, &[]));
