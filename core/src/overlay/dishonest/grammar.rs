@@ -61,10 +61,13 @@ impl Scenario {
         scenario
     }
 
-    /// Whether a fault starts one again who has left: nobody asks for that, and it would be a member as before.
+    /// Whether a fault starts one again who has left, at once or with everybody who is down at the end: it would be a member
+    /// as before.
     fn brings_back(&self, fault: &Action) -> bool {
         match fault {
-            Action::Restart { node, .. } => self.leaves(*node),
+            Action::Restart { node, .. } | Action::Kill { node } | Action::Halt { node } => {
+                self.leaves(*node)
+            }
             Action::Churn { .. } => (0..self.nodes()).any(|node| self.leaves(node)),
             _ => false,
         }

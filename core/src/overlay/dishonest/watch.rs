@@ -37,6 +37,8 @@ pub struct Watch {
     replaced: Option<(usize, NodeId)>,
     /// Since when those run who have no link yet.
     newcomers: BTreeMap<usize, Time>,
+    /// When each id's node started last.
+    started: BTreeMap<NodeId, Time>,
     /// The last id of each node.
     ids: BTreeMap<usize, NodeId>,
     /// Those who are told to leave at some time and of whom somebody has had a record.
@@ -59,8 +61,7 @@ impl scenario::Watch<Plan> for Watch {
             Event::Honest(event::Event::Started { id, .. }) => {
                 self.ids.insert(node, *id);
                 self.newcomers.insert(node, now);
-                // It greets from a later start itself now.
-                self.posed = self.posed.filter(|(_, posed)| posed != id);
+                self.started.insert(*id, now);
             }
             Event::Honest(event::Event::LinkUp { .. }) => _ = self.newcomers.remove(&node),
             Event::Honest(event::Event::Fatal { .. }) => self.ended = self.ended.or(Some(node)),
@@ -103,7 +104,9 @@ impl Watch {
     }
 
     fn link_down(&mut self, now: Time, node: usize, peer: NodeId, why: &str) {
-        let posed = self.posed.is_some_and(|(at, id)| id == peer && now.since(at) < REFUSED);
+        // Who has started again meanwhile greets from a later start itself.
+        let greets = |at| self.started.get(&peer).is_some_and(|started| *started >= at);
+        let posed = self.posed.is_some_and(|(at, id)| id == peer && now.since(at) < REFUSED && !greets(at));
         if posed && why == "a newer connection took its place" {
             self.replaced = self.replaced.or(Some((node, peer)));
         }

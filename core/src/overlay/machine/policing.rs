@@ -30,14 +30,18 @@ const SAMPLES: u64 = 512 << 10;
 /// What a record takes on the wire beside its body.
 const HEAD: usize = 128;
 
-/// From which bucket is lent to a connection, and how much.
+/// How much is lent to a connection.
 #[derive(Clone, Copy, Debug)]
 struct Loan {
-    link: bool,
     /// To this connection alone.
     most: u64,
     /// To all of its host.
     host: u64,
+}
+
+/// Whether it is one of the links of its host, rather than one of the strangers.
+const fn is_link(kind: Kind) -> bool {
+    matches!(kind, Kind::Link(_) | Kind::Parting(_))
 }
 
 /// Who took how much.
@@ -91,14 +95,15 @@ impl Policing {
         self.probes.of(remote.ip()).take(now)
     }
 
-    /// A connection is gone: what it was told and neither earned nor lent counts for its host.
-    pub(super) fn settle(&mut self, now: Time, remote: SocketAddr, debt: u64) {
-        self.answers.of(remote.ip()).charge(now, debt);
+    /// A connection is gone: what it was told and neither earned nor lent counts for its host, where it would have been lent.
+    pub(super) fn settle(&mut self, now: Time, kind: Kind, remote: SocketAddr, debt: u64) {
+        self.lender(kind, remote).charge(now, debt);
     }
 
-    /// What is lent to connections of a host.
-    fn lender(&mut self, loan: Loan, remote: SocketAddr) -> &mut Bucket {
-        if loan.link { self.answers.of(remote.ip()) } else { self.introductions.of(remote.ip()) }
+    /// What is lent to connections of a host: its links have a bucket, and its strangers.
+    fn lender(&mut self, kind: Kind, remote: SocketAddr) -> &mut Bucket {
+        let bucket = if is_link(kind) { &mut self.answers } else { &mut self.introductions };
+        bucket.of(remote.ip())
     }
 }
 
@@ -121,13 +126,11 @@ impl Overlay {
     /// strangers of a host once, for the links of a host some times.
     fn loan(&self, kind: Kind) -> Loan {
         let database = self.database_as_sent();
-        match kind {
-            Kind::Link(_) | Kind::Parting(_) => {
-                let most = database + COMPARING;
-                Loan { link: true, most, host: LINKS * most }
-            }
-            _ => Loan { link: false, most: database + SAMPLES, host: database + SAMPLES },
+        if is_link(kind) {
+            let most = database + COMPARING;
+            return Loan { most, host: LINKS * most };
         }
+        Loan { most: database + SAMPLES, host: database + SAMPLES }
     }
 
     /// About how many octets the whole database takes on the wire.
@@ -141,9 +144,9 @@ impl Overlay {
         let Some(kind) = self.conns.get(&conn).map(|state| state.kind) else { return 0 };
         let loan = self.loan(kind);
         let Some(state) = self.conns.get_mut(&conn) else { return 0 };
-        let spare = self.policing.lender(loan, state.remote).spare(now, loan.host);
+        let spare = self.policing.lender(kind, state.remote).spare(now, loan.host);
         let room = state.earnings.room(spare, loan.most);
-        if room == 0 && loan.link && !core::mem::replace(&mut state.unanswered, true) {
+        if room == 0 && is_link(kind) && !core::mem::replace(&mut state.unanswered, true) {
             self.accuse(conn, Budget::Answers, Measure::Unanswered);
         }
         usize::try_from(room).unwrap_or(usize::MAX)
@@ -156,7 +159,7 @@ impl Overlay {
         let loan = self.loan(kind);
         let Some(state) = self.conns.get_mut(&conn) else { return };
         let lent = state.earnings.spend(octets, loan.most);
-        self.policing.lender(loan, state.remote).charge(now, lent);
+        self.policing.lender(kind, state.remote).charge(now, lent);
     }
 
     /// Sends what the peer asked for, at its expense.

@@ -542,7 +542,7 @@ impl Overlay {
             state.meter.slowed(self.timers.now(), self.timers.now().since(since));
         }
         self.policing.departed(self.timers.now(), state.remote, state.meter);
-        self.policing.settle(self.timers.now(), state.remote, state.earnings.debt());
+        self.policing.settle(self.timers.now(), state.kind, state.remote, state.earnings.debt());
         self.forwarding.strand(&mut state.reports);
         self.forwarding.cut_off(state.outbox.take_bulk());
         if state.kind == Kind::Stranger {
