@@ -34,6 +34,8 @@ pub struct Watch {
     longest: Duration,
     /// When the liar last posed as somebody in a way that is to be refused.
     posed: Option<(Time, NodeId)>,
+    /// The links that it got so, by their honest ends.
+    usurped: BTreeSet<(usize, NodeId)>,
     replaced: Option<(usize, NodeId)>,
     /// Since when those run who have no link yet.
     newcomers: BTreeMap<usize, Time>,
@@ -63,7 +65,7 @@ impl scenario::Watch<Plan> for Watch {
                 self.newcomers.insert(node, now);
                 self.started.insert(*id, now);
             }
-            Event::Honest(event::Event::LinkUp { .. }) => _ = self.newcomers.remove(&node),
+            Event::Honest(event::Event::LinkUp { peer, .. }) => self.link_up(now, node, *peer),
             Event::Honest(event::Event::Fatal { .. }) => self.ended = self.ended.or(Some(node)),
             Event::Honest(_) => {}
         }
@@ -103,13 +105,28 @@ impl Watch {
         self.told.get(&lie).copied().unwrap_or(0)
     }
 
+    /// Where nobody is linked to the one as whom the liar posed, nothing is to be refused: the link is the liar's.
+    fn link_up(&mut self, now: Time, node: usize, peer: NodeId) {
+        self.newcomers.remove(&node);
+        if self.poses(now, peer) {
+            self.usurped.insert((node, peer));
+        } else {
+            self.usurped.remove(&(node, peer));
+        }
+    }
+
     fn link_down(&mut self, now: Time, node: usize, peer: NodeId, why: &str) {
-        // Who has started again meanwhile greets from a later start itself.
-        let greets = |at| self.started.get(&peer).is_some_and(|started| *started >= at);
-        let posed = self.posed.is_some_and(|(at, id)| id == peer && now.since(at) < REFUSED && !greets(at));
-        if posed && why == "a newer connection took its place" {
+        // Who has started again meanwhile, or shortly before, greets from a later start itself.
+        let greets = self.started.get(&peer).is_some_and(|started| now.since(*started) < REFUSED * 2);
+        let honest = self.poses(now, peer) && !greets && !self.usurped.contains(&(node, peer));
+        if honest && why == "a newer connection took its place" {
             self.replaced = self.replaced.or(Some((node, peer)));
         }
+    }
+
+    /// Whether the liar posed as this node a moment ago.
+    fn poses(&self, now: Time, id: NodeId) -> bool {
+        self.posed.is_some_and(|(at, posed)| posed == id && now.since(at) < REFUSED)
     }
 
     /// For how long an honest node had no way to another to whom it had one, at the most.
