@@ -16,6 +16,10 @@ const DELAY: u64 = 10_000;
 const TIMEOUT: Duration = Duration::from_secs(10);
 const LOOKUPS: usize = 2_000;
 const KEYS: usize = 60;
+/// From one start to the next, unless a ring is to grow to hundreds of nodes.
+const STARTS: Duration = Duration::from_millis(50);
+/// ... and where it is. Twenty a second is more than a ring of hundreds keeps up with: after ten minutes one of 500 is none yet.
+const SLOW_STARTS: Duration = Duration::from_millis(500);
 
 struct Town {
     world: World<Chord>,
@@ -24,10 +28,10 @@ struct Town {
 
 impl Town {
     fn new(nodes: usize, seed: u64) -> Self {
-        Town::of(nodes, seed, false)
+        Town::of(nodes, seed, false, STARTS)
     }
 
-    fn of(nodes: usize, seed: u64, durable: bool) -> Self {
+    fn of(nodes: usize, seed: u64, durable: bool, starts: Duration) -> Self {
         let delays = |_: usize, _: usize| DELAY;
         let mut world = World::new(sim::Config::default(), delays, Seed::from_u64(seed));
         for node in 0..nodes {
@@ -40,7 +44,10 @@ impl Town {
                 config.mesh.bootstrap = (0..4).filter(|other| *other < node).map(address).collect();
                 Chord::new(config).expect("it can be lived by")
             });
-            world.start(node, Time::from_millis(50 * node as u64));
+            world.start(
+                node,
+                Time::ZERO + starts * u32::try_from(node).expect("so many nodes are never asked for"),
+            );
         }
         Town { world, ended: BTreeMap::new() }
     }
@@ -99,7 +106,7 @@ fn key(number: usize) -> String {
 /// Over how many nodes questions go in a ring of so many at rest.
 pub(crate) fn hops(nodes: usize) {
     let begun = Instant::now();
-    let mut town = Town::new(nodes, nodes as u64);
+    let mut town = Town::of(nodes, nodes as u64, false, SLOW_STARTS);
     let mut formed = 0;
     while !town.is_ring() {
         town.pass(Duration::from_secs(1));
@@ -216,7 +223,7 @@ pub(crate) fn cuts(times: usize) {
     let begun = Instant::now();
     let (mut acknowledged, mut lost) = (0, 0);
     for time in 0..times {
-        let mut town = Town::of(12, time as u64, true);
+        let mut town = Town::of(12, time as u64, true, STARTS);
         town.pass(Duration::from_secs(20));
         let ops = town.put_many(400, Policy::Synced);
         town.pass(Duration::from_millis(15 + 3 * time as u64));
