@@ -1,8 +1,9 @@
 """A node that is no more is brought back by its own old record, once everybody has forgotten it.
 
 Its records come from the attacker, with an age shortly before the end of their life, so that nobody has to wait for three
-minutes; then the same come with no age, and an older one. What should hold: who expired or left is remembered, and nothing
-as old as what was known brings it back.
+minutes; then older ones come with no age, and the same at last. What should hold: who expired or left is remembered, and
+nothing older than what was known brings it back. The very record may be back, as the age that made it go may have been
+the lie, until its life is over from when it was heard of first.
 """
 
 import time
@@ -28,7 +29,7 @@ def attack(lab):
     seen["told"] = known_at(lab, who)
     time.sleep(10)
     seen["expired"] = known_at(lab, who)
-    for key in ("2.2", "2.1", "1.9"):
+    for key in ("1.9", "2.1", "2.2"):
         link.say(update(key, name, 0, body))
         time.sleep(2)
         seen[f"again_{key}"] = known_at(lab, who)
