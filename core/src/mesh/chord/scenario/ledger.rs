@@ -142,7 +142,9 @@ impl Kept {
         if let Some((version, count)) = new
             && let Some(copies) = self.coming.remove(version)
         {
-            (self.acknowledged, self.copies) = (Some(*version), Copies { count: *count, ..copies });
+            // Of more there may have been fewer again by the time that the user was told.
+            let count = copies.count.min(*count);
+            (self.acknowledged, self.copies) = (Some(*version), Copies { count, ..copies });
             self.coming.retain(|other, _| other > version);
         }
         let Some(acknowledged) = self.acknowledged else { return Ok(()) };

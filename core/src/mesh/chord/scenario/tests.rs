@@ -55,3 +55,15 @@ fn what_is_handed_over_to_the_only_one_in_the_ring_dies_with_it() {
     let held = scenario.run();
     assert!(held.is_ok(), "{}", held.unwrap_err());
 }
+
+/// Of three copies there are two again, both of which die, by the time that whoever asked for them is told.
+#[test]
+fn a_put_that_is_told_of_late_was_of_as_many_as_there_were_at_last() {
+    let scenario = read(
+        "seed 206525008\njoins 831ms 3396ms 1349ms 171ms\nterrain lan\nbootstraps 1\ndo wait 3552ms\ntell 3 unjoin\n\
+         tell 3 put 6 32415\ndo freeze 3\ndo wait 18760ms\ntell 1 leave\ndo wait 15515ms\ndo restart 0 older 1\n\
+         do restart 2 older 1\n",
+    );
+    let held = scenario.run();
+    assert!(held.is_ok(), "{}", held.unwrap_err());
+}
