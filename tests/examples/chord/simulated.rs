@@ -16,9 +16,9 @@ const DELAY: u64 = 10_000;
 const TIMEOUT: Duration = Duration::from_secs(10);
 const LOOKUPS: usize = 2_000;
 const KEYS: usize = 60;
-/// From one start to the next, unless a ring is to grow to hundreds of nodes.
+/// From one start to the next.
 const STARTS: Duration = Duration::from_millis(50);
-/// ... and where it is. Twenty a second is more than a ring of hundreds keeps up with: after ten minutes one of 500 is none yet.
+/// The same where a ring grows to hundreds of nodes: at twenty a second 500 are no ring after ten minutes.
 const SLOW_STARTS: Duration = Duration::from_millis(500);
 
 struct Town {

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 
+use super::Plan;
 use crate::sim::scenario;
 
 /// What a dishonest neighbour does. Each is told about a node, the victim, and a few to one other alone.
@@ -123,8 +124,8 @@ impl Lie {
     /// Whether it keeps honest nodes apart. Without proofs of identity nobody can say which of two who have an id is right;
     /// and who has an id by its configuration takes no other when its keys are used up, and is heard again only when the
     /// forged record has expired.
-    pub const fn parts(self, configured_ids: bool) -> bool {
-        matches!(self, Lie::Usurpation) || (configured_ids && matches!(self, Lie::GreatestKey))
+    pub const fn parts(self, plan: &Plan) -> bool {
+        matches!(self, Lie::Usurpation) || (plan.configured_ids && matches!(self, Lie::GreatestKey))
     }
 
     /// The lie of a name.

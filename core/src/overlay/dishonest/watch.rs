@@ -105,7 +105,7 @@ impl Watch {
         self.told.get(&lie).copied().unwrap_or(0)
     }
 
-    /// Where nobody is linked to the one as whom the liar posed, nothing is to be refused: the link is the liar's.
+    /// A node that has no link to the one as whom the liar poses has no reason to refuse the greeting: the link is the liar's.
     fn link_up(&mut self, now: Time, node: usize, peer: NodeId) {
         self.newcomers.remove(&node);
         if self.poses(now, peer) {
@@ -148,7 +148,7 @@ impl Watch {
         let honest = scenario.honest(world);
         self.bury(scenario, &honest)?;
         self.let_in(world.now(), &honest)?;
-        let parted = self.told.keys().any(|lie| lie.parts(scenario.plan.configured_ids));
+        let parted = self.told.keys().any(|lie| lie.parts(&scenario.plan));
         if parted { Ok(()) } else { self.look_for_ways(world.now(), &honest) }
     }
 

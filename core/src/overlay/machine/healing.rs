@@ -22,6 +22,8 @@ const WRITE: Duration = Duration::from_secs(60);
 
 /// So many nodes of an overlay ask a bootstrap in one healing period.
 const ASKING: u64 = 8;
+/// ... of so many. In a larger one more do: a liar that links to nodes it made up keeps nobody from a bootstrap for long.
+const AMONG: u64 = 1_024;
 
 #[derive(Clone, Debug)]
 struct Remembered {
@@ -91,7 +93,7 @@ impl Overlay {
     fn asks_bootstrap(&mut self) -> bool {
         let known = u64::try_from(self.database.len()).unwrap_or(u64::MAX);
         let all = self.choosing.connected.map_or(known, u64::from);
-        self.random.timing.below(all.max(1)) < ASKING
+        self.random.timing.below(all.clamp(1, AMONG)) < ASKING
     }
 
     /// Absent nodes, and remembered ones of whom there is no record; of those of whom there is nothing but hearsay, who may

@@ -107,7 +107,7 @@ impl Overlay {
         let Some(key) = self.origin.sequence.as_mut().and_then(Sequence::next_key) else {
             return self.sequence_used_up();
         };
-        // Others keep a record under an incarnation that is not credible as short as any, however many they are.
+        // Others keep a record under an incarnation that is not credible for MIN_LIFE: it is said as often as in a small overlay.
         let nodes = if key.incarnation > CREDIBLE { 0 } else { self.database.len() };
         let (refresh, decided) = (self.config.refresh(), self.decided(&statement));
         let life = self.origin.lifetime.announce(decided, refresh, nodes);

@@ -295,8 +295,9 @@ impl Overlay {
     fn route_view(&self, tree: &Tree, dense: u32, id: NodeId) -> Option<RouteView> {
         let entry = self.database.get(id).filter(|entry| !entry.has_left())?;
         // Who only watches is in no record, so that nothing comes back to it but from its neighbours.
-        let link = || self.links.get(&id).and_then(Link::cost);
-        if let Some(cost) = self.config.is_watcher().then(link).flatten() {
+        if self.config.is_watcher()
+            && let Some(cost) = self.links.get(&id).and_then(Link::cost)
+        {
             return Some(RouteView {
                 next_hop: Some(id),
                 cost: Some(cost.micros()),

@@ -142,7 +142,7 @@ impl Kept {
         if let Some((version, count)) = new
             && let Some(copies) = self.coming.remove(version)
         {
-            // Of more there may have been fewer again by the time that the user was told.
+            // By the time that the user is told the ring may be smaller than it was, and have fewer copies.
             let count = copies.count.min(*count);
             (self.acknowledged, self.copies) = (Some(*version), Copies { count, ..copies });
             self.coming.retain(|other, _| other > version);

@@ -56,9 +56,9 @@ fn what_is_handed_over_to_the_only_one_in_the_ring_dies_with_it() {
     assert!(held.is_ok(), "{}", held.unwrap_err());
 }
 
-/// Of three copies there are two again, both of which die, by the time that whoever asked for them is told.
+/// Three copies were made, and one left: whoever put the value is told of three after the two others have died.
 #[test]
-fn a_put_that_is_told_of_late_was_of_as_many_as_there_were_at_last() {
+fn an_answer_that_comes_late_counts_copies_that_have_left_since() {
     let scenario = read(
         "seed 206525008\njoins 831ms 3396ms 1349ms 171ms\nterrain lan\nbootstraps 1\ndo wait 3552ms\ntell 3 unjoin\n\
          tell 3 put 6 32415\ndo freeze 3\ndo wait 18760ms\ntell 1 leave\ndo wait 15515ms\ndo restart 0 older 1\n\

@@ -126,22 +126,27 @@ fn databases_are_compared_every_minute() {
 }
 
 #[test]
-fn who_asked_while_it_read_nothing_gets_a_comparison_once_it_reads() {
+fn who_asked_while_it_read_nothing_gets_a_comparison_once_it_reads_unless_it_was_told_too_much() {
     use crate::overlay::wire::Ask;
-    let (mut bench, conns) = Bench::settled(|_| ());
-    for id in 0..6_000 {
-        bench.record(conns[0], 1_000 + id, &[(2, ListedRole::Out)], 8);
+    for too_much in [false, true] {
+        let (mut bench, conns) = Bench::settled(|_| ());
+        for id in 0..6_000 {
+            bench.record(conns[0], 1_000 + id, &[(2, ListedRole::Out)], 8);
+        }
+        bench.hang_up(conns[1]);
+        let conn = bench.accept(2, Role::Chooser);
+        bench.peers.get_mut(&conn).unwrap().stalled = true;
+        for _ in 0..9 {
+            bench.say(conn, &Packet::Ask(Ask { range: None, have: Have::default() }));
+        }
+        if too_much {
+            bench.node.answered_with(conn, 1 << 30);
+        }
+        let sums = |bench: &Bench| bench.said(conn, |p| matches!(p, Packet::Sum(sum) if sum.range.is_none()));
+        let before = sums(&bench);
+        bench.read_on(conn);
+        assert_eq!(sums(&bench) > before, !too_much);
     }
-    bench.hang_up(conns[1]);
-    let conn = bench.accept(2, Role::Chooser);
-    bench.peers.get_mut(&conn).unwrap().stalled = true;
-    for _ in 0..9 {
-        bench.say(conn, &Packet::Ask(Ask { range: None, have: Have::default() }));
-    }
-    let sums = |bench: &Bench| bench.said(conn, |p| matches!(p, Packet::Sum(sum) if sum.range.is_none()));
-    let before = sums(&bench);
-    bench.read_on(conn);
-    assert!(sums(&bench) > before);
 }
 
 #[test]

@@ -160,6 +160,23 @@ fn nodes_that_somebody_made_up_keep_nobody_from_asking_a_bootstrap() {
     }
 }
 
+/// A liar that links to them makes them count.
+#[test]
+fn however_many_are_connected_each_asks_a_bootstrap_now_and_then() {
+    let (mut bench, _) = Bench::settled(|config| config.bootstraps = vec![address(BOOTSTRAP)]);
+    bench.node.choosing.connected = Some(16_384);
+    let mut asks = 0;
+    for _ in 0..1_000 {
+        bench.node.heal();
+        bench.drain();
+        while bench.dialled().contains(&BOOTSTRAP) {
+            bench.refuse_dial(BOOTSTRAP);
+            asks += 1;
+        }
+    }
+    assert!((3..=16).contains(&asks), "{asks}, and one in 128 is meant");
+}
+
 #[test]
 fn those_silent_for_longest_are_forgotten_where_too_many_are_remembered() {
     let (mut bench, _) = Bench::settled(|config| config.bounds.remembered = 4);

@@ -351,29 +351,6 @@ fn who_has_been_told_too_much_is_answered_nothing_whatever_it_says() {
 }
 
 #[test]
-fn who_did_not_read_and_was_told_too_much_gets_no_comparison() {
-    for is_told in [true, false] {
-        let (mut bench, conns) = Bench::settled(|_| ());
-        for id in 0..6_000 {
-            bench.record(conns[0], 1_000 + id, &[(2, ListedRole::Out)], 8);
-        }
-        bench.hang_up(conns[1]);
-        let conn = bench.accept(2, Role::Chooser);
-        bench.peers.get_mut(&conn).unwrap().stalled = true;
-        for _ in 0..3 {
-            bench.say(conn, &Packet::Ask(Ask { range: None, have: Have::default() }));
-        }
-        if !is_told {
-            exhaust(&mut bench, conn);
-        }
-        let sums = |bench: &Bench| bench.said(conn, |p| matches!(p, Packet::Sum(sum) if sum.range.is_none()));
-        let before = sums(&bench);
-        bench.read_on(conn);
-        assert_eq!(sums(&bench) > before, is_told);
-    }
-}
-
-#[test]
 fn what_a_connection_was_told_too_much_counts_for_the_next_of_its_host() {
     let (mut bench, _) = Bench::settled(|_| ());
     let room = |bench: &mut Bench, id| {
